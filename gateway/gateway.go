@@ -1,0 +1,217 @@
+// Package gateway is the vocabulary of toolward and the road of a call.
+//
+// A surface (MCP, REST) turns a request into one [Call] and hands it to a
+// [Road]. The road asks each room in a fixed order (auth, limit, catalog,
+// guard, policy, audit, upstream, and the same rooms again for the result)
+// and answers once: with a [Result], or with a [Refusal].
+//
+// The guarantees that the rest of the program relies on:
+//
+//   - What was judged is what is sent. [Args] come from one strict parse,
+//     never change, and reach the upstream byte for byte, or as the redaction
+//     that guard and policy asked for ([Call.Sent]).
+//   - Fail closed. An error in any room is a refusal with code [Internal];
+//     its detail goes to the record and the log, never to the agent.
+//   - Recorded before it happens. The attempt is durable before the upstream
+//     is touched, and the outcome before the agent is answered.
+//
+// This package imports none of the rooms. It declares the small interfaces
+// that it calls; rooms satisfy them, and cmd/toolward joins them.
+package gateway
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Kind says what a call asks for. Every kind walks the same road.
+type Kind string
+
+// The kinds of calls. The first group goes from agent to upstream, the second
+// is asked by an upstream of the agent whose call caused it, and Lifecycle is
+// what the gateway answers itself (initialize, ping, subscriptions).
+const (
+	KindTool       Kind = "tool"       // tools/call
+	KindPrompt     Kind = "prompt"     // prompts/get
+	KindResource   Kind = "resource"   // resources/read, subscribe, unsubscribe
+	KindCompletion Kind = "completion" // completion/complete
+	KindTask       Kind = "task"       // tasks/*
+	KindList       Kind = "list"       // */list
+
+	KindSampling     Kind = "sampling"     // sampling/createMessage
+	KindElicitation  Kind = "elicitation"  // elicitation/create
+	KindRoots        Kind = "roots"        // roots/list
+	KindNotification Kind = "notification" // text an upstream sends unasked: log messages, progress
+
+	KindLifecycle Kind = "lifecycle"
+)
+
+// Reverse reports whether a call of this kind travels from an upstream to an
+// agent.
+func (k Kind) Reverse() bool {
+	switch k {
+	case KindSampling, KindElicitation, KindRoots, KindNotification:
+		return true
+	}
+	return false
+}
+
+// Surface names the door that a call came through.
+type Surface string
+
+// The surfaces. They differ in framing only.
+const (
+	SurfaceMCP   Surface = "mcp"   // MCP over Streamable HTTP
+	SurfaceSSE   Surface = "sse"   // MCP 2024-11-05 over HTTP with SSE
+	SurfaceStdio Surface = "stdio" // MCP on standard input and output
+	SurfaceREST  Surface = "rest"  // function calling over HTTP
+	SurfaceCLI   Surface = "cli"   // toolward tools call
+)
+
+// Credentials are what a request presents. They are never recorded or logged.
+type Credentials struct {
+	Token    string  // the bearer token, without its scheme; empty if none was sent
+	Resource string  // canonical URI of the endpoint asked for (RFC 8707), "" where there is none
+	Peer     string  // the peer's address, host only
+	Surface  Surface // where the request came in
+}
+
+// Agent is an authenticated caller. It is shared between calls and immutable.
+type Agent struct {
+	ID      string         // from the claim that the issuer's configuration names; never empty
+	Issuer  string         // exact iss of the token
+	Roles   []string       // may be empty
+	Scopes  []string       // may be empty
+	Claims  map[string]any // the token's claims, numbers as json.Number
+	Session string         // sid of the token, "" if it has none
+	Expires time.Time      // when the token stops being valid
+}
+
+// Principal identifies the agent across tokens: issuer and ID, which nobody
+// but that issuer can mint. Limits, labels and sessions are kept by it.
+func (a *Agent) Principal() string { return a.Issuer + "\x1f" + a.ID }
+
+// LabelKey is what labels accumulate by: the token's session if it names one,
+// else the principal, so that reconnecting does not shed them.
+func (a *Agent) LabelKey() string { return a.Principal() + "\x1f" + a.Session }
+
+// Tool is something a call can name: a tool, and likewise a prompt, a resource
+// or a resource template. The catalog owns it; it is immutable, and a changed
+// definition is a new Tool.
+type Tool struct {
+	Kind        Kind            // KindTool, KindPrompt, KindResource
+	Server      string          // name of the upstream in toolward.yaml
+	Name        string          // the upstream's own name (a URI for resources)
+	Wire        string          // the name on /mcp: server__name, unambiguous and at most 64 of [a-zA-Z0-9_-] for tools and prompts
+	Labels      []string        // private, untrusted, external and the operator's own
+	Definition  json.RawMessage // the listing entry exactly as the upstream wrote it
+	Annotations json.RawMessage // its annotations member, nil if absent
+	Fingerprint string          // SHA-256, hex, of the canonical definition (RFC 8785)
+	Pinned      bool            // a person accepted this fingerprint
+	Quarantined string          // why it may not be called; "" if it may
+	Template    bool            // a resource template: Name is a URI template (RFC 6570)
+
+	// Check validates arguments against the tool's input schema and returns an
+	// error an agent can act on. Nil if there is no schema.
+	Check func(Args) error
+	// Upstream performs calls of this tool.
+	Upstream Upstream
+}
+
+// Call is one request on the road. Each field names the one step that writes
+// it; nobody else does.
+type Call struct {
+	// Written by the surface.
+	ID       string        // UUIDv7, made by [NewCall]
+	Time     time.Time     // when the request was read
+	Surface  Surface       //
+	Protocol string        // MCP revision spoken by the agent, "" on REST
+	Peer     string        // the peer's address, host only
+	Agent    *Agent        // who [Road.Admit] let in; nil only in records of refusals before that
+	Kind     Kind          //
+	Method   string        // the MCP method, "tools/call"
+	Server   string        // the endpoint's server on /mcp/{server}, "" on /mcp
+	Name     string        // as the agent wrote it: the wire name on /mcp, the upstream's own name on /mcp/{server}
+	Args     Args          // what guard and policy judge: a tool's or prompt's arguments, else the params without _meta
+	Extra    []Member      // members of params beside name and arguments, in order: _meta, task, inputResponses, requestState
+	Origin   Origin        // the agent's side: where what the upstream sends during the call goes; nil if nothing can be sent
+	Parent   *Call         // for reverse kinds: the agent's call that caused this one; nil if none did
+	Header   []HeaderField // Mcp-Param-* of the request, validated by the surface; not forwarded, upstreams' are regenerated
+
+	Tool    *Tool   // written by catalog
+	Session Session // written by session: the principal's state before this call
+
+	Findings []Finding // written by guard, request first, then result
+	Score    float64   // written by guard: highest injection probability in what was scanned last, 0 to 1
+
+	Decision       Decision // written by policy, on the request
+	ResultDecision Decision // written by policy, on the result
+	Sent           Args     // written by the road: what the upstream gets; Args unless something was redacted
+
+	Result  *Result // written by upstream; rewritten only by a redaction
+	Refusal *Refusal
+	Stages  Stages // written by the road: where the time went
+}
+
+// HeaderField is one HTTP header field.
+type HeaderField struct{ Name, Value string }
+
+// Member is one member of a JSON object, its value as written.
+type Member struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// NewCall starts a call on a surface: it has an ID and a time, and nothing else.
+func NewCall(s Surface, k Kind, method string) *Call {
+	return &Call{ID: uuid.Must(uuid.NewV7()).String(), Time: time.Now(), Surface: s, Kind: k, Method: method}
+}
+
+// ToolName is the name a person knows the call's target by: the wire name once
+// the catalog found it, else what the agent asked for.
+func (c *Call) ToolName() string {
+	switch {
+	case c.Tool != nil:
+		return c.Tool.Wire
+	case c.Server != "":
+		return c.Server + "__" + c.Name
+	}
+	return c.Name
+}
+
+// Result is what an upstream answered. Exactly one of Raw and Error is set.
+type Result struct {
+	Raw     json.RawMessage // the JSON-RPC result as written by the upstream
+	Error   json.RawMessage // the JSON-RPC error object as written by the upstream
+	IsError bool            // a tool result with isError: true, or Error is set
+	Labels  []string        // written by the road: labels of the tool and of policy
+}
+
+// Bytes is the answer's JSON, whichever member it is.
+func (r *Result) Bytes() json.RawMessage {
+	if r.Error != nil {
+		return r.Error
+	}
+	return r.Raw
+}
+
+// Session is what a principal has seen and done, as policy sees it.
+type Session struct {
+	ID     string   // stable digest of the label key; not a secret
+	Calls  int      // calls so far that reached an upstream
+	Labels []string // accumulated, sorted
+	Recent []Recent // newest last, at most 16
+}
+
+// Recent is one earlier call of a session.
+type Recent struct {
+	Tool   string
+	Effect Effect
+}
+
+// Stages is the time each step took. Waiting for a person counts as Approve.
+type Stages struct {
+	Limit, Guard, Policy, Approve, Record, Upstream time.Duration
+}

@@ -1,0 +1,384 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Authenticator turns credentials into an agent.
+type Authenticator interface {
+	// Known returns the agent of a token that was verified before and is still
+	// valid, without any cryptography; nil if there is none.
+	Known(Credentials) *Agent
+	// Verify verifies a token. It returns a *Refusal (Unauthenticated,
+	// InsufficientScope) or a fault.
+	Verify(context.Context, Credentials) (*Agent, error)
+}
+
+// Limiter bounds how often and how many at once.
+type Limiter interface {
+	// Acquire takes one call of the agent, and of the tool if it is known
+	// (nil if not), or returns a *Refusal with RetryAfter. Release gives the
+	// concurrency back and must be called once.
+	Acquire(*Agent, *Tool) (release func(), err error)
+	// Strangers returns a *Refusal once too many failures came from a peer.
+	Strangers(peer string) error
+	// Failed counts a failed authentication of a peer.
+	Failed(peer string)
+}
+
+// Catalog knows what upstreams offer.
+type Catalog interface {
+	// Find returns what a call names, or a *Refusal (UnknownTool, UpstreamDown).
+	// server is "" on /mcp, where name is a wire name; with a server, name is
+	// the upstream's own. It does no I/O.
+	Find(kind Kind, server, name string) (*Tool, error)
+	// List returns what is offered, upstreams in the order of the configuration
+	// and entries in each upstream's own order. Quarantined ones are left out.
+	List(kind Kind, server string) []*Tool
+}
+
+// Guard says what is in a call. For calls of a reverse kind, args come from
+// the upstream and the result from the agent.
+type Guard interface {
+	Request(context.Context, *Call) (Report, error)
+	Result(context.Context, *Call) (Report, error)
+}
+
+// Policy says whether a call may be made and its result be seen.
+type Policy interface {
+	// Decide judges the request while call.Result is nil, and the result after.
+	Decide(context.Context, *Call) (Decision, error)
+	// Visible keeps, in order, what some arguments could be allowed for.
+	Visible(context.Context, *Agent, []*Tool) ([]*Tool, error)
+}
+
+// Sessions remembers what principals have seen.
+type Sessions interface {
+	Snapshot(*Agent) Session
+	// Note adds an executed call, its effect and its result's labels.
+	Note(*Call)
+}
+
+// Approvals asks people.
+type Approvals interface {
+	// Wait returns nil if a person consented to exactly this call, which uses
+	// the consent up, or a *Refusal (ApprovalPending, ApprovalDenied).
+	Wait(context.Context, *Call) error
+}
+
+// Phase says which record of a call is written.
+type Phase string
+
+// The phases. A call has either an attempt and then an outcome, or a refusal.
+const (
+	PhaseAttempt Phase = "attempt"
+	PhaseOutcome Phase = "outcome"
+	PhaseRefusal Phase = "refusal"
+)
+
+// Recorder writes the audit record.
+type Recorder interface {
+	// Record returns when the record is durable.
+	Record(context.Context, Phase, *Call) error
+}
+
+// Upstream performs calls. It returns a *Refusal (UpstreamDown,
+// UpstreamTimeout, UpstreamInvalid, Cancelled) or a fault. An error answered by
+// the upstream itself is a Result.
+type Upstream interface {
+	Do(context.Context, *Call) (*Result, error)
+}
+
+// Origin is the agent's side of an MCP session or request: where what an
+// upstream sends unasked goes. Cause is the call it belongs to, nil if none.
+// Implementations are safe for concurrent use.
+type Origin interface {
+	Session() string      // the MCP session's ID; "" for stateless requests
+	Protocol() string     // MCP revision the agent speaks
+	ClientInfo() []byte   // raw JSON of what the agent said of itself, nil if nothing
+	Capabilities() []byte // raw JSON of the capabilities it declared, nil if none
+	LogLevel() string     // the least severe log level it asked for, "" if none
+	Notify(ctx context.Context, cause *Call, method string, params []byte) error
+	// Request asks the agent and waits for its answer. It returns a *Refusal if
+	// the agent cannot be asked.
+	Request(ctx context.Context, cause *Call, method string, params []byte) (*Result, error)
+}
+
+// Observer sees every call start and end, for metrics and traces.
+type Observer interface {
+	Begin(context.Context, *Call) context.Context
+	End(context.Context, *Call)
+}
+
+// Road is the only way from a surface to an upstream. All fields are required
+// but Observers. It is safe for concurrent use.
+type Road struct {
+	Auth      Authenticator
+	Limit     Limiter
+	Catalog   Catalog
+	Guard     Guard
+	Policy    Policy
+	Sessions  Sessions
+	Approvals Approvals
+	Recorder  Recorder
+	Observers []Observer
+}
+
+// Admit answers who is asking. Every request of every surface starts here,
+// before its body is read. Refusals are recorded; a peer over its allowance of
+// failures is refused without cryptography and without a record.
+func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
+	if a := r.Auth.Known(cred); a != nil {
+		return a, nil
+	}
+	if err := r.Limit.Strangers(cred.Peer); err != nil {
+		return nil, AsRefusal("limit", err)
+	}
+	a, err := r.Auth.Verify(ctx, cred)
+	if err == nil {
+		return a, nil
+	}
+	r.Limit.Failed(cred.Peer)
+	c := NewCall(cred.Surface, KindLifecycle, "authenticate")
+	c.Peer = cred.Peer
+	return nil, r.Refused(ctx, c, AsRefusal("auth", err))
+}
+
+// Do takes a call down the road. Exactly one of the results is nil.
+func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
+	for _, o := range r.Observers {
+		ctx = o.Begin(ctx, c)
+	}
+	refusal := r.walk(ctx, c)
+	if refusal != nil && c.Refusal == nil {
+		refusal = r.refuse(ctx, c, refusal)
+	}
+	for _, o := range slices.Backward(r.Observers) {
+		o.End(ctx, c)
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	return c.Result, nil
+}
+
+// walk is the road. The name is looked up before the limit is taken, so that a
+// tool has one bucket whatever endpoint names it, and answered after it, so
+// that guessing names costs as much as calling.
+func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
+	tool, missing := r.Catalog.Find(c.Kind, c.Server, c.Name)
+	c.Tool = tool
+	release, err := timed(&c.Stages.Limit, func() (func(), error) { return r.Limit.Acquire(c.Agent, tool) })
+	if err != nil {
+		return AsRefusal("limit", err)
+	}
+	defer release()
+	if missing != nil {
+		return AsRefusal("catalog", missing)
+	}
+	if refusal := usable(c); refusal != nil {
+		return refusal
+	}
+	c.Session = r.Sessions.Snapshot(c.Agent)
+	if refusal := r.judgeRequest(ctx, c); refusal != nil {
+		return refusal
+	}
+	if refusal := r.record(ctx, PhaseAttempt, c); refusal != nil {
+		return refusal
+	}
+	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) { return c.Tool.Upstream.Do(ctx, c) })
+	return r.conclude(ctx, c, err)
+}
+
+// usable is the catalog's own say about the tool that was found.
+func usable(c *Call) *Refusal {
+	if c.Tool.Quarantined != "" {
+		q := Refuse("catalog", Quarantined, c.Tool.Wire+" is quarantined: "+c.Tool.Quarantined)
+		q.Remedy = "review it with `toolward tools diff`, then accept it with `toolward tools pin`"
+		return q
+	}
+	if c.Tool.Check == nil || c.Kind != KindTool {
+		return nil
+	}
+	if err := c.Tool.Check(c.Args); err != nil {
+		return Refuse("catalog", InvalidArguments, "the arguments do not fit the tool's schema: "+err.Error())
+	}
+	return nil
+}
+
+// judgeRequest is guard, policy and, where policy wants one, a person, on the
+// request. It sets what is sent.
+func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Request(ctx, c) })
+	if err != nil {
+		return AsRefusal("guard", err)
+	}
+	c.Findings, c.Score = report.Findings, report.Score
+	if reasons := blocking(report.Findings); reasons != nil {
+		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: "see `toolward audit show " + c.ID + "`; a false alarm is lifted with `toolward guard allow`"}
+	}
+	c.Decision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
+	if err != nil {
+		return AsRefusal("policy", err)
+	}
+	switch c.Decision.Effect {
+	case EffectAllow:
+	case EffectApprove:
+		_, err := timed(&c.Stages.Approve, func() (struct{}, error) { return struct{}{}, r.Approvals.Wait(ctx, c) })
+		if err != nil {
+			return AsRefusal("approval", err)
+		}
+	default:
+		return &Refusal{Step: "policy", Code: PolicyDenied, Reasons: denied(c.Decision), Remedy: "see `toolward policy explain " + c.ID + "`"}
+	}
+	c.Sent, err = redactArgs(c)
+	if err != nil {
+		return AsRefusal("guard", err)
+	}
+	return nil
+}
+
+// conclude judges what came back, records it, and only then lets it pass.
+func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
+	if err != nil {
+		c.Result, c.Refusal = nil, AsRefusal("upstream", err)
+		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+			c.Refusal = Refuse("upstream", Cancelled, "the agent cancelled the call or went away").Because(err)
+		}
+	} else if refusal := r.judgeResult(ctx, c); refusal != nil {
+		c.Refusal = refusal
+	}
+	if err == nil {
+		r.Sessions.Note(c)
+	}
+	if refusal := r.record(ctx, PhaseOutcome, c); refusal != nil {
+		c.Refusal = refusal
+	}
+	return c.Refusal
+}
+
+func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Result(ctx, c) })
+	if err != nil {
+		return withheld("guard", "the result could not be scanned").Because(err)
+	}
+	c.Findings, c.Score = append(c.Findings, report.Findings...), report.Score
+	if reasons := blocking(report.Findings); reasons != nil {
+		return withheld("guard", reasons...)
+	}
+	c.ResultDecision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
+	if err != nil {
+		return withheld("policy", "policy failed on the result").Because(err)
+	}
+	if c.ResultDecision.Effect != EffectAllow {
+		return withheld("policy", denied(c.ResultDecision)...)
+	}
+	c.Result.Labels = mergeLabels(c.Tool.Labels, c.Decision.Labels, c.ResultDecision.Labels)
+	if err := redactResult(c, report.Findings); err != nil {
+		return withheld("guard", "the result could not be redacted").Because(err)
+	}
+	return nil
+}
+
+// List returns what the agent may see of a kind, in order. On a server's own
+// endpoint it is that server's.
+func (r *Road) List(ctx context.Context, c *Call) ([]*Tool, *Refusal) {
+	release, err := r.Limit.Acquire(c.Agent, nil)
+	if err != nil {
+		return nil, r.Refused(ctx, c, AsRefusal("limit", err))
+	}
+	defer release()
+	seen, err := r.Policy.Visible(ctx, c.Agent, r.Catalog.List(c.Kind, c.Server))
+	if err != nil {
+		return nil, r.Refused(ctx, c, AsRefusal("policy", err))
+	}
+	return seen, nil
+}
+
+// Refused records a refusal that was made before or beside [Road.Do] and
+// returns what to answer: the refusal, or [Unrecorded].
+func (r *Road) Refused(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
+	for _, o := range r.Observers {
+		ctx = o.Begin(ctx, c)
+	}
+	refusal = r.refuse(ctx, c, refusal)
+	for _, o := range slices.Backward(r.Observers) {
+		o.End(ctx, c)
+	}
+	return refusal
+}
+
+func (r *Road) refuse(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
+	c.Refusal = refusal
+	if unrecorded := r.record(ctx, PhaseRefusal, c); unrecorded != nil && refusal.Code != Unrecorded {
+		c.Refusal = unrecorded
+	}
+	return c.Refusal
+}
+
+// record outlives the agent's request: what happened is written down also
+// when nobody waits for the answer any more.
+func (r *Road) record(ctx context.Context, p Phase, c *Call) *Refusal {
+	_, err := timed(&c.Stages.Record, func() (struct{}, error) {
+		return struct{}{}, r.Recorder.Record(context.WithoutCancel(ctx), p, c)
+	})
+	if err == nil {
+		return nil
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	u := Refuse("audit", Unrecorded, "the audit record cannot be written; calls are refused until it can").Because(err)
+	u.Remedy = "see the gateway's log and `/readyz`: disk space, permissions, another process holding the database"
+	return u
+}
+
+func withheld(step string, reasons ...string) *Refusal {
+	return &Refusal{Step: step, Code: Withheld, Reasons: reasons}
+}
+
+func denied(d Decision) []string {
+	if len(d.Reasons) > 0 {
+		return d.Reasons
+	}
+	return []string{"no policy rule allows this call"}
+}
+
+// blocking returns a reason for each finding that guard itself acts on.
+func blocking(findings []Finding) []string {
+	var reasons []string
+	for _, f := range findings {
+		if f.Action == ActionBlock || f.Action == ActionQuarantine {
+			where := f.Where
+			if where == "" {
+				where = "the text"
+			}
+			reasons = append(reasons, string(f.Kind)+" found in "+string(f.Stage)+" at "+where+" ("+f.Rule+")")
+		}
+	}
+	return reasons
+}
+
+func mergeLabels(lists ...[]string) []string {
+	var all []string
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// timed adds the time f takes to d.
+func timed[T any](d *time.Duration, f func() (T, error)) (T, error) {
+	start := time.Now()
+	v, err := f()
+	*d += time.Since(start)
+	return v, err
+}

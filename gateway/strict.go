@@ -1,0 +1,419 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxDepth is the deepest nesting of JSON that is accepted from anyone.
+const MaxDepth = 64
+
+// An Object is a JSON object that passed the strict parser, split into its
+// members. Nested values were checked with it.
+type Object struct {
+	members []Member
+	raw     json.RawMessage
+}
+
+// ParseObject parses one JSON object from an agent. It refuses, with a
+// [Refusal] of code [Malformed] or [TooLarge], whatever two readers could
+// understand differently: a member name that stands twice in an object or
+// differs from another only in case, invalid UTF-8 and lone surrogates,
+// numbers whose digits an IEEE 754 double does not keep, nesting deeper than
+// [MaxDepth], and anything after the value. It follows RFC 8259 and RFC 7493.
+func ParseObject(raw []byte) (Object, error) {
+	if err := check(raw, true); err != nil {
+		return Object{}, err
+	}
+	return split(raw)
+}
+
+// CheckJSON checks one JSON value from an upstream: valid UTF-8, no member
+// name twice, nesting up to [MaxDepth], nothing after it. Numbers of any
+// precision and names that differ in case are legal there: they are passed on
+// as written and decide nothing.
+func CheckJSON(raw []byte) error { return check(raw, false) }
+
+// Split splits an upstream's JSON object, which [CheckJSON] accepted, into its members.
+func Split(raw json.RawMessage) (Object, error) { return split(raw) }
+
+// Raw is the object as written.
+func (o Object) Raw() json.RawMessage { return o.raw }
+
+// Members returns the members in order. The caller must not modify them.
+func (o Object) Members() []Member { return o.members }
+
+// Get returns the value of the member, as written.
+func (o Object) Get(name string) (json.RawMessage, bool) {
+	for i := range o.members {
+		if o.members[i].Name == name {
+			return o.members[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// Object returns the member as an object. A missing member is an empty object.
+func (o Object) Object(name string) (Object, error) {
+	raw, ok := o.Get(name)
+	if !ok {
+		return Object{raw: json.RawMessage("{}")}, nil
+	}
+	sub, err := split(raw)
+	if err != nil {
+		return Object{}, Refuse("surface", Malformed, fmt.Sprintf("%q must be an object", name))
+	}
+	return sub, nil
+}
+
+// Args returns the member as Args. A missing member is the empty object; any
+// other value than an object is refused.
+func (o Object) Args(name string) (Args, error) {
+	raw, ok := o.Get(name)
+	if !ok {
+		return Args{}, nil
+	}
+	if raw[0] != '{' {
+		return Args{}, Refuse("surface", Malformed, fmt.Sprintf("%q must be an object", name))
+	}
+	return newArgs(raw), nil
+}
+
+// ArgsWithout returns the object as Args, without the named members.
+func (o Object) ArgsWithout(names ...string) Args {
+	rest := o.Without(names...)
+	if len(rest) == len(o.members) && o.raw != nil {
+		return newArgs(o.raw)
+	}
+	return newArgs(JoinMembers(rest))
+}
+
+// Without returns the members that are not named.
+func (o Object) Without(names ...string) []Member {
+	var rest []Member
+next:
+	for _, m := range o.members {
+		for _, n := range names {
+			if m.Name == n {
+				continue next
+			}
+		}
+		rest = append(rest, m)
+	}
+	return rest
+}
+
+// String returns the member as a string; ok is false if it is missing.
+func (o Object) String(name string) (s string, ok bool, err error) {
+	raw, ok := o.Get(name)
+	if !ok {
+		return "", false, nil
+	}
+	if raw[0] != '"' {
+		return "", true, Refuse("surface", Malformed, fmt.Sprintf("%q must be a string", name))
+	}
+	return unquote(raw), true, nil
+}
+
+// RefuseFolded refuses members whose name equals one of the known names but
+// for case: a reader that folds case (encoding/json does) would take them for
+// the known one. This is the class of CVE-2026-27896.
+func (o Object) RefuseFolded(known ...string) error {
+	for _, m := range o.members {
+		for _, k := range known {
+			if m.Name != k && strings.EqualFold(m.Name, k) {
+				return Refuse("surface", Malformed, fmt.Sprintf("member name %q differs from %q only in case", clip(m.Name), k))
+			}
+		}
+	}
+	return nil
+}
+
+// JoinMembers writes members as a JSON object, values as they are.
+func JoinMembers(members []Member) json.RawMessage {
+	n := 2
+	for _, m := range members {
+		n += len(m.Name) + len(m.Value) + 4
+	}
+	out := make([]byte, 0, n)
+	out = append(out, '{')
+	for i, m := range members {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out, _ = jsontext.AppendQuote(out, m.Name)
+		out = append(out, ':')
+		out = append(out, m.Value...)
+	}
+	return append(out, '}')
+}
+
+func check(raw []byte, agent bool) error {
+	if !utf8.Valid(raw) {
+		return Refuse("surface", Malformed, "the JSON is not valid UTF-8")
+	}
+	c := checker{dec: jsontext.NewDecoder(bytes.NewBuffer(raw)), agent: agent}
+	if err := c.value(0); err != nil {
+		var r *Refusal
+		if errors.As(err, &r) {
+			return r
+		}
+		return Refuse("surface", Malformed, "the JSON is broken or ambiguous at byte "+strconv.FormatInt(c.dec.InputOffset(), 10)+": "+why(err))
+	}
+	if _, err := c.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return Refuse("surface", Malformed, "there is more after the JSON value")
+	}
+	return nil
+}
+
+// why is the short reason of a syntax error. The library's own text holds the
+// whole JSON pointer, which an attacker makes as long as they like.
+func why(err error) string {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "a member name stands twice in one object"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "it ends too early"
+	case errors.As(err, &syntax) && syntax.Err != nil:
+		return clip(syntax.Err.Error())
+	}
+	return clip(err.Error())
+}
+
+type checker struct {
+	dec   *jsontext.Decoder
+	agent bool
+}
+
+func (c *checker) value(depth int) error {
+	tok, err := c.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case '{':
+		if depth == MaxDepth {
+			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
+		}
+		return c.object(depth)
+	case '[':
+		if depth == MaxDepth {
+			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
+		}
+		for c.dec.PeekKind() != ']' {
+			if err := c.value(depth + 1); err != nil {
+				return err
+			}
+		}
+		_, err := c.dec.ReadToken()
+		return err
+	case '0':
+		if c.agent && !keepsDigits(tok.String()) {
+			return Refuse("surface", Malformed, fmt.Sprintf("the number %s loses digits in a 64-bit float; send it as a string", clip(tok.String())))
+		}
+	}
+	return nil
+}
+
+func (c *checker) object(depth int) error {
+	var names foldSet
+	for c.dec.PeekKind() != '}' {
+		name, err := c.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if c.agent {
+			if other, clash := names.add(name.String()); clash {
+				return Refuse("surface", Malformed, fmt.Sprintf("the member names %q and %q differ only in case", clip(other), clip(name.String())))
+			}
+		}
+		if err := c.value(depth + 1); err != nil {
+			return err
+		}
+	}
+	_, err := c.dec.ReadToken()
+	return err
+}
+
+// foldSet holds the names of one object: a slice while there are few, since
+// nearly every object has few, then a map, so that a million names stay linear.
+type foldSet struct {
+	few  []string
+	many map[string]string
+}
+
+func (f *foldSet) add(name string) (other string, clash bool) {
+	if f.many == nil && len(f.few) < 16 {
+		for _, o := range f.few {
+			if strings.EqualFold(o, name) {
+				return o, true
+			}
+		}
+		f.few = append(f.few, name)
+		return "", false
+	}
+	if f.many == nil {
+		f.many = make(map[string]string, 64)
+		for _, o := range f.few {
+			f.many[fold(o)] = o
+		}
+	}
+	key := fold(name)
+	if o, ok := f.many[key]; ok {
+		return o, true
+	}
+	f.many[key] = name
+	return "", false
+}
+
+// fold maps each rune to the smallest of its simple case folding orbit, which
+// is the equality of [strings.EqualFold].
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for x := unicode.SimpleFold(r); x != r; x = unicode.SimpleFold(x) {
+			least = min(least, x)
+		}
+		return least
+	}, s)
+}
+
+// keepsDigits reports whether a reader that uses doubles sees the number as
+// written: its significant digits are those of the nearest double's shortest
+// form.
+func keepsDigits(s string) bool {
+	if len(s) <= 15 && strings.IndexByte(s, 'e') < 0 && strings.IndexByte(s, 'E') < 0 {
+		return true // at most 15 significant digits always survive
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return false
+	}
+	if f == 0 {
+		digits, _ := significant(s)
+		return digits == "" // a nonzero number that underflows is lost
+	}
+	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
+		// Whole numbers compare exactly: 2^53+2 is a double though its
+		// shortest form may be padded with zeros.
+		if exact, exp := significant(strconv.FormatFloat(f, 'f', 0, 64)); true {
+			digits, e := significant(s)
+			return digits == exact && e == exp
+		}
+	}
+	short, exp := significant(strconv.FormatFloat(f, 'e', -1, 64))
+	digits, e := significant(s)
+	return digits == short && e == exp
+}
+
+// significant returns the digits of a JSON number without leading and trailing
+// zeros, and the decimal exponent of the last of them.
+func significant(s string) (digits string, exp int) {
+	s = strings.TrimPrefix(s, "-")
+	mant := s
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		mant = s[:i]
+		exp, _ = strconv.Atoi(strings.TrimPrefix(s[i+1:], "+"))
+	}
+	if i := strings.IndexByte(mant, '.'); i >= 0 {
+		exp -= len(mant) - i - 1
+		mant = mant[:i] + mant[i+1:]
+	}
+	mant = strings.TrimLeft(mant, "0")
+	trimmed := strings.TrimRight(mant, "0")
+	return trimmed, exp + len(mant) - len(trimmed)
+}
+
+// split cuts a checked object into its members.
+func split(raw json.RawMessage) (Object, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
+	}
+	if tok.Kind() != '{' {
+		return Object{}, Refuse("surface", Malformed, "expected a JSON object, got "+tok.Kind().String())
+	}
+	o := Object{raw: bytes.TrimSpace(raw), members: make([]Member, 0, 8)}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
+		}
+		key := name.String()
+		v, err := dec.ReadValue()
+		if err != nil {
+			return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
+		}
+		end := dec.InputOffset()
+		o.members = append(o.members, Member{Name: key, Value: json.RawMessage(raw[end-int64(len(v)) : end : end])})
+	}
+	return o, nil
+}
+
+func decode(v jsontext.Value) any {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
+	return decodeValue(dec)
+}
+
+func decodeValue(dec *jsontext.Decoder) any {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil
+	}
+	switch tok.Kind() {
+	case '{':
+		m := map[string]any{}
+		for dec.PeekKind() == '"' {
+			name, _ := dec.ReadToken()
+			key := name.String()
+			m[key] = decodeValue(dec)
+		}
+		_, _ = dec.ReadToken()
+		return m
+	case '[':
+		s := []any{}
+		for k := dec.PeekKind(); k != ']' && k != 0; k = dec.PeekKind() {
+			s = append(s, decodeValue(dec))
+		}
+		_, _ = dec.ReadToken()
+		return s
+	case '"':
+		return tok.String()
+	case '0':
+		return json.Number(tok.String())
+	case 't', 'f':
+		return tok.Bool()
+	}
+	return nil
+}
+
+func unquote(raw []byte) string {
+	s, _ := jsontext.AppendUnquote(nil, raw)
+	return string(s)
+}
+
+// clip bounds what an attacker's value adds to a message.
+func clip(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	for i := most; i > most-4; i-- {
+		if utf8.RuneStart(s[i]) {
+			return s[:i] + "…"
+		}
+	}
+	return s[:most] + "…"
+}
