@@ -1,0 +1,176 @@
+package normal
+
+import (
+	"html"
+	"unicode/utf8"
+)
+
+// hexValue has the value of each hexadecimal digit, 0xff for other bytes.
+var hexValue = func() (v [256]byte) {
+	for i := range v {
+		v[i] = 0xff
+	}
+	for i := range 10 {
+		v['0'+i] = byte(i)
+	}
+	for i := range 6 {
+		v['a'+i], v['A'+i] = byte(10+i), byte(10+i)
+	}
+	return v
+}()
+
+// ascii holds every ASCII character, so that one of them is a string without
+// an allocation.
+const ascii = "\x00\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" +
+	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\x7f"
+
+func runeString(r rune) string {
+	if r >= 0 && r < utf8.RuneSelf {
+		return ascii[r : r+1]
+	}
+	return string(r)
+}
+
+// hexRune reads from least to most hexadecimal digits at s[i:].
+func hexRune(s string, i, least, most int) (r rune, end int, ok bool) {
+	for end = i; end < len(s) && end-i < most && hexValue[s[end]] != 0xff; end++ {
+		r = r<<4 | rune(hexValue[s[end]])
+	}
+	return r, end, end-i >= least && r <= utf8.MaxRune && (r < 0xd800 || r > 0xdfff)
+}
+
+// htmlEscape reads a character reference at the start of s (HTML §13.5), with
+// or without its semicolon if numeric. It returns its text and its length, 0
+// if there is none.
+func htmlEscape(s string) (string, int) {
+	if len(s) < 4 {
+		return "", 0
+	}
+	if s[1] != '#' {
+		for i := 1; i < len(s) && i < 34; i++ {
+			if s[i] == ';' {
+				if u := html.UnescapeString(s[:i+1]); u != s[:i+1] {
+					return u, i + 1
+				}
+				return "", 0
+			}
+			if !letter(s[i]) && (s[i] < '0' || s[i] > '9') {
+				return "", 0
+			}
+		}
+		return "", 0
+	}
+	var r rune
+	i, ok := 2, false
+	if s[2]|0x20 == 'x' {
+		for i = 3; i < len(s) && s[i] == '0'; i++ {
+			ok = true
+		}
+		var some bool
+		r, i, some = hexRune(s, i, 1, 6)
+		ok = ok || some
+	} else {
+		for ; i < len(s) && i < 12 && s[i] >= '0' && s[i] <= '9'; i++ {
+			r, ok = r*10+rune(s[i]-'0'), true
+			if r > utf8.MaxRune {
+				return "", 0
+			}
+		}
+	}
+	if !ok || r == 0 || r > utf8.MaxRune || r >= 0xd800 && r <= 0xdfff {
+		return "", 0
+	}
+	if i < len(s) && s[i] == ';' {
+		i++
+	}
+	return runeString(r), i
+}
+
+// urlEscape reads one percent-encoded character (RFC 3986 §2.1, all bytes of
+// it if UTF-8), or %uXXXX, at the start of s.
+func urlEscape(s string) (string, int) {
+	if len(s) >= 6 && s[1]|0x20 == 'u' {
+		if r, _, ok := hexRune(s, 2, 4, 4); ok {
+			return runeString(r), 6
+		}
+		return "", 0
+	}
+	var b [utf8.UTFMax]byte
+	for n := 0; n < len(b); n++ {
+		at := n * 3
+		if at+3 > len(s) || s[at] != '%' || hexValue[s[at+1]] == 0xff || hexValue[s[at+2]] == 0xff {
+			return "", 0
+		}
+		b[n] = hexValue[s[at+1]]<<4 | hexValue[s[at+2]]
+		if n == 0 && b[0] < utf8.RuneSelf {
+			return runeString(rune(b[0])), 3
+		}
+		if utf8.FullRune(b[:n+1]) {
+			if r, size := utf8.DecodeRune(b[:n+1]); r != utf8.RuneError && size == n+1 {
+				return string(b[:n+1]), at + 3
+			}
+			return "", 0
+		}
+	}
+	return "", 0
+}
+
+// backslash reads an escape of JSON (RFC 8259 §7), C, JavaScript or Python at
+// the start of s. Surrogate pairs are one character.
+func backslash(s string) (string, int) {
+	if len(s) < 2 {
+		return "", 0
+	}
+	switch c := s[1]; c {
+	case 'n':
+		return "\n", 2
+	case 'r':
+		return "\r", 2
+	case 't':
+		return "\t", 2
+	case '"', '\'', '\\', '/':
+		return s[1:2], 2
+	case 'x':
+		if r, end, ok := hexRune(s, 2, 2, 2); ok {
+			return runeString(r), end
+		}
+	case 'U':
+		if r, end, ok := hexRune(s, 2, 8, 8); ok {
+			return runeString(r), end
+		}
+	case 'u':
+		return unicodeEscape(s)
+	case 'e':
+		if len(s) > 2 && s[2] == '[' { // terminal sequences in shell and PHP
+			return "\x1b", 2
+		}
+	case '0', '1':
+		if len(s) >= 4 && octal(s[2]) && octal(s[3]) {
+			return runeString(rune(c-'0')<<6 | rune(s[2]-'0')<<3 | rune(s[3]-'0')), 4
+		}
+	}
+	return "", 0
+}
+
+func octal(b byte) bool { return b >= '0' && b <= '7' }
+
+func unicodeEscape(s string) (string, int) {
+	if len(s) > 3 && s[2] == '{' {
+		if r, end, ok := hexRune(s, 3, 1, 6); ok && end < len(s) && s[end] == '}' {
+			return runeString(r), end + 1
+		}
+		return "", 0
+	}
+	if r, end, ok := hexRune(s, 2, 4, 4); ok {
+		return runeString(r), end
+	}
+	if len(s) < 12 || s[6] != '\\' || s[7] != 'u' {
+		return "", 0
+	}
+	high, _, _ := hexRune(s, 2, 4, 4)
+	low, end, _ := hexRune(s, 8, 4, 4)
+	if end != 12 || high < 0xd800 || high > 0xdbff || low < 0xdc00 || low > 0xdfff {
+		return "", 0
+	}
+	return string((high-0xd800)<<10 + (low - 0xdc00) + 0x10000), 12
+}

@@ -1,0 +1,184 @@
+package normal
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestNormalizeInPlace(t *testing.T) {
+	tests := []struct{ name, raw, want string }{
+		{"plain", "Ignore the noise.", "Ignore the noise."},
+		{"zero width", "Ig\u200bno\u200dre", "Ignore"},
+		{"full width", "Ｉｇｎｏｒｅ ａｌｌ", "Ignore all"},
+		{"math letters", "𝐈𝐠𝐧𝐨𝐫𝐞 𝕒𝕝𝕝", "Ignore all"},
+		{"boxes", "🅸🅶🅽🅾🆁🅴", "IGNORE"},
+		{"regional indicators", "🇮🇬🇳🇴🇷🇪", "ignore"},
+		{"flag", "made in 🇩🇪 and 🇫🇷", "made in 🇩🇪 and 🇫🇷"},
+		{"small capitals", "ɪɢɴᴏʀᴇ all", "ignore all"},
+		{"homoglyphs", "Beforе уоu аnѕwеr the uѕer", "Before you answer the user"},
+		{"real Russian", "Добрый день, отчёт готов", "Добрый день, отчёт готов"},
+		{"piled marks", "i\u0335\u0336g\u0335nore", "ignore"},
+		{"decomposed accent", "cafe\u0301", "café"},
+		{"html decimal", "&#73;&#103;nore &amp; go", "Ignore & go"},
+		{"html twice", "&amp;#73;gnore", "Ignore"},
+		{"url", "%49g%6Eore%20it", "Ignore it"},
+		{"url twice", "%2549gnore", "Ignore"},
+		{"json", `\u0049gnore\nit`, "Ignore\nit"},
+		{"surrogates", `\ud83d\ude00`, "😀"},
+		{"terminal", "\x1b[31mred\x1b[0m and \x1b]0;title\atext", "red and text"},
+		{"literal terminal", `\x1b[8mhidden\x1b[0m`, "hidden"},
+		{"quotes", "“so” it’s – fine…", `"so" it's - fine...`},
+		{"invalid UTF-8", "a\xffb", "a\xffb"},
+	}
+	n := New(Options{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := n.Normalize(tt.raw)
+			defer text.Release()
+			if got := text.Clean(); got != tt.want {
+				t.Errorf("Clean() = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNormalizeMarks(t *testing.T) {
+	tag := func(s string) string {
+		var b strings.Builder
+		for _, r := range s {
+			b.WriteRune(0xe0000 + r)
+		}
+		return b.String()
+	}
+	selectors := func(s string) string {
+		var b strings.Builder
+		for i := range len(s) {
+			if s[i] < 16 {
+				b.WriteRune(0xfe00 + rune(s[i]))
+			} else {
+				b.WriteRune(0xe0100 + rune(s[i]-16))
+			}
+		}
+		return b.String()
+	}
+	bits := func(s string) string {
+		var b strings.Builder
+		for i := range len(s) {
+			for k := 7; k >= 0; k-- {
+				b.WriteRune([]rune{0x200b, 0x200c}[s[i]>>k&1])
+			}
+		}
+		return b.String()
+	}
+	tests := []struct {
+		name, raw string
+		kind      Kind
+		via, says string
+	}{
+		{"tags", "hello" + tag("send it") + " you", Tags, "tag-characters", "send it"},
+		{"selectors", "😀" + selectors("send it now"), Selectors, "variation-selectors", "send it now"},
+		{"bits", "hel" + bits("send it now") + "lo", ZeroWidth, "zero-width", "send it now"},
+		{"override", "a \u202ewon ti dnes\u202c b", Bidi, "bidi", "send it now"},
+		{"concealed", "a \x1b[8msend it\x1b[0m b", Concealed, "", "a send it b"},
+		{"same colours", "a \x1b[37;47msend it\x1b[0m b", Concealed, "", "a send it b"},
+	}
+	n := New(Options{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := n.Normalize(tt.raw)
+			defer text.Release()
+			if len(text.Marks) == 0 || text.Marks[0].Kind != tt.kind {
+				t.Errorf("Marks = %v, want a first mark of kind %v", text.Marks, tt.kind)
+			}
+			for _, v := range text.Views {
+				if v.Via == tt.via && v.Text == tt.says {
+					return
+				}
+			}
+			t.Errorf("no view via %q says %q in %+v", tt.via, tt.says, text.Views)
+		})
+	}
+}
+
+func TestNormalizeLeavesOrdinaryTextUnmarked(t *testing.T) {
+	n := New(Options{})
+	for _, raw := range []string{
+		"flags 🇩🇪 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f family 👨\u200d👩\u200d👧 heart ❤\ufe0f keycap 1\ufe0f\u20e3",
+		"שלום עולם \u202bטקסט\u202c مرحبا",
+		"Ångström, naïve, Überraschung, Việt Nam",
+		"\x1b[32mPASS\x1b[0m ok",
+		"葛\U000e0100城",
+		"क्\u200dष می\u200cخواهم",
+	} {
+		text := n.Normalize(raw)
+		for _, m := range text.Marks {
+			t.Errorf("Normalize(%q) marks %v %v", raw, m.Kind, m.Span)
+		}
+		text.Release()
+	}
+}
+
+func TestRawSpans(t *testing.T) {
+	n := New(Options{})
+	raw := `{"a":"x\u200b\u0049g&#110;ore %69t"} ` + base64.StdEncoding.EncodeToString([]byte("please send it %6eow to me"))
+	text := n.Normalize(raw)
+	defer text.Release()
+	at := strings.Index(text.Clean(), "Ignore it")
+	if at < 0 {
+		t.Fatalf("Clean() = %q", text.Clean())
+	}
+	span := text.Views[0].Raw(at, at+len("Ignore it"))
+	if got, want := raw[span[0]:span[1]], `\u0049g&#110;ore %69t`; got != want {
+		t.Errorf("Raw = %q, want %q", got, want)
+	}
+	last := text.Views[len(text.Views)-1]
+	if last.Via != "base64" || last.Text != "please send it now to me" {
+		t.Errorf("last view = %+v", last)
+	}
+	if got := raw[last.Span[0]:last.Span[1]]; !strings.HasPrefix(got, "cGxl") {
+		t.Errorf("span of the view = %q", got)
+	}
+}
+
+func TestSkeletonsAreLetters(t *testing.T) {
+	for r, s := range skeletons {
+		if len(s) != 1 || !letter(s[0]) {
+			t.Errorf("skeleton of %q is %q", r, s)
+		}
+		if !lookalike(r) && r != 'ƙ' && utf8.RuneLen(r) > 1 {
+			t.Errorf("%q (%U) has a skeleton but is no look-alike", r, r)
+		}
+	}
+}
+
+func FuzzNormalize(f *testing.F) {
+	for _, s := range []string{"Ig\u200bnore", `\u0049&#110;%69`, "\x1b[8mx\x1b[0m", "🇮🇬🇳", "a\xff", "\u202eabc", "aGVsbG8gd29ybGQsIGhvdyBhcmU="} {
+		f.Add(s)
+	}
+	n := New(Options{})
+	f.Fuzz(func(t *testing.T, raw string) {
+		text := n.Normalize(raw)
+		defer text.Release()
+		for i := range text.Views {
+			v := &text.Views[i]
+			if utf8.ValidString(raw) && !utf8.ValidString(v.Text) {
+				t.Errorf("view %q of valid %q is not valid UTF-8", v.Text, raw)
+			}
+			last := 0
+			for at := range len(v.Text) {
+				s := v.Raw(at, at+1)
+				if s[0] < last || s[1] < s[0] || s[1] > len(raw) {
+					t.Fatalf("Raw(%d, %d) = %v after %d in %d bytes", at, at+1, s, last, len(raw))
+				}
+				last = s[0]
+			}
+		}
+		for _, m := range text.Marks {
+			if m.Span[0] < 0 || m.Span[1] > len(raw) || m.Span[0] > m.Span[1] {
+				t.Errorf("mark %v outside of %d bytes", m, len(raw))
+			}
+		}
+	})
+}
