@@ -15,6 +15,7 @@ const (
 	Malformed         Code = "malformed"          // the request is not unambiguous JSON of the expected shape
 	TooLarge          Code = "too_large"          // body, header or nesting over the limit
 	Unsupported       Code = "unsupported"        // a method, revision or media type that is not offered
+	UnsupportedMedia  Code = "unsupported_media"  // a content type or encoding that is not taken
 	Unauthenticated   Code = "unauthenticated"    // no token, or one that does not verify
 	InsufficientScope Code = "insufficient_scope" // RFC 6750 §3.1
 	Forbidden         Code = "forbidden"          // host, origin, or an endpoint that is not for this principal
@@ -38,7 +39,7 @@ const (
 
 // Codes lists every code, for tables that must be total.
 var Codes = []Code{
-	Malformed, TooLarge, Unsupported, Unauthenticated, InsufficientScope, Forbidden, RateLimited,
+	Malformed, TooLarge, Unsupported, UnsupportedMedia, Unauthenticated, InsufficientScope, Forbidden, RateLimited,
 	UnknownTool, Quarantined, InvalidArguments, GuardBlocked, PolicyDenied, ApprovalPending,
 	ApprovalDenied, UpstreamDown, UpstreamTimeout, UpstreamInvalid, Withheld, Cancelled,
 	Overloaded, Unrecorded, Internal,

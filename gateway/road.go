@@ -141,10 +141,21 @@ func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 	if err == nil {
 		return a, nil
 	}
-	r.Limit.Failed(cred.Peer)
 	c := NewCall(cred.Surface, KindLifecycle, "authenticate")
 	c.Peer = cred.Peer
-	return nil, r.Refused(ctx, c, AsRefusal("auth", err))
+	return nil, r.Stranger(ctx, c, AsRefusal("auth", err))
+}
+
+// Stranger records the refusal of a request that nobody authenticated, and
+// counts it against the peer. Over the peer's allowance it is answered but no
+// longer recorded: strangers must not fill the disk.
+func (r *Road) Stranger(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
+	over := r.Limit.Strangers(c.Peer)
+	r.Limit.Failed(c.Peer)
+	if over != nil {
+		return refusal
+	}
+	return r.Refused(ctx, c, refusal)
 }
 
 // Do takes a call down the road. Exactly one of the results is nil.

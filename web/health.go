@@ -1,0 +1,47 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// healthz says that the process serves. It touches nothing else, so that a
+// full disk does not get the process restarted.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "ok")
+}
+
+// readyz says whether calls would be taken: 200, or 503 with what is wrong.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	parts := map[string]string{}
+	ready := !s.Draining()
+	if s.Draining() {
+		parts["gateway"] = "draining"
+	}
+	if s.opt.Ready != nil {
+		for name, err := range s.opt.Ready() {
+			parts[name] = "ok"
+			if err != nil {
+				parts[name], ready = err.Error(), false
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"ready": ready, "parts": parts})
+}
+
+func byteSize(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
