@@ -1,0 +1,85 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+
+	"toolward/gateway"
+)
+
+// ParamHeaders are the Mcp-Param-* fields that a tool's definition binds to
+// arguments by `x-mcp-header` (MCP 2026-07-28 basic/transports/streamable-http).
+// It is immutable and safe for concurrent use. The nil value binds nothing.
+type ParamHeaders struct {
+	tool *mcpgo.Tool
+}
+
+// CompileParamHeaders reads the bindings of a tool definition as the upstream
+// wrote it. It returns nil if there are none, and an error if they break the
+// rules (not a primitive type, no valid field name, bound twice): a client on
+// HTTP must leave such a tool out of its list.
+func CompileParamHeaders(definition json.RawMessage) (*ParamHeaders, error) {
+	if !bytes.Contains(definition, []byte("x-mcp-header")) {
+		return nil, nil
+	}
+	o, err := gateway.Split(definition)
+	if err != nil {
+		return nil, err
+	}
+	schema, ok := o.Get("inputSchema")
+	if !ok {
+		return nil, nil
+	}
+	tool := &mcpgo.Tool{RawInputSchema: schema}
+	if err := mcpgo.ValidateParamHeaderAnnotations(tool); err != nil {
+		return nil, err
+	}
+	if len(mcpgo.ExtractParamHeaderBindings(tool)) == 0 {
+		return nil, nil
+	}
+	return &ParamHeaders{tool: tool}, nil
+}
+
+// Generate returns the fields for a call's arguments.
+func (p *ParamHeaders) Generate(args json.RawMessage) []gateway.HeaderField {
+	if p == nil {
+		return nil
+	}
+	var fields []gateway.HeaderField
+	for name, value := range mcpgo.GenerateParamHeaders(p.tool, withArguments(args)) {
+		fields = append(fields, gateway.HeaderField{Name: name, Value: value})
+	}
+	return fields
+}
+
+// Validate checks the fields of a request against the arguments in its body.
+// The error says which one differs; it is answered with [CodeHeaderMismatch].
+func (p *ParamHeaders) Validate(h http.Header, args json.RawMessage) error {
+	if p == nil {
+		return nil
+	}
+	return mcpgo.ValidateParamHeadersLookup(func(name string) (string, bool) {
+		v := h.Values(name)
+		if len(v) == 0 {
+			return "", false
+		}
+		return v[0], true
+	}, p.tool, withArguments(args))
+}
+
+func withArguments(args json.RawMessage) json.RawMessage {
+	return gateway.JoinMembers([]gateway.Member{{Name: "arguments", Value: args}})
+}
+
+// EncodeHeader is text as a header field's value: itself where that is safe,
+// else wrapped in `=?base64?…?=`.
+func EncodeHeader(s string) string {
+	v, _ := mcpgo.EncodeHeaderValue(s) // strings always encode
+	return v
+}
+
+// DecodeHeader undoes [EncodeHeader]; ok is false if the wrapper holds no base64.
+func DecodeHeader(v string) (s string, ok bool) { return mcpgo.DecodeHeaderValue(v) }
