@@ -1,0 +1,139 @@
+package rest
+
+import (
+	"encoding/json"
+	"slices"
+
+	"toolward/gateway"
+)
+
+// format is how one provider writes tools, tool calls and their results.
+type format struct {
+	name string
+	// definition is a tool's entry in the provider's list of tools.
+	definition func(*gateway.Tool) json.RawMessage
+	// parse finds the calls in what a model emitted; none if it is not this
+	// provider's. Nil for a format that only lists.
+	parse func(gateway.Object) ([]emitted, *gateway.Refusal)
+	// messages are what the program appends to its conversation.
+	messages func([]emitted, []outcome) any
+}
+
+// formats, in the order in which a body is tried.
+var formats = []format{
+	{name: "openai", definition: openAIDefinition, parse: parseOpenAI, messages: openAIMessages},
+	{name: "openai-responses", definition: responsesDefinition, parse: parseResponses, messages: responsesItems},
+	{name: "anthropic", definition: anthropicDefinition, parse: parseAnthropic, messages: anthropicMessages},
+	{name: "gemini", definition: geminiDefinition, parse: parseGemini, messages: geminiMessages},
+	{name: "mcp", definition: mcpDefinition},
+}
+
+// formatNamed returns the format; "" is mcp, nil is unknown.
+func formatNamed(name string) *format {
+	if name == "" {
+		name = "mcp"
+	}
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &formats[i]
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// described is what every provider wants to know of a tool.
+type described struct {
+	description string
+	schema      json.RawMessage
+}
+
+func describe(t *gateway.Tool) described {
+	d := described{schema: json.RawMessage(`{"type":"object"}`)}
+	o, err := gateway.Split(t.Definition)
+	if err != nil {
+		return d
+	}
+	d.description, _, _ = o.String("description")
+	if s, ok := o.Get("inputSchema"); ok {
+		d.schema = s
+	}
+	return d
+}
+
+// mcpDefinition is the upstream's own definition under the name on /mcp.
+func mcpDefinition(t *gateway.Tool) json.RawMessage {
+	o, err := gateway.Split(t.Definition)
+	if err != nil {
+		return marshal(map[string]any{"name": t.Wire})
+	}
+	members := slices.Clone(o.Members())
+	for i := range members {
+		if members[i].Name == "name" {
+			members[i].Value = marshal(t.Wire)
+		}
+	}
+	return gateway.JoinMembers(members)
+}
+
+// list returns the elements of an array member; nil if it is missing or no array.
+func list(o gateway.Object, name string) []gateway.Object {
+	raw, ok := o.Get(name)
+	if !ok {
+		return nil
+	}
+	return elements(raw)
+}
+
+// elements splits an array of objects that the strict parser accepted. What is
+// not an object is skipped: providers mix strings in.
+func elements(raw json.RawMessage) []gateway.Object {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return nil
+	}
+	var objects []gateway.Object
+	for _, item := range items {
+		if o, err := gateway.Split(item); err == nil {
+			objects = append(objects, o)
+		}
+	}
+	return objects
+}
+
+// text returns a string member, "" if it is missing or no string.
+func text(o gateway.Object, name string) string {
+	s, _, _ := o.String(name)
+	return s
+}
+
+// quotedArgs reads arguments that a provider sends as a string of JSON.
+func quotedArgs(o gateway.Object, name string) (gateway.Args, *gateway.Refusal) {
+	s, ok, err := o.String(name)
+	if err != nil {
+		return gateway.Args{}, gateway.AsRefusal("surface", err)
+	}
+	if !ok || s == "" {
+		return gateway.Args{}, nil
+	}
+	args, err := gateway.ParseArgs([]byte(s))
+	if err != nil {
+		return gateway.Args{}, gateway.AsRefusal("surface", err)
+	}
+	return args, nil
+}
+
+// objectArgs reads arguments that a provider sends as an object.
+func objectArgs(o gateway.Object, name string) (gateway.Args, *gateway.Refusal) {
+	args, err := o.Args(name)
+	if err != nil {
+		return gateway.Args{}, gateway.AsRefusal("surface", err)
+	}
+	return args, nil
+}

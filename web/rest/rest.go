@@ -1,0 +1,208 @@
+// Package rest is function calling over plain HTTP, for programs that speak to
+// a model themselves and hold the tool calls it emitted.
+//
+//	GET  /v1/tools?format=mcp|openai|openai-responses|anthropic|gemini
+//	POST /v1/tools/{name}/call     the arguments object is the body; the answer is the tool's MCP result
+//	POST /v1/tool_calls            tool calls as the model emitted them; the answer holds the messages to append
+//	GET  /v1/openapi.json          this API as OpenAPI 3.1
+//
+// Each tool call is one [gateway.Call] on the same road as MCP's. Errors are
+// RFC 9457 problem details; in /v1/tool_calls a refused call becomes the
+// message that tells the model so, because its siblings still have answers.
+package rest
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"toolward/gateway"
+	"toolward/web/problem"
+)
+
+// Options configure [New]. All fields are required.
+type Options struct {
+	Road *gateway.Road
+	// Resource is the canonical URI of this API, which a token's audience may name.
+	Resource string
+	// Challenge is the WWW-Authenticate value that goes with a refusal.
+	Challenge func(*gateway.Refusal) string
+	// Peer is the address a request came from.
+	Peer func(*http.Request) string
+	// MaxCalls is how many calls one /v1/tool_calls request may carry; 0 means 64.
+	MaxCalls int
+}
+
+// Handler serves /v1. It is safe for concurrent use.
+type Handler struct {
+	opt Options
+	mux *http.ServeMux
+}
+
+//go:embed openapi.json
+var openAPI []byte
+
+// New returns the handler for everything below /v1/.
+func New(opt Options) *Handler {
+	if opt.MaxCalls == 0 {
+		opt.MaxCalls = 64
+	}
+	h := &Handler{opt: opt, mux: http.NewServeMux()}
+	h.mux.HandleFunc("GET /v1/tools", h.authenticated(h.tools))
+	h.mux.HandleFunc("POST /v1/tools/{name}/call", h.authenticated(h.call))
+	h.mux.HandleFunc("POST /v1/tool_calls", h.authenticated(h.toolCalls))
+	h.mux.HandleFunc("GET /v1/openapi.json", h.authenticated(func(w http.ResponseWriter, _ *http.Request, _ *gateway.Agent) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
+	}))
+	return h
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// authenticated lets agents through, before their body is read.
+func (h *Handler) authenticated(next func(http.ResponseWriter, *http.Request, *gateway.Agent)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		cred := gateway.Credentials{Resource: h.opt.Resource, Peer: h.opt.Peer(r), Surface: gateway.SurfaceREST}
+		token, refusal := bearer(r)
+		if refusal != nil {
+			refusal = h.opt.Road.Stranger(r.Context(), h.newCall(r, gateway.KindLifecycle, "authenticate"), refusal)
+			h.problem(w, refusal, "")
+			return
+		}
+		cred.Token = token
+		agent, refusal := h.opt.Road.Admit(r.Context(), cred)
+		if refusal != nil {
+			h.problem(w, refusal, "")
+			return
+		}
+		next(w, r, agent)
+	}
+}
+
+// bearer reads the token (RFC 6750 §2.1). Tokens in the query or a form are
+// never looked at.
+func bearer(r *http.Request) (string, *gateway.Refusal) {
+	values := r.Header.Values("Authorization")
+	if len(values) > 1 {
+		return "", gateway.Refuse("auth", gateway.Malformed, "more than one Authorization header")
+	}
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return "", gateway.Refuse("auth", gateway.Unauthenticated, "the Authorization header must be a bearer token")
+	}
+	return strings.TrimSpace(token), nil
+}
+
+func (h *Handler) newCall(r *http.Request, k gateway.Kind, method string) *gateway.Call {
+	c := gateway.NewCall(gateway.SurfaceREST, k, method)
+	c.Peer = h.opt.Peer(r)
+	return c
+}
+
+func (h *Handler) problem(w http.ResponseWriter, refusal *gateway.Refusal, call string) {
+	if refusal.Code == gateway.Unauthenticated || refusal.Code == gateway.InsufficientScope {
+		w.Header().Set("WWW-Authenticate", h.opt.Challenge(refusal))
+	}
+	problem.Write(w, refusal, call)
+}
+
+// body reads the request's body. The limit is the listener's.
+func body(r *http.Request) ([]byte, *gateway.Refusal) {
+	if ct := r.Header.Get("Content-Type"); ct != "" && !strings.HasPrefix(strings.ToLower(ct), "application/json") {
+		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the body must be application/json")
+	}
+	raw, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, gateway.Refuse("surface", gateway.TooLarge, "the body is over the limit")
+	case err != nil:
+		return nil, gateway.Refuse("surface", gateway.Malformed, "the body did not arrive whole").Because(err)
+	}
+	return raw, nil
+}
+
+// call runs one tool by its name. The answer is the tool's result, as the
+// upstream wrote it.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Agent) {
+	c := h.newCall(r, gateway.KindTool, "tools/call")
+	c.Agent, c.Name = agent, r.PathValue("name")
+	w.Header().Set("Toolward-Call", c.ID)
+	raw, refusal := body(r)
+	if refusal == nil && len(raw) > 0 {
+		var err error
+		if c.Args, err = gateway.ParseArgs(raw); err != nil {
+			refusal = gateway.AsRefusal("surface", err)
+		}
+	}
+	if refusal != nil {
+		h.problem(w, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+		return
+	}
+	result, refusal := h.opt.Road.Do(r.Context(), c)
+	switch {
+	case refusal != nil:
+		h.problem(w, refusal, c.ID)
+	case result.Error != nil:
+		h.problem(w, upstreamError(result), c.ID)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(result.Raw)
+	}
+}
+
+// upstreamError is an upstream's own JSON-RPC error, for callers that have no
+// JSON-RPC to receive it in.
+func upstreamError(result *gateway.Result) *gateway.Refusal {
+	text := "the tool's server answered with an error"
+	if o, err := gateway.Split(result.Error); err == nil {
+		if m, ok, err := o.String("message"); ok && err == nil {
+			text += ": " + m
+		}
+	}
+	return gateway.Refuse("upstream", gateway.UpstreamInvalid, text)
+}
+
+// tools lists what the agent may call.
+func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.Agent) {
+	c := h.newCall(r, gateway.KindTool, "tools/list")
+	c.Agent = agent
+	format := formatNamed(r.URL.Query().Get("format"))
+	if format == nil {
+		refusal := gateway.Refuse("surface", gateway.Malformed, "unknown format; use one of "+strings.Join(formatNames(), ", "))
+		h.problem(w, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+		return
+	}
+	tools, refusal := h.opt.Road.List(r.Context(), c)
+	if refusal != nil {
+		h.problem(w, refusal, c.ID)
+		return
+	}
+	out := []byte(`{"tools":[`)
+	for i, t := range tools {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, format.definition(t)...)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "private, no-store")
+	_, _ = w.Write(append(out, "]}"...))
+}
+
+// do takes one tool call that a model emitted down the road.
+func (h *Handler) do(ctx context.Context, c *gateway.Call, parse *gateway.Refusal) outcome {
+	if parse != nil {
+		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, parse)}
+	}
+	result, refusal := h.opt.Road.Do(ctx, c)
+	return outcome{call: c, result: result, refusal: refusal}
+}
