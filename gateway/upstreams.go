@@ -1,0 +1,53 @@
+package gateway
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Pin is a definition that was accepted: the catalog compares what an upstream
+// lists with it, and quarantines what differs.
+type Pin struct {
+	Server      string
+	Kind        Kind            // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
+	Name        string          // the upstream's own name; "" for the instructions
+	Fingerprint string          // see [Tool.Fingerprint]
+	Definition  json.RawMessage // as the upstream wrote it, for the diff
+	By          string          // who accepted it; "" if it was pinned on first use
+	Time        time.Time       // when
+}
+
+// About is what an upstream said of itself when it was connected.
+type About struct {
+	Server       string          // name in toolward.yaml
+	Up           bool            // it is connected, and what it lists is in the catalog
+	Reason       string          // why it is not up, for people; "" if it is
+	Revision     string          // MCP revision spoken with it, "" if it does not speak MCP
+	Info         json.RawMessage // serverInfo, nil if it sent none
+	Capabilities json.RawMessage // nil if it sent none
+	Instructions string          // "" if it sent none, or if they are quarantined
+}
+
+// Event is something an upstream sent that no call caused.
+type Event struct {
+	Server  string          // name in toolward.yaml
+	Session string          // the agent session that the connection belongs to; "" if it is shared
+	Method  string          // "notifications/tools/list_changed"
+	Params  json.RawMessage // as the upstream wrote them, nil if absent
+}
+
+const uriPrefix = "toolward://"
+
+// WireURI is the URI of an upstream's resource, or of a template, on /mcp.
+// Server names hold no slash, so the mapping is one to one.
+func WireURI(server, uri string) string { return uriPrefix + server + "/" + uri }
+
+// SplitURI undoes [WireURI]; ok is false for any other URI.
+func SplitURI(wire string) (server, uri string, ok bool) {
+	rest, ok := strings.CutPrefix(wire, uriPrefix)
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/")
+}
