@@ -1,0 +1,109 @@
+// Package telemetry turns calls into numbers and traces: Prometheus metrics,
+// and OpenTelemetry spans when an exporter is configured. Both are
+// [gateway.Observer]s; neither can change a call.
+//
+// Labels are bounded: servers and tools come from the catalog, codes and kinds
+// from closed lists, and agents, sessions and arguments are never labels.
+package telemetry
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"toolward/gateway"
+)
+
+// Metrics counts calls. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+	calls    *prometheus.CounterVec
+	findings *prometheus.CounterVec
+	stages   [6]prometheus.Observer
+	total    prometheus.Observer
+	flight   prometheus.Gauge
+}
+
+var _ gateway.Observer = (*Metrics)(nil)
+
+// buckets are in seconds, from what the gateway itself costs to what a tool may take.
+var buckets = []float64{.000025, .0001, .00025, .001, .0025, .01, .05, .1, .5, 1, 5, 10, 30, 60, 120}
+
+// NewMetrics returns metrics with a registry of their own.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolward_calls_total", Help: "Calls by what became of them; code is empty for calls that went through.",
+		}, []string{"server", "tool", "kind", "effect", "code"}),
+		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolward_guard_findings_total", Help: "Guard findings by kind, stage and action.",
+		}, []string{"kind", "stage", "action"}),
+		flight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "toolward_calls_in_flight", Help: "Calls on the road now."}),
+	}
+	stage := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "toolward_stage_duration_seconds", Help: "Time that calls spent in each step.", Buckets: buckets,
+	}, []string{"stage"})
+	for i, name := range []string{"limit", "guard", "policy", "approve", "record", "upstream"} {
+		m.stages[i] = stage.WithLabelValues(name)
+	}
+	total := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "toolward_call_duration_seconds", Help: "Time from reading a request to having its answer.", Buckets: buckets,
+	})
+	m.total = total
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "toolward_build_info", Help: "Version of the running gateway."}, []string{"version"})
+	info.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(m.calls, m.findings, m.flight, stage, total, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Gauge adds a number that is read when metrics are scraped.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// Collector adds a collector of another room's numbers.
+func (m *Metrics) Collector(c prometheus.Collector) { m.registry.MustRegister(c) }
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Begin implements [gateway.Observer].
+func (m *Metrics) Begin(ctx context.Context, _ *gateway.Call) context.Context {
+	m.flight.Inc()
+	return ctx
+}
+
+// End implements [gateway.Observer].
+func (m *Metrics) End(_ context.Context, c *gateway.Call) {
+	m.flight.Dec()
+	server, tool := "", "other"
+	if c.Tool != nil {
+		server, tool = c.Tool.Server, c.Tool.Name
+		if c.Kind == gateway.KindResource {
+			tool = "other" // URIs are not bounded
+		}
+	}
+	effect, code := gateway.EffectAllow, gateway.Code("")
+	if c.Refusal != nil {
+		effect, code = gateway.EffectDeny, c.Refusal.Code
+	}
+	m.calls.WithLabelValues(server, tool, string(c.Kind), string(effect), string(code)).Inc()
+	for _, f := range c.Findings {
+		m.findings.WithLabelValues(string(f.Kind), string(f.Stage), string(f.Action)).Inc()
+	}
+	s := c.Stages
+	for i, d := range [6]time.Duration{s.Limit, s.Guard, s.Policy, s.Approve, s.Record, s.Upstream} {
+		if d > 0 {
+			m.stages[i].Observe(d.Seconds())
+		}
+	}
+	m.total.Observe(time.Since(c.Time).Seconds())
+}

@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"toolward/gateway"
+)
+
+// Tracer makes a span of each call, named and attributed by the OpenTelemetry
+// semantic conventions for MCP (server side), with toolward.* beside them.
+// Arguments, results and tokens are never attributes.
+type Tracer struct {
+	provider *sdktrace.TracerProvider
+	tracer   trace.Tracer
+}
+
+var _ gateway.Observer = (*Tracer)(nil)
+
+// NewTracer exports over OTLP/HTTP as the OTEL_EXPORTER_OTLP_* variables say,
+// and installs W3C trace context (https://www.w3.org/TR/trace-context/) as the
+// process's propagator, so that upstreams are handed the trace.
+func NewTracer(ctx context.Context, version string) (*Tracer, error) {
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	res := resource.NewSchemaless(attribute.String("service.name", "toolward"), attribute.String("service.version", version))
+	merged, err := resource.Merge(res, resource.Environment())
+	if err != nil {
+		merged = res
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(merged))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	return &Tracer{provider: provider, tracer: provider.Tracer("toolward")}, nil
+}
+
+// Close flushes what was not exported yet.
+func (t *Tracer) Close(ctx context.Context) error { return t.provider.Shutdown(ctx) }
+
+// Middleware continues the trace that a request's traceparent header names.
+func (t *Tracer) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// metaCarrier reads trace context from a request's _meta (MCP SEP-414).
+type metaCarrier gateway.Object
+
+func (m metaCarrier) Get(key string) string {
+	s, _, _ := gateway.Object(m).String(key)
+	return s
+}
+func (m metaCarrier) Set(string, string) {}
+func (m metaCarrier) Keys() []string     { return []string{"traceparent", "tracestate"} }
+
+// Begin implements [gateway.Observer].
+func (t *Tracer) Begin(ctx context.Context, c *gateway.Call) context.Context {
+	for _, m := range c.Extra {
+		if m.Name != "_meta" {
+			continue
+		}
+		if o, err := gateway.Split(m.Value); err == nil {
+			ctx = otel.GetTextMapPropagator().Extract(ctx, metaCarrier(o))
+		}
+	}
+	ctx, _ = t.tracer.Start(ctx, c.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Time))
+	return ctx
+}
+
+// End implements [gateway.Observer].
+func (t *Tracer) End(ctx context.Context, c *gateway.Call) {
+	span := trace.SpanFromContext(ctx)
+	if c.Tool != nil {
+		span.SetName(c.Method + " " + c.Tool.Wire)
+	}
+	effect := gateway.EffectAllow
+	if c.Refusal != nil {
+		effect = gateway.EffectDeny
+		span.SetAttributes(attribute.String("error.type", string(c.Refusal.Code)))
+		span.SetStatus(codes.Error, string(c.Refusal.Code))
+	} else if c.Result != nil && c.Result.IsError {
+		span.SetAttributes(attribute.String("error.type", "tool_error"))
+	}
+	span.SetAttributes(
+		attribute.String("mcp.method.name", c.Method),
+		attribute.String("mcp.protocol.version", c.Protocol),
+		attribute.String("gen_ai.tool.name", c.ToolName()),
+		attribute.String("toolward.call.id", c.ID),
+		attribute.String("toolward.decision.effect", string(effect)),
+		attribute.String("toolward.policy.revision", c.Decision.Revision),
+	)
+	span.End()
+}
