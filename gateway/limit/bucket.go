@@ -1,0 +1,108 @@
+package limit
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// bucket is a token bucket. A nil bucket is no limit.
+type bucket struct {
+	rate Rate
+
+	mu   sync.Mutex
+	lim  rate.Limiter
+	last time.Time // latest instant seen
+}
+
+func newBucket(r Rate) *bucket {
+	if !r.limited() {
+		return nil
+	}
+	return &bucket{rate: r, lim: *rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+}
+
+// take takes a token and returns 0, or takes nothing and returns how long
+// until there is one.
+func (b *bucket) take(now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now = b.advance(now)
+	if b.lim.AllowN(now, 1) {
+		return 0
+	}
+	return b.missing(now)
+}
+
+// advance keeps time from running backwards. Callers read the clock before
+// they get the lock, and rate.Limiter, told an earlier time, would let the time
+// in between flow in twice.
+func (b *bucket) advance(now time.Time) time.Time {
+	if now.After(b.last) {
+		b.last = now
+	}
+	return b.last
+}
+
+// wait is the time until there is a token; 0 if there is one.
+func (b *bucket) wait(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.missing(b.advance(now))
+}
+
+// missing is rounded up so that a call after exactly this time finds a token
+// despite float rounding.
+func (b *bucket) missing(now time.Time) time.Duration {
+	missing := 1 - b.lim.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	ns := math.Ceil(missing/b.rate.PerSecond*1e9) + 1000
+	if ns >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(ns)
+}
+
+// giveBack undoes a take of the same instant. A negative number of tokens is
+// the only way to do so in one step: cancelling a reservation restores less
+// than a token when others reserved in between, and refused callers would
+// drain the bucket.
+func (b *bucket) giveBack(now time.Time) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lim.AllowN(b.advance(now), -1)
+}
+
+// full reports whether the bucket is as good as new.
+func (b *bucket) full(now time.Time) bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lim.TokensAt(b.advance(now)) >= float64(b.rate.Burst)
+}
+
+// entry is what a table keeps for one owner.
+type entry struct {
+	*bucket
+	users   atomic.Int64 // calls in progress, and holders that keep it from being dropped
+	release func()       // ends a call in progress; agents only
+}
+
+// noEntry has no bucket and belongs to no table.
+var noEntry = &entry{}
+
+// idle reports whether dropping the entry cannot be told from keeping it.
+func (e *entry) idle(now time.Time) bool { return e.users.Load() == 0 && e.full(now) }
