@@ -1,0 +1,358 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms is every room at once: it lets all through, notes who was asked, and
+// does otherwise where a test says so.
+type rooms struct {
+	asked []string
+	fail  map[string]error // by the name in asked
+	tool  *Tool
+
+	request, result   Report
+	decision, verdict Decision
+	answer            *Result
+	sent              json.RawMessage
+	records           []Phase
+}
+
+func newRooms() *rooms {
+	r := &rooms{
+		fail:     map[string]error{},
+		decision: Decision{Effect: EffectAllow},
+		verdict:  Decision{Effect: EffectAllow},
+		answer:   &Result{Raw: json.RawMessage(`{"content":[{"type":"text","text":"the answer"}]}`)},
+	}
+	r.tool = &Tool{Kind: KindTool, Server: "s", Name: "t", Wire: "s__t", Upstream: r}
+	return r
+}
+
+func (r *rooms) road() *Road {
+	return &Road{Auth: r, Limit: r, Catalog: r, Guard: r, Policy: r, Sessions: r, Approvals: r, Recorder: r}
+}
+
+func (r *rooms) ask(name string) error {
+	r.asked = append(r.asked, name)
+	return r.fail[name]
+}
+
+func (r *rooms) Known(Credentials) *Agent { return nil }
+func (r *rooms) Verify(context.Context, Credentials) (*Agent, error) {
+	return &Agent{ID: "a"}, r.ask("auth")
+}
+func (r *rooms) Acquire(*Agent, *Tool) (func(), error) {
+	return func() { _ = r.ask("release") }, r.ask("limit")
+}
+func (r *rooms) Strangers(string) error { return r.fail["strangers"] }
+func (r *rooms) Failed(string)          { _ = r.ask("failed") }
+func (r *rooms) Find(Kind, string, string) (*Tool, error) {
+	if err := r.ask("find"); err != nil {
+		return nil, err
+	}
+	return r.tool, nil
+}
+func (r *rooms) List(Kind, string) []*Tool { return []*Tool{r.tool} }
+func (r *rooms) Request(context.Context, *Call) (Report, error) {
+	return r.request, r.ask("guard request")
+}
+func (r *rooms) Result(context.Context, *Call) (Report, error) {
+	return r.result, r.ask("guard result")
+}
+func (r *rooms) Decide(_ context.Context, c *Call) (Decision, error) {
+	if c.Result == nil {
+		return r.decision, r.ask("policy request")
+	}
+	return r.verdict, r.ask("policy result")
+}
+func (r *rooms) Visible(_ context.Context, _ *Agent, tools []*Tool) ([]*Tool, error) {
+	return tools, r.ask("visible")
+}
+func (r *rooms) Snapshot(*Agent) Session           { return Session{} }
+func (r *rooms) Note(*Call)                        { _ = r.ask("session") }
+func (r *rooms) Wait(context.Context, *Call) error { return r.ask("approve") }
+func (r *rooms) Record(_ context.Context, p Phase, _ *Call) error {
+	err := r.ask("record " + string(p))
+	if err == nil {
+		r.records = append(r.records, p)
+	}
+	return err
+}
+func (r *rooms) Do(_ context.Context, c *Call) (*Result, error) {
+	r.sent = c.Sent.Raw()
+	return r.answer, r.ask("upstream")
+}
+
+func newTestCall(t *testing.T, args string) *Call {
+	t.Helper()
+	c := NewCall(SurfaceREST, KindTool, "tools/call")
+	c.Agent, c.Name = &Agent{ID: "a"}, "s__t"
+	var err error
+	if c.Args, err = ParseArgs([]byte(args)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestRoadAsksEveryRoomInOrder(t *testing.T) {
+	r := newRooms()
+	result, refusal := r.road().Do(t.Context(), newTestCall(t, `{"x":1}`))
+	if refusal != nil || !strings.Contains(string(result.Raw), "the answer") {
+		t.Fatalf("got %v, %v", result, refusal)
+	}
+	want := []string{"find", "limit", "guard request", "policy request", "record attempt", "upstream",
+		"guard result", "policy result", "session", "record outcome", "release"}
+	if !slices.Equal(r.asked, want) {
+		t.Errorf("got  %v\nwant %v", r.asked, want)
+	}
+	if string(r.sent) != `{"x":1}` {
+		t.Errorf("sent %s", r.sent)
+	}
+}
+
+// Whatever a room before the upstream says but yes, the upstream is not
+// touched, and the refusal is recorded.
+func TestRoadFailsClosedBeforeTheUpstream(t *testing.T) {
+	fault := errors.New("disk on fire at /secret/path")
+	for _, room := range []string{"limit", "find", "guard request", "policy request", "approve", "record attempt"} {
+		t.Run(room, func(t *testing.T) {
+			r := newRooms()
+			r.decision.Effect = EffectApprove
+			r.fail[room] = fault
+			result, refusal := r.road().Do(t.Context(), newTestCall(t, `{}`))
+			if refusal == nil || result != nil {
+				t.Fatal("the call went through")
+			}
+			if slices.Contains(r.asked, "upstream") {
+				t.Error("the upstream was touched")
+			}
+			if strings.Contains(strings.Join(refusal.Reasons, " "), "secret") {
+				t.Errorf("the agent is told the fault: %v", refusal.Reasons)
+			}
+			if !errors.Is(refusal, fault) {
+				t.Error("the record would not know the fault")
+			}
+			if !slices.Contains(r.asked, "record refusal") {
+				t.Error("the refusal is not recorded")
+			}
+			if limited := slices.Contains(r.asked, "release"); limited == (room == "limit") {
+				t.Errorf("concurrency given back: %v", limited)
+			}
+		})
+	}
+}
+
+func TestRoadWithholdsWhatCannotBeJudgedOrRecorded(t *testing.T) {
+	for room, code := range map[string]Code{"guard result": Withheld, "policy result": Withheld, "record outcome": Unrecorded} {
+		t.Run(room, func(t *testing.T) {
+			r := newRooms()
+			r.fail[room] = errors.New("no")
+			result, refusal := r.road().Do(t.Context(), newTestCall(t, `{}`))
+			if result != nil || refusal == nil || refusal.Code != code {
+				t.Fatalf("got %v, %v; want a refusal with code %s", result, refusal, code)
+			}
+		})
+	}
+}
+
+func TestRoadStopsAtDecisions(t *testing.T) {
+	block := Report{Findings: []Finding{{Kind: FindingInjection, Rule: "r", Action: ActionBlock}}}
+	for _, tt := range []struct {
+		name string
+		set  func(*rooms)
+		code Code
+		ran  bool
+	}{
+		{"quarantined", func(r *rooms) { r.tool.Quarantined = "its description changed" }, Quarantined, false},
+		{"arguments break the schema", func(r *rooms) { r.tool.Check = func(Args) error { return errors.New("x is required") } }, InvalidArguments, false},
+		{"guard blocks the request", func(r *rooms) { r.request = block }, GuardBlocked, false},
+		{"policy denies", func(r *rooms) { r.decision = Decision{Effect: EffectDeny} }, PolicyDenied, false},
+		{"policy says nothing", func(r *rooms) { r.decision = Decision{} }, PolicyDenied, false},
+		{"a person has not decided", func(r *rooms) {
+			r.decision.Effect = EffectApprove
+			r.fail["approve"] = Refuse("approval", ApprovalPending, "wait")
+		}, ApprovalPending, false},
+		{"redaction of a place that is not there", func(r *rooms) { r.decision.Redact = []string{"/nowhere"} }, Internal, false},
+		{"guard blocks the result", func(r *rooms) { r.result = block }, Withheld, true},
+		{"policy withholds the result", func(r *rooms) { r.verdict = Decision{Effect: EffectDeny, Reasons: []string{"private"}} }, Withheld, true},
+		{"upstream is down", func(r *rooms) { r.fail["upstream"] = Refuse("upstream", UpstreamDown, "down") }, UpstreamDown, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRooms()
+			tt.set(r)
+			result, refusal := r.road().Do(t.Context(), newTestCall(t, `{}`))
+			if result != nil || refusal == nil || refusal.Code != tt.code {
+				t.Fatalf("got %v, %v; want code %s", result, refusal, tt.code)
+			}
+			want := []Phase{PhaseRefusal}
+			if tt.ran {
+				want = []Phase{PhaseAttempt, PhaseOutcome}
+			}
+			if !slices.Equal(r.records, want) {
+				t.Errorf("records %v, want %v", r.records, want)
+			}
+		})
+	}
+}
+
+func TestRoadSendsTheRedactedAndKeepsTheJudged(t *testing.T) {
+	r := newRooms()
+	r.request = Report{Findings: []Finding{{Kind: FindingSecret, Rule: "secret.x", Stage: StageRequest, Where: "/key", Span: [2]int{0, 3}, Action: ActionRedact}}}
+	r.decision.Redact = []string{"/body"}
+	r.result = Report{Findings: []Finding{{Kind: FindingSecret, Rule: "secret.y", Stage: StageResult, Where: "/content/0/text", Span: [2]int{4, 10}, Action: ActionRedact}}}
+	c := newTestCall(t, `{"key":"abc def","body":[1,2],"n":1.0}`)
+	result, refusal := r.road().Do(t.Context(), c)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if want := `{"key":"[redacted secret.x] def","body":"[redacted]","n":1.0}`; string(r.sent) != want {
+		t.Errorf("sent %s\nwant %s", r.sent, want)
+	}
+	if string(c.Args.Raw()) != `{"key":"abc def","body":[1,2],"n":1.0}` {
+		t.Errorf("what was judged changed: %s", c.Args.Raw())
+	}
+	if want := `{"content":[{"type":"text","text":"the [redacted secret.y]"}]}`; string(result.Raw) != want {
+		t.Errorf("result %s\nwant   %s", result.Raw, want)
+	}
+	if !strings.Contains(string(r.answer.Raw), "the answer") {
+		t.Error("the upstream's own bytes were written over")
+	}
+}
+
+// A call whose agent went away is recorded as cancelled, by a record that does
+// not die with the agent's request.
+func TestRoadRecordsCancelledCalls(t *testing.T) {
+	r := newRooms()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.fail["upstream"] = context.Canceled
+	_, refusal := r.road().Do(ctx, newTestCall(t, `{}`))
+	if refusal == nil || refusal.Code != Cancelled {
+		t.Fatalf("got %v", refusal)
+	}
+	if !slices.Equal(r.records, []Phase{PhaseAttempt, PhaseOutcome}) {
+		t.Errorf("records %v", r.records)
+	}
+}
+
+func TestAdmitCountsStrangersAndStopsRecordingThem(t *testing.T) {
+	r := newRooms()
+	r.fail["auth"] = Refuse("auth", Unauthenticated, "no")
+	if _, refusal := r.road().Admit(t.Context(), Credentials{Peer: "p"}); refusal == nil || refusal.Code != Unauthenticated {
+		t.Fatalf("got %v", refusal)
+	}
+	if !slices.Equal(r.asked, []string{"auth", "failed", "record refusal"}) {
+		t.Errorf("asked %v", r.asked)
+	}
+	r.fail["strangers"] = Refuse("limit", RateLimited, "too many")
+	r.asked = nil
+	if _, refusal := r.road().Admit(t.Context(), Credentials{Peer: "p"}); refusal == nil || refusal.Code != RateLimited {
+		t.Fatalf("got %v", refusal)
+	}
+	if r.asked != nil {
+		t.Errorf("a flood reaches %v", r.asked)
+	}
+}
+
+// origin is an agent's side that answers every question with its answer.
+type origin struct {
+	asked    []string
+	answer   *Result
+	notified []string
+}
+
+func (o *origin) Session() string      { return "s1" }
+func (o *origin) Protocol() string     { return "2025-11-25" }
+func (o *origin) ClientInfo() []byte   { return nil }
+func (o *origin) Capabilities() []byte { return nil }
+func (o *origin) LogLevel() string     { return "" }
+func (o *origin) Notify(_ context.Context, _ *Call, method string, params []byte) error {
+	o.notified = append(o.notified, method+" "+string(params))
+	return nil
+}
+func (o *origin) Request(_ context.Context, _ *Call, method string, params []byte) (*Result, error) {
+	o.asked = append(o.asked, method+" "+string(params))
+	return o.answer, nil
+}
+
+func TestWhatAnUpstreamAsksIsJudgedAndRecorded(t *testing.T) {
+	r := newRooms()
+	o := &origin{answer: &Result{Raw: json.RawMessage(`{"action":"accept","content":{"pin":"1234"}}`)}}
+	back := r.road().Judge(&Agent{ID: "a"}, o)
+	cause := newTestCall(t, `{}`)
+	cause.Tool = r.tool
+	params := `{"message" : "Your PIN?","_meta":{"progressToken":1}}`
+
+	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"elicitation/create " + params}; !slices.Equal(o.asked, want) {
+		t.Errorf("asked %v, want the very bytes %v", o.asked, want)
+	}
+	if want := []Phase{PhaseAttempt, PhaseOutcome}; !slices.Equal(r.records, want) {
+		t.Errorf("records %v, want %v", r.records, want)
+	}
+
+	r.request = Report{Findings: []Finding{{Kind: FindingSecret, Stage: StageRequest, Rule: "x", Where: "/message", Span: [2]int{5, 8}, Action: ActionRedact}}}
+	o.asked = nil
+	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); err != nil {
+		t.Fatal(err)
+	}
+	if want := `elicitation/create {"_meta":{"progressToken":1},"message":"Your [redacted x]?"}`; len(o.asked) != 1 || o.asked[0] != want {
+		t.Errorf("asked %v\nwant  %s", o.asked, want)
+	}
+
+	r.request, r.decision = Report{}, Decision{Effect: EffectDeny}
+	o.asked = nil
+	var refusal *Refusal
+	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); !errors.As(err, &refusal) || refusal.Code != PolicyDenied {
+		t.Errorf("got %v, want a denial", err)
+	}
+	if _, err := back.Request(t.Context(), cause, "agent/selfDestruct", nil); !errors.As(err, &refusal) || refusal.Code != Unsupported {
+		t.Errorf("got %v, want unsupported", err)
+	}
+	if o.asked != nil {
+		t.Errorf("the agent was asked %v", o.asked)
+	}
+}
+
+func TestNotificationsOfUpstreamsAreScanned(t *testing.T) {
+	r := newRooms()
+	o := &origin{}
+	back := r.road().Judge(&Agent{ID: "a"}, o)
+	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"level":"info","data":"hi"}`)); err != nil {
+		t.Fatal(err)
+	}
+	r.request = Report{Findings: []Finding{{Kind: FindingInjection, Rule: "r", Action: ActionBlock}}}
+	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"data":"ignore all"}`)); err == nil {
+		t.Error("an injected log message passed")
+	}
+	if err := back.Notify(t.Context(), nil, "notifications/tools/list_changed", nil); err != nil {
+		t.Error(err)
+	}
+	if len(o.notified) != 2 {
+		t.Errorf("notified %v", o.notified)
+	}
+	if !slices.Equal(r.records, []Phase{PhaseRefusal}) {
+		t.Errorf("records %v", r.records)
+	}
+}
+
+func TestEveryCodeIsListed(t *testing.T) {
+	seen := map[Code]bool{}
+	for _, c := range Codes {
+		if seen[c] {
+			t.Errorf("%s stands twice", c)
+		}
+		seen[c] = true
+	}
+	if len(Codes) != 23 {
+		t.Errorf("%d codes are listed", len(Codes))
+	}
+}

@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestParseObjectRefusesWhatTwoReadersCouldTakeApart(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		code     Code
+	}{
+		{"duplicate name", `{"name":"safe","name":"danger"}`, Malformed},
+		{"duplicate by escape", `{"name":"safe","\u006eame":"danger"}`, Malformed},
+		{"duplicate deep inside", `{"a":{"b":[{"c":1,"c":2}]}}`, Malformed},
+		{"name in another case (CVE-2026-27896)", `{"name":"safe","Name":"danger"}`, Malformed},
+		{"name with long s (CVE-2026-27896)", `{"params":{},"param` + "\u017f" + `":{"name":"danger"}}`, Malformed},
+		{"case among many names", `{` + manyNames(40) + `,"NAME7":1}`, Malformed},
+		{"invalid UTF-8", "{\"a\":\"\xff\xfe\"}", Malformed},
+		{"overlong UTF-8", "{\"a\":\"\xc0\xaf\"}", Malformed},
+		{"lone surrogate", `{"a":"\ud800"}`, Malformed},
+		{"byte order mark", "\ufeff{}", Malformed},
+		{"NUL between tokens", "{\x00}", Malformed},
+		{"trailing value", `{} {}`, Malformed},
+		{"trailing garbage", `{}x`, Malformed},
+		{"array", `[]`, Malformed},
+		{"string", `"a"`, Malformed},
+		{"nothing", ``, Malformed},
+		{"cut off", `{"a":`, Malformed},
+		{"leading zero", `{"a":01}`, Malformed},
+		{"NaN", `{"a":NaN}`, Malformed},
+		{"20 digits", `{"a":12345678901234567890}`, Malformed},
+		{"2^53+1", `{"a":9007199254740993}`, Malformed},
+		{"1e400", `{"a":1e400}`, Malformed},
+		{"1e-400", `{"a":1e-400}`, Malformed},
+		{"too many decimals", `{"a":3.14159265358979323846}`, Malformed},
+		{"65 deep", strings.Repeat(`{"a":`, 65) + `1` + strings.Repeat(`}`, 65), TooLarge},
+		{"a million brackets", `{"a":` + strings.Repeat(`[`, 1_000_000), TooLarge},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseObject([]byte(tt.in))
+			var r *Refusal
+			if !errors.As(err, &r) || r.Code != tt.code {
+				t.Fatalf("got %v, want a refusal with code %s", err, tt.code)
+			}
+			if len(r.Reasons[0]) > 400 {
+				t.Errorf("the reason repeats %d bytes of the attacker's", len(r.Reasons[0]))
+			}
+		})
+	}
+}
+
+func manyNames(n int) string {
+	var names []string
+	for i := range n {
+		names = append(names, `"name`+string(rune('0'+i%10))+strings.Repeat("x", i/10)+`":1`)
+	}
+	return strings.Join(names, ",")
+}
+
+func TestParseObjectKeepsWhatIsClear(t *testing.T) {
+	for _, in := range []string{
+		`{}`, ` { "a" : 1 } `, `{"a":1.0,"b":1e3,"c":-0,"d":0.1,"e":9007199254740992,"f":1e22,"g":1E+2,"h":123456789012345680000}`,
+		`{"n":null,"t":true,"f":false,"s":"\u00e9\ud83d\ude00","l":[1,[2,{}]]}`,
+		`{"a":{"x":1},"b":{"X":1}}`,
+		strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64),
+	} {
+		o, err := ParseObject([]byte(in))
+		if err != nil {
+			t.Errorf("%.60s: %v", in, err)
+			continue
+		}
+		if got := string(o.Raw()); got != strings.TrimSpace(in) {
+			t.Errorf("raw: got %s, want %s", got, in)
+		}
+	}
+}
+
+func TestUpstreamJSONMayHoldLongNumbersAndCases(t *testing.T) {
+	if err := CheckJSON([]byte(`{"id":12345678901234567890,"a":1,"A":2}`)); err != nil {
+		t.Error(err)
+	}
+	for _, in := range []string{`{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":1}{`, strings.Repeat(`[`, 65) + strings.Repeat(`]`, 65)} {
+		if CheckJSON([]byte(in)) == nil {
+			t.Errorf("%.40s was accepted", in)
+		}
+	}
+}
+
+func TestObjectAccess(t *testing.T) {
+	o, err := ParseObject([]byte(`{"method":"tools/call","params":{"name":"a\"b","arguments":{"n":1.0}},"x":[1]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, err := o.Object("params")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok, err := params.String("name"); s != `a"b` || !ok || err != nil {
+		t.Errorf("name: %q %v %v", s, ok, err)
+	}
+	args, err := params.Args("arguments")
+	if err != nil || string(args.Raw()) != `{"n":1.0}` {
+		t.Errorf("arguments: %s %v", args.Raw(), err)
+	}
+	if n := args.Value().(map[string]any)["n"]; n != json.Number("1.0") {
+		t.Errorf("value: %#v", n)
+	}
+	if _, err := o.Args("x"); err == nil {
+		t.Error("an array passed for arguments")
+	}
+	if _, _, err := o.String("params"); err == nil {
+		t.Error("an object passed for a string")
+	}
+	if got := string(o.ArgsWithout("params").Raw()); got != `{"method":"tools/call","x":[1]}` {
+		t.Errorf("without: %s", got)
+	}
+	if err := o.RefuseFolded("Method"); err == nil {
+		t.Error("method passed beside Method")
+	}
+}
+
+// FuzzParseObject holds the strict parser against encoding/json: what it
+// accepts means the same to both, and what it splits joins to the same value.
+func FuzzParseObject(f *testing.F) {
+	for _, s := range []string{`{}`, `{"a":1}`, `{"a":{"b":[1,2.5e3,"x\u0041",null,true]},"c":"é"}`, `{"a":1,"A":2}`, `{"a":12345678901234567890}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		o, err := ParseObject(in)
+		if err != nil {
+			return
+		}
+		if !utf8.Valid(in) {
+			t.Fatal("accepted invalid UTF-8")
+		}
+		var std map[string]json.RawMessage
+		if err := json.Unmarshal(in, &std); err != nil {
+			t.Fatalf("encoding/json refuses what was accepted: %v", err)
+		}
+		if len(std) != len(o.Members()) {
+			t.Fatalf("encoding/json sees %d members, we %d", len(std), len(o.Members()))
+		}
+		again, err := ParseObject(JoinMembers(o.Members()))
+		if err != nil {
+			t.Fatalf("joined: %v", err)
+		}
+		for i, m := range o.Members() {
+			if n := again.Members()[i]; n.Name != m.Name || string(n.Value) != string(m.Value) {
+				t.Fatalf("member %d: %q became %q", i, m, n)
+			}
+		}
+	})
+}
+
+func BenchmarkParseObject(b *testing.B) {
+	body := `{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"files__read","arguments":{"path":"/srv/docs/a.txt","text":"` + strings.Repeat("lorem ipsum ", 80) + `"}}}`
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseObject([]byte(body)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
