@@ -187,6 +187,10 @@ type Result struct {
 	Error   json.RawMessage // the JSON-RPC error object as written by the upstream
 	IsError bool            // a tool result with isError: true, or Error is set
 	Labels  []string        // written by the road: labels of the tool and of policy
+
+	// Original is what the upstream wrote, if a redaction rewrote it. It is for
+	// the record, whose own redaction needs the text that findings point into.
+	Original json.RawMessage
 }
 
 // Bytes is the answer's JSON, whichever member it is.

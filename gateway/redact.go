@@ -222,6 +222,7 @@ func redactResult(c *Call, findings []Finding) error {
 		return fmt.Errorf("the whole result was to be redacted")
 	}
 	redacted := *c.Result
+	redacted.Original = c.Result.Bytes()
 	if redacted.Error != nil {
 		redacted.Error = raw
 	} else {
