@@ -1,0 +1,61 @@
+package secret
+
+import (
+	"hash/crc32"
+	"strings"
+)
+
+// rare drops tokens that look like words, for forms whose prefix is short or ordinary.
+func rare(token string) float64 {
+	if sh := shapeOf(token); rarity(token) >= 5 && sh.digit > 0 && sh.distinct >= 8 {
+		return formScore
+	}
+	return 0
+}
+
+// rareUpper is rare for forms of capitals and digits, in which capital words
+// (AKIATHISISNOTAKEY) have no digit at all.
+func rareUpper(token string) float64 {
+	if shapeOf(token[4:]).digit > 0 {
+		return formScore
+	}
+	return formScore / 2
+}
+
+// githubChecksum verifies the CRC32 at the end of a GitHub token: six base62
+// digits over what stands between the prefix and them (GitHub's engineering
+// blog, 5 April 2021). A wrong one lowers the confidence and no more: tokens get
+// cut, newer kinds are longer, and a false alarm on ghp_ and 36 random
+// characters costs less than a token let through.
+func githubChecksum(token string) float64 {
+	return base62Checksum(token[strings.IndexByte(token, '_')+1:])
+}
+
+// npmChecksum verifies the same checksum in npm's granular and classic tokens
+// (GitHub blog, "npm token changes", September 2021).
+func npmChecksum(token string) float64 { return base62Checksum(token[len("npm_"):]) }
+
+func base62Checksum(body string) float64 {
+	split := len(body) - 6
+	if split < 1 {
+		return 0
+	}
+	if base62(crc32.ChecksumIEEE([]byte(body[:split]))) == body[split:] {
+		return 0.999
+	}
+	if sh := shapeOf(body); sh.digit == 0 || rarity(body) < 5 {
+		return 0
+	}
+	return 0.9
+}
+
+// base62 writes a CRC as six digits of 0-9A-Za-z, high digit first.
+func base62(n uint32) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var text [6]byte
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = digits[n%62]
+		n /= 62
+	}
+	return string(text[:])
+}

@@ -1,0 +1,216 @@
+package secret
+
+// mention is what the words beside a token say about it.
+type mention int
+
+const (
+	unsaid    mention = iota
+	qualified         // denies inside a name (token_type, user_key), says nothing in prose
+	denied            // names something random and public: a commit, a cursor, an ETag
+	container         // says nothing: "value", "content"; what encloses it may
+	weak              // "key", which is more often a map's than a lock's
+	strong            // "token", "secret", "credential"
+)
+
+// vocabulary maps words of identifiers and prose to what they say.
+type vocabulary map[string]mention
+
+func newVocabulary() vocabulary {
+	v := vocabulary{}
+	for said, names := range map[mention][]string{
+		strong: {"secret", "secrets", "token", "tokens", "password", "passwd", "pwd", "pass", "passphrase", "passcode", "apikey", "apikeys", "apitoken", "authtoken",
+			"accesstoken", "refreshtoken", "bearertoken", "authkey", "secretkey", "accesskey", "privatekey", "signingkey", "encryptionkey", "masterkey", "sharedkey",
+			"appkey", "servicekey", "licensekey", "clientsecret", "credential", "credentials", "cred", "creds", "auth", "authorization", "authentication", "authenticate",
+			"bearer", "jwt", "pat", "login", "oauth", "apisecret", "webhooksecret", "psk", "sas", "kennwort", "passwort", "schlüssel", "senha", "clave", "jeton", "токен", "пароль",
+			"ключ", "token：", "geheim", "secreto", "segredo", "contraseña", "密钥", "令牌"},
+		weak:      {"key", "keys", "access", "session", "sessionid", "sid", "cookie", "license", "licence", "signature", "sig", "api", "private", "encryption", "signing", "salt", "seed", "account", "unauthorized", "client"},
+		container: {"value", "values", "val", "data", "content", "contents", "text", "body", "message", "string", "header", "headers", "description", "note", "notes", "env", "export", "config", "default", "input", "arg", "args", "x", "v"},
+		denied: {"pubkey", "publickey", "publishable", "cursor", "continuation", "pagination", "idempotency", "idempotent", "dedupe", "dedup", "deduplication", "etag", "etags",
+			"hash", "hashes", "hashed", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "blake2", "digest", "checksum", "crc", "integrity", "fingerprint", "commit", "commits", "revision", "rev",
+			"ref", "refs", "traceparent", "traceid", "requestid", "correlation", "uuid", "guid", "ulid", "href", "nonce", "csrf", "xsrf", "kid", "thumbprint", "serial", "certificate", "cert", "arn",
+			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode"},
+		qualified: {"public", "pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "count", "counts", "page", "next", "prev", "previous", "sync", "cache", "cached",
+			"partition", "primary", "foreign", "sort", "row", "object", "trace", "span", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
+			"limit", "max", "min", "total", "usage", "prompt", "completion", "expires", "expiry", "expiration", "expire", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation",
+			"i18n", "color", "class", "style", "bucket", "s3", "blob", "asset", "build", "release", "tree", "parent", "branch", "merge", "role", "order", "transaction", "tx", "address", "tokenizer",
+			"lang", "locale", "search", "scroll", "watermark", "offset", "checkpoint", "resume", "delta", "state", "challenge", "captcha", "device", "event", "job", "run", "charge", "hostname",
+			"node", "pod", "instance", "shard", "bundle", "chunk", "module", "package", "peer", "policy", "reset", "forgot", "field", "label", "hint", "placeholder", "required", "strength", "manager", "rotation", "reader", "provider", "method", "endpoint"},
+	} {
+		for _, name := range names {
+			v[name] = said
+		}
+	}
+	return v
+}
+
+// maxWord is the longest word that is looked up, in bytes.
+const maxWord = 24
+
+// look says what s[i:j] means, in any ASCII case.
+func (v vocabulary) look(s string, i, j int) mention {
+	if j-i > maxWord {
+		return unsaid
+	}
+	var word [maxWord]byte
+	for n := i; n < j; n++ {
+		word[n-i] = foldByte(s[n])
+	}
+	return v[string(word[:j-i])]
+}
+
+func isWordByte(c byte) bool { return alnum[c] || c >= 0x80 }
+
+// wordBefore returns the bounds of the last word that ends at or before end and
+// starts at or after floor: letters and digits, split where camel case humps,
+// with the letter of an escape like \n left out. ok is false when none is left.
+func wordBefore(s string, floor, end int) (i, j int, ok bool) {
+	j = end
+	for j > floor && !isWordByte(s[j-1]) {
+		j--
+	}
+	if j == floor {
+		return 0, 0, false
+	}
+	i = j
+	for i > floor && isWordByte(s[i-1]) {
+		i--
+		if i > floor && isUpper(s[i]) && !isUpper(s[i-1]) && isWordByte(s[i-1]) {
+			return i, j, true
+		}
+	}
+	if i > floor && isEscapeTail(s, i) {
+		if j == i+1 { // the escape alone
+			return wordBefore(s, floor, i)
+		}
+		i++
+	}
+	return i, j, true
+}
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+
+// name judges an identifier or a title ("X-Api-Key", "access token") in
+// s[floor:end]. One word that denies outweighs the rest: sync_token is not a
+// token. "key" is strong after a word that says what it opens.
+func (v vocabulary) name(s string, floor, end int) mention {
+	said := unsaid
+	weaks := 0
+	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
+		switch m := v.look(s, i, j); m {
+		case denied, qualified:
+			return denied
+		case weak:
+			weaks++
+			said = max(said, m)
+		default:
+			said = max(said, m)
+		}
+	}
+	if weaks > 1 {
+		return strong
+	}
+	return said
+}
+
+// window is how far back prose is read for context, in bytes.
+const window = 56
+
+// assigned finds the name that s[start:] is assigned to: NAME = x, "name": "x",
+// name => x, <name>x. It returns the name's bounds; ok is false where a token
+// does not follow an assignment.
+func assigned(s string, start int) (from, to int, ok bool) {
+	floor := max(0, start-window)
+	j := skipBack(s, floor, start, " \t\"'`\\([{")
+	if j == floor {
+		return 0, 0, false
+	}
+	switch s[j-1] {
+	case '=', ':':
+		j--
+	case '>':
+		j--
+		if j > floor && (s[j-1] == '=' || s[j-1] == '-') {
+			j--
+		}
+	default:
+		return 0, 0, false
+	}
+	if j > floor && s[j-1] == ':' { // :=
+		j--
+	}
+	to = skipBack(s, floor, j, " \t\"'`\\])*")
+	from = to
+	spaces := 0
+	for from > floor {
+		c := s[from-1]
+		if c == ' ' {
+			spaces++
+		}
+		if !isWordByte(c) && c != '_' && c != '-' && c != '.' && (c != ' ' || spaces > 2) {
+			break
+		}
+		from--
+	}
+	return from, to, from < to
+}
+
+func skipBack(s string, floor, j int, set string) int {
+	for j > floor {
+		for k := 0; ; k++ {
+			if k == len(set) {
+				return j
+			}
+			if s[j-1] == set[k] {
+				break
+			}
+		}
+		j--
+	}
+	return j
+}
+
+// handOvers are what people write before a credential that they pass on.
+var handOvers = []string{"asked for", "requested", "here you go", "here it is", "use this", "delete after", "keep it safe", "do not share", "don't share"}
+
+func handsOver(text string) bool {
+	for _, phrase := range handOvers {
+		if containsFold(text, phrase) {
+			return true
+		}
+	}
+	return false
+}
+
+// context says what surrounds the token at s[start:]: the name it is assigned
+// to, or else the nearest telling word of the text before it. near is true if
+// that is the name itself or a word at most four away. key is the name of the
+// field whose value s is.
+func (v vocabulary) context(key, s string, start int) (said mention, near bool) {
+	floor, end := max(0, start-window), start
+	if from, to, ok := assigned(s, start); ok {
+		switch m := v.name(s, from, to); m {
+		case strong, weak, denied:
+			return m, true
+		case unsaid:
+			if !handsOver(s[floor:to]) {
+				return unsaid, true
+			}
+			return strong, false
+		}
+		end = from
+	}
+	n := 0
+	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
+		n++
+		if m := v.look(s, i, j); m >= denied && m != container {
+			return m, n <= 4
+		}
+	}
+	if floor == 0 && key != "" {
+		return v.name(key, 0, len(key)), true
+	}
+	if handsOver(s[floor:end]) {
+		return strong, false
+	}
+	return unsaid, false
+}

@@ -1,0 +1,149 @@
+package secret_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+	"toolward/guard/secret"
+)
+
+var (
+	data = flag.String("data", "../../../shared/data/guard/dev.jsonl.gz", "labelled development data; see its README")
+	list = flag.Bool("list", false, "print what was missed and what was wrongly found")
+)
+
+// row is a line of the development data.
+type row struct{ ID, Source, Surface, Label, Variant, Text string }
+
+func readRows(t *testing.T) []row {
+	t.Helper()
+	file, err := os.Open(*data)
+	if os.IsNotExist(err) {
+		t.Skipf("no development data at %s: give its place with -data", *data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	plain, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	lines := bufio.NewScanner(plain)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var r row
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, r)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// leaves visits the strings of a text as guard does: each string value of a
+// JSON object with the name of its field, anything else as it is.
+func leaves(text string, visit func(key, value string)) {
+	var value any
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Unmarshal([]byte(text), &value) != nil {
+		visit("", text)
+		return
+	}
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch v := v.(type) {
+		case string:
+			visit(key, v)
+		case []any:
+			for _, e := range v {
+				walk(key, e)
+			}
+		case map[string]any:
+			for k, e := range v {
+				walk(key+"/"+k, e)
+			}
+		}
+	}
+	walk("", value)
+}
+
+func found(d *secret.Detector, text string, parsed bool) []gateway.Finding {
+	if !parsed {
+		return d.Scan(nil, "", text)
+	}
+	var all []gateway.Finding
+	leaves(text, func(key, value string) { all = d.Scan(all, key, value) })
+	return all
+}
+
+// TestFiguresHold measures recall and false findings on the development data
+// and fails below floors that leave a little room. docs/guard-secrets.md quotes
+// what it prints with -v.
+func TestFiguresHold(t *testing.T) {
+	rows := readRows(t)
+	d, err := secret.New(secret.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parsed := range []bool{false, true} {
+		hits, all := map[string]int{}, map[string]int{}
+		for _, r := range rows {
+			group := r.Variant
+			switch {
+			case r.Label == "secret":
+			case r.Label != "benign" || r.Surface == "user_prompt":
+				continue
+			case r.Source == "secrets-negatives":
+				group = "near-misses"
+			default:
+				group = "ordinary"
+			}
+			all[group]++
+			findings := found(d, r.Text, parsed)
+			if len(findings) > 0 {
+				hits[group]++
+			}
+			if *list && (len(findings) > 0) != (r.Label == "secret") {
+				where := ""
+				for _, f := range findings {
+					if !parsed {
+						where += fmt.Sprintf("%s %q ", f.Rule, r.Text[f.Span[0]:f.Span[1]])
+					}
+				}
+				t.Logf("parsed=%v %s/%s %s %.300q", parsed, r.Source, r.Variant, where, r.Text)
+			}
+		}
+		found, total := 0, 0
+		for _, group := range slices.Sorted(mapsKeys(all)) {
+			t.Logf("parsed=%v %-24s %4d of %4d", parsed, group, hits[group], all[group])
+			if group != "near-misses" && group != "ordinary" {
+				found, total = found+hits[group], total+all[group]
+			}
+		}
+		t.Logf("parsed=%v recall %.4f, near-misses %.4f, ordinary %.5f", parsed, rate(found, total), rate(hits["near-misses"], all["near-misses"]), rate(hits["ordinary"], all["ordinary"]))
+	}
+}
+
+func rate(n, of int) float64 { return float64(n) / float64(max(of, 1)) }
+
+func mapsKeys(m map[string]int) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}

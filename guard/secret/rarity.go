@@ -1,0 +1,139 @@
+package secret
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// rarityTable holds, for each pair of symbols, how surprising the second is
+// after the first in ordinary tool traffic, in sixteenths of a bit. It is
+// written by `go run ./guard/secret/train`.
+//
+//go:embed rarity.bin
+var rarityTable string
+
+// Symbols is the number of symbol classes of the rarity table: 26 lower, 26
+// upper, 10 digits, underscore, hyphen, and one for every other byte.
+const Symbols = 65
+
+// Symbol returns the class of a byte, 0 to Symbols-1.
+func Symbol(c byte) int {
+	switch {
+	case 'a' <= c && c <= 'z':
+		return int(c - 'a')
+	case 'A' <= c && c <= 'Z':
+		return 26 + int(c-'A')
+	case '0' <= c && c <= '9':
+		return 52 + int(c-'0')
+	case c == '_':
+		return 62
+	case c == '-':
+		return 63
+	}
+	return 64
+}
+
+// rarity is the mean surprise of a token's byte pairs in bits. Words and
+// identifiers lie between 3 and 5, hex near 6, random base62 near 8. It serves
+// instead of entropy, which a token of 20 letters is too short to show and
+// which English words of the same length share.
+func rarity(token string) float64 {
+	if len(token) < 2 {
+		return 0
+	}
+	sum := 0
+	for i := 1; i < len(token); i++ {
+		sum += int(rarityTable[Symbol(token[i-1])*Symbols+Symbol(token[i])])
+	}
+	return float64(sum) / float64(16*(len(token)-1))
+}
+
+// shape is what a token is made of.
+type shape struct {
+	lower, upper, digit, other int
+	distinct                   int
+	hex                        bool // hex digits of one case only
+}
+
+func shapeOf(token string) shape {
+	var sh shape
+	var seen [256]bool
+	sh.hex = true
+	for i := range len(token) {
+		c := token[i]
+		if !seen[c] {
+			seen[c] = true
+			sh.distinct++
+		}
+		switch {
+		case 'a' <= c && c <= 'z':
+			sh.lower++
+		case 'A' <= c && c <= 'Z':
+			sh.upper++
+		case '0' <= c && c <= '9':
+			sh.digit++
+		default:
+			sh.other++
+		}
+		if !isHex(c) {
+			sh.hex = false
+		}
+	}
+	sh.hex = sh.hex && (sh.lower == 0 || sh.upper == 0)
+	return sh
+}
+
+// classes counts the kinds of letters and digits in the token.
+func (sh shape) classes() int {
+	n := 0
+	for _, c := range [...]int{sh.lower, sh.upper, sh.digit} {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// placeholderWords stand in documentation where a credential would.
+var placeholderWords = []string{
+	"example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your_", "your-", "yourapi", "yourtoken", "yoursecret",
+	"insert", "replace", "dummy", "xxxx", "****", "....", "0000000000", "1111111", "123456789", "abcdefghi", "deadbeef",
+	"<", "${", "{{", "fake", "sample", "not_a_real", "notareal", "todo", "_here", "-here",
+}
+
+// isPlaceholder reports whether a token of a credential's form is plainly not
+// one: a word of documentation, a counted-up or a repeated filling.
+func isPlaceholder(token string) bool {
+	for _, word := range placeholderWords {
+		if containsFold(token, word) {
+			return true
+		}
+	}
+	if len(token) < 12 {
+		return false
+	}
+	steps := 0
+	var seen [256]bool
+	distinct := 0
+	for i := range len(token) {
+		if !seen[token[i]] {
+			seen[token[i]] = true
+			distinct++
+		}
+		if i > 0 && (token[i] == token[i-1] || token[i] == token[i-1]+1) {
+			steps++
+		}
+	}
+	return steps*2 > len(token) || distinct < 6
+}
+
+// containsFold is strings.Contains without regard to ASCII case; word is lower
+// case already. It does not allocate.
+func containsFold(s, word string) bool {
+	for i := 0; i+len(word) <= len(s); i++ {
+		if foldByte(s[i]) == word[0] && strings.EqualFold(s[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}

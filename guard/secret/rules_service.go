@@ -1,0 +1,32 @@
+package secret
+
+// serviceRules are credentials of monitoring, office and other services.
+var serviceRules = []rule{
+	{id: "datadog-key", service: "Datadog", forms: []string{`ddapp_\w{34}`, `ddapi_\w{34}`, `dd_pat_\w{30,}`}},
+	{id: "newrelic-key", service: "New Relic", forms: []string{`NRAK-\u{27}`, `NRJS-\h{19}`, `NRII-\k{32}`, `NRRA-\h{42}`, `NRSP-\w{30,}`, `\h{36}NRAL`, `\h{36}FFFFNRAL`}},
+	{id: "grafana-token", service: "Grafana", forms: []string{`glsa_\w{32}_\H{8}`, `glc_\b{30,}`}, verify: rare},
+	{id: "sentry-token", service: "Sentry", forms: []string{`sntrys_\B{60,}`, `sntryu_\h{64}`, `sntrya_\h{64}`, `sntryi_\h{64}`}},
+	{id: "honeycomb-key", service: "Honeycomb", forms: []string{`hcaik_\l{58}`, `hcbik_\l{58}`, `hcaic_\l{58}`, `hcamk_\l{58}`, `hcxik_\l{58}`}},
+	{id: "axiom-token", service: "Axiom", forms: []string{`xaat-\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`, `xapt-\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`}},
+	{id: "posthog-key", service: "PostHog", forms: []string{`phx_\w{40,}`, `phs_\w{32,}`}},
+	{id: "launchdarkly-key", service: "LaunchDarkly", forms: []string{`api-\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`, `sdk-\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`, `rel-\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`}},
+	{id: "notion-token", service: "Notion", forms: []string{`ntn_\w{40,}`, `secret_\w{43}`}, verify: rare},
+	{id: "airtable-token", service: "Airtable", forms: []string{`pat\w{14}.\h{64}`}},
+	{id: "asana-token", service: "Asana", forms: []string{`1/\d{15,17}:\h{32}`, `2/\d{15,17}/\d{15,17}:\h{32}`}},
+	{id: "clickup-token", service: "ClickUp", forms: []string{`pk_\d{6,10}_\u{32}`}},
+	{id: "figma-token", service: "Figma", forms: []string{`figd_\k{36,}`, `figdr_\k{36,}`, `figoh_\k{36,}`, `figor_\k{36,}`}},
+	{id: "contentful-token", service: "Contentful", forms: []string{`CFPAT-\k{43}`}},
+	{id: "mapbox-secret", service: "Mapbox", forms: []string{`sk.eyJ\k{40,}.\k{20,}`, `tk.eyJ\k{40,}.\k{20,}`}},
+	{id: "deepl-key", service: "DeepL", forms: []string{`\h{8}-\h{4}-\h{4}-\h{4}-\h{12}:fx`}},
+	{id: "adobe-secret", service: "Adobe", forms: []string{`p8e-\k{32}`}, verify: rare},
+	{id: "wakatime-key", service: "WakaTime", forms: []string{`waka_\h{8}-\h{4}-\h{4}-\h{4}-\h{12}`}},
+	{id: "gitbook-token", service: "GitBook", forms: []string{`gb_api_\w{30,}`}, verify: rare},
+	{id: "webflow-retool-key", service: "Retool", forms: []string{`retool_\w{24,}`}, verify: rare},
+	{id: "zoho-token", service: "Zoho", forms: []string{`1000.\h{32}.\h{32}`}},
+	{id: "pagerduty-key", service: "PagerDuty", forms: []string{`pdus+_\w{20,}`, `pdeu+_\w{20,}`}},
+	{id: "sumologic-key", service: "Statsig", forms: []string{`secret-\w{40,50}`}, verify: rare},
+	{id: "beamer-customerio-key", service: "Beamer", forms: []string{`b_\k{44}`}, verify: rare},
+	{id: "apollo-hasura-key", service: "Apollo GraphOS", forms: []string{`service:\k{3,60}:\k{22}`, `user:gh.\k{3,60}:\k{22}`}, verify: rare},
+	{id: "calcom-key", service: "Cal.com", forms: []string{`cal_live_\h{32}`}},
+	{id: "roblox-cookie", service: "Roblox", forms: []string{`_|WARNING:-DO-NOT-SHARE-THIS.--Sharing-this-will-allow-someone-to-log-in-as-you-and-to-steal-your-ROBUX-and-items.|_\u{100,}`}},
+}

@@ -1,0 +1,87 @@
+package secret
+
+import (
+	"strings"
+
+	"toolward/gateway"
+)
+
+// maxUserinfo bounds the user and password of a URL, in bytes.
+const maxUserinfo = 256
+
+// defaultPasswords are what documentation and local set-ups put into URLs.
+var defaultPasswords = []string{"password", "passwd", "pass", "pw", "pwd", "secret", "changeme", "postgres", "mysql", "root", "admin", "example", "test", "user", "username", "guest", "mypassword",
+	"mysecretpassword", "token", "redis", "mongo", "dev", "local", "demo", "foo", "bar", "p", "x", "xxx", "xxxx", "yourpassword", "your_password", "db_password", "api_key", "apikey", "pass123", "password123"}
+
+// scanURL finds the password of a URL's userinfo (RFC 3986 §3.2.1) after "://".
+// Passwords that hold a raw slash or at sign are common in connection strings
+// though the RFC forbids them, so the last at sign of the word counts there.
+func scanURL(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+	if start == 0 || !alnum[s[start-1]] {
+		return dst
+	}
+	at, colon := -1, -1
+	slash := false
+	i := end
+	for ; i < len(s) && i-end < maxUserinfo; i++ {
+		c := s[i]
+		if c <= ' ' || c == '"' || c == '\'' || c == '`' || c == '<' || c == '>' || c == '\\' || c == ',' && at >= 0 {
+			break
+		}
+		if c == ':' && colon < 0 && !slash {
+			colon = i
+		}
+		if c == '/' || c == '?' || c == '#' {
+			if at >= 0 || colon < 0 {
+				break
+			}
+			slash = true
+		}
+		if c == '@' && (!slash || isDatabase(s, start)) {
+			at = i
+		}
+	}
+	if colon < 0 || at < colon+1 {
+		return dst
+	}
+	password := s[colon+1 : at]
+	if len(password) < 2 || isPlaceholder(password) || isReference(password) || password == s[end:colon] {
+		return dst
+	}
+	for _, word := range defaultPasswords {
+		if strings.EqualFold(password, word) {
+			return dst
+		}
+	}
+	return append(dst, finding("secret.url-password", gateway.SeverityHigh, 0.95, colon+1, at, ""))
+}
+
+// isDatabase reports whether the scheme that ends at s[end:] is of a database or a broker.
+func isDatabase(s string, end int) bool {
+	scheme := s[max(0, end-12):end]
+	for _, name := range []string{"postgres", "postgresql", "mysql", "mariadb", "mongodb", "srv", "redis", "rediss", "amqp", "amqps", "sqlserver", "mssql", "oracle", "clickhouse", "nats", "kafka", "cassandra", "neo4j", "couchbase", "cockroachdb", "ldap", "ldaps", "pymysql", "psycopg2", "asyncpg"} {
+		if len(scheme) >= len(name) && strings.EqualFold(scheme[len(scheme)-len(name):], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// scanGoDSN finds the password of user:password@tcp(host:port)/name, the form of
+// go-sql-driver/mysql.
+func scanGoDSN(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, _ int) []gateway.Finding {
+	i := start
+	for i > 0 && start-i < maxPassword && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '=' {
+		i--
+	}
+	user, password, ok := strings.Cut(s[i:start], ":")
+	if !ok || password == "" || password == user || isPlaceholder(password) || isReference(password) {
+		return dst
+	}
+	for _, word := range defaultPasswords {
+		if strings.EqualFold(password, word) {
+			return dst
+		}
+	}
+	return append(dst, finding("secret.dsn-password", gateway.SeverityHigh, 0.95, start-len(password), start, ""))
+}
