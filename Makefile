@@ -1,0 +1,37 @@
+# Every target is a line that can be pasted. CI runs `make test lint e2e fuzz`.
+GO ?= go
+FUZZTIME ?= 10s
+
+.PHONY: run build test race rego lint vuln e2e fuzz bench image clean
+
+run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
+	./bin/toolward serve
+
+build:
+	$(GO) build -trimpath -o bin/toolward ./cmd/toolward
+
+test: ## every test that needs Go and a C compiler only
+	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+vuln: ## known vulnerabilities in what is reachable; needs the vulnerability database
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
+	cd e2e && npm ci --no-audit --no-fund && node --test
+
+fuzz: ## each parser at a boundary, for FUZZTIME
+	./.ci/fuzz $(FUZZTIME)
+
+bench: build ## the whole pipeline against a bare reverse proxy in one run
+	./bench/run
+
+clean:
+	rm -rf bin
