@@ -1,0 +1,229 @@
+package auth
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// Defaults of the local issuer.
+const (
+	LocalIssuer   = "toolward-local"
+	LocalAudience = "toolward"
+	DefaultTTL    = time.Hour
+)
+
+// LocalOptions configure the local issuer. KeyFile is required.
+type LocalOptions struct {
+	KeyFile   string // its signing key as JWK; made with mode 0600 if it does not exist
+	Issuer    string // iss of its tokens; "" means [LocalIssuer]
+	Audience  string // aud of its tokens; "" means [LocalAudience]
+	Algorithm string // EdDSA or HS256 for a key that is made; "" means EdDSA
+}
+
+// Local is an issuer of our own, for a single machine and for trying things:
+// it mints tokens with a key from a file. It is safe for concurrent use.
+type Local struct {
+	issuer, audience string
+	alg              string
+	kid              string
+	private          any // ed25519.PrivateKey or []byte
+	set              *keySet
+}
+
+// OpenLocal reads the signing key, or makes one on first use. It refuses a key
+// file that others can read.
+func OpenLocal(o LocalOptions) (*Local, error) {
+	orString(&o.Issuer, LocalIssuer)
+	orString(&o.Audience, LocalAudience)
+	orString(&o.Algorithm, "EdDSA")
+	data, err := readPrivate(o.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(o.KeyFile, o.Algorithm); err != nil {
+			return nil, fmt.Errorf("make signing key: %w", err)
+		}
+		data, err = readPrivate(o.KeyFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read signing key: %w", err)
+	}
+	l := &Local{issuer: o.Issuer, audience: o.Audience}
+	if err := l.useKey(data); err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", o.KeyFile, err)
+	}
+	return l, nil
+}
+
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%s has mode %#o: others could read it and mint tokens; chmod 600 it, or delete it to get a new one", path, mode)
+	}
+	return readAll(f)
+}
+
+// makeKey writes a new key. It is written whole beside its place and then
+// linked there, so that of two processes that start at once one wins and both
+// read the same key.
+func makeKey(path, alg string) error {
+	j, err := generate(alg)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".signing-key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(data, '\n'))
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func generate(alg string) (*jwk, error) {
+	switch alg {
+	case "EdDSA":
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		return &jwk{
+			Kty: "OKP", Crv: "Ed25519", Alg: alg, Use: "sig", Kid: thumbprint(public),
+			X: strict.EncodeToString(public), D: strict.EncodeToString(private.Seed()),
+		}, nil
+	case "HS256":
+		secret := make([]byte, 32)
+		if _, err := rand.Read(secret); err != nil {
+			return nil, err
+		}
+		return &jwk{Kty: "oct", Alg: alg, Use: "sig", K: strict.EncodeToString(secret)}, nil
+	}
+	return nil, fmt.Errorf("algorithm %q: EdDSA or HS256", alg)
+}
+
+func (l *Local) useKey(data []byte) error {
+	var j jwk
+	if err := json.Unmarshal(data, &j); err != nil {
+		return errors.New("not a JWK")
+	}
+	var public any
+	switch {
+	case j.Kty == "OKP" && j.Crv == "Ed25519":
+		seed, err := strict.DecodeString(j.D)
+		if err != nil || len(seed) != ed25519.SeedSize {
+			return errors.New("d is not an Ed25519 private key")
+		}
+		private := ed25519.NewKeyFromSeed(seed)
+		pub := private.Public().(ed25519.PublicKey)
+		l.alg, l.private, public = "EdDSA", private, pub
+		l.kid = thumbprint(pub)
+	case j.Kty == "oct":
+		secret, err := strict.DecodeString(j.K)
+		if err != nil {
+			return errors.New("k is not base64url")
+		}
+		l.alg, l.private, public = "HS256", secret, secret
+	default:
+		return errors.New("neither an Ed25519 key nor a secret")
+	}
+	k, err := newKey(l.kid, l.alg, public)
+	if err != nil {
+		return err
+	}
+	l.set = &keySet{keys: []*key{k}}
+	return nil
+}
+
+// Issuer is the entry for [Options] that accepts this issuer's tokens.
+func (l *Local) Issuer() Issuer {
+	return Issuer{Issuer: l.issuer, Audience: []string{l.audience}, Algorithms: []string{l.alg}, local: l.set}
+}
+
+// JWKS is the public key as a JWKS document (RFC 7517 §5), so that others can
+// verify the tokens. It is the empty set if the key is a secret.
+func (l *Local) JWKS() []byte {
+	doc := struct {
+		Keys []jwk `json:"keys"`
+	}{Keys: []jwk{}}
+	if private, ok := l.private.(ed25519.PrivateKey); ok {
+		x := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+		doc.Keys = append(doc.Keys, jwk{Kty: "OKP", Crv: "Ed25519", Alg: l.alg, Use: "sig", Kid: l.kid, X: x})
+	}
+	b, _ := json.Marshal(doc) // strings only: cannot fail
+	return b
+}
+
+// MintOptions say what is in a token. Subject is required.
+type MintOptions struct {
+	Subject  string
+	Roles    []string
+	Scopes   []string
+	Audience string        // "" means the issuer's
+	TTL      time.Duration // 0 means [DefaultTTL]; a day at most
+	Session  string        // sid, which labels accumulate by; "" leaves it out
+}
+
+// maxTTL bounds what is minted: a leaked token should not outlive a day.
+const maxTTL = 24 * time.Hour
+
+// Mint makes an access token (RFC 9068, typ at+jwt) that is valid from now on.
+func (l *Local) Mint(o MintOptions) (string, error) {
+	c := claims{m: map[string]any{"sub": o.Subject}}
+	if _, err := c.identifier(claimPath{name: "sub"}); err != nil {
+		return "", fmt.Errorf("subject: %w", err)
+	}
+	orDuration(&o.TTL, DefaultTTL)
+	if o.TTL > maxTTL {
+		return "", fmt.Errorf("a lifetime of %s is over %s; mint a new token instead", o.TTL, maxTTL)
+	}
+	orString(&o.Audience, l.audience)
+	now := time.Now()
+	m := jwt.MapClaims{
+		"iss": l.issuer, "sub": o.Subject, "aud": o.Audience, "jti": uuid.NewString(),
+		"iat": now.Unix(), "exp": now.Add(o.TTL).Unix(),
+	}
+	if len(o.Roles) > 0 {
+		m["roles"] = o.Roles
+	}
+	if len(o.Scopes) > 0 {
+		m["scope"] = strings.Join(o.Scopes, " ")
+	}
+	if o.Session != "" {
+		m["sid"] = o.Session
+	}
+	t := jwt.NewWithClaims(algorithms[l.alg].method, m)
+	t.Header["typ"] = "at+jwt"
+	if l.kid != "" {
+		t.Header["kid"] = l.kid
+	}
+	return t.SignedString(l.private)
+}

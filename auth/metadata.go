@@ -1,0 +1,111 @@
+package auth
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"toolward/gateway"
+)
+
+// WellKnown is the path of protected resource metadata (RFC 9728 §3); an
+// endpoint's path is appended to it.
+const WellKnown = "/.well-known/oauth-protected-resource"
+
+// Endpoints describes the gateway as an OAuth 2.1 resource server. Each of its
+// endpoints (/mcp, /mcp/{server}) is a resource of its own with its own
+// metadata (MCP 2026-07-28 authorization). It is immutable.
+type Endpoints struct {
+	base    string
+	servers []string
+	scopes  []string
+}
+
+// NewEndpoints takes the gateway's public base URL (https://gw.example.com, a
+// path is allowed), the authorization servers' issuer identifiers, and the
+// scopes that clients should ask for. The base URL must come from
+// configuration or from the listener, never from a request's Host header:
+// a token is accepted for the URIs that are made of it.
+func NewEndpoints(base string, authorizationServers, scopes []string) (*Endpoints, error) {
+	uri, ok := canonicalURI(base)
+	if !ok {
+		return nil, fmt.Errorf("%q is not an absolute http(s) URL without query, fragment or credentials", base)
+	}
+	e := &Endpoints{base: uri}
+	for _, s := range authorizationServers {
+		// A name like toolward-local is an issuer that clients cannot ask.
+		if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
+			e.servers = append(e.servers, s)
+		}
+	}
+	for _, s := range scopes {
+		if s == "offline_access" {
+			continue // for clients and their authorization server alone
+		}
+		if !isScope(s) {
+			return nil, fmt.Errorf("%q is not a scope (RFC 6749 §3.3)", s)
+		}
+		e.scopes = append(e.scopes, s)
+	}
+	return e, nil
+}
+
+// isScope reports whether s is a scope-token, which also makes it safe inside
+// a quoted string.
+func isScope(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == '"' || c == '\\' || c > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// URI is the canonical URI of the endpoint at a path, for
+// [gateway.Credentials].Resource.
+func (e *Endpoints) URI(path string) string { return e.base + strings.TrimRight(path, "/") }
+
+// MetadataURL is where the endpoint's metadata is: the well-known path is put
+// between host and path (RFC 9728 §3.1).
+func (e *Endpoints) MetadataURL(path string) string {
+	o := origin(e.base)
+	return o + WellKnown + strings.TrimPrefix(e.URI(path), o)
+}
+
+// Metadata is the JSON document of the endpoint (RFC 9728 §2).
+func (e *Endpoints) Metadata(path string) []byte {
+	doc := struct {
+		Resource string   `json:"resource"`
+		Servers  []string `json:"authorization_servers,omitempty"`
+		Scopes   []string `json:"scopes_supported,omitempty"`
+		Methods  []string `json:"bearer_methods_supported"`
+		Name     string   `json:"resource_name"`
+	}{e.URI(path), e.servers, e.scopes, []string{"header"}, "toolward"}
+	b, _ := json.Marshal(doc) // strings only: cannot fail
+	return b
+}
+
+// Challenge is the WWW-Authenticate value for a refusal at an endpoint
+// (RFC 6750 §3, RFC 9728 §5.1), "" if the refusal is not about the token. sent
+// says whether the request had a token: without one, RFC 6750 §3.1 wants no
+// error code.
+func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string {
+	var b strings.Builder
+	b.WriteString("Bearer ")
+	scope := strings.Join(e.scopes, " ")
+	switch {
+	case r.Code == gateway.InsufficientScope:
+		b.WriteString(`error="insufficient_scope", error_description="the token lacks a scope that is needed here", `)
+		scope = r.Scope
+	case r.Code == gateway.Unauthenticated && sent:
+		b.WriteString(`error="invalid_token", error_description="the token is not valid for this endpoint", `)
+	case r.Code == gateway.Unauthenticated:
+	default:
+		return ""
+	}
+	if scope != "" {
+		b.WriteString(`scope="` + scope + `", `)
+	}
+	b.WriteString(`resource_metadata="` + e.MetadataURL(path) + `"`)
+	return b.String()
+}
