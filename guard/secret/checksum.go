@@ -7,7 +7,9 @@ import (
 
 // rare drops tokens that look like words, for forms whose prefix is short or ordinary.
 func rare(token string) float64 {
-	if sh := shapeOf(token); rarity(token) >= 5 && sh.digit > 0 && sh.distinct >= 8 {
+	sh := shapeOf(token)
+	r := rarity(token)
+	if sh.distinct >= 8 && (r >= 5 && sh.digit > 0 || r >= 6.5 && sh.classes() == 2) {
 		return formScore
 	}
 	return 0

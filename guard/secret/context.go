@@ -1,5 +1,10 @@
 package secret
 
+import (
+	"strconv"
+	"strings"
+)
+
 // mention is what the words beside a token say about it.
 type mention int
 
@@ -24,12 +29,12 @@ func newVocabulary() vocabulary {
 			"bearer", "jwt", "pat", "login", "oauth", "apisecret", "webhooksecret", "psk", "sas", "kennwort", "passwort", "schlüssel", "senha", "clave", "jeton", "токен", "пароль",
 			"ключ", "token：", "geheim", "secreto", "segredo", "contraseña", "密钥", "令牌"},
 		weak:      {"key", "keys", "access", "session", "sessionid", "sid", "cookie", "license", "licence", "signature", "sig", "api", "private", "encryption", "signing", "salt", "seed", "account", "unauthorized", "client"},
-		container: {"value", "values", "val", "data", "content", "contents", "text", "body", "message", "string", "header", "headers", "description", "note", "notes", "env", "export", "config", "default", "input", "arg", "args", "x", "v"},
-		denied: {"pubkey", "publickey", "publishable", "cursor", "continuation", "pagination", "idempotency", "idempotent", "dedupe", "dedup", "deduplication", "etag", "etags",
+		container: {"value", "values", "val", "data", "content", "contents", "text", "body", "message", "string", "header", "headers", "note", "notes", "env", "export", "config", "default", "input", "arg", "args", "x", "v"},
+		denied: {"public", "pubkey", "publickey", "publishable", "cursor", "continuation", "pagination", "idempotency", "idempotent", "dedupe", "dedup", "deduplication", "etag", "etags",
 			"hash", "hashes", "hashed", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "blake2", "digest", "checksum", "crc", "integrity", "fingerprint", "commit", "commits", "revision", "rev",
 			"ref", "refs", "traceparent", "traceid", "requestid", "correlation", "uuid", "guid", "ulid", "href", "nonce", "csrf", "xsrf", "kid", "thumbprint", "serial", "certificate", "cert", "arn",
 			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode"},
-		qualified: {"public", "pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "count", "counts", "page", "next", "prev", "previous", "sync", "cache", "cached",
+		qualified: {"pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "count", "counts", "page", "next", "prev", "previous", "sync", "cache", "cached",
 			"partition", "primary", "foreign", "sort", "row", "object", "trace", "span", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
 			"limit", "max", "min", "total", "usage", "prompt", "completion", "expires", "expiry", "expiration", "expire", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation",
 			"i18n", "color", "class", "style", "bucket", "s3", "blob", "asset", "build", "release", "tree", "parent", "branch", "merge", "role", "order", "transaction", "tx", "address", "tokenizer",
@@ -87,6 +92,20 @@ func wordBefore(s string, floor, end int) (i, j int, ok bool) {
 	return i, j, true
 }
 
+// field returns the part of a JSON pointer that names a value: the last member,
+// and the one before it where the last says nothing (/credentials/value, /tokens/0).
+func (v vocabulary) field(pointer string) string {
+	cut := strings.LastIndexByte(pointer, '/')
+	if cut <= 0 {
+		return pointer[cut+1:]
+	}
+	last := pointer[cut+1:]
+	if _, err := strconv.Atoi(last); err != nil && v.name(last, 0, len(last)) != container {
+		return last
+	}
+	return pointer[strings.LastIndexByte(pointer[:cut], '/')+1:]
+}
+
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // name judges an identifier or a title ("X-Api-Key", "access token") in
@@ -94,7 +113,7 @@ func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 // token. "key" is strong after a word that says what it opens.
 func (v vocabulary) name(s string, floor, end int) mention {
 	said := unsaid
-	weaks := 0
+	weaks, unknown := 0, 0
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
 		switch m := v.look(s, i, j); m {
 		case denied, qualified:
@@ -102,12 +121,17 @@ func (v vocabulary) name(s string, floor, end int) mention {
 		case weak:
 			weaks++
 			said = max(said, m)
+		case unsaid:
+			unknown++
 		default:
 			said = max(said, m)
 		}
 	}
-	if weaks > 1 {
+	switch {
+	case weaks > 1:
 		return strong
+	case said == container && unknown > 0:
+		return unsaid
 	}
 	return said
 }
@@ -188,6 +212,12 @@ func handsOver(text string) bool {
 func (v vocabulary) context(key, s string, start int) (said mention, near bool) {
 	floor, end := max(0, start-window), start
 	if from, to, ok := assigned(s, start); ok {
+		if to == start-1 && s[to] == ':' && '0' <= s[to-1] && s[to-1] <= '9' {
+			for to > from && alnum[s[to-1]] {
+				to--
+			}
+			return v.context(key, s, to) // 123456:TOKEN
+		}
 		switch m := v.name(s, from, to); m {
 		case strong, weak, denied:
 			return m, true
@@ -195,7 +225,7 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 			if !handsOver(s[floor:to]) {
 				return unsaid, true
 			}
-			return strong, false
+			return strong, true
 		}
 		end = from
 	}
@@ -210,7 +240,7 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 		return v.name(key, 0, len(key)), true
 	}
 	if handsOver(s[floor:end]) {
-		return strong, false
+		return strong, true
 	}
 	return unsaid, false
 }

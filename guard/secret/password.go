@@ -71,7 +71,7 @@ func passwordValue(s string, start, end int) (from int, firm bool) {
 	if i > rest && !harmlessSuffix(s[rest:i]) {
 		return -1, false
 	}
-	if precededByDenial(s, start) {
+	if precededByDenial(s, start) || isExpansion(s, start) {
 		return -1, false
 	}
 	i = skipAny(s, i, " \t\"'`\\])*", 6)
@@ -138,6 +138,16 @@ func precededByDenial(s string, start int) bool {
 	return false
 }
 
+// isExpansion reports whether the name around s[start:] is a reference:
+// $PASSWORD, ${DB_PASSWORD:?missing}, {{password}}, %PASSWORD%.
+func isExpansion(s string, start int) bool {
+	i := start
+	for i > 0 && start-i < 40 && (isWordByte(s[i-1]) || s[i-1] == '_' || s[i-1] == '.' || s[i-1] == ' ') {
+		i--
+	}
+	return i > 0 && (s[i-1] == '$' || s[i-1] == '%' || s[i-1] == '{' && i > 1 && (s[i-2] == '$' || s[i-2] == '{'))
+}
+
 func skipAny(s string, i int, set string, most int) int {
 	for n := 0; n < most && i < len(s) && strings.IndexByte(set, s[i]) >= 0; n++ {
 		i++
@@ -190,18 +200,19 @@ func isPassword(value string, firm bool) bool {
 			return false
 		}
 	}
+	if containsFold(value, "pass") { // Password123, secure_pass: documentation's, or as good as none
+		return false
+	}
 	sh := shapeOf(value)
 	letters := sh.lower + sh.upper
 	symbols := strings.Count(value, "") - 1 - letters - sh.digit - strings.Count(value, "-") - strings.Count(value, "_") - strings.Count(value, ".") - strings.Count(value, "/")
 	switch {
-	case sh.distinct < 4 || letters == 0 && sh.digit < 6:
+	case sh.distinct < 4 || letters == 0:
 		return false
 	case sh.digit > 0 && letters > 0:
 		return len(value) >= 6
 	case symbols > 0 && letters > 0 && !strings.ContainsAny(value, "([{"):
 		return firm && len(value) >= 7
-	case letters == 0:
-		return firm && sh.digit >= 6 && sh.digit <= 12
 	}
 	return firm && len(value) >= 8 && rarity(value) >= 6.2
 }

@@ -13,7 +13,6 @@ var moneyRules = []rule{
 	{id: "flutterwave-key", service: "Flutterwave", forms: []string{`FLWSECK-\l{32}-X`, `FLWSECK_TEST-\l{32}-X`, `FLWSECK_TEST-\l{32}`}},
 	{id: "paddle-key", service: "Paddle", forms: []string{`pdl_live_apikey_\l{26}_\w{22}_\w{3}`, `pdl_sdbx_apikey_\l{26}_\w{22}_\w{3}`}},
 	{id: "mollie-key", service: "Mollie, GoCardless, Lob", forms: []string{`live_\k{30,48}`}, verify: rare},
-	{id: "adyen-key", service: "Adyen", forms: []string{`AQE\b{60,}`}, verify: rare},
 	{id: "checkout-key", service: "Checkout.com", forms: []string{`sk_sbox_\l{20,}`}, verify: rare, low: true},
 	{id: "shippo-token", service: "Shippo", forms: []string{`shippo_live_\h{40}`, `shippo_test_\h{40}`}},
 	{id: "easypost-key", service: "EasyPost", forms: []string{`EZAK\w{54}`, `EZTK\w{54}`}, verify: rare},

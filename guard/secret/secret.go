@@ -74,7 +74,11 @@ type scanner func(d *Detector, dst []gateway.Finding, t *trigger, s string, star
 // New compiles the detector. It fails on honeytokens that are too short, or too
 // many.
 func New(options Options) (*Detector, error) {
-	d := &Detector{rules: rules(), words: newVocabulary()}
+	return newDetector(options, rules())
+}
+
+func newDetector(options Options, rules []rule) (*Detector, error) {
+	d := &Detector{rules: rules, words: newVocabulary()}
 	byLiteral := map[string][]trigger{}
 	add := func(literal string, t trigger) {
 		t.length = len(literal)
@@ -113,7 +117,8 @@ func New(options Options) (*Detector, error) {
 
 // Scan appends to dst the credentials and honeytokens in s, ordered by place and
 // not overlapping, except that a honeytoken may stand over a credential. key is
-// the name of the field whose value s is, or "". Kind, Rule, Span, Severity,
+// the name of the field whose value s is, or a JSON pointer to it (RFC 6901), or
+// "" where there is none. Kind, Rule, Span, Severity,
 // Score (the confidence, 0 to 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
 	base := len(dst)
@@ -132,6 +137,7 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 			}
 		}
 	}
+	key = d.words.field(key)
 	dst = d.scanField(dst, key, s)
 	dst = d.scanTokens(dst, key, s)
 	dst = dst[:base+settle(dst[base:])]

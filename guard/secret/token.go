@@ -85,31 +85,67 @@ type looks int
 const (
 	plain    looks = iota // words, numbers, dates
 	hashlike              // hex or UUID: a credential only if the text says so
+	mixed                 // chance wrote this, in one case
 	random                // nothing but chance writes this
 )
 
-// lookAt grades s. The limits on rarity are set where no benign token of the
-// development data with digits passes; see docs/guard-secrets.md.
+// lookAt grades s. The limits on rarity are set where benign tokens of the
+// development data end; see docs/guard-secrets.md.
 func lookAt(token string) looks {
-	sh := shapeOf(token)
-	switch {
-	case isUUID(token):
+	if isUUID(token) {
 		return hashlike
-	case sh.hex && len(token) >= 20 && sh.digit > 2 && sh.digit < len(token)-2 && sh.distinct >= 8:
+	}
+	body := token[prefixLength(token):]
+	sh := shapeOf(body)
+	if sh.hex && len(body) >= 20 && sh.digit > 2 && sh.digit < len(body)-2 && sh.distinct >= 8 {
+		if len(body) < len(token) && len(body) >= 32 {
+			return mixed
+		}
 		return hashlike
-	case sh.digit == 0 || sh.lower+sh.upper == 0 || sh.distinct < 9:
-		return plain
-	case isULID(token):
+	}
+	if sh = shapeOf(token); sh.distinct < 9 || sh.lower+sh.upper == 0 || isULID(token) {
 		return plain
 	}
 	r := rarity(token)
+	if sh.digit == 0 {
+		if b := shapeOf(body); len(body) >= 20 && b.lower > 4 && b.upper > 4 && b.other == 0 && rarity(body) >= 7 {
+			return random
+		}
+		return plain
+	}
 	switch {
 	case sh.classes() == 3 && r >= 5.6:
 		return random
 	case r >= 6 && len(token) >= 20:
-		return hashlike
+		return mixed
 	}
 	return plain
+}
+
+// prefixLength is the length of the prefix that issuers give to keys so that
+// scanners find them: short lower-case words and digits, each with an underscore
+// or a hyphen after it, or four letters before hex.
+func prefixLength(token string) int {
+	n := 0
+	for n < len(token) && n < 16 && (alphabets['l'][token[n]] || token[n] == '_' || token[n] == '-') {
+		n++
+	}
+	for n > 0 && token[n-1] != '_' && token[n-1] != '-' {
+		n--
+	}
+	if n > 0 {
+		return n
+	}
+	for n < 8 && n < len(token) && 'a' <= token[n] && token[n] <= 'z' {
+		n++
+	}
+	for n > 0 && isHex(token[n-1]) {
+		n--
+	}
+	if len(token)-n == 32 || len(token)-n == 40 || len(token)-n == 64 {
+		return n
+	}
+	return 0
 }
 
 func isUUID(token string) bool {
@@ -145,21 +181,28 @@ func isULID(token string) bool {
 func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b int) []gateway.Finding {
 	token := s[a:b]
 	look := lookAt(token)
-	if look == plain || isPlaceholder(token) {
+	if look == plain || isPlaceholder(token) || isPublicBlob(token) || inDocumentation(s, a) {
 		return dst
+	}
+	if len(token) >= 56 && fillsLine(s, a, b) {
+		return dst // a line of an encoded block
 	}
 	said, near := d.words.context(key, s, a)
 	score := 0.0
+	link := urlBefore(s, a)
+	_, _, named := assigned(s, a)
 	switch {
 	case said == denied:
-	case said == strong && look == random:
+	case link != "" && !named:
+		if look == random && inUserinfo(s, a, b) || look >= mixed && containsFold(link, "hook") {
+			score = 0.8
+		}
+	case said == strong && look >= mixed:
 		score = 0.85
 	case said == strong && near:
 		score = 0.7
-	case said == weak && near && look == random:
+	case said == weak && near && look >= mixed:
 		score = 0.65
-	case look == random && inUserinfo(s, a, b):
-		score = 0.8
 	case look == random && prefixed(token):
 		score = 0.6
 	}
@@ -172,25 +215,55 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b int) []
 	return append(dst, finding("secret.token-in-context", gateway.SeverityMedium, score, a, b, ""))
 }
 
+// isPublicBlob reports SSH public keys (RFC 4253 §6.6), which begin with the
+// length of their algorithm's name.
+func isPublicBlob(token string) bool {
+	return strings.HasPrefix(token, "AAAAB3Nza") || strings.HasPrefix(token, "AAAAC3Nza") || strings.HasPrefix(token, "AAAAE2Vj") || strings.HasPrefix(token, "AAAAGnNr")
+}
+
+// inDocumentation reports whether the word that the token ends was cut for
+// show: AQoEXAMPLEH4...truncated...zrkuW.
+func inDocumentation(s string, a int) bool {
+	i := a
+	for i > 0 && a-i < 48 && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '=' {
+		i--
+	}
+	return i < a && strings.Contains(s[i:a], "...")
+}
+
+// fillsLine reports whether nothing else stands on the token's line.
+func fillsLine(s string, a, b int) bool {
+	before := a == 0 || s[a-1] == '\n' || isEscapeTail(s, a-1)
+	after := b == len(s) || s[b] == '\n' || s[b] == '\r' || s[b] == '\\' || s[b] == '='
+	return before && after && (a > 0 || b < len(s))
+}
+
+// urlBefore returns the part before s[a] of the URL that it stands in, "" if
+// it stands in none. Paths are full of random names; only what a query names, a
+// userinfo, and the path of a webhook are credentials.
+func urlBefore(s string, a int) string {
+	i := a
+	for i > 0 && a-i < 160 && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '(' && s[i-1] != '<' {
+		i--
+	}
+	if word := s[i:a]; strings.Contains(word, "://") {
+		return word
+	}
+	return ""
+}
+
 // inUserinfo reports whether the token is all of a URL's userinfo: https://TOKEN@host.
 func inUserinfo(s string, a, b int) bool {
 	return b < len(s) && s[b] == '@' && a >= 3 && s[a-3:a] == "://"
 }
 
-// prefixed reports whether a token has the form that issuers give to keys so
-// that scanners find them: a short lower-case prefix, an underscore or hyphen, and
-// at least 30 random letters. Shorter bodies are how services write public ids.
+// prefixed reports whether a token has an issuer's prefix and at least 30 random
+// letters. Shorter bodies are how services write public ids.
 func prefixed(token string) bool {
-	n := 0
-	for n < len(token) && n < 16 && (alphabets['l'][token[n]] || token[n] == '_' || token[n] == '-') {
-		n++
-	}
-	for n > 0 && token[n-1] != '_' && token[n-1] != '-' {
-		n--
-	}
-	if n < 3 || len(token)-n < 30 {
+	n := prefixLength(token)
+	if n < 3 || len(token)-n < 30 || token[0] < 'a' {
 		return false
 	}
 	sh := shapeOf(token[n:])
-	return sh.classes() == 3 && sh.other == 0
+	return sh.classes() == 3 && sh.other <= 2
 }
