@@ -31,7 +31,7 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
 
 bench: build ## the whole pipeline against a bare reverse proxy in one run
-	./bench/run
+	$(GO) run ./cmd/bench
 
 clean:
 	rm -rf bin

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// lab is the processes under test, in a folder of their own.
+type lab struct {
+	dir                     string
+	upstream, bare, gateway *exec.Cmd
+	bareAddr, gatewayAddr   string
+	token                   string
+	atRest                  float64 // resident memory of the gateway before any load, MiB
+}
+
+func newLab(ctx context.Context, binary string) (*lab, error) {
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{}
+	if l.dir, err = os.MkdirTemp("", "toolward-bench"); err != nil {
+		return nil, err
+	}
+	addrs, err := freeAddrs(3)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if l.upstream, err = l.start(ctx, "upstream", self, "upstream", addrs[0]); err != nil {
+		return nil, err
+	}
+	l.bareAddr, l.gatewayAddr = addrs[1], addrs[2]
+	if l.bare, err = l.start(ctx, "bare", self, "bare", addrs[1]+",http://"+addrs[0]); err != nil {
+		l.close()
+		return nil, err
+	}
+	if err := l.configure(addrs[0]); err != nil {
+		l.close()
+		return nil, err
+	}
+	if l.gateway, err = l.start(ctx, "gateway", binary, "serve", "--config", filepath.Join(l.dir, "toolward.yaml")); err != nil {
+		l.close()
+		return nil, err
+	}
+	if err := l.settle(ctx, binary, addrs); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// settle waits until all three answer, and gets a token.
+func (l *lab) settle(ctx context.Context, binary string, addrs []string) error {
+	for _, addr := range addrs {
+		if err := reachable(ctx, addr); err != nil {
+			return fmt.Errorf("%w; see %s", err, l.dir)
+		}
+	}
+	mint := exec.CommandContext(ctx, binary, "token", "mint", "--config", filepath.Join(l.dir, "toolward.yaml"),
+		"--subject", "bench", "--role", "analyst", "--ttl", "2h")
+	mint.Dir, mint.Stderr = l.dir, os.Stderr
+	out, err := mint.Output()
+	if err != nil {
+		return fmt.Errorf("token mint: %w", err)
+	}
+	l.token = string(bytes.TrimSpace(out))
+	l.atRest, err = memory(l.gateway.Process.Pid)
+	return err
+}
+
+// configure writes the gateway's configuration and a policy of 30 rules.
+func (l *lab) configure(upstream string) error {
+	if err := os.Mkdir(filepath.Join(l.dir, "policies"), 0o700); err != nil {
+		return err
+	}
+	yaml := fmt.Sprintf(`listen: %s
+upstreams:
+  bench: {url: "http://%s/mcp", concurrency: 256}
+policy: {path: ./policies}
+limits: {default: {rate: 1000000/s, burst: 1000000}, concurrency: 256}
+audit: {path: ./toolward.db, durability: process}
+log: {level: warn}
+`, l.gatewayAddr, upstream)
+	if err := os.WriteFile(filepath.Join(l.dir, "toolward.yaml"), []byte(yaml), 0o600); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("package tools.bench.report\n\n")
+	for i := range 27 {
+		fmt.Fprintf(&b, "deny contains \"text names case %d, which is closed\" if contains(input.args.text, \"case-%d-closed\")\n\n", i, i)
+	}
+	b.WriteString("deny contains \"too large\" if input.args.bytes > 1048576\n\n")
+	b.WriteString("allow if {\n\t\"analyst\" in input.agent.roles\n\tinput.args.bytes > 0\n}\n\n")
+	b.WriteString("allow if \"admin\" in input.agent.roles\n")
+	return os.WriteFile(filepath.Join(l.dir, "policies", "report.rego"), []byte(b.String()), 0o600)
+}
+
+func (l *lab) start(ctx context.Context, name, binary string, args ...string) (*exec.Cmd, error) {
+	logFile, err := os.Create(filepath.Join(l.dir, name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer logFile.Close()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, logFile, logFile
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return cmd, nil
+}
+
+func (l *lab) close() {
+	for _, cmd := range []*exec.Cmd{l.gateway, l.bare, l.upstream} {
+		if cmd == nil {
+			continue
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait() // it was told to stop: how it says so does not matter
+	}
+	os.RemoveAll(l.dir)
+}
+
+func (l *lab) bareTarget(size int) target {
+	return target{addr: l.bareAddr, tool: "report", size: size, pid: l.bare.Process.Pid}
+}
+
+func (l *lab) gatewayTarget(size int) target {
+	return target{addr: l.gatewayAddr, token: l.token, tool: "bench__report", size: size, pid: l.gateway.Process.Pid}
+}
+
+func freeAddrs(n int) ([]string, error) {
+	var addrs []string
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer ln.Close()
+		addrs = append(addrs, ln.Addr().String())
+	}
+	return addrs, nil
+}
+
+func reachable(ctx context.Context, addr string) error {
+	for range 100 {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			return c.Close()
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+	return fmt.Errorf("nothing answers on %s", addr)
+}
+
+// cpuTicks is user and system time of a process in ticks of 10 ms (proc(5)).
+func cpuTicks(pid int) int64 {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, _ := strconv.ParseInt(f[11], 10, 64)
+	system, _ := strconv.ParseInt(f[12], 10, 64)
+	return user + system
+}
+
+// memory is the resident memory of a process in MiB.
+func memory(pid int) (float64, error) {
+	statm, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0, fmt.Errorf("the gateway is gone: %w", err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	return float64(pages*int64(os.Getpagesize())) / (1 << 20), err
+}
+
+// machine names what was measured on.
+func machine() string {
+	model := runtime.GOARCH
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if line := between(info, "model name", "\n"); line != nil {
+			model = strings.TrimSpace(strings.TrimLeft(string(line), "\t: "))
+		}
+	}
+	return fmt.Sprintf("%s, %d CPUs, %s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.Version())
+}

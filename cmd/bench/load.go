@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// target is one hop with one payload.
+type target struct {
+	addr  string
+	token string
+	tool  string
+	size  int
+	pid   int // the hop's process
+}
+
+// figures are what one round measured. Times are in milliseconds, cpu in
+// microseconds of the hop per call.
+type figures struct{ rps, p50, p99, cpu float64 }
+
+// measure drives a hop over n connections, each with one call under way
+// (closed loop), for the planned time.
+func (p plan) measure(ctx context.Context, t target, n int) (figures, error) {
+	conns := make([]*conn, n)
+	for i := range conns {
+		c, err := dial(t, int64(i+1)*1_000_000_000)
+		if err != nil {
+			return figures{}, err
+		}
+		defer c.Close()
+		conns[i] = c
+	}
+	var counting, over atomic.Bool
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for i, c := range conns {
+		wg.Go(func() {
+			for !over.Load() && errs[i] == nil {
+				errs[i] = c.call(&counting)
+			}
+		})
+	}
+	pause(ctx, p.warmup)
+	before, start := cpuTicks(t.pid), time.Now()
+	counting.Store(true)
+	pause(ctx, p.duration)
+	counting.Store(false)
+	after, took := cpuTicks(t.pid), time.Since(start)
+	over.Store(true)
+	wg.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return figures{}, err
+	}
+	var lat []time.Duration
+	for _, c := range conns {
+		lat = append(lat, c.took...)
+	}
+	if len(lat) == 0 {
+		return figures{}, errors.New("no call was answered")
+	}
+	slices.Sort(lat)
+	q := func(f float64) float64 {
+		return float64(lat[int(math.Ceil(f*float64(len(lat))))-1].Microseconds()) / 1e3
+	}
+	return figures{
+		rps: float64(len(lat)) / took.Seconds(), p50: q(.5), p99: q(.99),
+		cpu: float64(after-before) * 1e4 / float64(len(lat)), // a tick is 10 ms
+	}, nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// conn speaks HTTP/1.1 by hand, so that the generator costs less than what it
+// measures.
+type conn struct {
+	net.Conn
+	r    *bufio.Reader
+	head []byte
+	body [3][]byte // the call, cut where its number goes
+	out  []byte
+	in   []byte
+	id   int64
+	took []time.Duration
+}
+
+func dial(t target, id int64) (*conn, error) {
+	c, err := net.Dial("tcp", t.addr)
+	if err != nil {
+		return nil, err
+	}
+	k := &conn{Conn: c, r: bufio.NewReaderSize(c, 64<<10), id: id}
+	head := "POST /mcp HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+	if t.token != "" {
+		head += "Authorization: Bearer " + t.token + "\r\n"
+	}
+	session, err := k.handshake(head)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	head += "Mcp-Protocol-Version: " + revision + "\r\n"
+	if session != "" {
+		head += "Mcp-Session-Id: " + session + "\r\n"
+	}
+	k.head = []byte(head + "Content-Length: ")
+	// The number in the text makes every call's arguments differ, so that no
+	// cache of answers or decisions could help.
+	k.body = [3][]byte{
+		[]byte(`{"jsonrpc":"2.0","id":`),
+		[]byte(`,"method":"tools/call","params":{"name":"` + t.tool + `","arguments":{"bytes":` + strconv.Itoa(t.size) + `,"text":"`),
+		[]byte(" " + filler(t.size) + `"}}}`),
+	}
+	return k, nil
+}
+
+const revision = "2025-06-18"
+
+func (c *conn) handshake(head string) (session string, err error) {
+	hello := `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"` + revision + `","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}`
+	if _, err := fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(hello), hello); err != nil {
+		return "", err
+	}
+	if session, err = c.receive(); err != nil {
+		return "", fmt.Errorf("initialize: %w", err)
+	}
+	if session != "" {
+		head += "Mcp-Session-Id: " + session + "\r\n"
+	}
+	ready := `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	if _, err := fmt.Fprintf(c, "%sMcp-Protocol-Version: %s\r\nContent-Length: %d\r\n\r\n%s", head, revision, len(ready), ready); err != nil {
+		return "", err
+	}
+	_, err = c.receive()
+	return session, err
+}
+
+func (c *conn) call(counting *atomic.Bool) error {
+	c.id++
+	number := strconv.AppendInt(nil, c.id, 10)
+	start, counted := time.Now(), counting.Load()
+	c.out = append(c.out[:0], c.head...)
+	c.out = strconv.AppendInt(c.out, int64(len(c.body[0])+len(c.body[1])+len(c.body[2])+2*len(number)), 10)
+	c.out = append(c.out, "\r\n\r\n"...)
+	for i, part := range c.body {
+		if i > 0 {
+			c.out = append(c.out, number...)
+		}
+		c.out = append(c.out, part...)
+	}
+	_ = c.SetDeadline(start.Add(30 * time.Second))
+	if _, err := c.Write(c.out); err != nil {
+		return err
+	}
+	if _, err := c.receive(); err != nil {
+		return err
+	}
+	if !bytes.Contains(c.in, []byte(`"result"`)) || bytes.Contains(c.in, []byte(`"isError":true`)) || !bytes.Contains(c.in, number) {
+		return fmt.Errorf("call %d was answered with %.300s", c.id, c.in)
+	}
+	if counted && counting.Load() {
+		c.took = append(c.took, time.Since(start))
+	}
+	return nil
+}
+
+// receive reads one response into c.in.
+func (c *conn) receive() (session string, err error) {
+	status, err := c.r.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	length, chunked := 0, false
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return "", err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch {
+		case bytes.EqualFold(name, []byte("content-length")):
+			length, _ = strconv.Atoi(string(value))
+		case bytes.EqualFold(name, []byte("transfer-encoding")):
+			chunked = true
+		case bytes.EqualFold(name, []byte("mcp-session-id")):
+			session = string(value)
+		}
+	}
+	c.in = c.in[:0]
+	for {
+		if chunked {
+			line, err := c.r.ReadString('\n')
+			if err != nil {
+				return "", err
+			}
+			n, err := strconv.ParseInt(string(bytes.TrimSpace([]byte(line))), 16, 32)
+			if err != nil {
+				return "", err
+			}
+			length = int(n)
+		}
+		at := len(c.in)
+		c.in = slices.Grow(c.in, length)[:at+length]
+		if _, err := io.ReadFull(c.r, c.in[at:]); err != nil {
+			return "", err
+		}
+		if !chunked {
+			break
+		}
+		if _, err := c.r.Discard(2); err != nil {
+			return "", err
+		}
+		if length == 0 {
+			break
+		}
+	}
+	if len(status) < 12 || status[9] != '2' {
+		return "", fmt.Errorf("%s: %.300s", bytes.TrimSpace([]byte(status)), c.in)
+	}
+	return session, nil
+}

@@ -1,0 +1,131 @@
+// Command bench measures what toolward costs: its whole pipeline (JWT, limits,
+// guard in and out, a 30-rule policy, durable audit) against a bare
+// httputil.ReverseProxy in front of the same upstream, in one run on one
+// machine. `make bench` runs it.
+//
+// Machines are noisy, so the two hops are measured in turn, several rounds of
+// each, and what is printed is the median of the rounds' ratios. Figures of
+// different runs do not compare.
+//
+// Upstream, hop and load generator are processes of their own, so that the
+// hop's CPU can be read from the kernel. All traffic stays on loopback.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// plan is what one run of the benchmark does.
+type plan struct {
+	binary   string
+	rounds   int
+	duration time.Duration
+	warmup   time.Duration
+	conns    []int
+	sizes    []int // bytes of the call's argument and of its answer
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "upstream":
+			log.Fatal(serveUpstream(os.Args[2]))
+		case "bare":
+			log.Fatal(serveBare(os.Args[2]))
+		}
+	}
+	var p plan
+	conns := flag.String("conns", "1,16,64", "connections, comma-separated")
+	sizes := flag.String("sizes", "1024,65536", "payload bytes, comma-separated")
+	flag.StringVar(&p.binary, "toolward", "bin/toolward", "the gateway's binary")
+	flag.IntVar(&p.rounds, "rounds", 5, "rounds per cell")
+	flag.DurationVar(&p.duration, "duration", 2*time.Second, "measured time of a round")
+	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "time before it that does not count")
+	flag.Parse()
+	p.conns, p.sizes = numbers(*conns), numbers(*sizes)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := p.run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func numbers(list string) []int {
+	var out []int
+	for _, s := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n <= 0 {
+			log.Fatalf("%q is not a positive number", s)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// run measures every cell and prints a row for each.
+func (p plan) run(ctx context.Context) error {
+	lab, err := newLab(ctx, p.binary)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	fmt.Printf("%s; %d rounds of %s; medians; toolward with JWT, limits, guard, 30 rules, durable audit (process death)\n\n", machine(), p.rounds, p.duration)
+	fmt.Println("| payload | connections | req/s bare | req/s toolward | ratio | p50 ms bare | toolward | p99 ms bare | toolward | ratio | CPU µs/call bare | toolward | ratio |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	for _, size := range p.sizes {
+		for _, n := range p.conns {
+			if err := p.cell(ctx, lab, size, n); err != nil {
+				return err
+			}
+		}
+	}
+	rss, err := memory(lab.gateway.Process.Pid)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nresident memory of toolward: %.0f MiB at rest, %.0f MiB after the load\n", lab.atRest, rss)
+	return nil
+}
+
+func (p plan) cell(ctx context.Context, lab *lab, size, conns int) error {
+	var bare, gate []figures
+	for range p.rounds {
+		b, err := p.measure(ctx, lab.bareTarget(size), conns)
+		if err != nil {
+			return fmt.Errorf("bare hop: %w", err)
+		}
+		g, err := p.measure(ctx, lab.gatewayTarget(size), conns)
+		if err != nil {
+			return fmt.Errorf("toolward: %w", err)
+		}
+		bare, gate = append(bare, b), append(gate, g)
+	}
+	med := func(f func(b, g figures) float64) float64 {
+		var all []float64
+		for i := range bare {
+			all = append(all, f(bare[i], gate[i]))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", kib(size), conns,
+		med(func(b, _ figures) float64 { return b.rps }), med(func(_, g figures) float64 { return g.rps }), med(func(b, g figures) float64 { return g.rps / b.rps }),
+		med(func(b, _ figures) float64 { return b.p50 }), med(func(_, g figures) float64 { return g.p50 }),
+		med(func(b, _ figures) float64 { return b.p99 }), med(func(_, g figures) float64 { return g.p99 }), med(func(b, g figures) float64 { return g.p99 / b.p99 }),
+		med(func(b, _ figures) float64 { return b.cpu }), med(func(_, g figures) float64 { return g.cpu }), med(func(b, g figures) float64 { return g.cpu / b.cpu }))
+	return nil
+}
+
+func kib(n int) string { return strconv.Itoa(n/1024) + " KiB" }
