@@ -1,0 +1,262 @@
+package provenance
+
+import (
+	"slices"
+	"time"
+)
+
+// Check looks for copies of what private tools returned to the principal in
+// what it sends now. Matches are in order of field and place; of several
+// readings of the same bytes the longest copy counts. It is truncated if the
+// fields are encoded so often over that not every reading could be looked at.
+func (s *Store) Check(name string, fields []Field) (matches []Match, truncated bool) {
+	p := s.find(name)
+	if p == nil {
+		return nil, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire(time.Since(s.start) - s.opts.TTL)
+	if p.table.used == 0 {
+		return nil, false
+	}
+	c := s.checkers.Get().(*checker)
+	defer s.checkers.Put(c)
+	c.s, c.p, c.matches, c.truncated = s, p, nil, false
+	for _, keys := range []bool{false, true} {
+		for _, t := range joined(fields, keys) {
+			c.readings(t.text, t.starts)
+			c.settle(t, 0)
+		}
+	}
+	c.across(fields)
+	return c.matches, c.truncated
+}
+
+// readings looks up every reading of a text.
+func (c *checker) readings(text []byte, cuts []int) {
+	views, truncated := c.x.expand(text, cuts)
+	c.truncated = c.truncated || truncated
+	for i := range views {
+		c.view(&views[i])
+	}
+}
+
+// text is several fields as one, so that what was cut across them is whole.
+type text struct {
+	text   []byte
+	fields []int // index of each field in the text
+	starts []int // where it starts
+}
+
+// joined puts the values of fields together, as one text. Nothing separates
+// them: a separator would break what was cut. Names stay apart: that of one
+// member followed by that of the next is what a schema says, not the agent.
+func joined(fields []Field, keys bool) []text {
+	var texts []text
+	var values text
+	for i := range fields {
+		switch f := &fields[i]; {
+		case f.Key != keys:
+		case keys:
+			if len(f.Text) >= 2*gram {
+				texts = append(texts, text{[]byte(f.Text), []int{i}, []int{0}})
+			}
+		default:
+			values.fields, values.starts = append(values.fields, i), append(values.starts, len(values.text))
+			values.text = append(values.text, f.Text...)
+		}
+	}
+	if len(values.text) >= gram {
+		texts = append(texts, values)
+	}
+	return texts
+}
+
+// checker holds the state of one Check. Its buffers are used again.
+type checker struct {
+	s       *Store
+	p       *principal
+	x       expander
+	syms    []symbol // of the view, in order …
+	offs    []int32  // … and their offsets in it
+	turned  []symbol // in another order …
+	from    []int32  // … and their offsets
+	hashes  []uint64
+	open    []chain
+	found   []found
+	pieces  []found
+	matches []Match
+
+	truncated bool
+}
+
+// chain is a growing copy: hits whose distance is the same in the result and here.
+type chain struct {
+	call, shift  int // shift is place in the result minus place here, modulo places
+	start, reach int // symbols
+	hits         int
+	entity       bool
+}
+
+// found is a finished chain in bytes of the given text.
+type found struct {
+	call, place int
+	lo, hi      int
+	length      int
+	via         string
+	depth       int
+	entity      bool
+}
+
+// view looks up one reading, in every order that its symbols may have.
+func (c *checker) view(v *view) {
+	c.syms, c.offs = appendSymbols(c.syms[:0], c.offs[:0], v.text)
+	if len(c.syms) < gram {
+		return
+	}
+	k := c.s.keys
+	c.pass(v, "", c.syms, c.offs, &k.plain)
+	c.pass(v, "rot13", c.syms, c.offs, &k.caesar[13])
+	if v.depth <= 2 {
+		for _, cipher := range ciphers(c.syms) {
+			c.pass(v, cipher.name, c.syms, c.offs, cipher.ring(k))
+		}
+		for first := range 2 {
+			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.text, first)
+			c.pass(v, "interleaved", c.turned, c.from, &k.plain)
+		}
+		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.text)
+		for i, n := range c.from {
+			c.from[i] = c.offs[n]
+		}
+		c.pass(v, "words-reversed", c.turned, c.from, &k.plain)
+		reverse(c.turned) // each word is reversed, their order is not
+		reverse(c.from)
+		c.pass(v, "reversed-words", c.turned, c.from, &k.plain)
+	}
+	reverse(c.syms)
+	reverse(c.offs)
+	c.pass(v, "reversed", c.syms, c.offs, &k.plain)
+}
+
+// pass looks up symbols in one order; offs are their offsets in the view.
+func (c *checker) pass(v *view, name string, syms []symbol, offs []int32, r *ring) {
+	c.hashes = c.s.keys.appendGrams(c.hashes[:0], syms, r)
+	c.open = c.open[:0]
+	for i, h := range c.hashes {
+		tag := tagOf(h)
+		if !c.p.table.may(tag) {
+			continue
+		}
+		for _, e := range c.p.table.bucket(tag) {
+			if e.tag() == tag {
+				c.hit(e, i)
+			}
+		}
+	}
+	if len(c.open) > 0 {
+		c.finish(v, name, syms, offs)
+	}
+}
+
+// hit extends the chain that entry e, seen at gram i, belongs to.
+func (c *checker) hit(e entry, i int) {
+	if e.place() >= entityPlace {
+		if s, ok := entityAt(e, c.hashes, i); ok {
+			c.open = append(c.open, chain{call: e.call(), start: s.at, reach: s.at + s.n, entity: true})
+		}
+		return
+	}
+	reach := i + gram
+	if i+gram < len(c.hashes) && extOf(c.hashes[i+gram]) == e.ext() {
+		reach += gram
+	}
+	shift := (e.place() - i%places + places) % places
+	slack := max(gram, c.p.calls[e.call()].window)
+	for j := len(c.open) - 1; j >= max(0, len(c.open)-64); j-- {
+		o := &c.open[j]
+		if o.call == e.call() && o.shift == shift && !o.entity && i <= o.reach+slack {
+			o.reach = max(o.reach, reach)
+			o.hits++
+			return
+		}
+	}
+	c.open = append(c.open, chain{call: e.call(), shift: shift, start: i, reach: reach, hits: 1})
+}
+
+// finish turns the chains of a pass into copies and pieces, in bytes of the given text.
+func (c *checker) finish(v *view, name string, syms []symbol, offs []int32) {
+	via := v.via
+	if name != "" && via != "" {
+		via += ">"
+	}
+	via += name
+	for _, o := range c.open {
+		if dull(syms[o.start:o.reach]) || !o.entity && !c.whole(o) {
+			continue
+		}
+		a, b := int(offs[o.start]), int(offs[o.reach-1])
+		f := found{
+			call: o.call, place: (o.shift + o.start) % places, length: o.reach - o.start,
+			lo: v.at(min(a, b)), hi: v.at(max(a, b)) + 1, via: via, depth: v.depth, entity: o.entity,
+		}
+		if f.entity || f.length >= c.s.opts.MinRun {
+			c.found = append(c.found, f)
+		} else {
+			c.pieces = append(c.pieces, f)
+		}
+	}
+}
+
+// whole reports whether a chain has the hits that a run of its length must
+// have, less some for fingerprints that were not kept. It tells a run from a
+// gram whose follow-up agrees by chance.
+func (c *checker) whole(o chain) bool {
+	return o.hits*2*c.p.calls[o.call].window >= o.reach-o.start-gram
+}
+
+// settle makes matches of what the views of a text gave.
+func (c *checker) settle(t text, skip int) {
+	slices.SortStableFunc(c.found, func(a, b found) int {
+		if a.length != b.length {
+			return b.length - a.length
+		}
+		return a.depth - b.depth
+	})
+	from := len(c.matches)
+	for i, f := range c.found {
+		if !slices.ContainsFunc(c.found[:i], func(g found) bool { return g.lo <= f.lo && f.hi <= g.hi || overlap(f, g)*2 > f.hi-f.lo }) {
+			f.lo = max(f.lo, skip)
+			c.emit(t, f, false)
+		}
+	}
+	c.sum(t)
+	slices.SortStableFunc(c.matches[from:], func(a, b Match) int {
+		if a.Field != b.Field {
+			return a.Field - b.Field
+		}
+		return a.Span[0] - b.Span[0]
+	})
+	c.found, c.pieces = c.found[:0], c.pieces[:0]
+}
+
+func overlap(a, b found) int { return min(a.hi, b.hi) - max(a.lo, b.lo) }
+
+// emit adds a match for each field that a copy stands in.
+func (c *checker) emit(t text, f found, pieces bool) {
+	for i, start := range t.starts {
+		end := len(t.text)
+		if i+1 < len(t.starts) {
+			end = t.starts[i+1]
+		}
+		lo, hi := max(f.lo, start), min(f.hi, end)
+		if lo >= hi {
+			continue
+		}
+		c.matches = append(c.matches, Match{
+			Field: t.fields[i], Span: [2]int{lo - start, hi - start}, From: c.p.calls[f.call].id,
+			Length: f.length, Via: f.via, Pieces: pieces, Entity: f.entity,
+		})
+	}
+}

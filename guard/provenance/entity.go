@@ -1,0 +1,127 @@
+package provenance
+
+// An entity is something short that is rare by itself: an account number, a
+// phone number, an ID. It is remembered whole, because a run of letters and
+// digits of its length would mean nothing.
+type span struct {
+	at, n int // symbols
+}
+
+const (
+	minEntity = gram + 1 // so that it has two grams, one of which a lookup sees
+	maxEntity = 2*gram - 1
+	minDigits = 6
+
+	// Entries of entities have places from here on, which say how long the
+	// entity is and which of its first two grams the entry is for.
+	entityPlace = 1000
+	entityKinds = maxEntity - minEntity + 1
+)
+
+// entities returns the entities of a text, as ranges of its symbols.
+func entities(text []byte) []span {
+	var found []span
+	at := 0 // symbols so far
+	for i := 0; i < len(text); {
+		if classOf[text[i]] == other {
+			if text[i] >= 0x80 {
+				n := 1
+				for i+n < len(text) && text[i+n] >= 0x80 {
+					n++
+				}
+				syms, _ := appendSymbols(nil, nil, text[i:i+n])
+				at += len(syms)
+				i += n
+				continue
+			}
+			i++
+			continue
+		}
+		end, n := token(text, i)
+		if n >= minEntity && n <= maxEntity && rare(text[i:end]) {
+			found = append(found, span{at, n})
+		}
+		at += n
+		i = end
+	}
+	return found
+}
+
+// token returns the end of the token at text[i] and its letters and digits:
+// words that hang together by one of "-._@:/#" are one token, and so are
+// groups of digits with one space between them.
+func token(text []byte, i int) (end, n int) {
+	for i < len(text) {
+		c := classOf[text[i]]
+		if c != other {
+			n++
+			i++
+			continue
+		}
+		if i+1 >= len(text) || classOf[text[i+1]] == other {
+			break
+		}
+		switch text[i] {
+		case '-', '.', '_', '@', '#':
+		case ' ':
+			if c := classOf[text[i-1]]; c != digit || classOf[text[i+1]] != digit {
+				return i, n
+			}
+		default:
+			return i, n
+		}
+		i++
+	}
+	return i, n
+}
+
+// rare reports whether a token would hardly be written by chance: digits
+// enough, several different ones, neither counted up or down nor a date.
+func rare(token []byte) bool {
+	var seen [10]bool
+	ds, different, steps, last := 0, 0, 0, -9
+	for _, c := range token {
+		if classOf[c] != digit {
+			continue
+		}
+		d := int(c - '0')
+		ds++
+		if !seen[d] {
+			seen[d] = true
+			different++
+		}
+		if d == last+1 || d == last-1 || d == last {
+			steps++
+		}
+		last = d
+	}
+	return ds >= minDigits && different >= 4 && steps*2 < ds && !date(token)
+}
+
+// date reports whether a token starts as a year does, or holds one at its end.
+func date(token []byte) bool {
+	year := func(b []byte) bool {
+		return len(b) >= 4 && (b[0] == '1' && b[1] == '9' || b[0] == '2' && b[1] == '0') && classOf[b[2]] == digit && classOf[b[3]] == digit
+	}
+	return year(token) || len(token) >= 4 && year(token[len(token)-4:])
+}
+
+// entityEntry is the entry of an entity. The hash that it is filed under is the
+// smaller one of its first two grams, which every lookup's window of two picks.
+func entityEntry(hashes []uint64, e span, slot int) entry {
+	first := 0
+	if hashes[e.at+1] <= hashes[e.at] {
+		first = 1
+	}
+	place := entityPlace + first*entityKinds + e.n - minEntity
+	return makeEntry(hashes[e.at+first], extOf(hashes[e.at+e.n-gram]), slot, place)
+}
+
+// entityAt returns the range of the entity that an entry found at gram i says
+// is there, and whether it is.
+func entityAt(e entry, hashes []uint64, i int) (span, bool) {
+	code := e.place() - entityPlace
+	s := span{at: i - code/entityKinds, n: code%entityKinds + minEntity}
+	last := s.at + s.n - gram
+	return s, s.at >= 0 && last < len(hashes) && extOf(hashes[last]) == e.ext()
+}

@@ -1,0 +1,83 @@
+package provenance
+
+// sieve finds, in one pass, where a text may hold something encoded: where
+// case and digits change more often than in words. It errs on the side of
+// looking: a region that holds nothing costs time only.
+type sieve struct{}
+
+// character classes of the sieve
+const (
+	other = iota
+	lower
+	upper
+	digit
+)
+
+var classOf = func() (c [256]uint8) {
+	for i := range 26 {
+		c['a'+i], c['A'+i] = lower, upper
+	}
+	for i := range 10 {
+		c['0'+i] = digit
+	}
+	return c
+}()
+
+// weight is what two neighbours of these classes add to the score.
+var weight = [4][4]int{
+	lower: {upper: 8, digit: 7},
+	upper: {lower: 3, digit: 7, upper: 2},
+	digit: {lower: 7, upper: 7, digit: 2},
+}
+
+const (
+	sieveMark = 40 // score from which a region counts
+	sieveMax  = 72 // highest score, so that a region ends soon after what made it
+)
+
+// regions calls f for each region of text, in order and without overlap.
+func (sieve) regions(text []byte, f func(lo, hi int)) {
+	score, start, marked, last := 0, 0, false, uint8(other)
+	lonely, done := 0, 0
+	for i, c := range text {
+		class := classOf[c]
+		w := weight[last][class]
+		if w == 0 && class != other && last == other && i >= 2 && classOf[text[i-2]] != other && lonely > 0 {
+			w = 4 // single letters with something between them: "S G V s"
+		}
+		if class != other && last == other {
+			lonely++
+		} else if class != other {
+			lonely = 0
+		}
+		last = class
+		if w == 0 && score == 0 {
+			continue
+		}
+		if score == 0 {
+			start = i
+		}
+		score = min(score+w-1, sieveMax)
+		if score >= sieveMark {
+			marked = true
+		}
+		if score <= 0 {
+			if marked {
+				f(backTo(text, start, done), i)
+				done = i
+			}
+			score, marked = 0, false
+		}
+	}
+	if marked {
+		f(backTo(text, start, done), len(text))
+	}
+}
+
+// backTo extends a region to the start of the token that it begins in.
+func backTo(text []byte, start, least int) int {
+	for n := 0; start > least && n < 64 && sextet[text[start-1]] >= 0; n++ {
+		start--
+	}
+	return start
+}
