@@ -13,9 +13,9 @@ type Pin struct {
 	Kind        Kind            // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
 	Name        string          // the upstream's own name; "" for the instructions
 	Fingerprint string          // see [Tool.Fingerprint]
-	Definition  json.RawMessage // as the upstream wrote it, for the diff
 	By          string          // who accepted it; "" if it was pinned on first use
 	Time        time.Time       // when
+	Definition  json.RawMessage // as the upstream wrote it, for the diff
 }
 
 // About is what an upstream said of itself when it was connected.

@@ -1,0 +1,189 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"toolward/gateway"
+)
+
+// entry is one definition of a server's lists, before pins are looked at.
+type entry struct {
+	tool      gateway.Tool
+	invalid   string // why nobody can use it, "" if it is well formed
+	suspect   string // why guard objects to it, "" if it does not
+	repeated  bool   // the server listed the name before
+	unpinned  bool   // resources come and go as data: they are not pinned
+	listed    bool   // it stands in a list; false for the server's instructions
+	inspected bool   // suspect is known
+}
+
+func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name} }
+
+// listing describes one of the lists that a server has.
+type listing struct {
+	method string
+	array  string // the member that holds the entries
+	name   string // the member of an entry that names it
+	kind   gateway.Kind
+	event  string
+}
+
+// lists are all of them, in the order in which they are read.
+var lists = []listing{
+	{"tools/list", "tools", "name", gateway.KindTool, "notifications/tools/list_changed"},
+	{"prompts/list", "prompts", "name", gateway.KindPrompt, "notifications/prompts/list_changed"},
+	{"resources/list", "resources", "uri", gateway.KindResource, "notifications/resources/list_changed"},
+	{templatesList, "resourceTemplates", "uriTemplate", gateway.KindResource, "notifications/resources/list_changed"},
+}
+
+const templatesList = "resources/templates/list"
+
+// newEntry reads one definition. What is wrong with it is kept as the reason
+// of its quarantine: a bad entry must not take the rest of the list with it.
+func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
+	e := &entry{listed: true}
+	e.tool = gateway.Tool{Kind: l.kind, Server: s.cfg.Name, Labels: s.cfg.Labels, Definition: definition, Upstream: s, Template: l.method == templatesList}
+	e.unpinned = l.kind == gateway.KindResource && !e.tool.Template
+	o, err := gateway.Split(definition)
+	if err != nil {
+		e.invalid = "its definition is not a JSON object"
+		return e
+	}
+	name, ok, err := o.String(l.name)
+	if err != nil || !ok || name == "" {
+		e.invalid = fmt.Sprintf("its definition has no %q", l.name)
+		return e
+	}
+	e.tool.Name = name
+	e.tool.Annotations, _ = o.Get("annotations")
+	if l.kind == gateway.KindResource {
+		e.tool.Wire = gateway.WireURI(s.cfg.Name, name)
+	} else {
+		e.tool.Wire = wireName(s.cfg.Name, name)
+	}
+	if e.tool.Fingerprint, err = Fingerprint(definition); err != nil {
+		e.invalid = "its definition has no canonical form"
+	}
+	if len(name) > maxName {
+		e.invalid = fmt.Sprintf("its name is longer than %d bytes", maxName)
+	}
+	if l.kind == gateway.KindTool && e.invalid == "" {
+		schema, _ := o.Get("inputSchema")
+		e.tool.Check, err = s.schemas.compile(schema)
+		if err != nil {
+			e.invalid = "its inputSchema is not a valid JSON Schema: " + err.Error()
+		}
+	}
+	return e
+}
+
+// instructionsEntry pins a server's instructions like a definition: they go
+// into the model's system prompt.
+func (s *server) instructionsEntry(text string) *entry {
+	e := &entry{}
+	definition := gateway.JoinMembers([]gateway.Member{{Name: "instructions", Value: quote(text)}})
+	e.tool = gateway.Tool{Kind: gateway.KindLifecycle, Server: s.cfg.Name, Wire: s.cfg.Name + " instructions", Definition: definition, Labels: s.cfg.Labels}
+	e.tool.Fingerprint, _ = Fingerprint(definition) // a quoted string always has one
+	return e
+}
+
+// markRepeated quarantines every entry of a name that stands twice, and every
+// two names that share a wire name: which one is meant would be a guess.
+func markRepeated(entries []*entry) {
+	byWire := map[string][]*entry{}
+	for _, e := range entries {
+		if e.tool.Wire == "" {
+			continue
+		}
+		key := string(e.tool.Kind) + " " + e.tool.Wire
+		if e.tool.Template {
+			key = "template " + e.tool.Wire
+		}
+		byWire[key] = append(byWire[key], e)
+	}
+	for _, same := range byWire {
+		for i, e := range same {
+			if len(same) > 1 && e.invalid == "" {
+				e.invalid = "its server lists more than one entry of this name"
+			}
+			e.repeated = i > 0
+		}
+	}
+}
+
+// inspect asks guard about new definitions. Verdicts are kept by fingerprint,
+// so that a list that is read again is not judged again.
+func (s *server) inspect(ctx context.Context, entries []*entry) {
+	if s.cat.opts.Inspect == nil {
+		return
+	}
+	others := s.cat.allTools(s.cfg.Name)
+	for _, e := range entries {
+		others = append(others, &e.tool)
+	}
+	verdicts := make(map[string]string, len(entries))
+	for _, e := range entries {
+		if e.invalid != "" {
+			continue
+		}
+		key := string(e.tool.Kind) + " " + e.tool.Name + " " + e.tool.Fingerprint
+		reason, known := s.verdicts[key]
+		if !known {
+			var err error
+			if reason, err = s.cat.opts.Inspect(ctx, &e.tool, others); err != nil {
+				s.log.Error("definition could not be inspected", "tool", e.tool.Wire, "err", err)
+				reason = "guard could not inspect its definition"
+			}
+		}
+		e.suspect = reason
+		verdicts[key] = reason
+	}
+	s.verdicts = verdicts
+}
+
+// judge makes the immutable Tool of an entry, as pins stand now. The caller
+// holds c.mu.
+func (c *Catalog) judge(e *entry) *gateway.Tool {
+	t := e.tool
+	pin, ok := c.pins.byKey[e.key()]
+	switch {
+	case e.invalid != "":
+		t.Quarantined = e.invalid
+	case ok && pin.Fingerprint == t.Fingerprint && pin.By != "":
+		t.Pinned = true
+	case ok && pin.Fingerprint != t.Fingerprint:
+		t.Quarantined = changedReason(pin, t.Definition)
+	case e.suspect != "":
+		t.Quarantined = e.suspect
+	case !ok && !e.unpinned && c.opts.Strict:
+		t.Quarantined = "nobody has accepted it yet"
+	case !ok && !e.unpinned:
+		t.Quarantined = "its definition could not be pinned" // pinNew stores one for each good entry
+	}
+	return &t
+}
+
+// pinNew pins what is seen for the first time. The caller holds c.mu.
+func (c *Catalog) pinNew(ctx context.Context, entries []*entry) {
+	if c.opts.Strict {
+		return
+	}
+	var pins []gateway.Pin
+	for _, e := range entries {
+		if _, ok := c.pins.byKey[e.key()]; !ok && e.invalid == "" && e.suspect == "" && !e.unpinned {
+			pins = append(pins, e.pin(""))
+		}
+	}
+	if err := c.pins.put(ctx, pins); err != nil {
+		c.log.Error("definitions could not be pinned; they are quarantined", "server", entries[0].tool.Server, "err", err)
+	}
+}
+
+// quote is text as a JSON string.
+func quote(s string) json.RawMessage {
+	raw, _ := json.Marshal(strings.ToValidUTF8(s, "\ufffd")) // strings always encode
+	return raw
+}

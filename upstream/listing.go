@@ -1,0 +1,184 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"toolward/gateway"
+)
+
+// What one server may list. A longer list is cut there, and the log says so.
+const (
+	maxEntries   = 10_000
+	maxListBytes = 64 << 20
+	maxPages     = 1_000
+)
+
+// listed is what was read from a server in one go.
+type listed struct {
+	about   gateway.About
+	entries []*entry
+	members map[string][]gateway.Member // by list method
+	ttl     time.Duration               // the shortest ttlMs; 0 if none was given
+}
+
+// read fetches all lists. It fails if the server cannot be reached; a list that
+// the server answers with an error is left out.
+func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
+	l := &listed{about: conn.About(), members: map[string][]gateway.Member{}}
+	budget := maxListBytes
+	for _, spec := range lists {
+		err := s.readList(ctx, conn, spec, l, &budget)
+		var refusal *gateway.Refusal
+		switch {
+		case err == nil:
+		case errors.As(err, &refusal) || ctx.Err() != nil:
+			return nil, fmt.Errorf("%s: %w", spec.method, err)
+		default:
+			s.log.Warn("list could not be read", "method", spec.method, "err", err)
+		}
+	}
+	if l.about.Instructions != "" {
+		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
+	}
+	markRepeated(l.entries)
+	s.inspect(ctx, l.entries)
+	return l, nil
+}
+
+// readList follows the pages of one list.
+func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *listed, budget *int) error {
+	cursor, count := "", 0
+	seen := map[string]bool{}
+	for page := range maxPages {
+		raw, err := conn.List(ctx, spec.method, cursor)
+		if err != nil || raw == nil {
+			return err
+		}
+		if *budget -= len(raw); *budget < 0 {
+			s.log.Warn("list is cut", "method", spec.method, "entries", count, "limit", "bytes")
+			return nil
+		}
+		o, err := gateway.Split(raw)
+		if err != nil {
+			return err
+		}
+		if page == 0 {
+			l.members[spec.method] = o.Without(spec.array, "nextCursor")
+			l.noteTTL(o)
+		}
+		array, _ := o.Get(spec.array)
+		definitions, err := elements(array)
+		if err != nil {
+			return fmt.Errorf("%q: %w", spec.array, err)
+		}
+		for _, d := range definitions {
+			if count++; count > maxEntries {
+				s.log.Warn("list is cut", "method", spec.method, "entries", maxEntries, "limit", "entries")
+				return nil
+			}
+			l.entries = append(l.entries, s.newEntry(spec, d))
+		}
+		next, more, err := o.String("nextCursor")
+		if err != nil || !more || next == "" {
+			return nil
+		}
+		if seen[next] {
+			s.log.Warn("list is cut: its pages go round in a circle", "method", spec.method, "entries", count)
+			return nil
+		}
+		seen[next] = true
+		cursor = next
+	}
+	s.log.Warn("list is cut", "method", spec.method, "entries", count, "limit", "pages")
+	return nil
+}
+
+// noteTTL reads the caching hint of MCP 2026-07-28.
+func (l *listed) noteTTL(o gateway.Object) {
+	raw, ok := o.Get("ttlMs")
+	if !ok {
+		return
+	}
+	ms, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || ms <= 0 {
+		return
+	}
+	ttl := min(time.Duration(min(ms, 1<<40))*time.Millisecond, 24*time.Hour)
+	if l.ttl == 0 || ttl < l.ttl {
+		l.ttl = ttl
+	}
+}
+
+// elements splits a JSON array that passed gateway.CheckJSON.
+func elements(array json.RawMessage) ([]json.RawMessage, error) {
+	if array == nil {
+		return nil, nil
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(array, &all); err != nil {
+		return nil, errors.New("is not an array")
+	}
+	return all, nil
+}
+
+// publish puts what was read into the catalog and tells agents which lists
+// changed.
+func (s *server) publish(ctx context.Context, l *listed) {
+	c := s.cat
+	c.mu.Lock()
+	before := s.prints()
+	c.pinNew(ctx, l.entries)
+	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
+	c.rebuild()
+	after := s.prints()
+	c.mu.Unlock()
+	s.announce(before, after)
+}
+
+// setDown takes the server out of the lists.
+func (s *server) setDown(reason string) {
+	c := s.cat
+	c.mu.Lock()
+	before := s.prints()
+	s.up, s.reason = false, reason
+	c.rebuild()
+	after := s.prints()
+	c.mu.Unlock()
+	s.announce(before, after)
+}
+
+// prints is the fingerprint of each list as agents see it. The caller holds c.mu.
+func (s *server) prints() map[string][]string {
+	if !s.up {
+		return nil
+	}
+	prints := map[string][]string{}
+	for _, e := range s.entries {
+		if t := s.cat.judge(e); e.listed && t.Quarantined == "" {
+			event := eventOf(t)
+			prints[event] = append(prints[event], t.Fingerprint)
+		}
+	}
+	return prints
+}
+
+func eventOf(t *gateway.Tool) string {
+	i := slices.IndexFunc(lists, func(l listing) bool { return l.kind == t.Kind })
+	return lists[i].event
+}
+
+func (s *server) announce(before, after map[string][]string) {
+	told := map[string]bool{}
+	for _, l := range lists {
+		if !told[l.event] && !slices.Equal(before[l.event], after[l.event]) {
+			told[l.event] = true
+			s.cat.opts.Events(gateway.Event{Server: s.cfg.Name, Method: l.event})
+		}
+	}
+}

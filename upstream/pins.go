@@ -1,0 +1,217 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"toolward/gateway"
+)
+
+// pinKey names what a pin is for.
+type pinKey struct {
+	server string
+	kind   gateway.Kind
+	name   string
+}
+
+func keyOf(p gateway.Pin) pinKey { return pinKey{p.Server, p.Kind, p.Name} }
+
+// pinned is the store's content in memory. It is guarded by Catalog.mu.
+type pinned struct {
+	store Pins
+	byKey map[pinKey]gateway.Pin
+}
+
+func loadPins(ctx context.Context, store Pins) (*pinned, error) {
+	all, err := store.Pins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &pinned{store: store, byKey: make(map[pinKey]gateway.Pin, len(all))}
+	for _, pin := range all {
+		p.byKey[keyOf(pin)] = pin
+	}
+	return p, nil
+}
+
+// put stores pins, and remembers them only once they are stored.
+func (p *pinned) put(ctx context.Context, pins []gateway.Pin) error {
+	if len(pins) == 0 {
+		return nil
+	}
+	if err := p.store.PutPins(ctx, pins...); err != nil {
+		return err
+	}
+	for _, pin := range pins {
+		p.byKey[keyOf(pin)] = pin
+	}
+	return nil
+}
+
+// Change is a definition that differs from its pin, or has none.
+type Change struct {
+	Server      string
+	Kind        gateway.Kind
+	Name        string          // the upstream's own name; "" for its instructions
+	Wire        string          // the name on /mcp
+	Pinned      json.RawMessage // the accepted definition, nil if there is none
+	Current     json.RawMessage // what the upstream offers now
+	Members     []string        // which members differ, sorted; nil if there is no pin
+	Quarantined string          // why it may not be used; "" if it may
+}
+
+// Diff lists what a person has not accepted: definitions that changed, that
+// guard objects to, or that were pinned on first use only (the latter if all
+// is set). Servers that are not up have nothing to show.
+func (c *Catalog) Diff(all bool) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var changes []Change
+	for _, s := range c.order {
+		for _, e := range s.entries {
+			pin, ok := c.pins.byKey[e.key()]
+			t := c.judge(e)
+			if t.Quarantined == "" && (t.Pinned || !all) {
+				continue
+			}
+			ch := Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Quarantined: t.Quarantined}
+			if ok {
+				ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
+			}
+			changes = append(changes, ch)
+		}
+	}
+	return changes
+}
+
+// Pin accepts, in a person's name, what a server offers now under a name of a
+// kind. It returns once that is stored and in force. Accept what [Catalog.Diff]
+// showed: fingerprint is that of the definition the person saw, and Pin fails
+// if the upstream has changed it since.
+func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint, by string) error {
+	if by == "" {
+		return fmt.Errorf("pin %s of %s: who accepts it is not given", name, server)
+	}
+	s := c.servers[server]
+	if s == nil {
+		return fmt.Errorf("there is no upstream %q", server)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(s.entries, func(e *entry) bool { return e.tool.Kind == kind && e.tool.Name == name && !e.repeated })
+	if i < 0 {
+		return fmt.Errorf("upstream %s offers no %s %q now", server, kind, name)
+	}
+	e := s.entries[i]
+	switch {
+	case e.invalid != "":
+		return fmt.Errorf("%s cannot be accepted: %s", e.tool.Wire, e.invalid)
+	case e.tool.Fingerprint != fingerprint:
+		return fmt.Errorf("%s changed since it was shown: its fingerprint is %s now", e.tool.Wire, e.tool.Fingerprint)
+	}
+	if err := c.pins.put(ctx, []gateway.Pin{e.pin(by)}); err != nil {
+		return fmt.Errorf("store the pin of %s: %w", e.tool.Wire, err)
+	}
+	c.log.Info("definition accepted", "tool", e.tool.Wire, "fingerprint", fingerprint, "by", by)
+	c.rebuild()
+	return nil
+}
+
+// changedMembers names the members that differ between two definitions.
+func changedMembers(before, after json.RawMessage) []string {
+	a, errA := gateway.Split(before)
+	b, errB := gateway.Split(after)
+	if errA != nil || errB != nil {
+		return []string{"all of it"}
+	}
+	var names []string
+	for _, m := range a.Members() {
+		if other, ok := b.Get(m.Name); !ok || !sameJSON(m.Value, other) {
+			names = append(names, m.Name)
+		}
+	}
+	for _, m := range b.Members() {
+		if _, ok := a.Get(m.Name); !ok {
+			names = append(names, m.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	fa, errA := Fingerprint(a)
+	fb, errB := Fingerprint(b)
+	return errA == nil && errB == nil && fa == fb
+}
+
+// changedReason says why a changed definition is quarantined.
+func changedReason(pin gateway.Pin, now json.RawMessage) string {
+	const few = 6
+	names := changedMembers(pin.Definition, now)
+	more := ""
+	if len(names) > few {
+		names, more = names[:few], " and more"
+	}
+	for i, n := range names {
+		if len(n) > 40 || !allNameBytes(n) {
+			names[i] = "an odd member"
+		}
+	}
+	return "its definition changed since it was pinned: " + strings.Join(names, ", ") + more
+}
+
+// MemoryPins keeps pins until the process ends.
+type MemoryPins struct {
+	mu    sync.Mutex
+	byKey map[pinKey]gateway.Pin
+}
+
+// NewMemoryPins returns an empty store.
+func NewMemoryPins() *MemoryPins { return &MemoryPins{byKey: map[pinKey]gateway.Pin{}} }
+
+// Pins returns all pins, sorted by server, kind and name.
+func (m *MemoryPins) Pins(context.Context) ([]gateway.Pin, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return sortedPins(m.byKey), nil
+}
+
+// PutPins adds or replaces pins.
+func (m *MemoryPins) PutPins(_ context.Context, pins ...gateway.Pin) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range pins {
+		m.byKey[keyOf(p)] = p
+	}
+	return nil
+}
+
+func sortedPins(byKey map[pinKey]gateway.Pin) []gateway.Pin {
+	pins := make([]gateway.Pin, 0, len(byKey))
+	for _, p := range byKey {
+		pins = append(pins, p)
+	}
+	slices.SortFunc(pins, func(a, b gateway.Pin) int {
+		if n := strings.Compare(a.Server, b.Server); n != 0 {
+			return n
+		}
+		if n := strings.Compare(string(a.Kind), string(b.Kind)); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return pins
+}
+
+func (e *entry) pin(by string) gateway.Pin {
+	return gateway.Pin{
+		Server: e.tool.Server, Kind: e.tool.Kind, Name: e.tool.Name,
+		Fingerprint: e.tool.Fingerprint, Definition: e.tool.Definition, By: by, Time: time.Now(),
+	}
+}

@@ -1,0 +1,131 @@
+package upstream
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"toolward/gateway"
+)
+
+// maxSchema is the largest input schema that is compiled, in bytes.
+const maxSchema = 512 << 10
+
+// schemas compiles the input schemas of one server: JSON Schema 2020-12
+// unless $schema names another draft.
+//
+// Nothing is ever fetched. What a remote $ref stands for is left to the
+// upstream to check, as is a pattern that Go's linear-time regular expressions
+// cannot say (look-ahead, back references): both accept anything here.
+type schemas struct{ log *slog.Logger }
+
+// compile returns the check of a schema, nil for none, and an error if the
+// schema is not valid.
+func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, error) {
+	if schema == nil {
+		return nil, nil
+	}
+	if len(schema) > maxSchema {
+		return nil, fmt.Errorf("it is larger than %d KiB", maxSchema>>10)
+	}
+	doc := gateway.Decode(schema)
+	if err := bounded(doc); err != nil {
+		return nil, err
+	}
+	remote := &nowhere{}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.UseLoader(remote)
+	c.UseRegexpEngine(pattern)
+	const place = "toolward:schema"
+	if err := c.AddResource(place, doc); err != nil {
+		return nil, errors.New(firstLine(err))
+	}
+	compiled, err := c.Compile(place)
+	if err != nil && remote.asked != "" {
+		s.log.Warn("input schema refers to a remote schema and is left to the upstream to check", "ref", remote.asked)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, errors.New(firstLine(err))
+	}
+	return func(args gateway.Args) error {
+		if err := compiled.Validate(args.Value()); err != nil {
+			return explain(err)
+		}
+		return nil
+	}, nil
+}
+
+// nowhere answers every remote reference with the schema that accepts
+// everything, and remembers that it was asked.
+type nowhere struct{ asked string }
+
+func (n *nowhere) Load(url string) (any, error) {
+	n.asked = url
+	return true, nil
+}
+
+// pattern compiles a regular expression; one that Go cannot say matches all.
+func pattern(s string) (jsonschema.Regexp, error) {
+	re, err := regexp.Compile(s)
+	if err != nil {
+		return anything(s), nil
+	}
+	return re, nil
+}
+
+type anything string
+
+func (anything) MatchString(string) bool { return true }
+func (a anything) String() string        { return string(a) }
+
+// explain turns a validation error into what an agent can act on: where, and
+// what is wrong there.
+func explain(err error) error {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return errors.New(firstLine(err))
+	}
+	const most = 5
+	var lines []string
+	more := false
+	var walk func(*jsonschema.ValidationError)
+	printer := message.NewPrinter(language.English)
+	walk = func(v *jsonschema.ValidationError) {
+		if len(lines) == most {
+			more = true
+			return
+		}
+		if len(v.Causes) == 0 {
+			lines = append(lines, clip("at /"+strings.Join(v.InstanceLocation, "/")+": "+v.ErrorKind.LocalizedString(printer), 300))
+		}
+		for _, c := range v.Causes {
+			walk(c)
+		}
+	}
+	walk(v)
+	if more {
+		lines = append(lines, "and more")
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return clip(line, 300)
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,231 @@
+package upstream
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"toolward/gateway"
+)
+
+// server supervises one upstream and performs its calls.
+type server struct {
+	cat           *Catalog
+	cfg           Server
+	log           *slog.Logger
+	schemas       schemas
+	slots         chan struct{}
+	breaker       *gobreaker.TwoStepCircuitBreaker[*gateway.Result]
+	shared        atomic.Pointer[Conn]
+	sessions      *sessions
+	subscriptions *subscriptions
+	stale         chan struct{} // a list may have changed, or calls fail: read the lists again
+	tried         chan struct{} // closed after the first attempt, good or bad
+
+	verdicts map[string]string // of guard; only the supervisor uses it
+
+	// Guarded by cat.mu.
+	up      bool
+	reason  string
+	about   gateway.About
+	entries []*entry
+	members map[string][]gateway.Member
+}
+
+func newServer(c *Catalog, cfg Server) *server {
+	cfg = withDefaults(cfg)
+	log := c.log.With("server", cfg.Name)
+	s := &server{
+		cat: c, cfg: cfg, log: log, schemas: schemas{log},
+		slots:  make(chan struct{}, cfg.Concurrency),
+		stale:  make(chan struct{}, 1),
+		tried:  make(chan struct{}),
+		reason: "it has not been reached yet",
+	}
+	s.breaker = s.newBreaker()
+	s.sessions = newSessions(s)
+	s.subscriptions = newSubscriptions()
+	return s
+}
+
+func withDefaults(cfg Server) Server {
+	setDefault(&cfg.Concurrency, 32)
+	setDefault(&cfg.QueueWait, 5*time.Second)
+	setDefault(&cfg.Sessions, 256)
+	setDefault(&cfg.SessionIdle, 30*time.Minute)
+	setDefault(&cfg.Refresh, 5*time.Minute)
+	setDefault(&cfg.Failures, 5)
+	setDefault(&cfg.Cooldown, 5*time.Second)
+	setDefault(&cfg.ListTimeout, time.Minute)
+	return cfg
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Pauses between attempts to bring a server up, and how long it has to live
+// for the next failure to count as the first.
+const (
+	firstPause = 250 * time.Millisecond
+	lastPause  = 30 * time.Second
+	stableFor  = 30 * time.Second
+)
+
+// supervise keeps the server connected until ctx ends, then takes down
+// everything that belongs to it.
+func (s *server) supervise(ctx context.Context) {
+	defer s.subscriptions.unsent.Wait()
+	defer s.sessions.close()
+	pause := time.Duration(0)
+	first := true
+	for ctx.Err() == nil {
+		start := time.Now()
+		err := s.connected(ctx, func() {
+			if first {
+				first = false
+				close(s.tried)
+			}
+		})
+		s.shared.Store(nil)
+		if ctx.Err() != nil {
+			break
+		}
+		lived := time.Since(start)
+		switch {
+		case err == nil && lived > stableFor:
+			pause = 0 // try again at once: it may only have been restarted
+		default:
+			pause = min(max(2*pause, firstPause), lastPause)
+		}
+		if err != nil {
+			s.log.Warn("upstream is down", "err", err, "retry_in", pause)
+			s.setDown(plain(err))
+		} else {
+			s.log.Warn("connection to upstream was lost", "after", lived.Round(time.Millisecond), "retry_in", pause)
+			if pause > firstPause {
+				s.setDown("it keeps losing its connection")
+			}
+		}
+		if first {
+			first = false
+			close(s.tried)
+		}
+		wait(ctx, jitter(pause))
+	}
+}
+
+// connected dials, reads the lists and serves until the connection is lost
+// (nil) or the server cannot be reached (why).
+func (s *server) connected(ctx context.Context, up func()) error {
+	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.ListTimeout)
+	conn, err := s.cfg.Dial(dialCtx, nil, s.received)
+	if err != nil {
+		cancel()
+		return err
+	}
+	defer conn.Close()
+	drain(s.stale)
+	l, err := s.read(dialCtx, conn)
+	cancel()
+	if err != nil {
+		return err
+	}
+	s.shared.Store(&conn)
+	s.publish(ctx, l)
+	s.subscriptions.restore(ctx, s, conn)
+	s.log.Info("upstream is up", "revision", l.about.Revision, "entries", len(l.entries))
+	up()
+	return s.serve(ctx, conn, l.ttl)
+}
+
+// serve reads the lists again when they may have changed. However many change
+// notices arrive, one read is under way and at most one waits; between two
+// reads lies a pause, so that a storm of notices costs little.
+func (s *server) serve(ctx context.Context, conn Conn, ttl time.Duration) error {
+	const calm = 200 * time.Millisecond
+	refresh := time.NewTimer(s.refreshIn(ttl))
+	defer refresh.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-conn.Done():
+			return nil
+		case <-s.stale:
+		case <-refresh.C:
+		}
+		readCtx, cancel := context.WithTimeout(ctx, s.cfg.ListTimeout)
+		l, err := s.read(readCtx, conn)
+		cancel()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.publish(ctx, l)
+		refresh.Reset(s.refreshIn(l.ttl))
+		wait(ctx, calm)
+	}
+}
+
+func (s *server) refreshIn(ttl time.Duration) time.Duration {
+	if ttl == 0 {
+		return s.cfg.Refresh
+	}
+	return max(ttl, 10*time.Second) // a server that says "1 ms" is not polled a thousand times a second
+}
+
+// received takes what the server sends that no call caused.
+func (s *server) received(e gateway.Event) {
+	e.Server = s.cfg.Name
+	if strings.HasSuffix(e.Method, "/list_changed") {
+		s.refresh()
+		return
+	}
+	s.cat.opts.Events(e)
+}
+
+// refresh has the lists read again soon.
+func (s *server) refresh() {
+	select {
+	case s.stale <- struct{}{}:
+	default:
+	}
+}
+
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// jitter spreads d over ±25 %, so that many gateways do not come back at once.
+func jitter(d time.Duration) time.Duration {
+	if d < 4 {
+		return d
+	}
+	return d*3/4 + rand.N(d/2)
+}
+
+// plain is an error for a person on one line, bounded.
+func plain(err error) string { return firstLine(err) }

@@ -1,0 +1,235 @@
+// Package upstream is the catalog of what upstream servers offer, and the
+// supervised connections that calls leave by.
+//
+// # What it guarantees
+//
+//   - One upstream that is down, slow or lying does not touch the others: each
+//     has its own supervisor, its own bound on concurrent calls and its own
+//     circuit breaker. Lists answer with what the rest offers.
+//   - A definition is kept as the upstream wrote it. Names on /mcp are a table,
+//     never a split of a string: two tools never share one, whatever characters
+//     an upstream puts into a name.
+//   - A definition that changed since it was pinned, that guard objects to, or
+//     that is not valid is quarantined: out of the lists, and refused when
+//     called, until a person accepts it.
+//   - A call is sent once. Nothing here repeats a call that the upstream may
+//     have executed.
+//
+// # What it does not do
+//
+// It speaks no protocol. A [Conn] does (mcp/client, upstream/openapi), made by
+// the Dial function of a [Server]; cmd/toolward joins them.
+//
+// # States of a server
+//
+// A server is up once it was dialled and its lists were read. When its
+// connection is lost, or its circuit breaker opens, the supervisor tries it at
+// once; only when that fails is it down and its entries leave the lists. It is
+// then tried again with growing pauses until it answers, and is back in the
+// lists without a restart. Calls of a server that is down are refused with
+// code upstream_down and are not queued.
+//
+// # Names on /mcp
+//
+// A tool or prompt is server__name where that is unambiguous and within what
+// model providers take for a function's name, 64 of [a-zA-Z0-9_-]. Else it is
+// server__cleaned-hash, the hash being ten hex digits of SHA-256 over server
+// and name, so that it stays the same from run to run. Resources and templates
+// are toolward://server/URI ([gateway.WireURI]).
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"toolward/gateway"
+)
+
+// Conn is a connection to a server. It is safe for concurrent use.
+type Conn interface {
+	gateway.Upstream
+	// About says what the server told of itself. Server, Up and Reason are not read.
+	About() gateway.About
+	// List sends a list request (tools/list, prompts/list, resources/list,
+	// resources/templates/list) and returns the raw result: one page, the one
+	// after cursor if that is not "". It returns nil if the server does not
+	// offer such a list.
+	List(ctx context.Context, method, cursor string) (json.RawMessage, error)
+	// PerSession reports whether the server keeps state per connection, so
+	// that each agent session needs a connection of its own.
+	PerSession() bool
+	// Done is closed when the connection is lost for good. It may be nil for
+	// connections that cannot be lost.
+	Done() <-chan struct{}
+	// Close ends the connection and waits until what belongs to it (process
+	// group, goroutines) is gone.
+	Close() error
+}
+
+// Dial makes a connection. Origin is the agent session that it will serve
+// alone, nil for the shared one. Events gets what the server sends that no
+// call caused; it does not block.
+type Dial func(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (Conn, error)
+
+// Server configures one upstream. The zero values are the defaults.
+type Server struct {
+	Name        string        // as in toolward.yaml: [a-zA-Z0-9_-], no "__"; required
+	Labels      []string      // given to each of its tools
+	Dial        Dial          // required
+	Concurrency int           // calls at once; 0 means 32
+	QueueWait   time.Duration // how long a call waits for its turn; 0 means 5 s
+	Isolate     bool          // a connection of its own for each agent session, also where the protocol does not need it
+	Sessions    int           // connections for agent sessions at once; 0 means 256
+	SessionIdle time.Duration // such a connection is closed after being unused for so long; 0 means 30 min
+	Refresh     time.Duration // lists are read again after so long; 0 means 5 min
+	Failures    uint32        // consecutive failed calls that open the breaker; 0 means 5
+	Cooldown    time.Duration // how long the breaker stays open; 0 means 5 s
+	ListTimeout time.Duration // for dialling and for reading all lists; 0 means 60 s
+}
+
+// Pins stores what was accepted. [LockFile] is one; the audit store is another.
+type Pins interface {
+	Pins(ctx context.Context) ([]gateway.Pin, error)
+	PutPins(ctx context.Context, pins ...gateway.Pin) error
+}
+
+// Options configures a catalog.
+type Options struct {
+	Servers []Server // in the order in which lists show them
+	// Pins keeps accepted definitions. Required: a catalog that forgets what
+	// it trusted cannot see a change. [NewMemoryPins] is for tests and demos.
+	Pins Pins
+	// Strict quarantines what is not pinned yet. Without it, a definition is
+	// pinned when it is first seen.
+	Strict bool
+	// Inspect is guard's look at a definition among the others of the catalog:
+	// why it must be quarantined, "" if it need not. An error quarantines too.
+	// Definitions that a person pinned are not inspected. Optional.
+	Inspect func(ctx context.Context, tool *gateway.Tool, others []*gateway.Tool) (reason string, err error)
+	// Events gets what agents should hear of: list changes, after the catalog
+	// has read the new list, and resource updates. It must not block. Optional.
+	Events func(gateway.Event)
+	Logger *slog.Logger // default discards
+}
+
+// Catalog implements [gateway.Catalog]. It is safe for concurrent use.
+type Catalog struct {
+	opts    Options
+	log     *slog.Logger
+	servers map[string]*server
+	order   []*server
+	tasks   *tasks
+
+	mu   sync.Mutex // serialises changes of the view and of pins
+	pins *pinned
+	view atomic.Pointer[view]
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+var _ gateway.Catalog = (*Catalog)(nil)
+
+// New starts the supervisors of all servers and returns at once; see
+// [Catalog.Ready]. It fails on an invalid or repeated name, and if the pins
+// cannot be read.
+func New(ctx context.Context, o Options) (*Catalog, error) {
+	if o.Pins == nil {
+		return nil, errors.New("upstream: no store for pins")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Events == nil {
+		o.Events = func(gateway.Event) {}
+	}
+	c := &Catalog{opts: o, log: o.Logger, servers: map[string]*server{}, tasks: newTasks()}
+	var err error
+	if c.pins, err = loadPins(ctx, o.Pins); err != nil {
+		return nil, fmt.Errorf("read pins: %w", err)
+	}
+	for _, cfg := range o.Servers {
+		if err := checkServer(cfg); err != nil {
+			return nil, err
+		}
+		if c.servers[cfg.Name] != nil {
+			return nil, fmt.Errorf("upstream %q is configured twice", cfg.Name)
+		}
+		s := newServer(c, cfg)
+		c.servers[cfg.Name] = s
+		c.order = append(c.order, s)
+	}
+	c.rebuild()
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	for _, s := range c.order {
+		c.done.Go(func() { s.supervise(run) })
+	}
+	return c, nil
+}
+
+func checkServer(cfg Server) error {
+	switch {
+	case !validServerName(cfg.Name):
+		return fmt.Errorf("upstream name %q: only letters, digits, - and single _ are allowed", cfg.Name)
+	case cfg.Dial == nil:
+		return fmt.Errorf("upstream %q has no way to be dialled", cfg.Name)
+	}
+	return nil
+}
+
+// Ready waits until each server was tried once, or ctx ends.
+func (c *Catalog) Ready(ctx context.Context) error {
+	for _, s := range c.order {
+		select {
+		case <-s.tried:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close ends all connections and processes and waits until they are gone.
+// Calls in flight are cut: drain them first.
+func (c *Catalog) Close() error {
+	c.stop()
+	c.done.Wait()
+	return nil
+}
+
+// Forget closes the connections that belong to an agent session.
+func (c *Catalog) Forget(session string) {
+	for _, s := range c.order {
+		s.sessions.forget(session)
+		s.subscriptions.forget(session, s.shared.Load())
+	}
+}
+
+// About describes a server; ok is false if there is none of that name.
+func (c *Catalog) About(server string) (about gateway.About, ok bool) {
+	v := c.view.Load().servers[server]
+	if v == nil {
+		return gateway.About{}, false
+	}
+	return v.about, true
+}
+
+// Servers lists the names of all servers in the order of the configuration,
+// up or not.
+func (c *Catalog) Servers() []string {
+	names := make([]string, len(c.order))
+	for i, s := range c.order {
+		names[i] = s.cfg.Name
+	}
+	return names
+}
+
+// Revision grows with each change of what [Catalog.List] returns.
+func (c *Catalog) Revision() uint64 { return c.view.Load().revision }
