@@ -15,6 +15,15 @@ func rare(token string) float64 {
 	return 0
 }
 
+// rareKey is rare for sk-, which also begins the names of security-key
+// algorithms (sk-ssh-ed25519).
+func rareKey(token string) float64 {
+	if strings.HasPrefix(token, "sk-ssh-") || strings.HasPrefix(token, "sk-ecdsa-") {
+		return 0
+	}
+	return rare(token)
+}
+
 // rareUpper is rare for forms of capitals and digits, in which capital words
 // (AKIATHISISNOTAKEY) have no digit at all.
 func rareUpper(token string) float64 {

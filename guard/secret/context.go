@@ -28,12 +28,12 @@ func newVocabulary() vocabulary {
 			"appkey", "servicekey", "licensekey", "clientsecret", "credential", "credentials", "cred", "creds", "auth", "authorization", "authentication", "authenticate",
 			"bearer", "jwt", "pat", "login", "oauth", "apisecret", "webhooksecret", "psk", "sas", "kennwort", "passwort", "schlüssel", "senha", "clave", "jeton", "токен", "пароль",
 			"ключ", "token：", "geheim", "secreto", "segredo", "contraseña", "密钥", "令牌"},
-		weak:      {"key", "keys", "access", "session", "sessionid", "sid", "cookie", "license", "licence", "signature", "sig", "api", "private", "encryption", "signing", "salt", "seed", "account", "unauthorized", "client"},
-		container: {"value", "values", "val", "data", "content", "contents", "text", "body", "message", "string", "header", "headers", "note", "notes", "env", "export", "config", "default", "input", "arg", "args", "x", "v"},
+		weak:      {"key", "keys", "access", "session", "sessionid", "sid", "cookie", "license", "licence", "api", "private", "encryption", "signing", "salt", "seed", "account", "unauthorized", "client"},
+		container: {"value", "values", "val", "data", "content", "contents", "text", "body", "message", "string", "header", "headers", "note", "notes", "env", "export", "config", "default", "input", "arg", "args"},
 		denied: {"public", "pubkey", "publickey", "publishable", "cursor", "continuation", "pagination", "idempotency", "idempotent", "dedupe", "dedup", "deduplication", "etag", "etags",
 			"hash", "hashes", "hashed", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "blake2", "digest", "checksum", "crc", "integrity", "fingerprint", "commit", "commits", "revision", "rev",
 			"ref", "refs", "traceparent", "traceid", "requestid", "correlation", "uuid", "guid", "ulid", "href", "nonce", "csrf", "xsrf", "kid", "thumbprint", "serial", "certificate", "cert", "arn",
-			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode"},
+			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode", "h1", "signature", "sig", "encrypted", "wrapped", "ciphertext", "mac", "hmac", "x5t", "x5c"},
 		qualified: {"pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "count", "counts", "page", "next", "prev", "previous", "sync", "cache", "cached",
 			"partition", "primary", "foreign", "sort", "row", "object", "trace", "span", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
 			"limit", "max", "min", "total", "usage", "prompt", "completion", "expires", "expiry", "expiration", "expire", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation",
@@ -193,6 +193,18 @@ func skipBack(s string, floor, j int, set string) int {
 	return j
 }
 
+// idBefore returns where a number of five digits or more that ends at s[to] begins, or to.
+func idBefore(s string, from, to int) int {
+	i := to
+	for i > from && '0' <= s[i-1] && s[i-1] <= '9' {
+		i--
+	}
+	if to-i < 5 {
+		return to
+	}
+	return i
+}
+
 // handOvers are what people write before a credential that they pass on.
 var handOvers = []string{"asked for", "requested", "here you go", "here it is", "use this", "delete after", "keep it safe", "do not share", "don't share"}
 
@@ -212,11 +224,8 @@ func handsOver(text string) bool {
 func (v vocabulary) context(key, s string, start int) (said mention, near bool) {
 	floor, end := max(0, start-window), start
 	if from, to, ok := assigned(s, start); ok {
-		if to == start-1 && s[to] == ':' && '0' <= s[to-1] && s[to-1] <= '9' {
-			for to > from && alnum[s[to-1]] {
-				to--
-			}
-			return v.context(key, s, to) // 123456:TOKEN
+		if id := idBefore(s, from, to); to == start-1 && s[to] == ':' && id < to {
+			return v.context(key, s, id) // 123456:TOKEN
 		}
 		switch m := v.name(s, from, to); m {
 		case strong, weak, denied:
@@ -232,7 +241,13 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 	n := 0
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
 		n++
-		if m := v.look(s, i, j); m >= denied && m != container {
+		m := v.look(s, i, j)
+		if m == weak { // "public key"
+			if i2, j2, ok := wordBefore(s, floor, i); ok && v.look(s, i2, j2) == denied {
+				m = denied
+			}
+		}
+		if m >= denied && m != container {
 			return m, n <= 4
 		}
 	}

@@ -53,7 +53,7 @@ func scanBasic(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, 
 	}
 	colon := false
 	for _, c := range plain[:n] {
-		if c < ' ' || c == 0x7f {
+		if c < ' ' || c >= 0x7f {
 			return dst
 		}
 		colon = colon || c == ':'

@@ -29,7 +29,7 @@ func scanPassword(_ *Detector, dst []gateway.Finding, t *trigger, s string, star
 		return dst
 	}
 	to := valueEnd(s, from)
-	if !isPassword(s[from:to], firm) {
+	if !isPassword(s[from:to], firm) || s[from] == '/' || isSelector(s, from, to) {
 		return dst
 	}
 	return append(dst, finding("secret.password", gateway.SeverityHigh, 0.8, from, to, ""))
@@ -44,7 +44,7 @@ func scanShortSecret(_ *Detector, dst []gateway.Finding, t *trigger, s string, s
 	to := valueEnd(s, from)
 	value := s[from:to]
 	sh := shapeOf(value)
-	if len(value) < 8 || sh.digit == 0 || sh.lower+sh.upper == 0 || rarity(value) < 5.2 || sh.hex || !isPassword(value, true) {
+	if len(value) < 8 || strings.ContainsAny(value, "/:[]()<>") || sh.digit == 0 || sh.lower+sh.upper == 0 || rarity(value) < 5.2 || sh.hex || !isPassword(value, true) || isSelector(s, from, to) {
 		return dst
 	}
 	return append(dst, finding("secret.short-secret", gateway.SeverityMedium, 0.65, from, to, ""))
@@ -53,6 +53,7 @@ func scanShortSecret(_ *Detector, dst []gateway.Finding, t *trigger, s string, s
 // passwordValue returns where the value begins that the word at s[start:end]
 // announces, or -1. firm is true after = or :, false after a verb.
 func passwordValue(s string, start, end int) (from int, firm bool) {
+	code := false
 	if start > 0 && alnum[s[start-1]] && !startsToken(s, start) && !isUpper(s[start]) {
 		// dbpassword and PGPASSWORD are names too; compass and bypass are not.
 		if end-start < 6 || !isWordByte(s[start-1]) {
@@ -79,13 +80,14 @@ func passwordValue(s string, start, end int) (from int, firm bool) {
 	case i >= len(s):
 		return -1, false
 	case s[i] == '=' || s[i] == ':':
+		code = strings.HasPrefix(s[i:], ":=")
 		for i < len(s) && (s[i] == '=' || s[i] == ':' || s[i] == '>' || s[i] == '~') {
 			i++
 		}
 		firm = true
 	case strings.HasPrefix(s[i:], "->"):
 		i, firm = i+2, true
-	case s[i] == '>' || s[i] == '|' || s[i] == ',':
+	case s[i] == '>' || s[i] == '|':
 		i, firm = i+1, s[i] == '>'
 	case strings.HasPrefix(s[i:], "："):
 		i, firm = i+len("："), true
@@ -104,7 +106,11 @@ func passwordValue(s string, start, end int) (from int, firm bool) {
 			i++
 		}
 	}
+	bare := i
 	i = skipAny(s, i, " \t\"'`*", 6)
+	if code && strings.TrimLeft(s[bare:i], " ") == "" {
+		return -1, false // password := expression
+	}
 	for i+1 < len(s) && s[i] == '\\' && (s[i+1] == '"' || s[i+1] == '\'' || s[i+1] == '\\') {
 		i += 2
 	}
@@ -145,7 +151,7 @@ func isExpansion(s string, start int) bool {
 	for i > 0 && start-i < 40 && (isWordByte(s[i-1]) || s[i-1] == '_' || s[i-1] == '.' || s[i-1] == ' ') {
 		i--
 	}
-	return i > 0 && (s[i-1] == '$' || s[i-1] == '%' || s[i-1] == '{' && i > 1 && (s[i-2] == '$' || s[i-2] == '{'))
+	return i > 0 && (s[i-1] == '$' || s[i-1] == '%' || i > 1 && (s[i-1] == '{' || s[i-1] == '(') && (s[i-2] == '$' || s[i-2] == '{'))
 }
 
 func skipAny(s string, i int, set string, most int) int {
@@ -200,7 +206,7 @@ func isPassword(value string, firm bool) bool {
 			return false
 		}
 	}
-	if containsFold(value, "pass") { // Password123, secure_pass: documentation's, or as good as none
+	if containsFold(value, "pass") || containsFold(value, "p@ss") { // Password123, secure_pass: documentation's, or as good as none
 		return false
 	}
 	sh := shapeOf(value)
@@ -217,8 +223,47 @@ func isPassword(value string, firm bool) bool {
 	return firm && len(value) >= 8 && rarity(value) >= 6.2
 }
 
+// isExpression reports a piece of program text: a call, an index, a selector.
+func isExpression(value string) bool {
+	for i := 1; i < len(value); i++ {
+		switch c := value[i]; {
+		case (c == '(' || c == '[' || c == '{') && (isWordByte(value[i-1]) || value[i-1] == ']'):
+			return i+1 == len(value) || strings.IndexByte(value[i:], ' ') < 0 && rarity(value[:i]) < 6
+		case c == '.' && i+1 < len(value) && alphabets['w'][value[i-1]] && isUpper(value[i+1]) && rarity(value) < 6.5:
+			return true
+		}
+	}
+	return false
+}
+
+// isSelector reports an unquoted name of a program's variable: cmd.Dir, user1Nickname.
+func isSelector(s string, from, to int) bool {
+	if from > 0 && strings.IndexByte("\"'`", s[from-1]) >= 0 {
+		return false
+	}
+	for i := from; i < to; i++ {
+		if !isWordByte(s[i]) && s[i] != '.' && s[i] != '_' && (i > from || s[i] != '+') {
+			return false
+		}
+	}
+	return rarity(s[from:to]) < 5.5 && (strings.IndexByte(s[from:to], '.') >= 0 || hump(s[from:to]))
+}
+
+// hump reports camel case: a capital after a small letter or a digit, and a small one after it.
+func hump(name string) bool {
+	for i := 1; i+1 < len(name); i++ {
+		if isUpper(name[i]) && !isUpper(name[i-1]) && 'a' <= name[i+1] && name[i+1] <= 'z' && 'a' <= name[0] && name[0] <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
 // isReference reports a value that says where the secret is, not what it is.
 func isReference(value string) bool {
+	if isExpression(value) {
+		return true
+	}
 	if strings.IndexByte("$<{%@*[(", value[0]) >= 0 && len(value) > 1 && (isWordByte(value[1]) || strings.IndexByte("{(<%*[", value[1]) >= 0) && (value[0] != '@' && value[0] != '*' && value[0] != '%' || value[len(value)-1] == value[0]) {
 		return value[0] != '$' || !strings.ContainsAny(value, "!@#^&")
 	}

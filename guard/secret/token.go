@@ -49,20 +49,20 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 	if b-a < minToken {
 		return dst
 	}
+	if b-a > maxToken {
+		return dst // encoded data; what has a format is found by it
+	}
 	joined := strings.IndexByte(s[a:b], '/') >= 0 || strings.IndexByte(s[a:b], '+') >= 0
 	if !joined || isBase64(s[a:b]) {
-		if b-a <= maxToken {
-			dst = d.judgeToken(dst, key, s, a, b)
-		}
-		return dst
+		return d.judgeToken(dst, key, s, a, b, a)
 	}
 	for from := a; from < b; {
 		to := from
 		for to < b && urlsafe[s[to]] {
 			to++
 		}
-		if n := to - from; n >= minToken && n <= maxToken {
-			dst = d.judgeToken(dst, key, s, from, to)
+		if to-from >= minToken {
+			dst = d.judgeToken(dst, key, s, from, to, a)
 		}
 		from = to + 1
 	}
@@ -72,7 +72,7 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 // isBase64 tells a base64 value from a path or a sum: no hyphen or underscore,
 // 40 letters or more, and random through and through.
 func isBase64(run string) bool {
-	if len(run) < 32 || len(run) > maxToken || strings.IndexByte(run, '-') >= 0 || strings.IndexByte(run, '_') >= 0 {
+	if len(run) < 32 || strings.IndexByte(run, '-') >= 0 || strings.IndexByte(run, '_') >= 0 {
 		return false
 	}
 	sh := shapeOf(run)
@@ -114,9 +114,9 @@ func lookAt(token string) looks {
 		return plain
 	}
 	switch {
-	case sh.classes() == 3 && r >= 5.6:
+	case sh.classes() == 3 && r >= 6.5:
 		return random
-	case r >= 6 && len(token) >= 20:
+	case r >= 6.2 && len(token) >= 20:
 		return mixed
 	}
 	return plain
@@ -177,8 +177,9 @@ func isULID(token string) bool {
 	return true
 }
 
-// judgeToken appends the token s[a:b] if its looks and its context agree.
-func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b int) []gateway.Finding {
+// judgeToken appends the token s[a:b] if its looks and its context, that of the
+// run that begins at s[start:], agree.
+func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b, start int) []gateway.Finding {
 	token := s[a:b]
 	look := lookAt(token)
 	if look == plain || isPlaceholder(token) || isPublicBlob(token) || inDocumentation(s, a) {
@@ -187,10 +188,13 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b int) []
 	if len(token) >= 56 && fillsLine(s, a, b) {
 		return dst // a line of an encoded block
 	}
-	said, near := d.words.context(key, s, a)
+	if look == hashlike && a > 0 && s[a-1] == '@' {
+		return dst // action@COMMIT, image@DIGEST
+	}
+	said, near := d.words.context(key, s, start)
 	score := 0.0
 	link := urlBefore(s, a)
-	_, _, named := assigned(s, a)
+	_, _, named := assigned(s, start)
 	switch {
 	case said == denied:
 	case link != "" && !named:
@@ -218,7 +222,8 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b int) []
 // isPublicBlob reports SSH public keys (RFC 4253 §6.6), which begin with the
 // length of their algorithm's name.
 func isPublicBlob(token string) bool {
-	return strings.HasPrefix(token, "AAAAB3Nza") || strings.HasPrefix(token, "AAAAC3Nza") || strings.HasPrefix(token, "AAAAE2Vj") || strings.HasPrefix(token, "AAAAGnNr")
+	return strings.HasPrefix(token, "AAAAB3Nza") || strings.HasPrefix(token, "AAAAC3Nza") || strings.HasPrefix(token, "AAAAE2Vj") || strings.HasPrefix(token, "AAAAGnNr") ||
+		strings.HasPrefix(token, "MII") && strings.Contains(token[:min(len(token), 20)], "jAN") // SubjectPublicKeyInfo of RSA, RFC 5280 §4.1
 }
 
 // inDocumentation reports whether the word that the token ends was cut for
@@ -228,7 +233,7 @@ func inDocumentation(s string, a int) bool {
 	for i > 0 && a-i < 48 && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '=' {
 		i--
 	}
-	return i < a && strings.Contains(s[i:a], "...")
+	return i < a && (strings.Contains(s[i:a], "...") || strings.Contains(s[i:a], "arn:aws"))
 }
 
 // fillsLine reports whether nothing else stands on the token's line.
