@@ -119,7 +119,15 @@ func lookAt(token string) looks {
 	case r >= 6.2 && len(token) >= 20:
 		return mixed
 	}
+	if last := lastPart(token); len(last) >= 20 && len(last) < len(token) {
+		return lookAt(last) // numbers and names before the random part: xoxb-1-2-RANDOM
+	}
 	return plain
+}
+
+// lastPart is what follows the last underscore or hyphen.
+func lastPart(token string) string {
+	return token[strings.LastIndexAny(token, "_-")+1:]
 }
 
 // prefixLength is the length of the prefix that issuers give to keys so that
@@ -136,7 +144,7 @@ func prefixLength(token string) int {
 	if n > 0 {
 		return n
 	}
-	for n < 8 && n < len(token) && 'a' <= token[n] && token[n] <= 'z' {
+	for n < 8 && n < len(token) && alnum[token[n]] && !('0' <= token[n] && token[n] <= '9') {
 		n++
 	}
 	for n > 0 && isHex(token[n-1]) {
