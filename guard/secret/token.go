@@ -49,8 +49,8 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 	if b-a < minToken {
 		return dst
 	}
-	if b-a > maxToken {
-		return dst // encoded data; what has a format is found by it
+	if b-a > maxToken || b-a >= 56 && fillsLine(s, a, b) {
+		return dst // encoded data, or a line of it; what has a format is found by it
 	}
 	joined := strings.IndexByte(s[a:b], '/') >= 0 || strings.IndexByte(s[a:b], '+') >= 0
 	if !joined || isBase64(s[a:b]) {
@@ -193,9 +193,6 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b, start 
 	if look == plain || isPlaceholder(token) || isPublicBlob(token) || inDocumentation(s, a) {
 		return dst
 	}
-	if len(token) >= 56 && fillsLine(s, a, b) {
-		return dst // a line of an encoded block
-	}
 	if look == hashlike && a > 0 && s[a-1] == '@' {
 		return dst // action@COMMIT, image@DIGEST
 	}
@@ -215,7 +212,7 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b, start 
 		score = 0.7
 	case said == weak && near && look >= mixed:
 		score = 0.65
-	case look == random && prefixed(token):
+	case look == random && start == a && (b == len(s) || s[b] != '/' && s[b] != '+') && prefixed(token):
 		score = 0.6
 	}
 	if score == 0 {
