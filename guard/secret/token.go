@@ -49,7 +49,7 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 	if b-a < minToken {
 		return dst
 	}
-	if b-a > maxToken || b-a >= 56 && fillsLine(s, a, b) {
+	if b-a > maxToken || inBlock(s, a, b) {
 		return dst // encoded data, or a line of it; what has a format is found by it
 	}
 	joined := strings.IndexByte(s[a:b], '/') >= 0 || strings.IndexByte(s[a:b], '+') >= 0
@@ -241,11 +241,32 @@ func inDocumentation(s string, a int) bool {
 	return i < a && (strings.Contains(s[i:a], "...") || strings.Contains(s[i:a], "arn:aws"))
 }
 
-// fillsLine reports whether nothing else stands on the token's line.
-func fillsLine(s string, a, b int) bool {
-	before := a == 0 || s[a-1] == '\n' || isEscapeTail(s, a-1)
-	after := b == len(s) || s[b] == '\n' || s[b] == '\r' || s[b] == '\\' || s[b] == '='
-	return before && after && (a > 0 || b < len(s))
+// blockLine is the shortest line of encoded data: PEM and MIME write 64 and 76.
+const blockLine = 56
+
+// inBlock reports whether s[a:b] is a line of a block of encoded data: alone on
+// its line, and it or the line before is as long as such lines are.
+func inBlock(s string, a, b int) bool {
+	i := a
+	switch {
+	case a > 0 && s[a-1] == '\n':
+		i--
+	case a > 1 && isEscapeTail(s, a-1):
+		i -= 2
+	default:
+		return b-a >= blockLine && b < len(s) && (s[b] == '\n' || s[b] == '\r') && a == 0
+	}
+	if b < len(s) && !strings.ContainsRune("\n\r\\= ", rune(s[b])) {
+		return false
+	}
+	if b-a >= blockLine {
+		return true
+	}
+	n := 0
+	for n < blockLine && i-n > 0 && tokenRun[s[i-n-1]] {
+		n++
+	}
+	return n == blockLine
 }
 
 // urlBefore returns the part before s[a] of the URL that it stands in, "" if
