@@ -3,9 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -31,21 +29,43 @@ type Object struct {
 // differs from another only in case, invalid UTF-8 and lone surrogates,
 // numbers whose digits an IEEE 754 double does not keep, nesting deeper than
 // [MaxDepth], and anything after the value. It follows RFC 8259 and RFC 7493.
+// The object keeps raw: the caller must not modify it afterwards.
 func ParseObject(raw []byte) (Object, error) {
-	if err := check(raw, true); err != nil {
-		return Object{}, err
-	}
-	return split(raw)
+	return parse(raw, scanner{agent: true})
 }
 
 // CheckJSON checks one JSON value from an upstream: valid UTF-8, no member
 // name twice, nesting up to [MaxDepth], nothing after it. Numbers of any
 // precision and names that differ in case are legal there: they are passed on
 // as written and decide nothing.
-func CheckJSON(raw []byte) error { return check(raw, false) }
+func CheckJSON(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return notUTF8
+	}
+	s := scanner{b: raw}
+	return s.document()
+}
 
 // Split splits an upstream's JSON object, which [CheckJSON] accepted, into its members.
-func Split(raw json.RawMessage) (Object, error) { return split(raw) }
+func Split(raw json.RawMessage) (Object, error) { return parse(raw, scanner{trust: true}) }
+
+var notUTF8 = Refuse("surface", Malformed, "the JSON is not valid UTF-8")
+
+func parse(raw json.RawMessage, s scanner) (Object, error) {
+	if !s.trust && !utf8.Valid(raw) {
+		return Object{}, notUTF8
+	}
+	s.b, s.top = raw, true
+	s.space()
+	if s.i < len(raw) && raw[s.i] != '{' {
+		return Object{}, Refuse("surface", Malformed, "expected a JSON object")
+	}
+	s.members = make([]Member, 0, 8)
+	if err := s.document(); err != nil {
+		return Object{}, err
+	}
+	return Object{raw: bytes.TrimSpace(raw), members: s.members}, nil
+}
 
 // Raw is the object as written.
 func (o Object) Raw() json.RawMessage { return o.raw }
@@ -69,7 +89,7 @@ func (o Object) Object(name string) (Object, error) {
 	if !ok {
 		return Object{raw: json.RawMessage("{}")}, nil
 	}
-	sub, err := split(raw)
+	sub, err := Split(raw)
 	if err != nil {
 		return Object{}, Refuse("surface", Malformed, fmt.Sprintf("%q must be an object", name))
 	}
@@ -158,125 +178,6 @@ func JoinMembers(members []Member) json.RawMessage {
 	return append(out, '}')
 }
 
-func check(raw []byte, agent bool) error {
-	if !utf8.Valid(raw) {
-		return Refuse("surface", Malformed, "the JSON is not valid UTF-8")
-	}
-	c := checker{dec: jsontext.NewDecoder(bytes.NewBuffer(raw)), agent: agent}
-	if err := c.value(0); err != nil {
-		var r *Refusal
-		if errors.As(err, &r) {
-			return r
-		}
-		return Refuse("surface", Malformed, "the JSON is broken or ambiguous at byte "+strconv.FormatInt(c.dec.InputOffset(), 10)+": "+why(err))
-	}
-	if _, err := c.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Refuse("surface", Malformed, "there is more after the JSON value")
-	}
-	return nil
-}
-
-// why is the short reason of a syntax error. The library's own text holds the
-// whole JSON pointer, which an attacker makes as long as they like.
-func why(err error) string {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "a member name stands twice in one object"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return "it ends too early"
-	case errors.As(err, &syntax) && syntax.Err != nil:
-		return clip(syntax.Err.Error())
-	}
-	return clip(err.Error())
-}
-
-type checker struct {
-	dec   *jsontext.Decoder
-	agent bool
-}
-
-func (c *checker) value(depth int) error {
-	tok, err := c.dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	switch tok.Kind() {
-	case '{':
-		if depth == MaxDepth {
-			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
-		}
-		return c.object(depth)
-	case '[':
-		if depth == MaxDepth {
-			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
-		}
-		for c.dec.PeekKind() != ']' {
-			if err := c.value(depth + 1); err != nil {
-				return err
-			}
-		}
-		_, err := c.dec.ReadToken()
-		return err
-	case '0':
-		if c.agent && !keepsDigits(tok.String()) {
-			return Refuse("surface", Malformed, fmt.Sprintf("the number %s loses digits in a 64-bit float; send it as a string", clip(tok.String())))
-		}
-	}
-	return nil
-}
-
-func (c *checker) object(depth int) error {
-	var names foldSet
-	for c.dec.PeekKind() != '}' {
-		name, err := c.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		if c.agent {
-			if other, clash := names.add(name.String()); clash {
-				return Refuse("surface", Malformed, fmt.Sprintf("the member names %q and %q differ only in case", clip(other), clip(name.String())))
-			}
-		}
-		if err := c.value(depth + 1); err != nil {
-			return err
-		}
-	}
-	_, err := c.dec.ReadToken()
-	return err
-}
-
-// foldSet holds the names of one object: a slice while there are few, since
-// nearly every object has few, then a map, so that a million names stay linear.
-type foldSet struct {
-	few  []string
-	many map[string]string
-}
-
-func (f *foldSet) add(name string) (other string, clash bool) {
-	if f.many == nil && len(f.few) < 16 {
-		for _, o := range f.few {
-			if strings.EqualFold(o, name) {
-				return o, true
-			}
-		}
-		f.few = append(f.few, name)
-		return "", false
-	}
-	if f.many == nil {
-		f.many = make(map[string]string, 64)
-		for _, o := range f.few {
-			f.many[fold(o)] = o
-		}
-	}
-	key := fold(name)
-	if o, ok := f.many[key]; ok {
-		return o, true
-	}
-	f.many[key] = name
-	return "", false
-}
-
 // fold maps each rune to the smallest of its simple case folding orbit, which
 // is the equality of [strings.EqualFold].
 func fold(s string) string {
@@ -333,33 +234,6 @@ func significant(s string) (digits string, exp int) {
 	mant = strings.TrimLeft(mant, "0")
 	trimmed := strings.TrimRight(mant, "0")
 	return trimmed, exp + len(mant) - len(trimmed)
-}
-
-// split cuts a checked object into its members.
-func split(raw json.RawMessage) (Object, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
-	}
-	if tok.Kind() != '{' {
-		return Object{}, Refuse("surface", Malformed, "expected a JSON object, got "+tok.Kind().String())
-	}
-	o := Object{raw: bytes.TrimSpace(raw), members: make([]Member, 0, 8)}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
-		}
-		key := name.String()
-		v, err := dec.ReadValue()
-		if err != nil {
-			return Object{}, Refuse("surface", Malformed, "the JSON is broken: "+why(err))
-		}
-		end := dec.InputOffset()
-		o.members = append(o.members, Member{Name: key, Value: json.RawMessage(raw[end-int64(len(v)) : end : end])})
-	}
-	return o, nil
 }
 
 func decode(v jsontext.Value) any {

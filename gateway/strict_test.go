@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestParseObjectRefusesWhatTwoReadersCouldTakeApart(t *testing.T) {
@@ -18,7 +21,7 @@ func TestParseObjectRefusesWhatTwoReadersCouldTakeApart(t *testing.T) {
 		{"duplicate deep inside", `{"a":{"b":[{"c":1,"c":2}]}}`, Malformed},
 		{"name in another case (CVE-2026-27896)", `{"name":"safe","Name":"danger"}`, Malformed},
 		{"name with long s (CVE-2026-27896)", `{"params":{},"param` + "\u017f" + `":{"name":"danger"}}`, Malformed},
-		{"case among many names", `{` + manyNames(40) + `,"NAME7":1}`, Malformed},
+		{"case among many names", `{` + names(40) + `,"NAME7":1}`, Malformed},
 		{"invalid UTF-8", "{\"a\":\"\xff\xfe\"}", Malformed},
 		{"overlong UTF-8", "{\"a\":\"\xc0\xaf\"}", Malformed},
 		{"lone surrogate", `{"a":"\ud800"}`, Malformed},
@@ -53,12 +56,12 @@ func TestParseObjectRefusesWhatTwoReadersCouldTakeApart(t *testing.T) {
 	}
 }
 
-func manyNames(n int) string {
-	var names []string
+func names(n int) string {
+	var all []string
 	for i := range n {
-		names = append(names, `"name`+string(rune('0'+i%10))+strings.Repeat("x", i/10)+`":1`)
+		all = append(all, `"name`+string(rune('0'+i%10))+strings.Repeat("x", i/10)+`":1`)
 	}
-	return strings.Join(names, ",")
+	return strings.Join(all, ",")
 }
 
 func TestParseObjectKeepsWhatIsClear(t *testing.T) {
@@ -123,13 +126,31 @@ func TestObjectAccess(t *testing.T) {
 	}
 }
 
-// FuzzParseObject holds the strict parser against encoding/json: what it
-// accepts means the same to both, and what it splits joins to the same value.
+// depth is how deep brackets nest, strings aside.
+func depth(in []byte) int {
+	dec := jsontext.NewDecoder(bytes.NewReader(in))
+	most := 0
+	for {
+		if _, err := dec.ReadToken(); err != nil {
+			return most
+		}
+		most = max(most, dec.StackDepth())
+	}
+}
+
+// FuzzParseObject holds the strict parser against jsontext, which agrees on
+// what is valid, and encoding/json: what is accepted means the same to both,
+// and what is split joins to the same value.
 func FuzzParseObject(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":1}`, `{"a":{"b":[1,2.5e3,"x\u0041",null,true]},"c":"é"}`, `{"a":1,"A":2}`, `{"a":12345678901234567890}`} {
+	for _, s := range []string{`{}`, `{"a":1}`, `{"a":{"b":[1,2.5e3,"x\u0041",null,true]},"c":"é"}`, `{"a":1,"A":2}`, `{"a":12345678901234567890}`,
+		`{"\u0061":"\ud83d\ude00","b":"\ud800"}`, `{"long name with é":[-0.5E+10,"\\\"/\b"]}`, ` [ ] `, `{"` + strings.Repeat("x", 30) + "\x01" + `":1}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
+		general := jsontext.Value(in).IsValid() && len(in) > 0
+		if (CheckJSON(in) == nil) != (general && depth(in) <= MaxDepth) {
+			t.Fatalf("CheckJSON says %v, jsontext says %v", CheckJSON(in), general)
+		}
 		o, err := ParseObject(in)
 		if err != nil {
 			return

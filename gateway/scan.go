@@ -1,0 +1,373 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// scanner walks JSON text once (RFC 8259) and refuses what [ParseObject] or
+// [CheckJSON] must not let through. It is written by hand because every call
+// passes it several times: a general tokenizer costs ten times as much.
+// FuzzParseObject holds it against two other parsers.
+type scanner struct {
+	b     []byte
+	i     int
+	agent bool // the text comes from an agent: the stricter rules of [ParseObject]
+	trust bool // the text was checked before and is only split
+
+	names   []name   // of all objects that are open, innermost last
+	members []Member // of the outermost object, if top is set
+	top     bool
+}
+
+// name is a member's name, unescaped. ASCII names of different length cannot
+// fold to the same, which spares nearly every comparison.
+type name struct {
+	b     []byte
+	ascii bool
+}
+
+// manyNames is from how many names on an object's names are kept in a map.
+const manyNames = 24
+
+func (s *scanner) fail(reason string) error {
+	return Refuse("surface", Malformed, "the JSON is broken or ambiguous at byte "+strconv.Itoa(s.i)+": "+reason)
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// document is one value and nothing after it.
+func (s *scanner) document() error {
+	s.space()
+	if err := s.value(0); err != nil {
+		return err
+	}
+	s.space()
+	if s.i < len(s.b) {
+		return s.fail("there is more after the value")
+	}
+	return nil
+}
+
+func (s *scanner) value(depth int) error {
+	if s.i == len(s.b) {
+		return s.fail("it ends too early")
+	}
+	switch c := s.b[s.i]; {
+	case c == '"':
+		_, err := s.text()
+		return err
+	case c == '{' || c == '[':
+		if depth == MaxDepth {
+			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
+		}
+		if c == '{' {
+			return s.object(depth)
+		}
+		return s.array(depth)
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number()
+	case c == 't':
+		return s.literal("true")
+	case c == 'f':
+		return s.literal("false")
+	case c == 'n':
+		return s.literal("null")
+	}
+	return s.fail("a value cannot begin like this")
+}
+
+func (s *scanner) literal(want string) error {
+	if !bytes.HasPrefix(s.b[s.i:], []byte(want)) {
+		return s.fail("a value cannot begin like this")
+	}
+	s.i += len(want)
+	return nil
+}
+
+func (s *scanner) array(depth int) error {
+	s.i++
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == ']' {
+		s.i++
+		return nil
+	}
+	for {
+		s.space()
+		if err := s.value(depth + 1); err != nil {
+			return err
+		}
+		s.space()
+		if s.i == len(s.b) {
+			return s.fail("it ends too early")
+		}
+		switch s.b[s.i] {
+		case ',':
+			s.i++
+		case ']':
+			s.i++
+			return nil
+		default:
+			return s.fail("a comma or ] is missing")
+		}
+	}
+}
+
+func (s *scanner) object(depth int) error {
+	s.i++
+	base := len(s.names)
+	var many map[string]bool
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == '}' {
+		s.i++
+		return nil
+	}
+	for {
+		s.space()
+		if s.i == len(s.b) || s.b[s.i] != '"' {
+			return s.fail("a member's name is missing")
+		}
+		n, err := s.text()
+		if err != nil {
+			return err
+		}
+		if !s.trust {
+			if many, err = s.unique(n, base, many); err != nil {
+				return err
+			}
+		}
+		if err := s.member(n, depth); err != nil {
+			return err
+		}
+		s.space()
+		if s.i == len(s.b) {
+			return s.fail("it ends too early")
+		}
+		switch s.b[s.i] {
+		case ',':
+			s.i++
+		case '}':
+			s.i++
+			s.names = s.names[:base]
+			return nil
+		default:
+			return s.fail("a comma or } is missing")
+		}
+	}
+}
+
+// member is the colon and the value that belong to a name.
+func (s *scanner) member(n name, depth int) error {
+	s.space()
+	if s.i == len(s.b) || s.b[s.i] != ':' {
+		return s.fail("a colon is missing")
+	}
+	s.i++
+	s.space()
+	start := s.i
+	if err := s.value(depth + 1); err != nil {
+		return err
+	}
+	if s.top && depth == 0 {
+		s.members = append(s.members, Member{Name: string(n.b), Value: s.b[start:s.i:s.i]})
+	}
+	return nil
+}
+
+// unique refuses a name that stands in its object already, for agents also in
+// another case. The names of the innermost object are s.names[base:], or many
+// once there are many, so that a million names stay linear.
+func (s *scanner) unique(n name, base int, many map[string]bool) (map[string]bool, error) {
+	key := func(n name) string {
+		if s.agent {
+			return fold(string(n.b))
+		}
+		return string(n.b)
+	}
+	if many == nil && len(s.names)-base < manyNames {
+		for _, o := range s.names[base:] {
+			if len(o.b) != len(n.b) && (o.ascii && n.ascii || !s.agent) {
+				continue
+			}
+			if bytes.Equal(o.b, n.b) {
+				return nil, s.fail("a member name stands twice in one object")
+			}
+			if s.agent && bytes.EqualFold(o.b, n.b) {
+				return nil, s.fail(fmt.Sprintf("the member names %q and %q differ only in case", clip(string(o.b)), clip(string(n.b))))
+			}
+		}
+		s.names = append(s.names, n)
+		return nil, nil
+	}
+	if many == nil {
+		many = make(map[string]bool, 4*manyNames)
+		for _, o := range s.names[base:] {
+			many[key(o)] = true
+		}
+	}
+	k := key(n)
+	if many[k] {
+		return nil, s.fail("a member name stands twice in one object, or in two cases")
+	}
+	many[k] = true
+	return many, nil
+}
+
+// text scans a string and returns it unescaped. Without escapes it is a slice
+// of the input.
+func (s *scanner) text() (name, error) {
+	s.i++
+	start, ascii, escaped := s.i, true, false
+	for {
+		s.i += plain(s.b[s.i:])
+		if s.i == len(s.b) {
+			return name{}, s.fail("it ends inside a string")
+		}
+		switch c := s.b[s.i]; {
+		case c == '"':
+			raw := s.b[start:s.i]
+			s.i++
+			if escaped {
+				raw = []byte(unquote(s.b[start-1 : s.i]))
+				ascii = false // it may be, but an escaped name is too rare to look
+			}
+			return name{b: raw, ascii: ascii}, nil
+		case c == '\\':
+			escaped = true
+			if err := s.escape(); err != nil {
+				return name{}, err
+			}
+		case c < 0x20:
+			return name{}, s.fail("a control character stands in a string")
+		default: // not ASCII; the text as a whole is valid UTF-8
+			ascii = false
+			s.i++
+		}
+	}
+}
+
+// plain is how many bytes from the start are ASCII, no quote, no backslash and
+// no control character. It looks at eight at a time.
+func plain(b []byte) int {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		quote, slash := x^(ones*'"'), x^(ones*'\\')
+		// A byte's high bit ends up set where it is special or not ASCII; the
+		// borrow can only add false alarms above a true one.
+		if ((x-ones*0x20)|(quote-ones)|(slash-ones)|x)&high != 0 {
+			break
+		}
+	}
+	for ; n < len(b); n++ {
+		if c := b[n]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			break
+		}
+	}
+	return n
+}
+
+// escape scans what follows a backslash. A surrogate must be half of a pair.
+func (s *scanner) escape() error {
+	s.i++
+	if s.i == len(s.b) {
+		return s.fail("it ends inside a string")
+	}
+	switch s.b[s.i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.i++
+		return nil
+	case 'u':
+		s.i++
+		r, ok := s.hex4()
+		if !ok {
+			return s.fail("\\u needs four hexadecimal digits")
+		}
+		if r < 0xD800 || r > 0xDFFF {
+			return nil
+		}
+		if r <= 0xDBFF && bytes.HasPrefix(s.b[s.i:], []byte(`\u`)) {
+			s.i += 2
+			if low, ok := s.hex4(); ok && low >= 0xDC00 && low <= 0xDFFF {
+				return nil
+			}
+		}
+		return s.fail("a surrogate stands alone")
+	}
+	return s.fail("there is no such escape")
+}
+
+func (s *scanner) hex4() (rune, bool) {
+	if len(s.b)-s.i < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range s.b[s.i : s.i+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	s.i += 4
+	return r, true
+}
+
+func (s *scanner) number() error {
+	start := s.i
+	if s.b[s.i] == '-' {
+		s.i++
+	}
+	switch {
+	case s.i < len(s.b) && s.b[s.i] == '0':
+		s.i++
+	case s.digits() == 0:
+		return s.fail("a number needs a digit")
+	}
+	if s.i < len(s.b) && s.b[s.i] == '.' {
+		s.i++
+		if s.digits() == 0 {
+			return s.fail("a number needs a digit after its point")
+		}
+	}
+	if s.i < len(s.b) && s.b[s.i]|0x20 == 'e' {
+		s.i++
+		if s.i < len(s.b) && (s.b[s.i] == '+' || s.b[s.i] == '-') {
+			s.i++
+		}
+		if s.digits() == 0 {
+			return s.fail("a number needs a digit in its exponent")
+		}
+	}
+	if lit := s.b[start:s.i]; s.agent && !keepsDigits(string(lit)) {
+		return Refuse("surface", Malformed, fmt.Sprintf("the number %s loses digits in a 64-bit float; send it as a string", clip(string(lit))))
+	}
+	return nil
+}
+
+func (s *scanner) digits() int {
+	start := s.i
+	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+		s.i++
+	}
+	return s.i - start
+}
