@@ -1,0 +1,196 @@
+package audit
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"toolward/gateway"
+)
+
+// Durability says what a record survives once Record returned.
+type Durability string
+
+// The durabilities. Both survive the death of the process at any instant.
+const (
+	DurabilityProcess Durability = "process" // WAL, synchronous=NORMAL: a power cut may take the last commits, never the file's consistency
+	DurabilityPower   Durability = "power"   // WAL, synchronous=FULL: survives power loss, if the disk honours fdatasync
+)
+
+// Bodies says how much of arguments and results is written.
+type Bodies string
+
+// The choices for bodies. All of them write the size.
+const (
+	BodiesRedacted Bodies = "redacted" // with secrets and what policy redacts replaced by keyed hashes
+	BodiesDigest   Bodies = "digest"   // a keyed hash of the whole body
+	BodiesNone     Bodies = "none"     // nothing
+)
+
+// Options configures a [Store]. Path is required.
+type Options struct {
+	Path        string        // the database; created with its keys if neither exists
+	Durability  Durability    // "": DurabilityProcess
+	Bodies      Bodies        // "": BodiesRedacted
+	MaxBody     int           // bytes of one body; longer ones are cut, with a mark and a digest; 0: 64 KiB
+	Retain      time.Duration // prune what is older, once an hour; 0: keep everything
+	Keys        string        // key file; "": Path + ".keys"
+	Checkpoints string        // file outside the database that gets every checkpoint; "": Path + ".checkpoints"
+	Every       time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
+	Queue       int           // events that may wait for the writer, beyond that calls are refused; 0: 4096
+	Busy        time.Duration // how long to wait for another process that holds the database; 0: two seconds
+	Log         *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
+
+	// Observe is called after each commit, on the writer's goroutine, with the
+	// number of events and the time it took. For metrics. It may be nil.
+	Observe func(events int, took time.Duration, err error)
+}
+
+// ErrInUse is returned by [Open] when another gateway has the record open.
+var ErrInUse = errors.New("another gateway has the audit record open")
+
+// Store is the record of a running gateway: the only writer of events. It is
+// safe for concurrent use. The embedded parts read it, and keep approvals and
+// pins in it.
+type Store struct {
+	*Reader
+	*State
+
+	opts     Options
+	recorder recorder
+	lock     *os.File
+	writer   *writer
+}
+
+var _ gateway.Recorder = (*Store)(nil)
+
+// Open opens or creates the record at opts.Path and appends [TypeOpen] to it.
+// It refuses, with the exact reason, a file that is not a record, one of a
+// newer schema, one whose end does not verify or does not hold what an outside
+// checkpoint says, and one that is missing though its keys are there: a record
+// is never replaced by an empty one silently. It returns [ErrInUse] if another
+// gateway has it open.
+func Open(opts Options) (*Store, error) {
+	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(opts.Path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{opts: opts, lock: lock}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Durability == "" {
+		o.Durability = DurabilityProcess
+	}
+	if o.Bodies == "" {
+		o.Bodies = BodiesRedacted
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 64 << 10
+	}
+	if o.Keys == "" {
+		o.Keys = o.Path + ".keys"
+	}
+	if o.Checkpoints == "" {
+		o.Checkpoints = o.Path + ".checkpoints"
+	}
+	if o.Every <= 0 {
+		o.Every = time.Minute
+	}
+	if o.Queue <= 0 {
+		o.Queue = 4096
+	}
+	if o.Busy <= 0 {
+		o.Busy = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o Options) check() error {
+	if o.Path == "" {
+		return errors.New("audit: no path")
+	}
+	if o.Durability != DurabilityProcess && o.Durability != DurabilityPower {
+		return fmt.Errorf("audit: durability %q is neither process nor power", o.Durability)
+	}
+	if o.Bodies != BodiesRedacted && o.Bodies != BodiesDigest && o.Bodies != BodiesNone {
+		return fmt.Errorf("audit: bodies %q is none of redacted, digest, none", o.Bodies)
+	}
+	return nil
+}
+
+// open does the work of [Open] under the lock.
+func (s *Store) open() error {
+	keys, err := prepare(s.opts)
+	if err != nil {
+		return err
+	}
+	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool]()}
+	w, err := newWriter(s.opts, keys)
+	if err != nil {
+		return err
+	}
+	s.writer = w
+	if s.Reader, err = OpenReader(s.opts.Path); err != nil {
+		return err
+	}
+	if s.State, err = openState(s.opts.Path, s.opts.Durability, keys); err != nil {
+		return err
+	}
+	return s.Note(context.Background(), TypeOpen, map[string]any{
+		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(),
+	})
+}
+
+// Close waits for what is queued, appends [TypeClose] and a checkpoint, and
+// closes the database. Records that come later are errors.
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.Reader != nil {
+		errs = append(errs, s.Reader.Close())
+	}
+	if s.State != nil {
+		errs = append(errs, s.State.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// Ready returns nil if the record can be written, else why not.
+func (s *Store) Ready() error { return s.writer.failure() }
+
+// Queued is the number of events that wait for the writer.
+func (s *Store) Queued() int { return len(s.writer.queue) }
+
+// Note appends an event of the gateway itself: "gateway.start",
+// "policy.reload", "tool.quarantined". Detail is anything with a JSON form. It
+// returns when the event is durable, with the errors of [Store.Record].
+func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
+	return s.append(ctx, Event{Type: column(eventType), TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(detail)))})
+}
+
+func (s *Store) append(ctx context.Context, e Event) error { return s.writer.append(ctx, e) }
+
+// Hash is what stands in the record for a redacted value, for `toolward audit
+// hash`: looking for it finds where the value was.
+func (s *Store) Hash(value string) string { return s.recorder.keys.Token(value) }
+
+//go:embed schema.sql
+var schema string

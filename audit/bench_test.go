@@ -1,0 +1,84 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"toolward/gateway"
+)
+
+func benchCall(b *testing.B) *gateway.Call {
+	c := newCall(b, `{"path":"/srv/docs/report.md","query":"`+strings.Repeat("lorem ipsum ", 40)+`"}`)
+	return c
+}
+
+// BenchmarkRecord compares with the least that anything in SQLite costs: the
+// same bytes in a table of two columns, one commit each.
+func BenchmarkRecord(b *testing.B) {
+	for _, d := range []Durability{DurabilityProcess, DurabilityPower} {
+		b.Run(string(d)+"/serial", func(b *testing.B) {
+			s := openStore(b, func(o *Options) { o.Durability = d })
+			c := benchCall(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, s.Record(context.Background(), gateway.PhaseAttempt, c))
+			}
+		})
+		b.Run(string(d)+"/parallel64", func(b *testing.B) {
+			s := openStore(b, func(o *Options) { o.Durability = d })
+			b.ReportAllocs()
+			inFlight(b, 64, func() error { return s.Record(context.Background(), gateway.PhaseAttempt, benchCall(b)) })
+		})
+	}
+	b.Run("encode", func(b *testing.B) {
+		s := openStore(b)
+		c := benchCall(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			s.recorder.event(gateway.PhaseAttempt, c)
+		}
+	})
+	b.Run("bare-insert", func(b *testing.B) {
+		db, err := sql.Open("sqlite3", "file:"+filepath.Join(b.TempDir(), "bare.db")+"?_journal_mode=WAL&_synchronous=NORMAL")
+		must(b, err)
+		_, err = db.Exec("CREATE TABLE events (seq INTEGER PRIMARY KEY, body TEXT)")
+		must(b, err)
+		insert, err := db.Prepare("INSERT INTO events (body) VALUES (?)")
+		must(b, err)
+		s := openStore(b)
+		e := s.recorder.event(gateway.PhaseAttempt, benchCall(b))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := insert.Exec(string(e.Body)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		must(b, insert.Close())
+		must(b, db.Close())
+	})
+}
+
+// inFlight runs f b.N times, n at once.
+func inFlight(b *testing.B, n int, f func() error) {
+	work := make(chan struct{})
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			for range work {
+				if err := f(); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	b.ResetTimer()
+	for range b.N {
+		work <- struct{}{}
+	}
+	close(work)
+	wg.Wait()
+}

@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// checkpoint makes the signed note over a point of the chain; see the package
+// doc for its text.
+func (k *Keys) checkpoint(h head, now time.Time) (string, error) {
+	signed, err := note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n%s\n",
+		k.signer.Name(), h.seq, base64.StdEncoding.EncodeToString(h.hash[:]), now.UTC().Format(time.RFC3339))}, k.signer)
+	return string(signed), err
+}
+
+// sign appends the given events and a checkpoint over everything so far, and
+// hands the checkpoint out. The commit that holds it waits for the disk
+// whatever the durability is: a checkpoint outside must not be ahead of a
+// database that lost its last commits with the power.
+func (w *writer) sign(before ...Event) {
+	if w.failure() != nil {
+		return
+	}
+	now := time.Now()
+	events := make([]*Event, 0, len(before)+1)
+	end := w.head
+	for i := range before {
+		before[i].TimeUnixMs = now.UnixMilli()
+		events = append(events, &before[i])
+		end, w.scratch = end.next(&before[i], w.scratch)
+	}
+	text, err := w.keys.checkpoint(end, now)
+	if err != nil {
+		w.opts.Log.Error("audit checkpoint could not be signed", "error", err)
+		return
+	}
+	events = append(events, &Event{Type: TypeCheckpoint, TimeUnixMs: now.UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]string{"note": text})))})
+	if err := w.writeDurably(events); err != nil {
+		w.opts.Log.Error("audit checkpoint could not be written", "error", err)
+		return
+	}
+	w.signed, w.signedAt = w.head, now
+	if err := appendFile(w.opts.Checkpoints, text+"\n"); err != nil {
+		w.opts.Log.Error("audit checkpoint could not leave the database", "file", w.opts.Checkpoints, "error", err)
+	}
+	w.opts.Log.Info("audit checkpoint", "event", end.seq, "hash", base64.StdEncoding.EncodeToString(end.hash[:]))
+}
+
+func (w *writer) writeDurably(events []*Event) error {
+	if err := w.conn.synchronous(DurabilityPower); err != nil {
+		return w.fail(err)
+	}
+	rejected, err := w.write(events)
+	if err != nil {
+		return err
+	}
+	for _, err := range rejected {
+		return err
+	}
+	if err := w.conn.synchronous(w.opts.Durability); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+func appendFile(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// heldByCheckpoint refuses a database that does not hold what the newest
+// checkpoint outside of it says: its tail was cut, or it was replaced by an
+// older copy or another record.
+func (w *writer) heldByCheckpoint(end head) error {
+	text, err := os.ReadFile(w.opts.Checkpoints)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing left the database yet
+	}
+	if err != nil {
+		return err
+	}
+	claim, ok, err := w.keys.newest(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.opts.Checkpoints, err)
+	}
+	if !ok {
+		return nil
+	}
+	if end.seq < claim.seq {
+		return fmt.Errorf("it ends at event %d, but %s says that there were %d: events are missing at the end; restore a newer copy, or move that file away to go on with the gap", end.seq, w.opts.Checkpoints, claim.seq)
+	}
+	held, err := w.conn.at(claim.seq)
+	if err != nil {
+		return err
+	}
+	if held != claim {
+		return fmt.Errorf("event %d is not the one that %s says: this is another record, or it was rewritten; run `toolward audit verify`", claim.seq, w.opts.Checkpoints)
+	}
+	return nil
+}
+
+// newest reads the last whole checkpoint of a file of them. A crash can cut the
+// last one short; the one before it then counts.
+func (k *Keys) newest(file []byte) (head, bool, error) {
+	verifier, err := note.NewVerifier(k.public)
+	if err != nil {
+		return head{}, false, err
+	}
+	known := note.VerifierList(verifier)
+	for notes := splitNotes(file); len(notes) > 0; notes = notes[:len(notes)-1] {
+		n, err := note.Open(notes[len(notes)-1], known)
+		if err != nil {
+			continue
+		}
+		h, err := parseCheckpoint(n.Text)
+		return h, err == nil, err
+	}
+	if len(bytes.TrimSpace(file)) > 0 {
+		return head{}, false, errors.New("it holds no checkpoint that this record's key signed")
+	}
+	return head{}, false, nil
+}
+
+// splitNotes cuts a file of signed notes: each begins with the line after a
+// signature's empty line.
+func splitNotes(file []byte) [][]byte {
+	var notes [][]byte
+	for part := range bytes.SplitSeq(file, []byte("\n\n")) {
+		if bytes.HasPrefix(part, []byte("— ")) && len(notes) > 0 {
+			last := len(notes) - 1
+			notes[last] = append(append(notes[last], "\n\n"...), append(part, '\n')...)
+			continue
+		}
+		if len(part) > 0 {
+			notes = append(notes, bytes.Clone(part))
+		}
+	}
+	return notes
+}
+
+func parseCheckpoint(text string) (head, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) < 4 {
+		return head{}, errors.New("checkpoint of less than three lines")
+	}
+	seq, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return head{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	hash, err := base64.StdEncoding.DecodeString(lines[2])
+	h := head{seq: seq}
+	if err != nil || copy(h.hash[:], hash) != len(h.hash) || len(hash) != len(h.hash) {
+		return head{}, errors.New("checkpoint with a damaged hash")
+	}
+	return h, nil
+}

@@ -1,0 +1,262 @@
+package audit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// What makes a SQLite file a record of ours (PRAGMA application_id, the bytes
+// "tool") and which schema it has (PRAGMA user_version).
+const (
+	applicationID = 0x746f6f6c
+	schemaVersion = 1
+)
+
+// dsn names a database for the driver. The path is escaped: `?`, `#` and `%`
+// are legal in file names and mean something in a URI.
+func dsn(path, mode string, busy time.Duration, more string) string {
+	u := url.URL{Path: path}
+	return "file:" + u.EscapedPath() + "?mode=" + mode + "&_busy_timeout=" + strconv.FormatInt(busy.Milliseconds(), 10) + more
+}
+
+// conn is the writer's connection. It is used by one goroutine at a time, and
+// goes to the driver directly: database/sql would add its locks and copies to
+// each of a million inserts.
+type conn struct {
+	c      *sqlite3.SQLiteConn
+	insert driver.StmtExecContext
+	args   [12]driver.NamedValue
+}
+
+// dial opens the database for writing and checks that it is ours. With fresh,
+// the file is empty and the schema is made.
+func dial(opts Options, fresh bool) (*conn, error) {
+	raw, err := (&sqlite3.SQLiteDriver{}).Open(dsn(opts.Path, "rw", opts.Busy, "&_mutex=no"))
+	if err != nil {
+		return nil, fmt.Errorf("audit database %s: %w", opts.Path, err)
+	}
+	c := &conn{c: raw.(*sqlite3.SQLiteConn)}
+	if err := c.setUp(opts, fresh); err != nil {
+		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), c.c.Close())
+	}
+	return c, nil
+}
+
+func (c *conn) setUp(opts Options, fresh bool) error {
+	if !fresh {
+		if err := c.checkSchema(); err != nil {
+			return err
+		}
+	}
+	if mode, err := c.text("PRAGMA journal_mode = WAL"); err != nil {
+		return err
+	} else if mode != "wal" {
+		return fmt.Errorf("the file system does not do WAL (journal mode %q): put the database on a local disk", mode)
+	}
+	if err := c.synchronous(opts.Durability); err != nil {
+		return err
+	}
+	for _, pragma := range []string{
+		"PRAGMA trusted_schema = OFF",
+		"PRAGMA cell_size_check = ON",
+		"PRAGMA journal_size_limit = 67108864", // give the log's space back after a long reader
+	} {
+		if err := c.exec(pragma); err != nil {
+			return err
+		}
+	}
+	if fresh {
+		if err := c.create(); err != nil {
+			return err
+		}
+	}
+	stmt, err := c.c.Prepare(`INSERT INTO events (seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	c.insert = stmt.(driver.StmtExecContext)
+	for i := range c.args {
+		c.args[i].Ordinal = i + 1
+	}
+	return nil
+}
+
+// synchronous sets what a commit waits for, and reads it back: the driver's
+// build sets NORMAL for WAL databases by itself, and a setting that did not
+// take would be a promise that is not kept.
+func (c *conn) synchronous(d Durability) error {
+	want, name := "1", "NORMAL"
+	if d == DurabilityPower {
+		want, name = "2", "FULL"
+	}
+	if err := c.exec("PRAGMA synchronous = " + name); err != nil {
+		return err
+	}
+	got, err := c.text("PRAGMA synchronous")
+	if err == nil && got != want {
+		err = fmt.Errorf("synchronous is %s, want %s (%s)", got, want, name)
+	}
+	return err
+}
+
+func (c *conn) create() error {
+	return c.exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema, applicationID, schemaVersion))
+}
+
+// checkSchema refuses what is not a record of this version, and one whose
+// tables, views or triggers are not as this program made them.
+func (c *conn) checkSchema() error {
+	id, err := c.text("PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	if id != strconv.Itoa(applicationID) {
+		return errors.New("this is not an audit record of toolward (application_id " + id + ")")
+	}
+	version, err := c.text("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if n, _ := strconv.Atoi(version); n > schemaVersion {
+		return fmt.Errorf("its schema is version %s, newer than this program's %d: use the newer program", version, schemaVersion)
+	} else if n < schemaVersion {
+		return fmt.Errorf("its schema is version %s, and this program knows no way from there to %d", version, schemaVersion)
+	}
+	rows, err := c.rows("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+	if err != nil {
+		return err
+	}
+	want := schemaStatements()
+	for _, row := range rows {
+		name := row[1].(string)
+		if sql, ok := want[name]; ok && sql != row[2].(string) {
+			return fmt.Errorf("its %s %s was changed", row[0], name)
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		return fmt.Errorf("its %s is missing", name)
+	}
+	return nil
+}
+
+// schemaStatements is the schema by object name, as SQLite stores it: the text
+// of each CREATE statement up to its semicolon.
+func schemaStatements() map[string]string {
+	all := map[string]string{}
+	for _, part := range strings.Split("\n"+schema, "\nCREATE ")[1:] {
+		text := "CREATE " + part + "\n"
+		end := strings.Index(text, ";\n")
+		if strings.HasPrefix(text, "CREATE TRIGGER") {
+			end = strings.Index(text, "END;") + len("END")
+		}
+		all[strings.Fields(text)[2]] = text[:end]
+	}
+	return all
+}
+
+func (c *conn) exec(query string, args ...driver.Value) error {
+	_, err := c.c.Exec(query, args)
+	return err
+}
+
+// text returns the only value of a query as text.
+func (c *conn) text(query string) (string, error) {
+	rows, err := c.rows(query)
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 || len(rows[0]) == 0 {
+		return "", fmt.Errorf("%s: no answer", query)
+	}
+	return fmt.Sprint(rows[0][0]), nil
+}
+
+// rows returns what a query yields; for queries with bounded answers.
+func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error) {
+	r, err := c.c.Query(query, args)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]driver.Value
+	for {
+		row := make([]driver.Value, len(r.Columns()))
+		if err := r.Next(row); errors.Is(err, io.EOF) {
+			return all, r.Close()
+		} else if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		all = append(all, row)
+	}
+}
+
+// add inserts an event inside the open transaction.
+func (c *conn) add(e *Event, hash []byte) error {
+	v := &c.args
+	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, e.Type
+	for i, s := range [...]string{e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code} {
+		if s == "" {
+			v[3+i].Value = nil
+		} else {
+			v[3+i].Value = s
+		}
+	}
+	v[10].Value, v[11].Value = string(e.Body), hash
+	_, err := c.insert.ExecContext(context.Background(), v[:])
+	return err
+}
+
+// at is the chain at an event: the zero head before the first, and for one
+// that is not there.
+func (c *conn) at(seq int64) (head, error) {
+	rows, err := c.rows("SELECT hash FROM events WHERE seq = ?", seq)
+	if err != nil || len(rows) == 0 {
+		return head{}, err
+	}
+	h := head{seq: seq}
+	hash, _ := rows[0][0].([]byte)
+	copy(h.hash[:], hash)
+	return h, nil
+}
+
+// tail reads up to n events at the end, oldest first, with their hashes.
+func (c *conn) tail(after int64, n int) ([]Event, []head, error) {
+	rows, err := c.rows(`SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash
+		FROM (SELECT * FROM events WHERE seq > ? ORDER BY seq DESC LIMIT ?) ORDER BY seq`, after, int64(n))
+	if err != nil {
+		return nil, nil, err
+	}
+	events, heads := make([]Event, len(rows)), make([]head, len(rows))
+	for i, row := range rows {
+		text := func(j int) string { s, _ := row[j].(string); return s }
+		e := Event{Type: text(2), Call: text(3), Agent: text(4), Server: text(5), Tool: text(6), Kind: text(7), Effect: text(8), Code: text(9), Body: Raw(text(10))}
+		e.Seq, _ = row[0].(int64)
+		e.TimeUnixMs, _ = row[1].(int64)
+		hash, _ := row[11].([]byte)
+		events[i], heads[i].seq = e, e.Seq
+		if copy(heads[i].hash[:], hash) != len(heads[i].hash) {
+			return nil, nil, fmt.Errorf("event %d has a damaged hash", e.Seq)
+		}
+	}
+	return events, heads, nil
+}
+
+// close closes the connection.
+func (c *conn) close() error {
+	var err error
+	if c.insert != nil {
+		err = c.insert.(interface{ Close() error }).Close()
+	}
+	return errors.Join(err, c.c.Close())
+}
+
+func values(v ...driver.Value) []driver.Value { return v }

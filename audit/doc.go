@@ -1,0 +1,2 @@
+// Package audit owns the SQLite file.
+package audit

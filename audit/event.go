@@ -1,0 +1,81 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"strconv"
+)
+
+// The types of events about calls. Events of the gateway itself have types of
+// their own: audit.open, audit.close, audit.checkpoint, audit.prune,
+// audit.clock, and what is given to [Store.Note].
+const (
+	TypeAttempt = "call.attempt" // the call is about to be made
+	TypeOutcome = "call.outcome" // what became of it
+	TypeRefusal = "call.refusal" // it was not made
+
+	TypeOpen       = "audit.open"       // a gateway opened the record: calls before that have no outcome were interrupted
+	TypeClose      = "audit.close"      // it closed it in order
+	TypeCheckpoint = "audit.checkpoint" // a signed note over the events so far
+	TypePrune      = "audit.prune"      // a signed note over what was removed
+	TypeClock      = "audit.clock"      // the wall clock was set
+)
+
+// Event is one row of the table events. Empty texts are NULL there.
+type Event struct {
+	Seq        int64  `json:"seq"`
+	TimeUnixMs int64  `json:"time_unix_ms"`
+	Type       string `json:"type"`
+	Call       string `json:"call,omitempty"`
+	Agent      string `json:"agent,omitempty"`
+	Server     string `json:"server,omitempty"`
+	Tool       string `json:"tool,omitempty"`
+	Kind       string `json:"kind,omitempty"`
+	Effect     string `json:"effect,omitempty"`
+	Code       string `json:"code,omitempty"`
+	Body       Raw    `json:"body"` // one line of JSON
+}
+
+// Raw is JSON as text. It marshals as itself.
+type Raw string
+
+// MarshalJSON returns the text; the empty text is null.
+func (r Raw) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return []byte(r), nil
+}
+
+// head is the end of the chain.
+type head struct {
+	seq  int64
+	hash [sha256.Size]byte
+}
+
+// next is the head after e, which gets its sequence number. The scratch buffer
+// is returned for reuse. See the package doc for what is hashed.
+func (h head) next(e *Event, scratch []byte) (head, []byte) {
+	e.Seq = h.seq + 1
+	b := append(scratch[:0], h.hash[:]...)
+	b = appendNumber(b, e.Seq)
+	b = appendNumber(b, e.TimeUnixMs)
+	for _, text := range [...]string{e.Type, e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, string(e.Body)} {
+		b = appendText(b, text)
+	}
+	return head{seq: e.Seq, hash: sha256.Sum256(b)}, b
+}
+
+func appendText(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, '-')
+	}
+	b = strconv.AppendInt(b, int64(len(s)), 10)
+	b = append(b, ':')
+	b = append(b, s...)
+	return append(b, ',')
+}
+
+func appendNumber(b []byte, n int64) []byte {
+	var digits [20]byte
+	return appendText(b, string(strconv.AppendInt(digits[:0], n, 10)))
+}

@@ -1,0 +1,49 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Reader reads a record. It cannot change it: its connections are read-only,
+// and a review cannot lock the gateway out. It is safe for concurrent use.
+type Reader struct{ db *sql.DB }
+
+// OpenReader opens a record for reading, also while a gateway writes it.
+func OpenReader(path string) (*Reader, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("audit database: %w", err)
+	}
+	db, err := sql.Open("sqlite3", dsn(path, "ro", 5*time.Second, "&_query_only=1"))
+	if err != nil {
+		return nil, fmt.Errorf("audit database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(4)
+	var id, version int
+	err = db.QueryRow("SELECT application_id, user_version FROM pragma_application_id, pragma_user_version").Scan(&id, &version)
+	switch {
+	case err != nil:
+	case id != applicationID:
+		err = errors.New("this is not an audit record of toolward (application_id " + strconv.Itoa(id) + ")")
+	case version != schemaVersion:
+		err = fmt.Errorf("its schema is version %d; this program reads %d", version, schemaVersion)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("audit database %s: %w", path, err), db.Close())
+	}
+	return &Reader{db: db}, nil
+}
+
+// Close closes the connections.
+func (r *Reader) Close() error { return r.db.Close() }
+
+// Pending is the number of approvals that wait for a person.
+func (r *Reader) Pending(ctx context.Context) (n int, err error) {
+	err = r.db.QueryRowContext(ctx, "SELECT count(*) FROM approvals WHERE state = 'pending' AND expires_unix_ms > ?", time.Now().UnixMilli()).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,334 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"toolward/gateway"
+)
+
+// recorder turns calls into events. It runs on the caller's goroutine, so that
+// the single writer only numbers, hashes and inserts.
+type recorder struct {
+	keys    *Keys
+	bodies  Bodies
+	maxBody int
+	agents  *memo[gateway.Agent]
+	tools   *memo[gateway.Tool]
+}
+
+// event is the row of one phase of a call.
+func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
+	e := Event{Call: c.ID}
+	s := &secrecy{keys: r.keys}
+	o := object{b: append(make([]byte, 0, 1024+len(c.Args.Raw())), '{')}
+	switch p {
+	case gateway.PhaseOutcome:
+		e.Type, e.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
+		r.hideArgs(s, c)
+		e.Effect = string(c.ResultDecision.Effect)
+		r.outcome(&o, s, c)
+	default:
+		e.Type, e.TimeUnixMs = TypeAttempt, c.Time.UnixMilli()
+		r.request(&o, s, c)
+		if p == gateway.PhaseRefusal {
+			e.Type = TypeRefusal
+			o.ms("ms", time.Since(c.Time))
+		}
+		r.columns(&e, s, c)
+	}
+	if c.Refusal != nil {
+		e.Code = string(c.Refusal.Code)
+		refusal(&o, s, c.Refusal)
+	}
+	stages(&o, c.Stages)
+	o.close()
+	e.Body = Raw(o.b)
+	return e
+}
+
+func (r *recorder) columns(e *Event, s *secrecy, c *gateway.Call) {
+	if c.Agent != nil {
+		e.Agent = column(c.Agent.ID)
+	}
+	e.Server = c.Server
+	if c.Tool != nil {
+		e.Server = c.Tool.Server
+	}
+	e.Server = column(e.Server)
+	e.Tool = column(s.scrub(c.ToolName()))
+	e.Kind = string(c.Kind)
+	e.Effect = string(c.Decision.Effect)
+}
+
+// request writes what is known before the call is made. The arguments come
+// first in time, because what they hide must not stand in the other members.
+func (r *recorder) request(o *object, s *secrecy, c *gateway.Call) {
+	r.args(o, s, c)
+	o.text("surface", string(c.Surface))
+	o.text("protocol", c.Protocol)
+	o.text("peer", c.Peer)
+	o.text("method", c.Method)
+	o.text("endpoint", c.Server)
+	o.text("name", s.scrub(c.Name))
+	if c.Parent != nil {
+		o.text("parent", c.Parent.ID)
+	}
+	if c.Agent != nil {
+		o.json("agent", r.agents.line(c.Agent, appendAgent))
+	}
+	if c.Tool != nil {
+		o.json("tool", r.tools.line(c.Tool, appendTool))
+	}
+	if c.Session.ID != "" {
+		session(o, &c.Session)
+	}
+	findings(o, s, c.Findings, gateway.StageRequest)
+	o.float("score", c.Score)
+	decision(o, s, &c.Decision)
+}
+
+// outcome writes what became of a call that was attempted.
+func (r *recorder) outcome(o *object, s *secrecy, c *gateway.Call) {
+	r.result(o, s, c)
+	o.text("outcome", became(c))
+	findings(o, s, c.Findings, gateway.StageResult)
+	o.float("score", c.Score)
+	decision(o, s, &c.ResultDecision)
+	if c.Result != nil {
+		o.texts("labels", c.Result.Labels)
+	}
+	o.ms("ms", time.Since(c.Time))
+}
+
+// became names the outcome as the view calls shows it.
+func became(c *gateway.Call) string {
+	if c.Refusal == nil {
+		if c.Result != nil && c.Result.IsError {
+			return "error"
+		}
+		return "ok"
+	}
+	switch c.Refusal.Code {
+	case gateway.Withheld:
+		return "withheld"
+	case gateway.UpstreamTimeout:
+		return "timeout"
+	case gateway.Cancelled:
+		return "cancelled"
+	}
+	return "failed"
+}
+
+// args writes the arguments, or what Bodies says instead.
+func (r *recorder) args(o *object, s *secrecy, c *gateway.Call) {
+	raw := c.Args.Raw()
+	line, err := s.redact(raw, gateway.StageRequest, c.Findings, c.Decision.Redact, c.Args.Value)
+	r.body(o, "args", raw, line, err)
+}
+
+// hideArgs finds what the arguments hide, for an event that does not show them
+// but may quote them.
+func (r *recorder) hideArgs(s *secrecy, c *gateway.Call) {
+	for i := range c.Findings {
+		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && hides(f) {
+			s.hide(textAt(c.Args.Value(), f))
+		}
+	}
+	for _, place := range c.Decision.Redact {
+		if v, ok := lookup(c.Args.Value(), place); ok {
+			s.hide(asText(v))
+		}
+	}
+}
+
+func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
+	if c.Result == nil {
+		return
+	}
+	raw := c.Result.Bytes()
+	if c.Result.Original != nil {
+		raw = c.Result.Original
+	}
+	line, err := s.redact(raw, gateway.StageResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
+	r.body(o, "result", raw, line, err)
+	o.yes("is_error", c.Result.IsError)
+}
+
+// body writes arguments or a result. If redaction failed, the body is left out
+// and the event says so: a record without a body is better than one with the
+// secret, and better than no record.
+func (r *recorder) body(o *object, name string, raw, redacted json.RawMessage, err error) {
+	o.number(name+"_bytes", len(raw))
+	switch {
+	case err != nil && r.bodies != BodiesNone:
+		o.text(name+"_error", "left out, it could not be redacted: "+err.Error())
+		o.text(name+"_digest", r.keys.Digest(raw))
+	case r.bodies == BodiesDigest:
+		o.text(name+"_digest", r.keys.Digest(raw))
+	case r.bodies == BodiesRedacted && len(redacted) <= r.maxBody:
+		o.name(name)
+		o.b = appendLine(o.b, redacted)
+	case r.bodies == BodiesRedacted:
+		o.text(name+"_digest", r.keys.Digest(raw))
+		o.open(name)
+		o.yes("toolward/truncated", true)
+		o.text("head", string(redacted[:r.maxBody/2])) // a rune that was cut becomes U+FFFD
+		o.close()
+	}
+}
+
+func refusal(o *object, s *secrecy, r *gateway.Refusal) {
+	o.open("refusal")
+	o.text("step", r.Step)
+	scrubbed := make([]string, len(r.Reasons))
+	for i, reason := range r.Reasons {
+		scrubbed[i] = s.scrub(reason)
+	}
+	o.texts("reasons", scrubbed)
+	o.text("remedy", s.scrub(r.Remedy))
+	o.text("scope", r.Scope)
+	o.text("approval", r.Approval)
+	o.ms("retry_after_ms", r.RetryAfter)
+	if cause := errors.Unwrap(r); cause != nil {
+		o.text("cause", s.scrub(cause.Error()))
+	}
+	o.close()
+}
+
+func stages(o *object, s gateway.Stages) {
+	o.ms("limit_ms", s.Limit)
+	o.ms("guard_ms", s.Guard)
+	o.ms("policy_ms", s.Policy)
+	o.ms("approve_ms", s.Approve)
+	o.ms("record_ms", s.Record)
+	o.ms("upstream_ms", s.Upstream)
+}
+
+// session writes the state that policy saw. Recent calls are pairs of tool and
+// effect, newest last.
+func session(o *object, s *gateway.Session) {
+	o.open("session")
+	o.text("id", s.ID)
+	o.number("calls", s.Calls)
+	o.texts("labels", s.Labels)
+	if len(s.Recent) > 0 {
+		o.name("recent")
+		o.b = append(o.b, '[')
+		for i, r := range s.Recent {
+			if i > 0 {
+				o.b = append(o.b, ',')
+			}
+			o.b = append(o.b, '[')
+			o.b = appendString(o.b, r.Tool)
+			o.b = append(o.b, ',')
+			o.b = appendString(o.b, string(r.Effect))
+			o.b = append(o.b, ']')
+		}
+		o.b = append(o.b, ']')
+	}
+	o.close()
+}
+
+func decision(o *object, s *secrecy, d *gateway.Decision) {
+	if d.Effect == "" {
+		return
+	}
+	o.open("decision")
+	o.text("effect", string(d.Effect))
+	reasons := d.Reasons
+	if len(s.pairs) > 0 {
+		reasons = make([]string, len(d.Reasons))
+		for i, reason := range d.Reasons {
+			reasons[i] = s.scrub(reason)
+		}
+	}
+	o.texts("reasons", reasons)
+	if len(d.Rules) > 0 {
+		o.name("rules")
+		o.b = append(o.b, '[')
+		for i, rule := range d.Rules {
+			if i > 0 {
+				o.b = append(o.b, ',')
+			}
+			o.b = append(o.b, '{')
+			o.text("package", rule.Package)
+			o.text("name", rule.Name)
+			o.text("file", rule.File)
+			o.number("line", rule.Line)
+			o.close()
+		}
+		o.b = append(o.b, ']')
+	}
+	o.texts("redact", d.Redact)
+	o.texts("labels", d.Labels)
+	o.text("revision", d.Revision)
+	o.text("shadow", string(d.Shadow))
+	o.close()
+}
+
+func findings(o *object, s *secrecy, all []gateway.Finding, stage gateway.Stage) {
+	first := true
+	for i := range all {
+		f := all[i]
+		if f.Stage != stage {
+			continue
+		}
+		if first {
+			o.name("findings")
+			o.b = append(o.b, '[')
+		} else {
+			o.b = append(o.b, ',')
+		}
+		first = false
+		f.Where, f.Sample = s.scrub(f.Where), s.scrub(f.Sample)
+		o.b = appendLine(o.b, marshal(f))
+	}
+	if !first {
+		o.b = append(o.b, ']')
+	}
+}
+
+func appendAgent(o *object, a *gateway.Agent) {
+	o.text("id", a.ID)
+	o.text("issuer", a.Issuer)
+	o.texts("roles", a.Roles)
+	o.texts("scopes", a.Scopes)
+	o.text("session", a.Session)
+	if len(a.Claims) > 0 {
+		o.name("claims")
+		o.b = appendLine(o.b, marshal(a.Claims))
+	}
+}
+
+func appendTool(o *object, t *gateway.Tool) {
+	o.text("name", t.Name)
+	o.text("wire", t.Wire)
+	o.texts("labels", t.Labels)
+	if len(t.Annotations) > 0 {
+		o.name("annotations")
+		o.b = appendLine(o.b, t.Annotations)
+	}
+	o.text("fingerprint", t.Fingerprint)
+	o.yes("pinned", t.Pinned)
+}
+
+// marshal is for values that always have a JSON form; if one has none after
+// all, its place says so.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return appendString(nil, fmt.Sprintf("not JSON: %v", err))
+	}
+	return b
+}
+
+// Record implements [gateway.Recorder]. It returns nil when the event is
+// durable (see [Options.Durability]), a *gateway.Refusal with code Overloaded
+// when the queue is full, and another error when the record cannot be written.
+func (s *Store) Record(ctx context.Context, p gateway.Phase, c *gateway.Call) error {
+	return s.append(ctx, s.recorder.event(p, c))
+}

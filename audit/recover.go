@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+)
+
+// verifiedTail is how many events at the end are verified when the database is
+// opened. `toolward audit verify` verifies all.
+const verifiedTail = 1000
+
+// fail marks the store as failed and closes the connection. A commit whose
+// fsync failed must not be retried on the same pages, which the kernel may have
+// dropped: the file is opened anew and its end verified before anything else is
+// written.
+func (w *writer) fail(err error) error {
+	err = fmt.Errorf("audit database %s: %w", w.opts.Path, err)
+	if w.failed.Swap(&err) == nil {
+		w.opts.Log.Error("audit record cannot be written; calls are refused until it can", "error", err)
+	}
+	if w.conn != nil {
+		_ = w.conn.close() // the error that brought us here says more
+		w.conn = nil
+	}
+	w.tried = time.Now()
+	return err
+}
+
+// recover tries to go on after a failure, and reports whether it did.
+func (w *writer) recover() bool {
+	if time.Since(w.tried) < retry {
+		return false
+	}
+	w.tried = time.Now()
+	if err := w.reconnect(); err != nil {
+		_ = w.fail(err)
+		return false
+	}
+	// Opening proves little: a full disk shows when something is written.
+	was := w.failure()
+	if _, err := w.write([]*Event{{Type: "audit.recover", TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]string{"after": was.Error()})))}}); err != nil {
+		return false
+	}
+	w.failed.Store(nil)
+	w.opts.Log.Info("audit record can be written again", "events", w.head.seq)
+	return true
+}
+
+// reconnect opens the database and finds the end of the chain where it was
+// left, or after events whose commit succeeded although it was reported as
+// failed.
+func (w *writer) reconnect() error {
+	if err := w.connect(); err != nil {
+		return err
+	}
+	end, err := w.verifiedEnd()
+	if err != nil {
+		return err
+	}
+	if end.seq < w.head.seq {
+		return fmt.Errorf("it ends at event %d, but %d was committed", end.seq, w.head.seq)
+	}
+	held, err := w.conn.at(w.head.seq)
+	if err != nil {
+		return err
+	}
+	if held != w.head {
+		return fmt.Errorf("event %d is not the one that was committed", w.head.seq)
+	}
+	w.head = end
+	return nil
+}
+
+// verifiedEnd reads the end of the chain and verifies the events before it.
+func (w *writer) verifiedEnd() (head, error) {
+	events, heads, err := w.conn.tail(0, verifiedTail)
+	if err != nil || len(events) == 0 {
+		return head{}, err
+	}
+	at := head{}
+	if events[0].Seq > 1 {
+		at = heads[0] // its predecessor is out of reach: taken as given
+		events, heads = events[1:], heads[1:]
+	}
+	for i := range events {
+		e := events[i]
+		at, w.scratch = at.next(&e, w.scratch)
+		if at != heads[i] {
+			return head{}, fmt.Errorf("the chain is broken at event %d: run `toolward audit verify`, and restore a copy that passes", events[i].Seq)
+		}
+	}
+	return at, nil
+}
+
+// clock notices that the wall clock was set, by comparing it with the
+// monotonic clock.
+type clock struct{ base time.Time }
+
+func newClock() clock { return clock{time.Now()} }
+
+// step returns by how much the wall clock ran ahead of (or behind) the
+// monotonic clock since the last step.
+func (c *clock) step() (time.Duration, bool) {
+	const jitter = 2 * time.Second // slewing and suspends of a moment are not steps
+	now := time.Now()
+	ran := now.Sub(c.base)
+	wall := now.Round(0).Sub(c.base.Round(0))
+	step := wall - ran
+	if step > -jitter && step < jitter {
+		return 0, false
+	}
+	c.base = now
+	return step, true
+}

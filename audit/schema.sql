@@ -1,0 +1,127 @@
+-- The audit database of toolward. Plain sqlite3 reads it; open it with mode=ro:
+--   sqlite3 'file:toolward.db?mode=ro' 'SELECT time, agent, tool, outcome FROM calls ORDER BY seq DESC LIMIT 20'
+-- PRAGMA application_id is 0x746f6f6c ("tool"), PRAGMA user_version is the version of this schema.
+
+-- events is the record. Rows are only ever appended; the triggers below refuse
+-- everything else, and the chain of hashes shows what got past them.
+CREATE TABLE events (
+  seq          INTEGER PRIMARY KEY CHECK (seq > 0),  -- 1, 2, 3 … without a gap; the order of events
+  time_unix_ms INTEGER NOT NULL,     -- UTC. Of call.attempt and call.refusal: when the request was read. Of others: when it was recorded
+  type         TEXT NOT NULL,        -- call.attempt, call.outcome, call.refusal; what the gateway did: audit.open, policy.reload …
+  call         TEXT,                 -- ID of the call (UUIDv7), NULL in the gateway's own events
+  agent        TEXT,                 -- the agent's ID, as its token names it; NULL in call.outcome and before anyone was known
+  server       TEXT,                 -- the upstream's name in toolward.yaml
+  tool         TEXT,                 -- server__name, or what the agent asked for if there is no such tool
+  kind         TEXT,                 -- tool, prompt, resource, completion, task, list, sampling, elicitation, roots, notification, lifecycle
+  effect       TEXT,                 -- what policy decided: allow, approve, deny; NULL if it was not asked. Of call.outcome: about the result
+  code         TEXT,                 -- why it was refused or withheld (a closed list: docs/audit.md); NULL if it was not
+  body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
+  hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
+  time         TEXT GENERATED ALWAYS AS (strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')) VIRTUAL
+) STRICT;
+
+CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
+CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NOT NULL;
+CREATE INDEX events_tool  ON events (tool, seq) WHERE tool IS NOT NULL;
+CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
+
+CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
+BEGIN SELECT raise(ABORT, 'events are never changed'); END;
+
+-- Rows go only after an audit.prune event says up to where, and signs the hash
+-- that the rest is chained to.
+CREATE TRIGGER events_refuse_delete BEFORE DELETE ON events
+WHEN old.seq > coalesce((SELECT json_extract(body, '$.through') FROM events
+                         WHERE type = 'audit.prune' AND call IS NULL ORDER BY seq DESC LIMIT 1), 0)
+BEGIN SELECT raise(ABORT, 'events are removed by toolward audit prune only'); END;
+
+-- REPLACE deletes without firing delete triggers, so it is refused as an insert.
+CREATE TRIGGER events_refuse_replace BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events WHERE seq = new.seq)
+BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
+
+-- calls has one row per call: what was asked, what was decided, what became of it.
+CREATE VIEW calls AS
+SELECT
+  a.seq                                       AS seq,           -- of its first event; orders calls
+  a.call                                      AS id,            -- UUIDv7, shown to the agent in refusals
+  a.time                                      AS time,          -- when the request was read, ISO 8601, UTC
+  a.time_unix_ms                              AS time_unix_ms,
+  o.time                                      AS finished,      -- when the outcome was recorded; NULL if refused or unfinished
+  a.body ->> '$.surface'                      AS surface,       -- mcp, sse, stdio, rest, cli
+  a.body ->> '$.protocol'                     AS protocol,      -- MCP revision
+  a.body ->> '$.peer'                         AS peer,          -- the agent's network address
+  a.agent                                     AS agent,
+  a.body ->> '$.agent.issuer'                 AS issuer,        -- who vouches for the agent
+  a.body ->> '$.session.id'                   AS session,       -- joins the calls of one principal or token session
+  a.body ->> '$.parent'                       AS parent,        -- of what an upstream asked: the call that caused it
+  a.server                                    AS server,
+  a.tool                                      AS tool,
+  a.kind                                      AS kind,
+  a.body ->> '$.method'                       AS method,        -- the MCP method
+  a.effect                                    AS effect,        -- allow, approve, deny; NULL if policy was not asked
+  coalesce(o.code, a.code)                    AS code,
+  CASE WHEN a.type = 'call.refusal' THEN 'refused'
+       WHEN o.seq IS NOT NULL THEN o.body ->> '$.outcome'
+       WHEN a.seq < (SELECT max(seq) FROM events WHERE type = 'audit.open' AND call IS NULL) THEN 'interrupted'
+       ELSE 'running' END                     AS outcome,       -- ok, error (the tool's own), refused, withheld, timeout, cancelled, failed, interrupted, running
+  coalesce(o.body -> '$.refusal.reasons', a.body -> '$.refusal.reasons', a.body -> '$.decision.reasons') AS reasons, -- JSON array of texts
+  coalesce(o.body ->> '$.refusal.cause', a.body ->> '$.refusal.cause') AS cause,  -- the fault behind it, which the agent was not told
+  a.body -> '$.decision.rules'                AS rules,         -- JSON array: the policy rules that fired
+  a.body ->> '$.decision.revision'            AS revision,      -- of the policy
+  a.body ->> '$.decision.shadow'              AS shadow,        -- what the shadow policy would have decided
+  a.body -> '$.findings'                      AS findings,      -- JSON array: what guard saw in the arguments
+  o.body -> '$.findings'                      AS result_findings,
+  a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
+  a.body ->> '$.tool.fingerprint'             AS fingerprint,   -- of the tool's definition
+  a.body -> '$.args'                          AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none
+  a.body ->> '$.args_bytes'                   AS args_bytes,
+  a.body ->> '$.args_digest'                  AS args_digest,   -- keyed hash; with bodies: digest, and where a body was cut
+  o.body -> '$.result'                        AS result,        -- JSON, secrets replaced
+  o.body ->> '$.result_bytes'                 AS result_bytes,
+  o.body ->> '$.result_digest'                AS result_digest,
+  o.body -> '$.labels'                        AS labels,        -- JSON array: what the result added to the session
+  coalesce(o.body ->> '$.ms', a.body ->> '$.ms') AS ms,         -- from reading the request to recording the answer; NULL while running
+  o.body ->> '$.upstream_ms'                  AS upstream_ms,   -- in the upstream alone
+  coalesce(o.body ->> '$.guard_ms', a.body ->> '$.guard_ms')     AS guard_ms,
+  coalesce(o.body ->> '$.policy_ms', a.body ->> '$.policy_ms')   AS policy_ms,
+  coalesce(o.body ->> '$.approve_ms', a.body ->> '$.approve_ms') AS approve_ms    -- waiting for a person
+FROM events a
+LEFT JOIN events o ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
+WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
+
+-- approvals is working state, not record: what people decide appears in events too.
+CREATE TABLE approvals (
+  id              TEXT PRIMARY KEY,
+  binding         TEXT NOT NULL,     -- SHA-256, hex: agent, tool, definition and canonical arguments
+  call            TEXT NOT NULL,     -- ID of the call that asked
+  agent           TEXT NOT NULL,
+  issuer          TEXT NOT NULL,
+  tool            TEXT NOT NULL,
+  fingerprint     TEXT NOT NULL,     -- of the tool's definition
+  args            TEXT NOT NULL CHECK (json_valid(args)),    -- secrets replaced
+  reasons         TEXT NOT NULL CHECK (json_valid(reasons)), -- why policy asks
+  revision        TEXT NOT NULL,     -- of the policy that asked
+  created_unix_ms INTEGER NOT NULL,
+  expires_unix_ms INTEGER NOT NULL,  -- neither decided nor used from then on
+  state           TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used')),
+  decided_by      TEXT NOT NULL,     -- '' while pending
+  note            TEXT NOT NULL,
+  decided_unix_ms INTEGER NOT NULL,  -- 0 while pending
+  used_by         TEXT NOT NULL      -- ID of the call that ran on it
+) STRICT;
+
+CREATE INDEX approvals_binding ON approvals (binding, created_unix_ms);
+CREATE INDEX approvals_state   ON approvals (state, agent);
+
+-- pins is what people, or first use, accepted of what upstreams offer.
+CREATE TABLE pins (
+  server       TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  name         TEXT NOT NULL,        -- the upstream's own
+  fingerprint  TEXT NOT NULL,        -- SHA-256, hex, of the canonical definition
+  definition   TEXT NOT NULL CHECK (json_valid(definition)),
+  accepted_by  TEXT NOT NULL,        -- '' if it was pinned on first use
+  time_unix_ms INTEGER NOT NULL,
+  PRIMARY KEY (server, kind, name)
+) STRICT;

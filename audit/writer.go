@@ -1,0 +1,299 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"toolward/gateway"
+)
+
+const (
+	maxBatch = 512                    // events in one commit
+	retry    = 250 * time.Millisecond // between attempts to recover
+	tick     = time.Second            // upkeep: recovery, checkpoints, pruning
+)
+
+var errClosed = errors.New("the audit record is closed")
+
+// writer is the goroutine that owns the connection. It commits whatever is
+// queued when the last commit is done: alone, an event waits for nobody; under
+// load, one commit carries many.
+type writer struct {
+	opts  Options
+	keys  *Keys
+	queue chan *entry
+	tasks chan func() // run between commits: pruning
+	stop  chan struct{}
+	done  chan struct{}
+
+	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
+	closed bool
+
+	failed atomic.Pointer[error] // why nothing can be written; nil if it can
+
+	// What follows belongs to the goroutine.
+	conn     *conn
+	file     os.FileInfo // the file that conn has open
+	head     head        // the last durable event
+	scratch  []byte
+	tried    time.Time // of the last recovery
+	signed   head      // the last checkpoint's
+	signedAt time.Time
+	pruned   time.Time // of the last look for what to prune
+	clock    clock
+}
+
+type entry struct {
+	event Event
+	done  chan error // buffered: the writer never waits for a reader
+}
+
+func newWriter(opts Options, keys *Keys) (*writer, error) {
+	w := &writer{
+		opts: opts, keys: keys,
+		queue: make(chan *entry, opts.Queue), tasks: make(chan func()),
+		stop: make(chan struct{}), done: make(chan struct{}),
+		clock: newClock(),
+	}
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	end, err := w.verifiedEnd()
+	if err == nil {
+		err = w.heldByCheckpoint(end)
+	}
+	if err == nil {
+		err = w.finishPrune()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.conn.close())
+	}
+	w.head, w.pruned = end, time.Now()
+	go w.run()
+	return w, nil
+}
+
+// connect opens the database and remembers which file it is.
+func (w *writer) connect() error {
+	c, err := dial(w.opts, false)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(w.opts.Path)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	w.conn, w.file = c, info
+	return nil
+}
+
+// append queues an event and waits until it is durable.
+func (w *writer) append(ctx context.Context, e Event) error {
+	en := &entry{event: e, done: make(chan error, 1)}
+	w.mu.RLock()
+	if w.closed {
+		w.mu.RUnlock()
+		return errClosed
+	}
+	select {
+	case w.queue <- en:
+	default:
+		w.mu.RUnlock()
+		r := gateway.Refuse("audit", gateway.Overloaded, "too many calls wait to be recorded; try again in a second")
+		r.RetryAfter = time.Second
+		return r
+	}
+	w.mu.RUnlock()
+	select {
+	case err := <-en.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the audit record: %w", ctx.Err())
+	}
+}
+
+// do runs f on the writer's goroutine, between commits.
+func (w *writer) do(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	select {
+	case w.tasks <- func() { result <- f() }:
+	case <-w.done:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return <-result
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	w.mu.Unlock()
+	close(w.stop)
+	<-w.done
+	if w.conn == nil {
+		return w.failure()
+	}
+	return w.conn.close()
+}
+
+func (w *writer) failure() error {
+	if err := w.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	batch := make([]*entry, 0, maxBatch)
+	for {
+		select {
+		case e := <-w.queue:
+			w.commit(w.drain(append(batch[:0], e)))
+		case f := <-w.tasks:
+			f()
+		case <-ticker.C:
+			w.upkeep()
+		case <-w.stop:
+			for len(w.queue) > 0 {
+				w.commit(w.drain(batch[:0]))
+			}
+			w.sign(Event{Type: TypeClose, Body: "{}"})
+			return
+		}
+	}
+}
+
+// drain takes what is queued, without waiting for more.
+func (w *writer) drain(batch []*entry) []*entry {
+	for len(batch) < maxBatch {
+		select {
+		case e := <-w.queue:
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// upkeep is what has to happen also when nobody calls.
+func (w *writer) upkeep() {
+	if w.failure() != nil {
+		w.recover()
+		return
+	}
+	if step, set := w.clock.step(); set {
+		w.note(TypeClock, map[string]any{"step_ms": step.Milliseconds()})
+	}
+	since := time.Since(w.signedAt)
+	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
+		w.sign()
+	}
+	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
+		w.pruned = time.Now()
+		if _, err := w.prune(time.Now().Add(-w.opts.Retain)); err != nil {
+			w.opts.Log.Error("audit record could not be pruned", "error", err)
+		}
+	}
+}
+
+// commit writes a batch and answers each of its entries.
+func (w *writer) commit(batch []*entry) {
+	if w.failure() != nil && !w.recover() {
+		answer(batch, w.failure())
+		return
+	}
+	start := time.Now()
+	events := make([]*Event, len(batch))
+	for i, e := range batch {
+		events[i] = &e.event
+	}
+	rejected, err := w.write(events)
+	if w.opts.Observe != nil {
+		w.opts.Observe(len(batch), time.Since(start), err)
+	}
+	for i, e := range batch {
+		if err != nil {
+			e.done <- err
+		} else {
+			e.done <- rejected[i]
+		}
+	}
+}
+
+func answer(batch []*entry, err error) {
+	for _, e := range batch {
+		e.done <- err
+	}
+}
+
+// note writes an event of the writer's own.
+func (w *writer) note(eventType string, detail any) {
+	e := Event{Type: eventType, TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(detail)))}
+	if _, err := w.write([]*Event{&e}); err != nil {
+		w.opts.Log.Error("audit event could not be written", "type", eventType, "error", err)
+	}
+}
+
+// write commits events as one transaction. A row that breaks a constraint is
+// rejected alone, and the rest is committed; any other error fails the store.
+func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
+	if err := w.sameFile(); err != nil {
+		return nil, w.fail(err)
+	}
+	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return nil, w.fail(err)
+	}
+	end := w.head
+	for i, e := range events {
+		var next head
+		next, w.scratch = end.next(e, w.scratch)
+		err := w.conn.add(e, next.hash[:])
+		var sqlErr sqlite3.Error
+		switch {
+		case err == nil:
+			end = next
+		case errors.As(err, &sqlErr) && sqlErr.Code == sqlite3.ErrConstraint:
+			if rejected == nil {
+				rejected = map[int]error{}
+			}
+			rejected[i] = fmt.Errorf("audit event %s was rejected: %w", e.Type, err)
+			w.opts.Log.Error("audit event was rejected", "type", e.Type, "call", e.Call, "error", err)
+		default:
+			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+		}
+	}
+	if err := w.conn.exec("COMMIT"); err != nil {
+		return nil, w.fail(err)
+	}
+	w.head = end
+	return rejected, nil
+}
+
+// sameFile fails when the database was removed or replaced: SQLite would go on
+// writing to a file that nobody can find.
+func (w *writer) sameFile() error {
+	info, err := os.Stat(w.opts.Path)
+	if err != nil {
+		return fmt.Errorf("the audit database was removed: %w", err)
+	}
+	if !os.SameFile(info, w.file) {
+		return errors.New("the audit database was replaced by another file")
+	}
+	return nil
+}
