@@ -3,6 +3,8 @@ package provenance
 import (
 	"slices"
 	"time"
+
+	"toolward/guard/reading"
 )
 
 // Check looks for copies of what private tools returned to the principal in
@@ -35,7 +37,7 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 
 // readings looks up every reading of a text.
 func (c *checker) readings(text []byte, cuts []int) {
-	views, truncated := c.x.expand(text, cuts)
+	views, truncated := c.x.Expand(text, cuts)
 	c.truncated = c.truncated || truncated
 	for i := range views {
 		c.view(&views[i])
@@ -77,7 +79,7 @@ func joined(fields []Field, keys bool) []text {
 type checker struct {
 	s       *Store
 	p       *principal
-	x       expander
+	x       reading.Expander
 	syms    []symbol // of the view, in order …
 	offs    []int32  // … and their offsets in it
 	turned  []symbol // in another order …
@@ -110,23 +112,23 @@ type found struct {
 }
 
 // view looks up one reading, in every order that its symbols may have.
-func (c *checker) view(v *view) {
-	c.syms, c.offs = appendSymbols(c.syms[:0], c.offs[:0], v.text)
+func (c *checker) view(v *reading.View) {
+	c.syms, c.offs = appendSymbols(c.syms[:0], c.offs[:0], v.Text)
 	if len(c.syms) < gram {
 		return
 	}
 	k := c.s.keys
 	c.pass(v, "", c.syms, c.offs, &k.plain)
 	c.pass(v, "rot13", c.syms, c.offs, &k.caesar[13])
-	if v.depth <= 2 {
+	if v.Depth <= 2 {
 		for _, cipher := range ciphers(c.syms) {
 			c.pass(v, cipher.name, c.syms, c.offs, cipher.ring(k))
 		}
 		for first := range 2 {
-			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.text, first)
+			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.Text, first)
 			c.pass(v, "interleaved", c.turned, c.from, &k.plain)
 		}
-		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.text)
+		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.Text)
 		for i, n := range c.from {
 			c.from[i] = c.offs[n]
 		}
@@ -141,7 +143,7 @@ func (c *checker) view(v *view) {
 }
 
 // pass looks up symbols in one order; offs are their offsets in the view.
-func (c *checker) pass(v *view, name string, syms []symbol, offs []int32, r *ring) {
+func (c *checker) pass(v *reading.View, name string, syms []symbol, offs []int32, r *ring) {
 	c.hashes = c.s.keys.appendGrams(c.hashes[:0], syms, r)
 	c.open = c.open[:0]
 	for i, h := range c.hashes {
@@ -186,8 +188,8 @@ func (c *checker) hit(e entry, i int) {
 }
 
 // finish turns the chains of a pass into copies and pieces, in bytes of the given text.
-func (c *checker) finish(v *view, name string, syms []symbol, offs []int32) {
-	via := v.via
+func (c *checker) finish(v *reading.View, name string, syms []symbol, offs []int32) {
+	via := v.Via
 	if name != "" && via != "" {
 		via += ">"
 	}
@@ -199,7 +201,7 @@ func (c *checker) finish(v *view, name string, syms []symbol, offs []int32) {
 		a, b := int(offs[o.start]), int(offs[o.reach-1])
 		f := found{
 			call: o.call, place: (o.shift + o.start) % places, length: o.reach - o.start,
-			lo: v.at(min(a, b)), hi: v.at(max(a, b)) + 1, via: via, depth: v.depth, entity: o.entity,
+			lo: v.At(min(a, b)), hi: v.At(max(a, b)) + 1, via: via, depth: v.Depth, entity: o.entity,
 		}
 		if f.entity || f.length >= c.s.opts.MinRun {
 			c.found = append(c.found, f)
@@ -258,5 +260,11 @@ func (c *checker) emit(t text, f found, pieces bool) {
 			Field: t.fields[i], Span: [2]int{lo - start, hi - start}, From: c.p.calls[f.call].id,
 			Length: f.length, Via: f.via, Pieces: pieces, Entity: f.entity,
 		})
+	}
+}
+
+func reverse[T any](s []T) {
+	for i, j := 0, len(s)-1; i < j; i, j = i+1, j-1 {
+		s[i], s[j] = s[j], s[i]
 	}
 }

@@ -23,7 +23,7 @@ func entities(text []byte) []span {
 	var found []span
 	at := 0 // symbols so far
 	for i := 0; i < len(text); {
-		if classOf[text[i]] == other {
+		if !alnum(text[i]) {
 			if text[i] >= 0x80 {
 				n := 1
 				for i+n < len(text) && text[i+n] >= 0x80 {
@@ -52,19 +52,18 @@ func entities(text []byte) []span {
 // groups of digits with one space between them.
 func token(text []byte, i int) (end, n int) {
 	for i < len(text) {
-		c := classOf[text[i]]
-		if c != other {
+		if alnum(text[i]) {
 			n++
 			i++
 			continue
 		}
-		if i+1 >= len(text) || classOf[text[i+1]] == other {
+		if i+1 >= len(text) || !alnum(text[i+1]) {
 			break
 		}
 		switch text[i] {
 		case '-', '.', '_', '@', '#':
 		case ' ':
-			if c := classOf[text[i-1]]; c != digit || classOf[text[i+1]] != digit {
+			if !isDigit(text[i-1]) || !isDigit(text[i+1]) {
 				return i, n
 			}
 		default:
@@ -81,7 +80,7 @@ func rare(token []byte) bool {
 	var seen [10]bool
 	ds, different, steps, last := 0, 0, 0, -9
 	for _, c := range token {
-		if classOf[c] != digit {
+		if !isDigit(c) {
 			continue
 		}
 		d := int(c - '0')
@@ -101,7 +100,7 @@ func rare(token []byte) bool {
 // date reports whether a token starts as a year does, or holds one at its end.
 func date(token []byte) bool {
 	year := func(b []byte) bool {
-		return len(b) >= 4 && (b[0] == '1' && b[1] == '9' || b[0] == '2' && b[1] == '0') && classOf[b[2]] == digit && classOf[b[3]] == digit
+		return len(b) >= 4 && (b[0] == '1' && b[1] == '9' || b[0] == '2' && b[1] == '0') && isDigit(b[2]) && isDigit(b[3])
 	}
 	return year(token) || len(token) >= 4 && year(token[len(token)-4:])
 }
@@ -125,3 +124,7 @@ func entityAt(e entry, hashes []uint64, i int) (span, bool) {
 	last := s.at + s.n - gram
 	return s, s.at >= 0 && last < len(hashes) && extOf(hashes[last]) == e.ext()
 }
+
+func alnum(c byte) bool { return c < 0x80 && asciiSymbol[c] != noneSym }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -1,21 +1,25 @@
 package provenance
 
-import "time"
+import (
+	"time"
+
+	"toolward/guard/reading"
+)
 
 // Learn remembers what a private tool returned to a principal. id is the
 // call's ID, sent what the call itself held: text that the result merely
 // repeats is not private. The cost is that of hashing the text once for each
 // reading of it, linear in its length.
 func (s *Store) Learn(name, id string, sent, result []Field) {
-	var x expander
+	var x reading.Expander
 	var streams []stream
 	total := 0
 	for _, text := range joined(result, false) {
-		views, _ := x.expand(text.text, text.starts)
+		views, _ := x.Expand(text.text, text.starts)
 		for i := range views {
-			syms, _ := appendSymbols(nil, nil, views[i].text)
+			syms, _ := appendSymbols(nil, nil, views[i].Text)
 			if len(syms) >= gram {
-				streams = append(streams, stream{syms, entities(views[i].text)})
+				streams = append(streams, stream{syms, entities(views[i].Text)})
 				total += len(syms)
 			}
 		}

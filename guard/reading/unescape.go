@@ -1,15 +1,16 @@
-package provenance
+package reading
 
 import (
 	"html"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // unescape adds the view of v with all escapes of URLs, HTML, JSON, C and
 // quoted-printable undone, all in one pass: nested ones are undone when that
 // view's turn comes.
-func (x *expander) unescape(v *view) {
-	in := v.text
+func (x *Expander) unescape(v *View) {
+	in := v.Text
 	first := escapeAt(in, 0)
 	if first == len(in) {
 		return
@@ -121,7 +122,7 @@ func entity(b []byte) (string, int, string) {
 			}
 			break
 		}
-		if asciiSymbol[b[i]&0x7f] == noneSym {
+		if classOf[b[i]] == other {
 			break
 		}
 	}
@@ -152,9 +153,16 @@ func backslash(b []byte) (string, int, string) {
 		if c == 'U' {
 			most = 8
 		}
-		if r, n := hexRune(b[2:], most, most); n > 0 {
-			return string(r), 2 + n, "json"
+		r, n := hexRune(b[2:], most, most)
+		if n == 0 {
+			break
 		}
+		if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' { // a surrogate pair
+			if low, n := hexRune(b[8:], 4, 4); n > 0 && utf16.IsSurrogate(r) {
+				return string(utf16.DecodeRune(r, low)), 12, "json"
+			}
+		}
+		return string(r), 2 + n, "json"
 	case '0', '1', '2', '3':
 		if len(b) >= 4 && b[2]|7 == '7' && b[3]|7 == '7' {
 			return string([]byte{(c-'0')<<6 | (b[2]-'0')<<3 | b[3] - '0'}), 4, "octal"
@@ -187,12 +195,13 @@ func hexRune(b []byte, least, most int) (rune, int) {
 
 // digitOf is the value of a digit in bases up to 36, 99 for anything else.
 func digitOf(c byte) int {
-	switch s := asciiSymbol[c&0x7f]; {
-	case c >= utf8.RuneSelf || s == noneSym:
-		return 99
-	case s >= digit0:
-		return int(s - digit0)
-	default:
-		return int(s) + 10
+	switch classOf[c] {
+	case digit:
+		return int(c - '0')
+	case lower:
+		return int(c-'a') + 10
+	case upper:
+		return int(c-'A') + 10
 	}
+	return 99
 }

@@ -1,11 +1,6 @@
-package provenance
+package reading
 
-// sieve finds, in one pass, where a text may hold something encoded: where
-// case and digits change more often than in words. It errs on the side of
-// looking: a region that holds nothing costs time only.
-type sieve struct{}
-
-// character classes of the sieve
+// The classes of characters that the sieve tells apart.
 const (
 	other = iota
 	lower
@@ -35,8 +30,11 @@ const (
 	sieveMax  = 72 // highest score, so that a region ends soon after what made it
 )
 
-// regions calls f for each region of text, in order and without overlap.
-func (sieve) regions(text []byte, f func(lo, hi int)) {
+// regions calls f for each part of text that may hold something encoded, in
+// order and without overlap: where case and digits change more often than in
+// words. It errs on the side of looking: a region that holds nothing costs
+// time only.
+func regions(text []byte, f func(lo, hi int)) {
 	score, start, marked, last := 0, 0, false, uint8(other)
 	lonely, done := 0, 0
 	for i, c := range text {

@@ -1,26 +1,40 @@
-package provenance
+// Package reading finds every text that some bytes can be read as: themselves,
+// and what is left when URL, HTML, JSON, C and quoted-printable escapes are
+// undone, and base64, base32, base58, base85, uuencode, hex, binary, lists of
+// character codes, gzip, zlib and bzip2 are decoded, in any nesting.
+//
+// It is made for finding copies and hidden payloads, not for decoding what is
+// announced: encodings are read at every alignment and with every separator,
+// because a copy may be cut, joined, or start in the middle of something. What
+// comes out is a candidate; only a detector that recognises it can say that
+// the text was meant. For a text as a model would read it, see guard/normal.
+//
+// Work is linear in the text whatever it holds: the depth, the bytes decoded,
+// the bytes of all readings and the compressed streams are bounded.
+package reading
 
 import "bytes"
 
-// A view is one reading of the text that was given: itself, or what some
-// decoding makes of it or of a part of it.
-type view struct {
-	text   []byte
-	via    string
-	depth  int
-	origin []int32 // offset in the given text of each byte of text; nil if text is text[lo:hi] of it, byte for byte
-	lo, hi int     // the part of the given text that this came from
+// View is one reading of a text, or of a part of it.
+type View struct {
+	Text  []byte
+	Via   string // how it is encoded, outermost first: "base64>url"; "" for the text itself
+	Depth int    // decodings it took
+
+	origin []int32 // offset in the given text of each byte; nil if it is the text itself
+	end    int     // offset where what it came from ends
 }
 
-// at returns where byte i of the view came from.
-func (v *view) at(i int) int {
+// At returns the offset in the given text of what byte i was read from. In
+// encodings of several bytes at once it is near that.
+func (v *View) At(i int) int {
 	switch {
 	case v.origin == nil:
-		return v.lo + i
+		return i
 	case i < len(v.origin):
 		return int(v.origin[i])
 	}
-	return v.hi
+	return v.end
 }
 
 // Bounds on the readings of one text. All are counted in bytes, so that the
@@ -33,42 +47,43 @@ const (
 	freePasses = 256 << 10 // … and what a short text may take beyond that
 	maxInflate = 64 << 10  // bytes from one compressed stream
 	maxStreams = 16        // compressed streams, which may hold others or themselves
-	minDecoded = gram      // shortest text that is a reading
+	minDecoded = 8         // shortest text that is a reading
 	minStretch = 12        // the same among bytes that may be readable by chance
 )
 
-// expander makes the views of a text.
-type expander struct {
-	views   []view
+// Expander makes the views of a text. Its zero value is ready; its buffers are
+// used again, so it is not safe for concurrent use.
+type Expander struct {
+	views   []View
 	budget  int // bytes of readings left
 	work    int // bytes of decoding left
 	streams int // compressed streams left
 	cuts    []int
-	sieve   sieve
 }
 
-// expand returns text and its other readings, the text itself first. What
-// would not fit the bounds is left out, and truncated is true. cuts are the
-// places where another field starts, in order.
-func (x *expander) expand(text []byte, cuts []int) (views []view, truncated bool) {
+// Expand returns text and its other readings, the text itself first; they are
+// valid until the next call. What would not fit the bounds is left out, and
+// truncated is true. cuts are the offsets where another field starts, in
+// order, for encodings that only decode as a whole; nil is none.
+func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool) {
 	x.cuts = cuts
-	x.views = append(x.views[:0], view{text: text, hi: len(text)})
+	x.views = append(x.views[:0], View{Text: text, end: len(text)})
 	x.budget, x.work, x.streams = maxGrowth*len(text)+freeGrowth, maxPasses*len(text)+freePasses, maxStreams
 	for i := 0; i < len(x.views); i++ {
-		if x.views[i].depth == maxDepth {
+		if x.views[i].Depth == maxDepth {
 			continue
 		}
 		v := x.views[i] // a copy: add may move the slice
 		x.unescape(&v)
 		x.numbers(&v)
-		x.sieve.regions(v.text, func(lo, hi int) { x.region(&v, lo, hi) })
+		regions(v.Text, func(lo, hi int) { x.region(&v, lo, hi) })
 	}
 	return x.views, x.budget < 0 || x.work < 0
 }
 
 // add appends a view of bytes [lo,hi) of v. origin maps into v and is
 // rewritten to map into the given text; nil means that only the extent is known.
-func (x *expander) add(v *view, text []byte, via string, lo, hi int, origin []int32) {
+func (x *Expander) add(v *View, text []byte, via string, lo, hi int, origin []int32) {
 	if len(text) < minDecoded || x.budget < 0 {
 		return
 	}
@@ -76,27 +91,27 @@ func (x *expander) add(v *view, text []byte, via string, lo, hi int, origin []in
 	if x.budget < 0 {
 		return
 	}
-	if v.via != "" {
-		via = v.via + ">" + via
+	if v.Via != "" {
+		via = v.Via + ">" + via
 	}
-	from, to := v.at(lo), v.at(hi-1)+1
+	end := v.At(hi-1) + 1
 	if origin == nil {
 		origin = make([]int32, len(text))
 		for i := range origin { // spread over the extent
-			origin[i] = int32(v.at(lo + i*(hi-lo)/len(text)))
+			origin[i] = int32(v.At(lo + i*(hi-lo)/len(text)))
 		}
-	} else if v.origin != nil || v.lo != 0 {
+	} else if v.origin != nil {
 		for i := range origin {
-			origin[i] = int32(v.at(int(origin[i])))
+			origin[i] = int32(v.At(int(origin[i])))
 		}
 	}
-	x.views = append(x.views, view{text: text, via: via, depth: v.depth + 1, origin: origin, lo: from, hi: max(to, from+1)})
+	x.views = append(x.views, View{Text: text, Via: via, Depth: v.Depth + 1, origin: origin, end: end})
 }
 
 // stretches adds the parts of decoded bytes that are readable text, and what
 // compressed streams among them hold. place maps an offset in decoded to one
 // in v; it may run backwards.
-func (x *expander) stretches(v *view, decoded []byte, via string, place func(int) int) {
+func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int) int) {
 	if zeros := bytes.Count(decoded, []byte{0}); zeros > len(decoded)/4 { // UTF-16 or UTF-32
 		x.stretches(v, bytes.ReplaceAll(decoded, []byte{0}, nil), via+">utf-16", func(i int) int { return place(min(2*i, len(decoded)-1)) })
 		return

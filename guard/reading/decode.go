@@ -1,4 +1,4 @@
-package provenance
+package reading
 
 import (
 	"bytes"
@@ -80,8 +80,8 @@ var base32s = []struct {
 const oneCase = 24
 
 // region adds what the bytes [lo,hi) of v decode to.
-func (x *expander) region(v *view, lo, hi int) {
-	text := v.text[lo:hi]
+func (x *Expander) region(v *View, lo, hi int) {
+	text := v.Text[lo:hi]
 	var count [4]int
 	hexes, binary := 0, 0
 	for _, c := range text {
@@ -115,11 +115,11 @@ func (x *expander) region(v *view, lo, hi int) {
 }
 
 // base32 decodes the parts of a region that have letters of one case only.
-func (x *expander) base32(v *view, lo, hi int, letterCase uint8) {
+func (x *Expander) base32(v *View, lo, hi int, letterCase uint8) {
 	for lo < hi {
 		n, end := 0, lo
 		for ; end < hi; end++ {
-			c := classOf[v.text[end]]
+			c := classOf[v.Text[end]]
 			if c == lower+upper-letterCase {
 				break
 			}
@@ -154,8 +154,8 @@ func squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
 // alignment: a copy may start anywhere in what was encoded, and a cut or
 // another field may precede it. The common encodings are read
 // backwards too.
-func (x *expander) positional(v *view, lo, hi int, a *alphabet, width int, name string) {
-	values, places := squeeze(v.text[lo:hi], a)
+func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name string) {
+	values, places := squeeze(v.Text[lo:hi], a)
 	alignments := 8
 	for width*alignments/2%8 == 0 {
 		alignments /= 2
@@ -197,8 +197,8 @@ func pack(values []byte, width int) []byte {
 }
 
 // radix85 decodes groups of five characters to four bytes, at every alignment.
-func (x *expander) radix85(v *view, lo, hi int, a *alphabet, name string) {
-	values, places := squeeze(v.text[lo:hi], a)
+func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
+	values, places := squeeze(v.Text[lo:hi], a)
 	for start := range min(5, len(values)) {
 		if x.work -= len(values); x.work < 0 {
 			return
@@ -228,10 +228,10 @@ func (x *expander) radix85(v *view, lo, hi int, a *alphabet, name string) {
 
 // radix58 decodes whole tokens as one number, and the parts of a token that
 // several fields hold.
-func (x *expander) radix58(v *view, lo, hi int) {
+func (x *Expander) radix58(v *View, lo, hi int) {
 	for i := lo; i < hi; {
 		n := 0
-		for i+n < len(v.text) && base58[v.text[i+n]] >= 0 {
+		for i+n < len(v.Text) && base58[v.Text[i+n]] >= 0 {
 			n++
 		}
 		x.number58(v, i, i+n)
@@ -249,13 +249,13 @@ func (x *expander) radix58(v *view, lo, hi int) {
 
 // number58 decodes one token. It is quadratic, so the token has a length at
 // which that does not matter.
-func (x *expander) number58(v *view, lo, hi int) {
-	if n := hi - lo; n < 2*gram || n > 256 {
+func (x *Expander) number58(v *View, lo, hi int) {
+	if n := hi - lo; n < 16 || n > 256 {
 		return
 	}
 	x.work -= 4 * (hi - lo)
 	num, radix, d := new(big.Int), big.NewInt(58), new(big.Int)
-	for _, c := range v.text[lo:hi] {
+	for _, c := range v.Text[lo:hi] {
 		num.Mul(num, radix).Add(num, d.SetInt64(int64(base58[c])))
 	}
 	decoded := num.Bytes()
@@ -265,7 +265,7 @@ func (x *expander) number58(v *view, lo, hi int) {
 // inflate decompresses the gzip, zlib or bzip2 stream that b starts with, up
 // to [maxInflate] bytes, or returns nil. A stream that is cut short gives what
 // it has.
-func (x *expander) inflate(b []byte) ([]byte, string) {
+func (x *Expander) inflate(b []byte) ([]byte, string) {
 	if len(b) < 12 || x.streams == 0 {
 		return nil, ""
 	}
@@ -297,8 +297,8 @@ func (x *expander) inflate(b []byte) ([]byte, string) {
 
 // numbers adds the readings of lists of character codes: decimal, hexadecimal
 // with 0x, octal and binary ones.
-func (x *expander) numbers(v *view) {
-	in := v.text
+func (x *Expander) numbers(v *View) {
+	in := v.Text
 	for i := 0; i < len(in); {
 		if classOf[in[i]] != digit {
 			i++
@@ -308,9 +308,9 @@ func (x *expander) numbers(v *view) {
 	}
 }
 
-// list reads the list of numbers that starts at v.text[i] and returns its end.
-func (x *expander) list(v *view, i int) int {
-	in, start := v.text, i
+// list reads the list of numbers that starts at v.Text[i] and returns its end.
+func (x *Expander) list(v *View, i int) int {
+	in, start := v.Text, i
 	var tokens [][]byte
 	var places []int32
 	end := i
