@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -39,4 +40,11 @@ const (
 	ApprovalRefused ApprovalState = "denied"
 	ApprovalUsed    ApprovalState = "used"
 	ApprovalExpired ApprovalState = "expired"
+)
+
+// Errors about approvals, which rooms and commands tell apart.
+var (
+	ErrNoApproval    = errors.New("there is no such approval")
+	ErrDecided       = errors.New("the approval is not pending any more")
+	ErrManyApprovals = errors.New("too many approvals of this agent are pending")
 )

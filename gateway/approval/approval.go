@@ -1,0 +1,285 @@
+// Package approval is the waiting room: calls for which policy wants a person's
+// consent wait here.
+//
+// A consent is for one call. It is bound to the agent (issuer and ID), the
+// method and tool, the fingerprint of the tool's definition, and the arguments
+// in canonical form (RFC 8785): sending them with members in another order or
+// numbers in another form is the same call, anything else is not. It is used up
+// by the call that runs on it, and it expires.
+//
+// A call waits for [Options.Wait] and gets progress meanwhile if it asked for
+// it. After that the agent is refused with code ApprovalPending and the
+// approval's ID, and the same call sent again after consent runs. A denial
+// holds for the same call until the approval expires.
+//
+// Decisions come from [Room.Decide], in this process, or from another process
+// that writes the same [Store]: the room looks there while somebody waits.
+package approval
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"toolward/gateway"
+)
+
+// Store keeps approvals. Its methods are atomic, also between processes: of
+// several Use of one approval, one returns true.
+type Store interface {
+	// Ask returns the approval of the same binding that is pending, approved or
+	// denied and has not expired, or stores a. It returns [gateway.ErrManyApprovals] if most
+	// approvals of the agent are pending already.
+	Ask(ctx context.Context, a gateway.Approval, most int) (gateway.Approval, error)
+	// Approval returns an approval, or [gateway.ErrNoApproval].
+	Approval(ctx context.Context, id string) (gateway.Approval, error)
+	// Use turns an approved approval that has not expired into a used one, and
+	// reports whether it did.
+	Use(ctx context.Context, id, call string, now time.Time) (bool, error)
+	// Decide approves or denies a pending approval that has not expired. It
+	// returns [gateway.ErrNoApproval] or [gateway.ErrDecided].
+	Decide(ctx context.Context, id string, state gateway.ApprovalState, by, note string, now time.Time) (gateway.Approval, error)
+	// Approvals lists approvals of a state, all of them if it is "", newest first.
+	Approvals(ctx context.Context, state gateway.ApprovalState, most int) ([]gateway.Approval, error)
+}
+
+// Options configures a [Room]. Store is required.
+type Options struct {
+	Store   Store
+	Wait    time.Duration // how long a call waits; 0: two minutes
+	Expire  time.Duration // life of an approval from when it is asked for; 0: one hour
+	Pending int           // approvals of one agent that may wait at once; 0: 32
+	// BindRevision makes a consent void when the policy changes.
+	BindRevision bool
+	// Note records what happens to approvals; nil: nothing is recorded. An
+	// error refuses the call.
+	Note func(ctx context.Context, event string, detail any) error
+}
+
+const (
+	poll     = 250 * time.Millisecond // how soon a decision of another process is seen
+	progress = 5 * time.Second        // between two progress notifications
+)
+
+// Room implements [gateway.Approvals]. It is safe for concurrent use.
+type Room struct {
+	opts Options
+
+	mu      sync.Mutex
+	waiting map[string]*bell
+}
+
+// bell wakes the calls that wait for one approval.
+type bell struct {
+	rung    chan struct{} // closed by a decision
+	waiters int
+}
+
+var _ gateway.Approvals = (*Room)(nil)
+
+// New returns a Room.
+func New(opts Options) (*Room, error) {
+	if opts.Store == nil {
+		return nil, errors.New("approvals need a store")
+	}
+	if opts.Wait <= 0 {
+		opts.Wait = 2 * time.Minute
+	}
+	if opts.Expire <= 0 {
+		opts.Expire = time.Hour
+	}
+	if opts.Pending <= 0 {
+		opts.Pending = 32
+	}
+	if opts.Note == nil {
+		opts.Note = func(context.Context, string, any) error { return nil }
+	}
+	return &Room{opts: opts, waiting: map[string]*bell{}}, nil
+}
+
+// Wait implements [gateway.Approvals]. Nil means that this call, and no other,
+// may run on the consent.
+func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
+	ask, err := r.request(c)
+	if err != nil {
+		return err
+	}
+	over := time.NewTimer(r.opts.Wait)
+	defer over.Stop()
+	told := newTeller(ctx, c, r.opts.Wait)
+	defer told.stop()
+	for {
+		a, err := r.opts.Store.Ask(ctx, ask, r.opts.Pending)
+		if errors.Is(err, gateway.ErrManyApprovals) {
+			return gateway.Refuse("approval", gateway.RateLimited, fmt.Sprintf("%d of your calls wait for a person already; wait until they are decided", r.opts.Pending))
+		}
+		if err != nil {
+			return fmt.Errorf("ask for approval: %w", err)
+		}
+		if a.ID == ask.ID {
+			if err := r.opts.Note(ctx, "approval.asked", detail(a)); err != nil {
+				return err
+			}
+			ask.ID = newID() // should this one be used up by another call
+		}
+		done, err := r.follow(ctx, a, c, over.C, told)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// follow waits for the decision on an approval. It is not done when the consent
+// went to another call, or expired: then a new one has to be asked for.
+func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, over <-chan time.Time, told *teller) (done bool, err error) {
+	b := r.enter(a.ID)
+	defer r.leave(a.ID, b)
+	look := time.NewTicker(poll)
+	defer look.Stop()
+	for rung := b.rung; ; {
+		if ctx.Err() != nil {
+			return true, gone(ctx)
+		}
+		if a, err = r.opts.Store.Approval(ctx, a.ID); err != nil {
+			return true, errors.Join(fmt.Errorf("wait for approval: %w", err), gone(ctx))
+		}
+		switch a.State {
+		case gateway.ApprovalGiven:
+			return r.use(ctx, a, c)
+		case gateway.ApprovalRefused:
+			return true, denied(a)
+		case gateway.ApprovalUsed, gateway.ApprovalExpired:
+			return false, nil
+		}
+		told.first(a.ID)
+		select {
+		case <-rung:
+			rung = nil
+		case <-look.C:
+		case <-told.due():
+			told.tell(a.ID)
+		case <-over:
+			return true, r.pending(a)
+		case <-ctx.Done():
+			return true, gone(ctx)
+		}
+	}
+}
+
+// gone is the refusal of a call whose agent does not wait any more, nil if it does.
+func gone(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return gateway.Refuse("approval", gateway.Cancelled, "the agent went away while a person was asked").Because(ctx.Err())
+}
+
+func (r *Room) use(ctx context.Context, a gateway.Approval, c *gateway.Call) (bool, error) {
+	won, err := r.opts.Store.Use(ctx, a.ID, c.ID, time.Now())
+	if err != nil {
+		return false, fmt.Errorf("use approval: %w", err)
+	}
+	if !won {
+		return false, nil
+	}
+	a.UsedBy = c.ID
+	return true, r.opts.Note(ctx, "approval.used", detail(a))
+}
+
+// Decide approves or denies a pending approval, for the person named by, and
+// wakes the calls that wait for it.
+func (r *Room) Decide(ctx context.Context, id string, state gateway.ApprovalState, by, note string) (gateway.Approval, error) {
+	a, err := r.opts.Store.Decide(ctx, id, state, by, note, time.Now())
+	if err != nil {
+		return a, err
+	}
+	r.mu.Lock()
+	if b := r.waiting[id]; b != nil {
+		close(b.rung)
+		delete(r.waiting, id)
+	}
+	r.mu.Unlock()
+	return a, r.opts.Note(ctx, "approval."+string(state), detail(a))
+}
+
+func (r *Room) enter(id string) *bell {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.waiting[id]
+	if b == nil {
+		b = &bell{rung: make(chan struct{})}
+		r.waiting[id] = b
+	}
+	b.waiters++
+	return b
+}
+
+func (r *Room) leave(id string, b *bell) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b.waiters--
+	if b.waiters == 0 && r.waiting[id] == b {
+		delete(r.waiting, id)
+	}
+}
+
+// request is the approval that a call needs.
+func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
+	revision := ""
+	if r.opts.BindRevision {
+		revision = c.Decision.Revision
+	}
+	binding, err := bind(c, revision)
+	if err != nil {
+		return gateway.Approval{}, err
+	}
+	now := time.Now()
+	return gateway.Approval{
+		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer,
+		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: shown(c), Reasons: c.Decision.Reasons,
+		Revision: c.Decision.Revision, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
+	}, nil
+}
+
+// bind digests what is consented to. Each part is preceded by its length, so
+// that no part can borrow from its neighbour.
+//
+// RFC 8785 writes numbers as doubles and would make one text of two integers
+// past 2^53. Arguments from agents hold no such numbers (the strict parser
+// refuses them), but an upstream's question to an agent can: it is bound by its
+// bytes.
+func bind(c *gateway.Call, revision string) (string, error) {
+	args := jsontext.Value(append([]byte(nil), c.Args.Raw()...))
+	form := "canonical"
+	if _, err := gateway.ParseArgs(args); err != nil {
+		form = "bytes"
+	} else if err := args.Canonicalize(); err != nil {
+		return "", fmt.Errorf("canonical arguments: %w", err)
+	}
+	h := sha256.New()
+	for _, part := range []string{c.Agent.Issuer, c.Agent.ID, string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision, form, string(args)} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// newID is short enough to be typed and has 60 random bits.
+func newID() string { return rand.Text()[:12] }
+
+func detail(a gateway.Approval) map[string]string {
+	d := map[string]string{"approval": a.ID, "call": a.Call, "agent": a.Agent, "issuer": a.Issuer, "tool": a.Tool, "binding": a.Binding}
+	if a.By != "" {
+		d["by"], d["note"] = a.By, a.Note
+	}
+	if a.UsedBy != "" {
+		d["used_by"] = a.UsedBy
+	}
+	return d
+}

@@ -1,0 +1,373 @@
+package approval_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toolward/audit"
+	"toolward/gateway"
+	"toolward/gateway/approval"
+)
+
+var _ approval.Store = (*audit.State)(nil)
+
+// newRecord makes an audit database and returns its path.
+func newRecord(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "toolward.db")
+	s, err := audit.Open(audit.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func openState(t *testing.T, path string) *audit.State {
+	t.Helper()
+	s, err := audit.OpenState(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// bubble runs f with a room on a real database, under a fake clock.
+func bubble(t *testing.T, opts approval.Options, f func(*testing.T, *approval.Room, *audit.State)) {
+	t.Helper()
+	path := newRecord(t)
+	synctest.Test(t, func(t *testing.T) {
+		opts.Store = openState(t, path)
+		other := openState(t, path) // another process: `toolward approvals`
+		r, err := approval.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(t, r, other)
+		if err := errors.Join(opts.Store.(*audit.State).Close(), other.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func newCall(t *testing.T, args string, change ...func(*gateway.Call)) *gateway.Call {
+	t.Helper()
+	a, err := gateway.ParseArgs([]byte(args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := gateway.NewCall(gateway.SurfaceMCP, gateway.KindTool, "tools/call")
+	c.Agent = &gateway.Agent{ID: "ann", Issuer: "https://id.test"}
+	c.Tool = &gateway.Tool{Kind: gateway.KindTool, Server: "bank", Name: "pay", Wire: "bank__pay", Fingerprint: "f1"}
+	c.Name, c.Args = "bank__pay", a
+	c.Decision = gateway.Decision{Effect: gateway.EffectApprove, Reasons: []string{"payments need a person"}, Revision: "r1"}
+	for _, f := range change {
+		f(c)
+	}
+	return c
+}
+
+func code(err error) gateway.Code {
+	var r *gateway.Refusal
+	if errors.As(err, &r) {
+		return r.Code
+	}
+	return ""
+}
+
+// ask makes a call that nobody decides in time, and returns the approval's ID.
+func ask(t *testing.T, r *approval.Room, c *gateway.Call) string {
+	t.Helper()
+	var refusal *gateway.Refusal
+	if err := r.Wait(t.Context(), c); !errors.As(err, &refusal) || refusal.Code != gateway.ApprovalPending || refusal.Approval == "" {
+		t.Fatalf("got %v, want approval_pending with an ID", err)
+	}
+	return refusal.Approval
+}
+
+func decide(t *testing.T, r *approval.Room, id string, state gateway.ApprovalState) {
+	t.Helper()
+	if _, err := r.Decide(t.Context(), id, state, "rita", ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestApprovalThenSameCallRunsOnce(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		start := time.Now()
+		id := ask(t, r, newCall(t, `{"to":"bob","amount":10}`))
+		if waited := time.Since(start); waited != 2*time.Minute {
+			t.Errorf("waited %v, want 2m", waited)
+		}
+		decide(t, r, id, gateway.ApprovalGiven)
+		if err := r.Wait(t.Context(), newCall(t, `{"amount":1e1, "to":"b\u006fb"}`)); err != nil {
+			t.Errorf("the same call in another spelling: %v", err)
+		}
+		if again := ask(t, r, newCall(t, `{"to":"bob","amount":10}`)); again == id {
+			t.Error("a consent that was used up was asked about again")
+		}
+	})
+}
+
+func TestDecisionWakesTheWaitingCall(t *testing.T) {
+	for name, state := range map[string]gateway.ApprovalState{"approve": gateway.ApprovalGiven, "deny": gateway.ApprovalRefused} {
+		for _, process := range []string{"same", "other"} {
+			t.Run(name+" in the "+process+" process", func(t *testing.T) {
+				bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, other *audit.State) {
+					done := make(chan error, 1)
+					go func() { done <- r.Wait(t.Context(), newCall(t, `{}`)) }()
+					time.Sleep(10*time.Second + time.Millisecond)
+					waiting, err := other.Approvals(t.Context(), gateway.ApprovalOpen, 10)
+					if err != nil || len(waiting) != 1 {
+						t.Fatalf("pending: %v, %v", waiting, err)
+					}
+					decided := time.Now()
+					if process == "same" {
+						decide(t, r, waiting[0].ID, state)
+					} else if _, err := other.Decide(t.Context(), waiting[0].ID, state, "rita", "too much", time.Now()); err != nil {
+						t.Fatal(err)
+					}
+					err = <-done
+					if state == gateway.ApprovalGiven && err != nil {
+						t.Errorf("approved: %v", err)
+					}
+					if state == gateway.ApprovalRefused && code(err) != gateway.ApprovalDenied {
+						t.Errorf("denied: %v", err)
+					}
+					if late := time.Since(decided); late > 250*time.Millisecond {
+						t.Errorf("noticed after %v", late)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What was approved for one call must not run another.
+func TestAttackConsentForAnotherCall(t *testing.T) {
+	for name, c := range map[string]func(*gateway.Call){
+		"other agent":      func(c *gateway.Call) { c.Agent = &gateway.Agent{ID: "eve", Issuer: "https://id.test"} },
+		"other issuer":     func(c *gateway.Call) { c.Agent = &gateway.Agent{ID: "ann", Issuer: "https://evil.test"} },
+		"moved boundary":   func(c *gateway.Call) { c.Agent = &gateway.Agent{ID: "tann", Issuer: "https://id.tes"} },
+		"other tool":       func(c *gateway.Call) { c.Tool = &gateway.Tool{Wire: "bank__pay2", Fingerprint: "f1"} },
+		"other definition": func(c *gateway.Call) { c.Tool = &gateway.Tool{Wire: "bank__pay", Fingerprint: "f2"} },
+		"other method":     func(c *gateway.Call) { c.Method = "prompts/get" },
+		"other arguments":  func(c *gateway.Call) { c.Args, _ = gateway.ParseArgs([]byte(`{"to":"eve"}`)) },
+		"number as string": func(c *gateway.Call) { c.Args, _ = gateway.ParseArgs([]byte(`{"to":"bob","amount":"10"}`)) },
+		"other revision":   func(c *gateway.Call) { c.Decision.Revision = "r2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, approval.Options{BindRevision: true}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+				id := ask(t, r, newCall(t, `{"to":"bob","amount":10}`))
+				decide(t, r, id, gateway.ApprovalGiven)
+				if other := ask(t, r, newCall(t, `{"to":"bob","amount":10}`, c)); other == id {
+					t.Error("shares the approval")
+				}
+			})
+		})
+	}
+}
+
+// RFC 8785 writes both integers as 12345678901234567000. They come from an
+// upstream's question: the strict parser refuses them in arguments.
+func TestAttackIntegersThatCanonicaliseAlike(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		question := func(n string) func(*gateway.Call) {
+			return func(c *gateway.Call) {
+				raw := []byte(`{"account":` + n + `}`)
+				if err := gateway.CheckJSON(raw); err != nil {
+					t.Fatal(err)
+				}
+				o, err := gateway.Split(raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Args = o.ArgsWithout()
+			}
+		}
+		one := ask(t, r, newCall(t, `{}`, question("12345678901234567890")))
+		if two := ask(t, r, newCall(t, `{}`, question("12345678901234567891"))); one == two {
+			t.Error("two accounts share an approval")
+		}
+	})
+}
+
+func TestAttackParallelCallsOnOneConsent(t *testing.T) {
+	bubble(t, approval.Options{Wait: time.Minute}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		decide(t, r, ask(t, r, newCall(t, `{}`)), gateway.ApprovalGiven)
+		var ran atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				switch err := r.Wait(t.Context(), newCall(t, `{}`)); {
+				case err == nil:
+					ran.Add(1)
+				case code(err) != gateway.ApprovalPending:
+					t.Errorf("got %v, want approval_pending", err)
+				}
+			})
+		}
+		wg.Wait()
+		if ran.Load() != 1 {
+			t.Errorf("%d calls ran on one consent", ran.Load())
+		}
+	})
+}
+
+func TestAttackTwoDeciders(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, other *audit.State) {
+		id := ask(t, r, newCall(t, `{}`))
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() {
+				state := gateway.ApprovalGiven
+				if i%2 == 0 {
+					state = gateway.ApprovalRefused
+				}
+				_, err := other.Decide(t.Context(), id, state, fmt.Sprint("person-", i), "", time.Now())
+				switch {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, gateway.ErrDecided):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d decisions counted, want 1", won.Load())
+		}
+	})
+}
+
+func TestAttackApproveAfterExpiry(t *testing.T) {
+	bubble(t, approval.Options{Expire: 10 * time.Minute}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		late := ask(t, r, newCall(t, `{"n":1}`))
+		early := ask(t, r, newCall(t, `{"n":2}`))
+		decide(t, r, early, gateway.ApprovalGiven)
+		time.Sleep(10 * time.Minute)
+		if _, err := r.Decide(t.Context(), late, gateway.ApprovalGiven, "rita", ""); !errors.Is(err, gateway.ErrDecided) || !strings.Contains(err.Error(), "expired") {
+			t.Errorf("approving after expiry: %v", err)
+		}
+		if again := ask(t, r, newCall(t, `{"n":2}`)); again == early {
+			t.Error("a consent outlived its expiry")
+		}
+	})
+}
+
+func TestDenialHolds(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		decide(t, r, ask(t, r, newCall(t, `{}`)), gateway.ApprovalRefused)
+		if err := r.Wait(t.Context(), newCall(t, `{}`)); code(err) != gateway.ApprovalDenied {
+			t.Errorf("the same call after a denial: %v", err)
+		}
+	})
+}
+
+func TestAttackFloodOfApprovals(t *testing.T) {
+	bubble(t, approval.Options{Pending: 3, Wait: time.Second}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		for i := range 3 {
+			ask(t, r, newCall(t, fmt.Sprintf(`{"n":%d}`, i)))
+		}
+		if err := r.Wait(t.Context(), newCall(t, `{"n":99}`)); code(err) != gateway.RateLimited {
+			t.Errorf("one too many: %v", err)
+		}
+		ask(t, r, newCall(t, `{"n":1}`)) // asking about the same again is no new approval
+	})
+}
+
+func TestAgentGoesAway(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := r.Wait(ctx, newCall(t, `{}`)); code(err) != gateway.Cancelled {
+			t.Errorf("got %v, want cancelled", err)
+		}
+	})
+}
+
+// origin collects what is sent to the agent.
+type origin struct {
+	gateway.Origin
+	mu   sync.Mutex
+	sent []string
+}
+
+func (o *origin) Notify(_ context.Context, _ *gateway.Call, method string, params []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent = append(o.sent, method+" "+string(params))
+	return nil
+}
+
+func TestProgressWhileWaiting(t *testing.T) {
+	bubble(t, approval.Options{Wait: 11 * time.Second}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		o := &origin{}
+		id := ask(t, r, newCall(t, `{}`, func(c *gateway.Call) {
+			c.Origin = o
+			c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"progressToken":"p-1"}`)}}
+		}))
+		if len(o.sent) != 3 {
+			t.Fatalf("got %d notifications, want 3 in 11 seconds: %v", len(o.sent), o.sent)
+		}
+		for i, want := range []string{`"progress":0`, `"progress":5`, `"progress":10`} {
+			for _, part := range []string{want, `"progressToken":"p-1"`, id, "notifications/progress ", `"total":11`} {
+				if !strings.Contains(o.sent[i], part) {
+					t.Errorf("notification %d lacks %s: %s", i, part, o.sent[i])
+				}
+			}
+		}
+	})
+}
+
+func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
+	var events []string
+	opts := approval.Options{Wait: time.Second, Note: func(_ context.Context, event string, _ any) error {
+		events = append(events, event)
+		return nil
+	}}
+	bubble(t, opts, func(t *testing.T, r *approval.Room, other *audit.State) {
+		secret := "synthetic-" + "hunter2"
+		c := newCall(t, `{"password":"`+secret+`","note":"x"}`, func(c *gateway.Call) {
+			c.Findings = []gateway.Finding{{Kind: gateway.FindingSecret, Rule: "secret.generic", Stage: gateway.StageRequest, Where: "/password", Action: gateway.ActionObserve}}
+			c.Decision.Redact = []string{"/note"}
+		})
+		id := ask(t, r, c)
+		a, err := other.Approval(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := string(a.Args), `{"password":"[secret.generic]","note":"[redacted]"}`; got != want {
+			t.Errorf("shown: %s, want %s", got, want)
+		}
+		decide(t, r, id, gateway.ApprovalGiven)
+		if err := r.Wait(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+	})
+	if got, want := strings.Join(events, " "), "approval.asked approval.approved approval.used"; got != want {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
+
+func TestFailedNoteRefusesTheCall(t *testing.T) {
+	broken := errors.New("disk full")
+	opts := approval.Options{Wait: time.Second, Note: func(context.Context, string, any) error { return broken }}
+	bubble(t, opts, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		if err := r.Wait(t.Context(), newCall(t, `{}`)); !errors.Is(err, broken) {
+			t.Errorf("got %v, want the note's error", err)
+		}
+	})
+}
