@@ -136,7 +136,10 @@ func AppendEvent(dst []byte, e Event) []byte {
 		dst = strconv.AppendInt(dst, e.Retry.Milliseconds(), 10)
 		dst = append(dst, '\n')
 	}
-	dst = append(dst, "data: "...)
-	dst = append(dst, OneLine(e.Data)...)
-	return append(dst, '\n', '\n')
+	if e.Data != nil {
+		dst = append(dst, "data: "...)
+		dst = append(dst, OneLine(e.Data)...)
+		dst = append(dst, '\n')
+	}
+	return append(dst, '\n')
 }

@@ -1,0 +1,243 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// exchange is one message of an agent, and everything that its answer depends on.
+type exchange struct {
+	srv      *Server
+	agent    *gateway.Agent
+	surface  gateway.Surface
+	peer     string      // host of the peer
+	server   string      // the endpoint's upstream, "" on /mcp
+	header   http.Header // nil where there is none
+	session  *session    // nil for stateless requests
+	revision string      // what the agent speaks
+	modern   bool
+
+	msg    mcp.Message
+	params gateway.Object
+	meta   gateway.Object
+
+	out atomic.Pointer[stream] // where what belongs to this request goes; nil if it cannot
+	// park is set while the agent can be asked by input_required.
+	park atomic.Pointer[parkedCall]
+}
+
+// outcome is what a request comes to: one of result, failure and refusal.
+type outcome struct {
+	result  json.RawMessage  // complete for the agent's revision
+	failure json.RawMessage  // a JSON-RPC error object
+	refusal *gateway.Refusal // and the ID of the call that it is about
+	call    string
+	code    int // JSON-RPC code in place of the table's, 0 for the table's
+	status  int // HTTP status in place of the table's, 0 for the table's
+}
+
+// Members of params that the gateway reads. One that differs from them only in
+// case is refused.
+var knownParams = []string{
+	"_meta", "name", "arguments", "uri", "cursor", "ref", "argument", "context", "task", "taskId", "level",
+	"requestId", "inputResponses", "requestState", "notifications", "protocolVersion", "capabilities", "clientInfo",
+}
+
+// decode splits params and _meta and finds out which revision the agent speaks.
+func (x *exchange) decode() error {
+	if x.msg.Params != nil {
+		var err error
+		if x.params, err = gateway.Split(x.msg.Params); err != nil {
+			return err
+		}
+		if err := x.params.RefuseFolded(knownParams...); err != nil {
+			return err
+		}
+		if x.meta, err = x.params.Object("_meta"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metaString is a string member of _meta, "" if it is missing or no string.
+func (x *exchange) metaString(name string) string {
+	raw, _ := x.meta.Get(name)
+	return mcp.Unquote(raw)
+}
+
+// answer is [exchange.answerTo], apart from the request where the agent may
+// have to be asked.
+func (x *exchange) answer(ctx context.Context) outcome {
+	if x.parkable() {
+		return x.runParkable(ctx)
+	}
+	return x.guarded(ctx)
+}
+
+// guarded turns a panic into a refusal: one call must not end the others.
+func (x *exchange) guarded(ctx context.Context) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.srv.log.Error("panic", "method", clip(x.msg.Method), "panic", p, "stack", string(debug.Stack()))
+			o = x.refuse(context.WithoutCancel(ctx), gateway.Refuse("surface", gateway.Internal, "the gateway failed on this request"))
+		}
+	}()
+	return x.answerTo(ctx)
+}
+
+// answerTo does what a request asks for. It has no other effect on the agent
+// than what it sends through x.out.
+func (x *exchange) answerTo(ctx context.Context) outcome {
+	method := x.msg.Method
+	if x.modern && removed[method] {
+		return x.unknownMethod(ctx)
+	}
+	switch method {
+	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodComplete,
+		mcp.MethodSubscribe, mcp.MethodUnsubscribe,
+		mcp.MethodTasksGet, mcp.MethodTasksList, mcp.MethodTasksResult, mcp.MethodTasksCancel, mcp.MethodTasksUpdate:
+		return x.call(ctx)
+	case mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodTemplatesList:
+		return x.list(ctx)
+	case mcp.MethodPing:
+		return outcome{result: x.complete(json.RawMessage("{}"))}
+	case mcp.MethodSetLevel:
+		return x.setLevel(ctx)
+	case mcp.MethodDiscover:
+		return x.discover()
+	case mcp.MethodListen:
+		if x.modern {
+			return x.listen(ctx)
+		}
+	}
+	return x.unknownMethod(ctx)
+}
+
+// removed are the methods that 2026-07-28 no longer has.
+var removed = map[string]bool{
+	mcp.MethodInitialize: true, mcp.MethodPing: true, mcp.MethodSetLevel: true,
+	mcp.MethodSubscribe: true, mcp.MethodUnsubscribe: true,
+}
+
+func (x *exchange) unknownMethod(ctx context.Context) outcome {
+	return x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(x.msg.Method)+" is not offered"))
+}
+
+// note takes a notification. Unknown ones are ignored, as JSON-RPC wants.
+func (x *exchange) note() {
+	if x.session == nil || x.msg.Method != mcp.NoteCancelled {
+		return
+	}
+	// A stateless agent cancels by closing its request; its notification names
+	// an ID that another agent may use as well.
+	if id, ok := x.params.Get("requestId"); ok {
+		x.session.cancel(id)
+	}
+}
+
+// response takes an agent's answer to a request of the gateway.
+func (x *exchange) response() {
+	if x.session == nil {
+		return
+	}
+	x.session.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
+}
+
+// refuse records a refusal that is not about a call on the road.
+func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
+	c := gateway.NewCall(x.surface, gateway.KindLifecycle, clip(x.msg.Method))
+	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
+}
+
+// refuseParams is a refusal of well-formed JSON that is not what the method takes.
+func (x *exchange) refuseParams(ctx context.Context, reason string) outcome {
+	o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, reason))
+	if o.refusal.Code == gateway.Malformed {
+		o.code = mcp.CodeInvalidParams
+	}
+	return o
+}
+
+// encode is the JSON-RPC message that answers the request, and the HTTP status
+// that goes with it.
+func (x *exchange) encode(o outcome) (body []byte, status int) {
+	switch {
+	case o.refusal != nil:
+		return x.encodeRefusal(o)
+	case o.failure != nil:
+		failure, code := x.translateError(o.failure)
+		return mcp.AppendError(make([]byte, 0, len(failure)+64), x.msg.ID, failure), x.statusOf(code)
+	}
+	return mcp.AppendResult(make([]byte, 0, len(o.result)+64), x.msg.ID, o.result), http.StatusOK
+}
+
+func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
+	w := wireOf(o.refusal)
+	if w.tool && x.msg.Method == mcp.MethodToolsCall {
+		return mcp.AppendResult(nil, x.msg.ID, x.complete(refusedTool(o.refusal, o.call))), http.StatusOK
+	}
+	code := w.code
+	if o.code != 0 {
+		code = o.code
+	}
+	status = w.status
+	switch {
+	case o.status != 0:
+		status = o.status
+	case o.refusal.Code == gateway.Unsupported && !x.modern:
+		status = http.StatusOK // an unknown method is not an error of the transport before 2026-07-28
+	case status == http.StatusOK:
+		status = x.statusOf(code)
+	}
+	failure := mcp.ErrorObject(code, strings.Join(o.refusal.Reasons, "; "), refusedMeta(o.refusal, o.call))
+	return mcp.AppendError(nil, x.msg.ID, failure), status
+}
+
+// statusOf is the HTTP status that a JSON-RPC error has in 2026-07-28.
+func (x *exchange) statusOf(code int) int {
+	if !x.modern {
+		return http.StatusOK
+	}
+	switch code {
+	case mcp.CodeMethodNotFound:
+		return http.StatusNotFound
+	case mcp.CodeHeaderMismatch, mcp.CodeCapability, mcp.CodeRevision, mcp.CodeInvalidRequest, mcp.CodeInvalidParams, mcp.CodeParse:
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+// translateError gives an upstream's error the code that the agent's revision
+// has for it. All else stays as it was written.
+func (x *exchange) translateError(failure json.RawMessage) (json.RawMessage, int) {
+	code := mcp.ErrorCode(failure)
+	other := code
+	switch {
+	case x.modern && code == mcp.CodeResourceMissing:
+		other = mcp.CodeInvalidParams
+	case !x.modern && (code == mcp.CodeHeaderMismatch || code == mcp.CodeCapability || code == mcp.CodeRevision):
+		other = mcp.CodeInvalidParams
+	}
+	if other == code {
+		return failure, code
+	}
+	return replaceMember(failure, "code", json.RawMessage(itoa(other))), other
+}
+
+// clip bounds what an agent's text adds to a message or a record.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

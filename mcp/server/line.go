@@ -1,0 +1,230 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// link is a connection on which messages go both ways as they come: legacy SSE
+// and standard input and output. Each request is served on a goroutine of its
+// own, and answers go to the session's main stream.
+type link struct {
+	srv  *Server
+	ss   *session
+	peer string
+}
+
+// take takes one message, or one batch.
+func (l *link) take(ctx context.Context, agent *gateway.Agent, body []byte) {
+	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' && l.ss.said().revision == mcp.Revision20250326 {
+		elements, refusal := splitBatch(body)
+		if refusal == nil {
+			for _, e := range elements {
+				l.one(ctx, agent, e)
+			}
+			return
+		}
+	}
+	l.one(ctx, agent, body)
+}
+
+func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) {
+	x := &exchange{srv: l.srv, agent: agent, surface: l.ss.surface, peer: l.peer, server: l.ss.server, session: l.ss}
+	x.out.Store(l.ss.main)
+	o, ok := x.read(ctx, body)
+	if !ok {
+		l.send(x, o)
+		return
+	}
+	if x.revision = x.metaString(mcp.MetaRevision); mcp.Modern(x.revision) {
+		x.modern = true
+	} else {
+		x.revision = l.ss.said().revision
+	}
+	switch {
+	case x.msg.IsResponse():
+		x.response()
+	case x.msg.IsNotification():
+		x.note()
+	default:
+		l.request(ctx, x)
+	}
+}
+
+func (l *link) request(ctx context.Context, x *exchange) {
+	if x.modern {
+		if o, ok := x.checkRevision(ctx); !ok {
+			l.send(x, o)
+			return
+		}
+	} else if x.msg.Method == mcp.MethodInitialize {
+		h := x.greet()
+		l.ss.hello.Store(&h)
+		x.revision = h.revision
+		l.send(x, outcome{result: x.welcome(h)})
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	if refusal := l.ss.begin(x.msg.ID, cancel); refusal != nil {
+		cancel()
+		l.send(x, x.refuse(ctx, refusal))
+		return
+	}
+	go func() {
+		defer l.ss.end(x.msg.ID)
+		defer cancel()
+		l.send(x, x.answer(ctx))
+	}()
+}
+
+func (l *link) send(x *exchange, o outcome) {
+	body, _ := x.encode(o)
+	_ = l.ss.main.send(body, true, false) // a closed stream has nobody to tell
+}
+
+// serveSSE opens a session of the 2024-11-05 transport and is its stream.
+func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
+	v := s.admit(w, r, gateway.SurfaceSSE, "")
+	if v == nil {
+		return
+	}
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", "GET")
+		v.refuse(gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(r.Method)+" is not offered here"), http.StatusMethodNotAllowed)
+		return
+	}
+	ss := newSession(s, v.agent, v.sur, "")
+	if refusal := s.sessions.add(ss); refusal != nil {
+		v.refuse(refusal, 0)
+		return
+	}
+	defer ss.running.Wait()
+	defer s.sessions.end(ss)
+	reader, _ := ss.main.attach(0, false)
+	ctx, cancel := v.streamContext()
+	defer cancel()
+	out := v.newEventWriter(ss.main, "")
+	out.start(0)
+	out.buf = mcp.AppendEvent(out.buf, mcp.Event{Name: "endpoint", Data: []byte("/message?sessionId=" + ss.id)})
+	if out.flush() != nil {
+		return
+	}
+	_ = ss.main.pump(ctx, reader, s.opt.KeepAlive, out.write) // however it ends, the session ends with it
+	out.end()
+}
+
+// serveMessage takes a message for such a session; the answer goes to its stream.
+func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
+	v := s.admit(w, r, gateway.SurfaceSSE, "")
+	if v == nil {
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST")
+		v.refuse(gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(r.Method)+" is not offered here"), http.StatusMethodNotAllowed)
+		return
+	}
+	ss := s.sessions.find(r.URL.Query().Get("sessionId"), v.agent, v.sur, "")
+	if ss == nil {
+		v.refuse(gateway.Refuse("surface", gateway.Forbidden, "there is no such session: open /sse again"), http.StatusNotFound)
+		return
+	}
+	body, refusal := v.body()
+	if refusal != nil {
+		v.refuse(refusal, 0)
+		return
+	}
+	l := &link{srv: s, ss: ss, peer: v.peer}
+	l.take(context.WithoutCancel(r.Context()), v.agent, body)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// ServeStdio serves one agent on standard input and output, a message a line,
+// at the endpoint of all upstreams (server "") or of one. It returns nil when
+// the input ends, after what was running is answered, and an error if the
+// agent is not let in or in or out fails. Each message needs a valid token
+// still: an expired one ends the connection.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cred gateway.Credentials, server string) error {
+	cred.Surface = gateway.SurfaceStdio
+	agent, refusal := s.road.Admit(ctx, cred)
+	if refusal != nil {
+		return refusal
+	}
+	ss := newSession(s, agent, gateway.SurfaceStdio, server)
+	if refusal := s.sessions.add(ss); refusal != nil {
+		return refusal
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(s.base, cancel)()
+	defer cancel()
+	reader, _ := ss.main.attach(0, false)
+	written := make(chan error, 1)
+	go func() {
+		err := ss.main.pump(ctx, reader, time.Hour, lineWriter(out))
+		cancel() // nobody can be answered any more
+		written <- err
+	}()
+	err := s.readLines(ctx, in, &link{srv: s, ss: ss}, cred)
+	if err == nil {
+		ss.running.Wait()
+	}
+	ss.main.close()
+	wrote := <-written
+	s.sessions.end(ss)
+	ss.running.Wait()
+	if err == nil && !errors.Is(wrote, context.Canceled) {
+		err = wrote
+	}
+	return err
+}
+
+func (s *Server) readLines(ctx context.Context, in io.Reader, l *link, cred gateway.Credentials) error {
+	lines := mcp.NewLineReader(in, int(s.opt.MaxBody))
+	for ctx.Err() == nil {
+		line, err := lines.Next()
+		x := &exchange{srv: s, surface: cred.Surface, server: l.ss.server, session: l.ss}
+		switch {
+		case errors.Is(err, mcp.ErrTooLong):
+			x.agent = l.ss.currentAgent()
+			l.send(x, x.refuse(ctx, gateway.Refuse("surface", gateway.TooLarge, "the message is over the limit of "+itoa(int(s.opt.MaxBody))+" bytes")))
+			continue
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read a message: %w", err)
+		case len(line) == 0:
+			continue
+		}
+		agent, refusal := s.road.Admit(ctx, cred)
+		if refusal != nil {
+			l.send(x, outcome{refusal: refusal})
+			return refusal
+		}
+		l.ss.touch(agent)
+		l.take(ctx, agent, bytes.Clone(line))
+	}
+	return ctx.Err()
+}
+
+// lineWriter writes each message as a line. Standard output needs no sign of life.
+func lineWriter(out io.Writer) func([]event) error {
+	return func(batch []event) error {
+		var buf []byte
+		for _, e := range batch {
+			buf = append(append(buf, mcp.OneLine(e.data)...), '\n')
+		}
+		if buf == nil {
+			return nil
+		}
+		_, err := out.Write(buf)
+		return err
+	}
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// listing describes a list method.
+type listing struct {
+	array    string // the member that holds the entries
+	name     string // the member of an entry that names it
+	kind     gateway.Kind
+	template bool
+}
+
+var listings = map[string]listing{
+	mcp.MethodToolsList:     {array: "tools", name: "name", kind: gateway.KindTool},
+	mcp.MethodPromptsList:   {array: "prompts", name: "name", kind: gateway.KindPrompt},
+	mcp.MethodResourcesList: {array: "resources", name: "uri", kind: gateway.KindResource},
+	mcp.MethodTemplatesList: {array: "resourceTemplates", name: "uriTemplate", kind: gateway.KindResource, template: true},
+}
+
+// cursorTTL bounds how long an agent may take from one page to the next.
+const cursorTTL = time.Hour
+
+// list answers a list method with what the agent may see.
+func (x *exchange) list(ctx context.Context) outcome {
+	l := listings[x.msg.Method]
+	c := gateway.NewCall(x.surface, l.kind, x.msg.Method)
+	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	seen, refusal := x.srv.road.List(ctx, c)
+	if refusal != nil {
+		return outcome{refusal: refusal, call: c.ID}
+	}
+	if l.kind == gateway.KindResource {
+		seen = slices.DeleteFunc(slices.Clone(seen), func(t *gateway.Tool) bool { return t.Template != l.template })
+	}
+	from := 0
+	if cursor, ok, err := x.params.String("cursor"); err != nil {
+		return x.refuseParams(ctx, `"cursor" must be a string`)
+	} else if ok {
+		if from = x.position(cursor, seen); from < 0 {
+			return x.refuseParams(ctx, "the cursor is not valid: begin again without one")
+		}
+	}
+	var members []gateway.Member
+	if x.server != "" {
+		members = x.srv.opt.Upstreams.ListMembers(x.server, x.msg.Method)
+	}
+	return outcome{result: x.complete(x.srv.lists.page(x, l, seen, members, from))}
+}
+
+// position is the index of the first entry after the one that a cursor names,
+// -1 if the cursor is not this agent's, for this list, or the entry is gone.
+func (x *exchange) position(cursor string, seen []*gateway.Tool) int {
+	wire, err := x.srv.seal.open(cursor, time.Now(), x.cursorPurpose()...)
+	if err != nil {
+		return -1
+	}
+	i := slices.IndexFunc(seen, func(t *gateway.Tool) bool { return t.Wire == wire })
+	if i < 0 {
+		return -1
+	}
+	return i + 1
+}
+
+func (x *exchange) cursorPurpose() []string {
+	return []string{"cursor", x.agent.Principal(), x.server, x.msg.Method}
+}
+
+// listCache keeps written pages. A page depends on the definitions that the
+// agent sees and on nothing else of the agent, so an entry is valid while the
+// list holds the very same tools; only cursors are made anew, since they are
+// bound to the principal.
+type listCache struct {
+	mu    sync.Mutex
+	pages map[pageKey]page
+}
+
+type pageKey struct {
+	principal, server, method string
+	from                      int
+}
+
+type page struct {
+	tools   []*gateway.Tool
+	members json.RawMessage
+	body    json.RawMessage // without its closing brace
+	next    string          // wire name of the last entry if others follow
+}
+
+// maxPages bounds the cache. When it is full it starts again: pages are cheap
+// to make, and a clock of uses is not.
+const maxPages = 1024
+
+func (lc *listCache) page(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) json.RawMessage {
+	key := pageKey{x.agent.Principal(), x.server, x.msg.Method, from}
+	extra := gateway.JoinMembers(members)
+	lc.mu.Lock()
+	p, ok := lc.pages[key]
+	lc.mu.Unlock()
+	if !ok || string(p.members) != string(extra) || !slices.Equal(p.tools, seen) {
+		p = writePage(x, l, seen, members, from)
+		p.members = extra
+		lc.mu.Lock()
+		if lc.pages == nil || len(lc.pages) >= maxPages {
+			lc.pages = map[pageKey]page{}
+		}
+		lc.pages[key] = p
+		lc.mu.Unlock()
+	}
+	body := slices.Clone(p.body)
+	if p.next != "" {
+		body = append(body, `,"nextCursor":`...)
+		body = mcp.AppendString(body, x.srv.seal.close(p.next, time.Now().Add(cursorTTL), x.cursorPurpose()...))
+	}
+	return append(body, '}')
+}
+
+func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) page {
+	p := page{tools: slices.Clone(seen)}
+	to := min(from+x.srv.opt.PageSize, len(seen))
+	if to < len(seen) {
+		p.next = seen[to-1].Wire
+	}
+	entries := []byte{'['}
+	for i, t := range seen[from:to] {
+		if i > 0 {
+			entries = append(entries, ',')
+		}
+		entries = append(entries, x.entry(l, t)...)
+	}
+	entries = append(entries, ']')
+	all := []gateway.Member{{Name: l.array, Value: entries}}
+	for _, m := range members {
+		// What an upstream offers to everyone is here what one agent may see.
+		if m.Name == "cacheScope" {
+			m.Value = json.RawMessage(`"private"`)
+		}
+		if m.Name != l.array && m.Name != "nextCursor" {
+			all = append(all, m)
+		}
+	}
+	body := gateway.JoinMembers(all)
+	p.body = body[:len(body)-1]
+	return p
+}
+
+// entry is a definition as the upstream wrote it, but for the name on /mcp.
+func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
+	if x.server != "" {
+		return t.Definition
+	}
+	mapped, err := gateway.Redact(t.Definition, []gateway.Edit{{Where: "/" + l.name, With: t.Wire}})
+	if err != nil {
+		// The catalog read the name from this very definition.
+		panic("mcp/server: a definition without its name: " + t.Wire)
+	}
+	return mapped
+}

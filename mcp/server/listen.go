@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// maxWatched bounds the resources that one session or listener subscribes to.
+const maxWatched = 1024
+
+// covers reports whether a resource, or one that it is part of, is subscribed
+// to: an update may name a sub-resource (MCP server/resources, subscriptions).
+func covers(watched map[resource]bool, r resource) bool {
+	if watched[r] {
+		return true
+	}
+	for w := range watched {
+		if w.server == r.server && strings.HasPrefix(r.uri, w.uri) {
+			return true
+		}
+	}
+	return false
+}
+
+// listener is one subscriptions/listen of a stateless agent.
+type listener struct {
+	x       *exchange
+	methods map[string]bool // list_changed notifications it asked for
+	watched map[resource]bool
+}
+
+// listens are the open listeners.
+type listens struct {
+	mu   sync.Mutex
+	open map[*listener]struct{}
+}
+
+func newListens() *listens { return &listens{open: map[*listener]struct{}{}} }
+
+func (l *listens) add(one *listener) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[one] = struct{}{}
+}
+
+func (l *listens) remove(one *listener) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, one)
+}
+
+func (l *listens) list() []*listener {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*listener, 0, len(l.open))
+	for one := range l.open {
+		all = append(all, one)
+	}
+	return all
+}
+
+// Members of a subscription filter, with the notification that each asks for.
+var filters = []struct{ member, method string }{
+	{"toolsListChanged", mcp.NoteToolsChanged},
+	{"promptsListChanged", mcp.NotePromptsChanged},
+	{"resourcesListChanged", mcp.NoteResourcesChanged},
+}
+
+// listen serves subscriptions/listen until the agent closes it or its token
+// expires. Each resource is subscribed to by a call on the road; the
+// acknowledgement names those that were allowed.
+func (x *exchange) listen(ctx context.Context) outcome {
+	wants, err := x.params.Object("notifications")
+	if err != nil {
+		return x.refuseParams(ctx, `"notifications" must be an object`)
+	}
+	one := &listener{x: x, methods: map[string]bool{}, watched: map[resource]bool{}}
+	var agreed []gateway.Member
+	for _, f := range filters {
+		if on, _ := wants.Get(f.member); string(on) == "true" {
+			one.methods[f.method] = true
+			agreed = append(agreed, gateway.Member{Name: f.member, Value: on})
+		}
+	}
+	uris, reason := subscriptions(wants)
+	if reason != "" {
+		return x.refuseParams(ctx, reason)
+	}
+	var subscribed []json.RawMessage
+	for _, uri := range uris {
+		if r, ok := x.subscription(ctx, mcp.MethodSubscribe, uri); ok {
+			one.watched[r] = true
+			subscribed = append(subscribed, mcp.Quote(uri))
+			defer x.subscription(context.WithoutCancel(ctx), mcp.MethodUnsubscribe, uri)
+		}
+	}
+	if subscribed != nil {
+		raw, _ := json.Marshal(subscribed) // quoted strings: cannot fail
+		agreed = append(agreed, gateway.Member{Name: "resourceSubscriptions", Value: raw})
+	}
+	if err := one.send(mcp.NoteAcknowledged, []gateway.Member{{Name: "notifications", Value: gateway.JoinMembers(agreed)}}, true); err != nil {
+		return x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "subscriptions/listen needs a client that accepts text/event-stream").Because(err))
+	}
+	if agreed != nil {
+		x.srv.listens.add(one)
+		defer x.srv.listens.remove(one)
+		ctx, cancel := untilExpiry(ctx, x.agent)
+		defer cancel()
+		select {
+		case <-ctx.Done():
+		case <-x.srv.base.Done():
+		}
+	}
+	return outcome{result: x.complete(gateway.JoinMembers([]gateway.Member{{Name: "_meta", Value: one.tag()}}))}
+}
+
+func subscriptions(wants gateway.Object) (uris []string, reason string) {
+	raw, has := wants.Get("resourceSubscriptions")
+	if !has {
+		return nil, ""
+	}
+	if json.Unmarshal(raw, &uris) != nil {
+		return nil, `"resourceSubscriptions" must be an array of strings`
+	}
+	if len(uris) > maxWatched {
+		return nil, "too many resource subscriptions in one request"
+	}
+	return uris, ""
+}
+
+// subscription subscribes to a resource, or ends that, for a listener.
+func (x *exchange) subscription(ctx context.Context, method, uri string) (resource, bool) {
+	c := gateway.NewCall(x.surface, gateway.KindResource, method)
+	c.Protocol, c.Peer, c.Agent, c.Server, c.Name = x.revision, x.peer, x.agent, x.server, uri
+	c.Origin = x.srv.road.Judge(x.agent, &origin{x: x})
+	own := ownURI(x.server, uri)
+	args, err := gateway.ParseArgs(gateway.JoinMembers([]gateway.Member{{Name: "uri", Value: mcp.Quote(own)}}))
+	if err != nil {
+		return resource{}, false
+	}
+	c.Args = args
+	result, refusal := x.srv.road.Do(ctx, c)
+	if refusal != nil || result.IsError {
+		return resource{}, false
+	}
+	return resource{c.Tool.Server, own}, true
+}
+
+// tag is the _meta that marks messages of this subscription.
+func (one *listener) tag() json.RawMessage {
+	return gateway.JoinMembers([]gateway.Member{{Name: mcp.MetaSubscriptionID, Value: one.x.msg.ID}})
+}
+
+func (one *listener) send(method string, members []gateway.Member, must bool) error {
+	st := one.x.out.Load()
+	if st == nil {
+		return errNoStream
+	}
+	params := gateway.JoinMembers(append(members, gateway.Member{Name: "_meta", Value: one.tag()}))
+	return st.send(mcp.AppendNotification(nil, method, params), must, true)
+}
+
+// Event takes what an upstream sent that no call caused, and passes it to the
+// agents that it concerns: list changes to everyone on the endpoints that show
+// the upstream, updates to subscribers, and anything with text in it only to
+// the session whose own connection it came from, judged. It does not block.
+func (s *Server) Event(e gateway.Event) {
+	switch e.Method {
+	case mcp.NoteToolsChanged, mcp.NotePromptsChanged, mcp.NoteResourcesChanged:
+		s.listChanged(e)
+	case mcp.NoteResourceUpdated:
+		s.resourceUpdated(e)
+	default:
+		if e.Session != "" {
+			s.sessionEvent(e)
+		}
+	}
+}
+
+func (s *Server) listChanged(e gateway.Event) {
+	msg := mcp.AppendNotification(nil, e.Method, nil)
+	for _, ss := range s.sessions.list() {
+		if shows(ss.server, e.Server) && ss.main.live() {
+			_ = ss.main.send(msg, false, true) // a full queue already holds a reason to read on
+		}
+	}
+	for _, one := range s.listens.list() {
+		if shows(one.x.server, e.Server) && one.methods[e.Method] {
+			_ = one.send(e.Method, nil, false)
+		}
+	}
+}
+
+func (s *Server) resourceUpdated(e gateway.Event) {
+	params, err := gateway.Split(e.Params)
+	if err != nil {
+		return
+	}
+	uri, _, err := params.String("uri")
+	if err != nil {
+		return
+	}
+	r := resource{e.Server, uri}
+	for _, ss := range s.sessions.list() {
+		if (e.Session == "" || e.Session == ss.id) && ss.watches(r) && ss.main.live() {
+			_ = ss.main.send(mcp.AppendNotification(nil, e.Method, gateway.JoinMembers(wireUpdate(ss.server, r))), false, true)
+		}
+	}
+	for _, one := range s.listens.list() {
+		if e.Session == "" && covers(one.watched, r) {
+			_ = one.send(e.Method, wireUpdate(one.x.server, r), false)
+		}
+	}
+}
+
+func wireUpdate(endpoint string, r resource) []gateway.Member {
+	uri := r.uri
+	if endpoint == "" {
+		uri = gateway.WireURI(r.server, uri)
+	}
+	return []gateway.Member{{Name: "uri", Value: mcp.Quote(uri)}}
+}
+
+func (s *Server) sessionEvent(e gateway.Event) {
+	ss := s.sessions.byOwnID(e.Session)
+	if ss == nil || !ss.main.live() {
+		return
+	}
+	a := ss.currentAgent()
+	x := &exchange{srv: s, agent: a, surface: ss.surface, server: ss.server, session: ss, revision: ss.said().revision}
+	// An error is a refusal, which Judge recorded, or a full queue.
+	_ = s.road.Judge(a, &origin{x: x}).Notify(s.base, nil, e.Method, e.Params)
+}
+
+// shows reports whether an endpoint offers an upstream.
+func shows(endpoint, server string) bool { return endpoint == "" || endpoint == server }
+
+// untilExpiry ends with the agent's token.
+func untilExpiry(ctx context.Context, a *gateway.Agent) (context.Context, context.CancelFunc) {
+	if a.Expires.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, a.Expires)
+}

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// origin is the agent's side of one exchange. It is wrapped by
+// [gateway.Road.Judge] before an upstream gets to see it.
+type origin struct{ x *exchange }
+
+var _ gateway.Origin = (*origin)(nil)
+
+func (o *origin) Session() string {
+	if o.x.session == nil {
+		return ""
+	}
+	return o.x.session.id
+}
+
+func (o *origin) Protocol() string     { return o.x.revision }
+func (o *origin) ClientInfo() []byte   { return o.x.said().client }
+func (o *origin) Capabilities() []byte { return o.x.said().caps }
+
+func (o *origin) LogLevel() string {
+	if o.x.modern || o.x.session == nil {
+		return o.x.metaString(mcp.MetaLogLevel)
+	}
+	return o.x.session.logLevel()
+}
+
+// said is what the agent told of itself: with each request, or once.
+func (x *exchange) said() hello {
+	if x.modern || x.session == nil {
+		var h hello
+		h.client, _ = x.meta.Get(mcp.MetaClientInfo)
+		h.caps, _ = x.meta.Get(mcp.MetaCapabilities)
+		return h
+	}
+	return x.session.said()
+}
+
+// Notify sends a notification on the stream of the request, or on the
+// session's own once the request is answered. What the agent did not ask for
+// is dropped without an error.
+func (o *origin) Notify(_ context.Context, _ *gateway.Call, method string, params []byte) error {
+	if !o.wants(method, params) {
+		return nil
+	}
+	return o.x.emit(mcp.AppendNotification(nil, method, params), false)
+}
+
+// wants applies the log level, and the rule of 2026-07-28 that list changes
+// and updates come on subscriptions/listen only.
+func (o *origin) wants(method string, params []byte) bool {
+	switch method {
+	case mcp.NoteMessage:
+		wanted := o.LogLevel()
+		if wanted == "" {
+			return !o.x.modern
+		}
+		p, err := gateway.Split(params)
+		if err != nil {
+			return false
+		}
+		level, _, _ := p.String("level")
+		return severities[level] == 0 || severities[level] >= severities[wanted]
+	case mcp.NoteToolsChanged, mcp.NotePromptsChanged, mcp.NoteResourcesChanged, mcp.NoteResourceUpdated:
+		return !o.x.modern
+	}
+	return true
+}
+
+// emit sends a message on the stream that is open for it.
+func (x *exchange) emit(msg []byte, must bool) error {
+	err := errClosed
+	if st := x.out.Load(); st != nil {
+		if err = st.send(msg, must, false); !errors.Is(err, errClosed) && !errors.Is(err, errNoStream) {
+			return err
+		}
+	}
+	if ss := x.session; ss != nil && ss.main.live() {
+		err = ss.main.send(msg, must, false)
+	}
+	return err
+}
+
+// Request asks the agent. It returns a *gateway.Refusal with code Unsupported
+// if the agent did not declare that it answers such requests or has no stream
+// to be asked on, and ctx.Err() if the call ends first.
+func (o *origin) Request(ctx context.Context, _ *gateway.Call, method string, params []byte) (*gateway.Result, error) {
+	if !o.declares(method, params) {
+		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent did not declare that it answers "+clip(method))
+	}
+	if o.x.modern {
+		return o.x.askByResult(ctx, method, params)
+	}
+	ss := o.x.session
+	if ss == nil {
+		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no session to be asked in")
+	}
+	id, answer, ok := ss.ask()
+	if !ok {
+		return nil, gateway.Refuse("surface", gateway.Overloaded, "too many questions wait for this agent")
+	}
+	defer ss.unask(id)
+	if err := o.x.emit(mcp.AppendRequest(nil, mcp.Quote(id), method, params), true); err != nil {
+		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no stream open to be asked on").Because(err)
+	}
+	select {
+	case r, open := <-answer:
+		if !open {
+			return nil, gateway.Refuse("surface", gateway.Cancelled, "the agent's session ended")
+		}
+		return &r, nil
+	case <-ctx.Done():
+		reason := gateway.JoinMembers([]gateway.Member{
+			{Name: "requestId", Value: mcp.Quote(id)}, {Name: "reason", Value: mcp.Quote("the call that asked for it ended")},
+		})
+		_ = o.x.emit(mcp.AppendNotification(nil, mcp.NoteCancelled, reason), false) // nobody is left to tell
+		return nil, ctx.Err()
+	}
+}
+
+// declares reports whether the agent's capabilities cover a request.
+func (o *origin) declares(method string, params json.RawMessage) bool {
+	caps := o.x.said().caps
+	if caps == nil {
+		return false
+	}
+	all, err := gateway.Split(caps)
+	if err != nil {
+		return false
+	}
+	switch method {
+	case mcp.MethodSampling:
+		_, has := all.Get("sampling")
+		return has
+	case mcp.MethodRoots:
+		_, has := all.Get("roots")
+		return has
+	case mcp.MethodElicitation:
+		mode, has := all.Get("elicitation")
+		return has && declaresMode(mode, params)
+	}
+	return false
+}
+
+// declaresMode checks form and URL elicitation apart (MCP 2025-11-25
+// client/elicitation): an empty capability means form.
+func declaresMode(capability, params json.RawMessage) bool {
+	c, err := gateway.Split(capability)
+	if err != nil {
+		return false
+	}
+	mode := "form"
+	if p, err := gateway.Split(params); err == nil {
+		if m, ok, _ := p.String("mode"); ok {
+			mode = m
+		}
+	}
+	_, has := c.Get(mode)
+	_, url := c.Get("url")
+	return has || mode == "form" && !url
+}

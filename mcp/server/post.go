@@ -1,0 +1,276 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// streamable serves Streamable HTTP (MCP 2025-03-26 to 2026-07-28,
+// basic/transports) at one endpoint.
+func (s *Server) streamable(w http.ResponseWriter, r *http.Request, server string) {
+	v := s.admit(w, r, gateway.SurfaceMCP, server)
+	if v == nil {
+		return
+	}
+	if server != "" {
+		if _, known := s.opt.Upstreams.About(server); !known {
+			v.refuse(gateway.Refuse("surface", gateway.UnknownTool, "there is no upstream of this name"), http.StatusNotFound)
+			return
+		}
+	}
+	stateless := mcp.Modern(r.Header.Get(mcp.HeaderRevision))
+	switch {
+	case r.Method == http.MethodPost:
+		v.post()
+	case r.Method == http.MethodGet && !stateless:
+		v.get()
+	case r.Method == http.MethodDelete && !stateless:
+		v.delete()
+	default:
+		allow := "GET, POST, DELETE"
+		if stateless {
+			allow = "POST"
+		}
+		w.Header().Set("Allow", allow)
+		v.refuse(gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(r.Method)+" is not offered here"), http.StatusMethodNotAllowed)
+	}
+}
+
+// refuse records and answers a refusal that belongs to no message.
+func (v *visit) refuse(refusal *gateway.Refusal, status int) {
+	x := v.exchange()
+	x.msg.Method = v.r.Method
+	o := x.refuse(v.r.Context(), refusal)
+	o.status = status
+	v.write(x, o)
+}
+
+// write answers an exchange that has no stream.
+func (v *visit) write(x *exchange, o outcome) {
+	body, status := x.encode(o)
+	if o.refusal != nil {
+		if challenge := v.srv.opt.Challenge(v.r.URL.Path, o.refusal, true); challenge != "" {
+			v.w.Header().Set("WWW-Authenticate", challenge)
+		}
+		v.retryAfter(o.refusal)
+	}
+	v.json(status, body)
+}
+
+func (v *visit) post() {
+	h := v.r.Header
+	if !accepts(h, "application/json") && !accepts(h, "text/event-stream") {
+		v.refuse(gateway.Refuse("surface", gateway.UnsupportedMedia, "Accept must allow application/json and text/event-stream"), http.StatusNotAcceptable)
+		return
+	}
+	body, refusal := v.body()
+	if refusal != nil {
+		v.refuse(refusal, 0)
+		return
+	}
+	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
+		v.batch(body)
+		return
+	}
+	x := v.exchange()
+	if o, ok := x.read(v.r.Context(), body); !ok {
+		v.write(x, o)
+		return
+	}
+	if o, ok := x.enter(v.r.Context()); !ok {
+		v.write(x, o)
+		return
+	}
+	switch {
+	case x.msg.IsResponse():
+		if x.modern {
+			v.write(x, x.refuse(v.r.Context(), gateway.Refuse("surface", gateway.Malformed, "a response answers no request of this revision")))
+			return
+		}
+		x.response()
+		v.w.WriteHeader(http.StatusAccepted)
+	case x.msg.IsNotification():
+		x.note()
+		v.w.WriteHeader(http.StatusAccepted)
+	case x.msg.Method == mcp.MethodInitialize && !x.modern:
+		v.initialize(x)
+	default:
+		v.request(x)
+	}
+}
+
+// read parses one message.
+func (x *exchange) read(ctx context.Context, body []byte) (outcome, bool) {
+	var err error
+	if x.msg, err = mcp.ParseAgent(body); err != nil {
+		o := x.refuse(ctx, gateway.AsRefusal("surface", err))
+		if x.msg.ID == nil && o.refusal.Code == gateway.Malformed && !json.Valid(body) {
+			o.code = mcp.CodeParse
+		}
+		return o, false
+	}
+	if err := x.decode(); err != nil {
+		o := x.refuse(ctx, gateway.AsRefusal("surface", err))
+		o.code = mcp.CodeInvalidParams
+		return o, false
+	}
+	return outcome{}, true
+}
+
+// enter finds out which revision a message of Streamable HTTP speaks, holds
+// its headers against its body, and finds its session.
+func (x *exchange) enter(ctx context.Context) (outcome, bool) {
+	for name, values := range x.header {
+		if len(values) > 1 && (strings.HasPrefix(name, "Mcp-") || name == mcp.HeaderLastEventID) {
+			return x.mismatch(ctx, "the header "+clip(name)+" stands twice"), false
+		}
+	}
+	header, meta := x.header.Get(mcp.HeaderRevision), x.metaString(mcp.MetaRevision)
+	if mcp.Modern(header) || mcp.Modern(meta) {
+		x.modern, x.revision = true, meta
+		return x.enterModern(ctx, header, meta)
+	}
+	if header != "" && !mcp.Known(header) {
+		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "the revision in "+mcp.HeaderRevision+" is not supported"))
+		o.code, o.status = mcp.CodeInvalidRequest, http.StatusBadRequest
+		return o, false
+	}
+	if x.msg.Method == mcp.MethodInitialize {
+		return outcome{}, true
+	}
+	id := x.header.Get(mcp.HeaderSession)
+	if id == "" {
+		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "no "+mcp.HeaderSession+" header: send initialize first, or speak revision "+mcp.Latest))
+		return o, false
+	}
+	if x.session = x.srv.sessions.find(id, x.agent, x.surface, x.server); x.session == nil {
+		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Forbidden, "there is no such session: send initialize again"))
+		o.status = http.StatusNotFound
+		return o, false
+	}
+	x.revision = x.session.said().revision
+	return outcome{}, true
+}
+
+func (x *exchange) mismatch(ctx context.Context, reason string) outcome {
+	o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, reason))
+	o.code, o.status = mcp.CodeHeaderMismatch, http.StatusBadRequest
+	return o
+}
+
+// enterModern checks what 2026-07-28 requires of every request over HTTP. The
+// order is that of the specification: a client learns of the wrong revision
+// before anything else.
+func (x *exchange) enterModern(ctx context.Context, header, meta string) (outcome, bool) {
+	if x.msg.IsNotification() || x.msg.IsResponse() {
+		return outcome{}, true
+	}
+	switch {
+	case header == "":
+		return x.mismatch(ctx, "the header "+mcp.HeaderRevision+" is missing"), false
+	case meta == "":
+		return x.refuseParams(ctx, "_meta has no "+mcp.MetaRevision), false
+	case header != meta:
+		return x.mismatch(ctx, mcp.HeaderRevision+" and "+mcp.MetaRevision+" differ"), false
+	}
+	if o, ok := x.checkRevision(ctx); !ok {
+		return o, false
+	}
+	lookup := func(name string) string { return strings.Trim(x.header.Get(name), " \t") }
+	if err := mcpgo.ValidateStandardHeaders(lookup, meta, mcpgo.MCPMethod(x.msg.Method), x.msg.Params); err != nil {
+		var m mcpgo.HeaderMismatchError
+		if errors.As(err, &m) {
+			return x.mismatch(ctx, clip(m.Header)+": "+clip(m.Reason)), false
+		}
+		return x.mismatch(ctx, clip(err.Error())), false
+	}
+	return outcome{}, true
+}
+
+// checkRevision checks the _meta of a modern request, on any surface.
+func (x *exchange) checkRevision(ctx context.Context) (outcome, bool) {
+	if !mcp.Known(x.revision) {
+		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "the revision is not supported"))
+		if o.refusal.Code == gateway.Unsupported {
+			supported, _ := json.Marshal(mcp.Revisions()) // strings only: cannot fail
+			o.failure = mcp.ErrorObject(mcp.CodeRevision, "unsupported protocol version", gateway.JoinMembers([]gateway.Member{
+				{Name: "supported", Value: supported}, {Name: "requested", Value: mcp.Quote(clip(x.revision))},
+			}))
+			o.refusal = nil
+		}
+		return o, false
+	}
+	caps, ok := x.meta.Get(mcp.MetaCapabilities)
+	if !ok || caps[0] != '{' {
+		return x.refuseParams(ctx, "_meta has no "+mcp.MetaCapabilities), false
+	}
+	return outcome{}, true
+}
+
+// initialize opens a session.
+func (v *visit) initialize(x *exchange) {
+	h := x.greet()
+	ss := newSession(v.srv, v.agent, v.sur, v.server)
+	ss.hello.Store(&h)
+	x.revision = h.revision
+	if refusal := v.srv.sessions.add(ss); refusal != nil {
+		v.write(x, x.refuse(v.r.Context(), refusal))
+		return
+	}
+	v.w.Header().Set(mcp.HeaderSession, ss.id)
+	v.write(x, outcome{result: x.welcome(h)})
+}
+
+// request answers a request: as JSON, or as an event stream if anything has to
+// be sent before the result.
+func (v *visit) request(x *exchange) {
+	ctx, cancel := v.callContext(x)
+	defer cancel()
+	if x.session != nil {
+		if refusal := x.session.begin(x.msg.ID, cancel); refusal != nil {
+			v.write(x, x.refuse(ctx, refusal))
+			return
+		}
+		defer x.session.end(x.msg.ID)
+	}
+	p := v.newPostStream(x)
+	x.out.Store(p.stream)
+	if !accepts(v.r.Header, "application/json") {
+		_ = p.open() // it only has events to write
+	}
+	stop := p.openLater(v.srv.opt.KeepAlive)
+	o := x.answer(ctx)
+	stop()
+	if p.closeUnstarted() {
+		v.write(x, o)
+		return
+	}
+	body, _ := x.encode(o)
+	p.finish(body)
+}
+
+// callContext is what a call runs under. A stateless agent cancels by closing
+// its request. A session's call whose stream can be resumed goes on without
+// the connection; one that has not sent an event yet could not be picked up
+// again, and ends with it.
+func (v *visit) callContext(x *exchange) (context.Context, context.CancelFunc) {
+	if x.session == nil {
+		return context.WithCancel(v.r.Context())
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(v.r.Context()))
+	stop := context.AfterFunc(v.r.Context(), func() {
+		if st := x.out.Load(); st == nil || !st.resumable() {
+			cancel()
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}

@@ -1,0 +1,202 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+var errNoStream = errors.New("the agent does not accept an event stream")
+
+// postStream is the answer to one POST, as a stream that starts with the first
+// message that is not the result.
+type postStream struct {
+	*stream
+	v    *visit
+	x    *exchange
+	done chan struct{} // closed when the pump has ended; nil before it runs
+}
+
+func (v *visit) newPostStream(x *exchange) *postStream {
+	p := &postStream{v: v, x: x}
+	if x.session != nil {
+		p.stream = x.session.newStream()
+	} else {
+		p.stream = newStream("", 0, &v.srv.kept)
+	}
+	p.stream.start = p.begin
+	return p
+}
+
+// begin turns the answer into an event stream.
+func (p *postStream) begin() error {
+	if !accepts(p.v.r.Header, "text/event-stream") {
+		return errNoStream
+	}
+	if p.x.session != nil {
+		p.x.session.keepStream(p.stream)
+	}
+	r, _ := p.attach(0, false)
+	p.done = make(chan struct{})
+	out := p.v.newEventWriter(p.stream, p.x.revision)
+	go func() {
+		defer close(p.done)
+		_ = p.pump(p.v.r.Context(), r, p.v.srv.opt.KeepAlive, out.write) // an error means that the agent left, or came back elsewhere
+		out.end()
+	}()
+	return nil
+}
+
+// openLater turns the answer into a stream if it takes long, so that nothing
+// between here and the agent gives up on it.
+func (p *postStream) openLater(after time.Duration) (stop func()) {
+	t := time.AfterFunc(after, func() { _ = p.open() }) // an agent without streams waits in silence
+	return func() { t.Stop() }
+}
+
+// finish sends the result and waits until it is written, or cannot be.
+func (p *postStream) finish(body []byte) {
+	_ = p.send(body, true, false) // it is open, and takes every answer
+	p.close()
+	<-p.done
+}
+
+// eventWriter writes a stream's events to an HTTP response.
+type eventWriter struct {
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	stream   string // ID of the stream, "" for events without IDs
+	revision string
+	begun    bool
+	buf      []byte
+}
+
+// Writing has writeTimeout per batch, so that an agent that does not read
+// holds a connection only for so long. retryAfter tells agents of sessions
+// when to come back after a break.
+const (
+	writeTimeout = 30 * time.Second
+	retryAfter   = time.Second
+)
+
+func (v *visit) newEventWriter(st *stream, revision string) *eventWriter {
+	return &eventWriter{w: v.w, rc: http.NewResponseController(v.w), stream: st.id, revision: revision}
+}
+
+// start writes the headers, and the event that an agent needs to resume a
+// stream that breaks before its first message (MCP 2025-11-25
+// basic/transports). Older agents would take its empty data for a message:
+// theirs has no data, and sets only the ID.
+func (e *eventWriter) start(after uint64) {
+	if e.begun {
+		return
+	}
+	e.begun = true
+	h := e.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	e.w.WriteHeader(http.StatusOK)
+	if e.stream != "" {
+		first := mcp.Event{ID: eventID(e.stream, after), Retry: retryAfter}
+		if e.revision >= mcp.Revision20251125 {
+			first.Data = []byte{}
+		}
+		e.buf = mcp.AppendEvent(e.buf, first)
+	}
+}
+
+func (e *eventWriter) write(batch []event) error {
+	if len(batch) > 0 {
+		e.start(batch[0].seq - 1)
+	} else {
+		e.start(0)
+		e.buf = append(e.buf, ":\n\n"...)
+	}
+	for _, ev := range batch {
+		out := mcp.Event{Name: "message", Data: ev.data}
+		if e.stream != "" {
+			out.ID = eventID(e.stream, ev.seq)
+		}
+		e.buf = mcp.AppendEvent(e.buf, out)
+	}
+	return e.flush()
+}
+
+func (e *eventWriter) flush() error {
+	_ = e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
+	_, err := e.w.Write(e.buf)
+	if cap(e.buf) > 64<<10 {
+		e.buf = nil
+	}
+	e.buf = e.buf[:0]
+	return errors.Join(err, e.rc.Flush())
+}
+
+// end lifts the deadline for the connection's next request.
+func (e *eventWriter) end() { _ = e.rc.SetWriteDeadline(time.Time{}) }
+
+// get serves a session's own stream, or goes on with a stream that broke.
+func (v *visit) get() {
+	x := v.exchange()
+	x.msg.Method = v.r.Method
+	if !accepts(v.r.Header, "text/event-stream") {
+		v.refuse(gateway.Refuse("surface", gateway.UnsupportedMedia, "Accept must allow text/event-stream"), http.StatusNotAcceptable)
+		return
+	}
+	if o, ok := x.enter(v.r.Context()); !ok {
+		v.write(x, o)
+		return
+	}
+	st, after, resume := x.session.main, uint64(0), false
+	if last := v.r.Header.Get(mcp.HeaderLastEventID); last != "" {
+		id, seq, ok := splitEventID(last)
+		if st, after, resume = x.session.stream(id), seq, true; !ok || st == nil {
+			v.gone()
+			return
+		}
+	}
+	r, ok := st.attach(after, resume)
+	if !ok {
+		v.gone()
+		return
+	}
+	ctx, cancel := v.streamContext()
+	defer cancel()
+	out := v.newEventWriter(st, x.revision)
+	out.start(after)
+	if err := out.flush(); err != nil {
+		st.detach(r)
+		return
+	}
+	_ = st.pump(ctx, r, v.srv.opt.KeepAlive, out.write) // whichever way it ends, the agent may come back
+	out.end()
+}
+
+// streamContext ends with the connection, the agent's token and the server.
+func (v *visit) streamContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := untilExpiry(v.r.Context(), v.agent)
+	stop := context.AfterFunc(v.srv.base, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// gone answers a Last-Event-ID whose following events are not kept any more.
+func (v *visit) gone() {
+	v.refuse(gateway.Refuse("surface", gateway.Malformed, "the stream cannot be resumed after this event: open a new one without Last-Event-ID"), 0)
+}
+
+// delete ends a session.
+func (v *visit) delete() {
+	x := v.exchange()
+	x.msg.Method = v.r.Method
+	if o, ok := x.enter(v.r.Context()); !ok {
+		v.write(x, o)
+		return
+	}
+	v.srv.sessions.end(x.session)
+	v.w.WriteHeader(http.StatusNoContent)
+}

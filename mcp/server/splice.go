@@ -1,0 +1,159 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// addMissing puts members that an object lacks at its beginning; the rest
+// stays byte for byte.
+func addMissing(object json.RawMessage, members []gateway.Member) json.RawMessage {
+	o, err := gateway.Split(object)
+	if err != nil {
+		return object // an upstream's result that is no object passes as it is
+	}
+	missing := slices.DeleteFunc(members, func(m gateway.Member) bool {
+		_, has := o.Get(m.Name)
+		return has
+	})
+	if len(missing) == 0 {
+		return object
+	}
+	head := gateway.JoinMembers(missing)
+	rest := bytes.TrimSpace(object)[1:]
+	if len(o.Members()) == 0 {
+		return head
+	}
+	out := make([]byte, 0, len(head)+len(rest))
+	out = append(out, head[:len(head)-1]...)
+	out = append(out, ',')
+	return append(out, rest...)
+}
+
+// replaceMember is the object with another value for a member that it has.
+func replaceMember(object json.RawMessage, name string, value json.RawMessage) json.RawMessage {
+	o, err := gateway.Split(object)
+	if err != nil {
+		return object
+	}
+	members := slices.Clone(o.Members())
+	for i := range members {
+		if members[i].Name == name {
+			members[i].Value = value
+		}
+	}
+	return gateway.JoinMembers(members)
+}
+
+// W3C Trace Context §3.2.2, version 00; later versions may be longer.
+var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$`)
+
+const (
+	maxTrace   = 512  // bytes of tracestate that W3C wants passed on
+	maxBaggage = 8192 // bytes, W3C Baggage §3.3.2
+)
+
+// cleanMeta takes out of an agent's _meta what it may not say: members of ours,
+// and trace context that is not valid. It returns the bytes as they came if
+// there is nothing to take out.
+func cleanMeta(meta gateway.Object) json.RawMessage {
+	drop := func(m gateway.Member) bool {
+		switch {
+		case strings.HasPrefix(m.Name, mcp.MetaOwnPrefix):
+			return true
+		case m.Name == "traceparent":
+			return len(m.Value) > maxTrace || !traceparent.MatchString(mcp.Unquote(m.Value))
+		case m.Name == "tracestate":
+			return len(m.Value) > maxTrace || m.Value[0] != '"'
+		case m.Name == "baggage":
+			return len(m.Value) > maxBaggage || m.Value[0] != '"'
+		}
+		return false
+	}
+	if !slices.ContainsFunc(meta.Members(), drop) {
+		return meta.Raw()
+	}
+	return gateway.JoinMembers(slices.DeleteFunc(slices.Clone(meta.Members()), drop))
+}
+
+// mapResult gives the URIs in an upstream's result the form they have on /mcp.
+// On /mcp/{server} the result stays as it is.
+func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMessage {
+	if x.server != "" || c.Tool == nil || !mayHold(result, "uri") {
+		return result
+	}
+	o, err := gateway.Split(result)
+	if err != nil {
+		return result
+	}
+	var edits []gateway.Edit
+	at := func(place string, holder gateway.Object) {
+		if uri, ok, err := holder.String("uri"); ok && err == nil {
+			edits = append(edits, gateway.Edit{Where: place + "/uri", With: gateway.WireURI(c.Tool.Server, uri)})
+		}
+	}
+	switch c.Kind {
+	case gateway.KindTool, gateway.KindTask:
+		each(o, "content", "", func(place string, block gateway.Object) { contentURI(place, block, at) })
+	case gateway.KindPrompt:
+		each(o, "messages", "", func(place string, message gateway.Object) {
+			if block, err := message.Object("content"); err == nil {
+				contentURI(place+"/content", block, at)
+			}
+		})
+	case gateway.KindResource:
+		each(o, "contents", "", at)
+	}
+	mapped, err := gateway.Redact(result, edits)
+	if err != nil {
+		return result
+	}
+	return mapped
+}
+
+// contentURI visits the URI of a resource link or an embedded resource.
+func contentURI(place string, block gateway.Object, at func(string, gateway.Object)) {
+	switch kind, _, _ := block.String("type"); kind {
+	case "resource_link":
+		at(place, block)
+	case "resource":
+		if r, err := block.Object("resource"); err == nil {
+			at(place+"/resource", r)
+		}
+	}
+}
+
+// each visits the objects in an array member.
+func each(o gateway.Object, name, place string, visit func(place string, item gateway.Object)) {
+	raw, ok := o.Get(name)
+	if !ok || raw[0] != '[' {
+		return
+	}
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return
+	}
+	for i, item := range items {
+		if len(item) == 0 || item[0] != '{' {
+			continue
+		}
+		if sub, err := gateway.Split(item); err == nil {
+			visit(place+"/"+name+"/"+itoa(i), sub)
+		}
+	}
+}
+
+// mayHold reports whether JSON can have a member of the name: cheap, and
+// wrong only in saying yes.
+func mayHold(raw json.RawMessage, name string) bool {
+	return bytes.Contains(raw, []byte(name)) || bytes.Contains(raw, []byte(`\u`))
+}

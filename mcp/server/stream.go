@@ -1,0 +1,329 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of what waits in one stream for an agent that reads slowly.
+const (
+	maxQueued      = 1024
+	maxQueuedBytes = 8 << 20
+)
+
+var (
+	errClosed   = errors.New("the stream is closed")
+	errFull     = errors.New("the agent does not read fast enough")
+	errTakeover = errors.New("another connection reads the stream now")
+)
+
+// budget bounds bytes that many streams keep.
+type budget struct {
+	used atomic.Int64
+	most int64
+}
+
+// event is one message on its way.
+type event struct {
+	seq  uint64
+	data []byte
+}
+
+// stream is a sequence of messages to an agent that outlives the connection it
+// is read by: the answer to a POST, the GET stream of a session, a legacy SSE
+// connection, standard output. Messages are appended by whoever has one, and
+// written by the one pump that is attached, so that a slow agent never holds
+// up an upstream. It is safe for concurrent use.
+//
+// A stream with an ID keeps delivered events for a client that comes back with
+// Last-Event-ID, within the session's and the server's budget.
+type stream struct {
+	id     string // "" keeps nothing, and its events have no IDs
+	keep   int    // bytes of delivered events to keep
+	shared *budget
+
+	// start is called before the first message, without the lock; it returns
+	// an error if the stream cannot carry any. It may be nil.
+	start  func() error
+	once   sync.Once
+	failed error // what start returned; written within once
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	started bool
+	closed  bool
+	reader  *reader // the attached pump, nil if none is
+	read    bool    // one was attached
+	events  []event // kept ones, then those not yet delivered
+	sent    uint64  // sequence number of the last delivered event
+	last    uint64  // sequence number of the last event
+	kept    int     // bytes of delivered events
+	queued  int     // bytes of the others
+}
+
+// reader is one pump's hold on a stream.
+type reader struct{ taken chan struct{} } // closed when another takes it
+
+func newStream(id string, keep int, shared *budget) *stream {
+	return &stream{id: id, keep: keep, shared: shared, wake: make(chan struct{}, 1)}
+}
+
+// open starts the stream without a message. It returns once the stream has
+// started, whoever did that.
+func (st *stream) open() error {
+	st.mu.Lock()
+	if st.closed {
+		st.mu.Unlock()
+		return errClosed
+	}
+	st.started = true
+	st.mu.Unlock()
+	return st.begun()
+}
+
+// begun runs start once, and waits until it has run.
+func (st *stream) begun() error {
+	st.once.Do(func() {
+		if st.start == nil {
+			return
+		}
+		if st.failed = st.start(); st.failed != nil {
+			st.close()
+		}
+	})
+	return st.failed
+}
+
+// send appends a message. Only must-messages (answers and requests) get into a
+// full queue. once drops a message that equals the last one not yet delivered.
+func (st *stream) send(data []byte, must, once bool) error {
+	if err := st.open(); err != nil {
+		return err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.closed {
+		return errClosed
+	}
+	waiting := int(st.last - st.sent)
+	if once && waiting > 0 && bytes.Equal(st.events[len(st.events)-1].data, data) {
+		return nil
+	}
+	if !must && (waiting >= maxQueued || st.queued+len(data) > maxQueuedBytes) {
+		return errFull
+	}
+	st.last++
+	st.events = append(st.events, event{st.last, data})
+	st.queued += len(data)
+	st.poke()
+	return nil
+}
+
+// close says that no message follows. What is queued is still delivered.
+func (st *stream) close() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.closed = true
+	st.poke()
+}
+
+// closeUnstarted closes the stream if it carries nothing, and reports whether
+// it did: then its request can be answered in another way.
+func (st *stream) closeUnstarted() bool {
+	st.mu.Lock()
+	if !st.started {
+		st.closed = true
+		st.mu.Unlock()
+		return true
+	}
+	st.mu.Unlock()
+	return st.begun() != nil
+}
+
+// resumable reports whether an agent can come back to the stream.
+func (st *stream) resumable() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.started && st.id != ""
+}
+
+func (st *stream) poke() {
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+}
+
+// live reports whether someone reads the stream, or may come back to.
+func (st *stream) live() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return !st.closed && (st.reader != nil || st.read && st.id != "" || st.start != nil)
+}
+
+// attached reports whether someone reads the stream now.
+func (st *stream) attached() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.reader != nil
+}
+
+// attach makes the caller the stream's only reader. To resume after an event it
+// needs every later one to be there still; ok is false if not.
+func (st *stream) attach(after uint64, resume bool) (r *reader, ok bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if resume {
+		if after > st.last || st.last-after > uint64(len(st.events)) {
+			return nil, false
+		}
+		st.rewind(after)
+	}
+	if st.reader != nil {
+		close(st.reader.taken)
+	}
+	st.started, st.read = true, true
+	st.reader = &reader{taken: make(chan struct{})}
+	return st.reader, true
+}
+
+// rewind moves the border between delivered and waiting events.
+func (st *stream) rewind(to uint64) {
+	st.sent = to
+	before := st.kept
+	st.kept, st.queued = 0, 0
+	for _, e := range st.events {
+		if e.seq <= to {
+			st.kept += len(e.data)
+		} else {
+			st.queued += len(e.data)
+		}
+	}
+	st.shared.used.Add(int64(st.kept - before))
+}
+
+// next returns what waits for the reader.
+func (st *stream) next(r *reader) (batch []event, closed bool, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if r != st.reader {
+		return nil, false, errTakeover
+	}
+	waiting := int(st.last - st.sent)
+	return slices.Clone(st.events[len(st.events)-waiting:]), st.closed, nil
+}
+
+// delivered takes note that events up to seq were written, and lets go of what
+// the budgets have no room for, oldest first.
+func (st *stream) delivered(r *reader, seq uint64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if r != st.reader || seq <= st.sent {
+		return
+	}
+	moved := 0
+	for i := len(st.events) - int(st.last-st.sent); i < len(st.events) && st.events[i].seq <= seq; i++ {
+		moved += len(st.events[i].data)
+	}
+	st.sent = seq
+	st.queued -= moved
+	st.kept += moved
+	st.shared.used.Add(int64(moved))
+	st.trim()
+}
+
+func (st *stream) trim() {
+	delivered := len(st.events) - int(st.last-st.sent)
+	drop := 0
+	for drop < delivered && (st.id == "" || st.kept > st.keep || st.shared.used.Load() > st.shared.most) {
+		n := len(st.events[drop].data)
+		st.kept -= n
+		st.shared.used.Add(-int64(n))
+		drop++
+	}
+	clear(st.events[:drop])
+	st.events = st.events[drop:]
+	if len(st.events) == 0 {
+		st.events = nil
+	}
+}
+
+// forget lets go of everything.
+func (st *stream) forget() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.closed = true
+	if st.reader != nil {
+		close(st.reader.taken)
+		st.reader = nil
+	}
+	st.shared.used.Add(-int64(st.kept))
+	st.kept, st.queued, st.events, st.sent = 0, 0, nil, st.last
+}
+
+// finished reports whether nothing is left to deliver.
+func (st *stream) finished() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.closed && st.sent == st.last
+}
+
+// pump writes events until the stream is closed and empty (nil), ctx ends,
+// another reader attaches, or write fails. A nil batch asks for a sign of life.
+func (st *stream) pump(ctx context.Context, r *reader, alive time.Duration, write func([]event) error) error {
+	defer st.detach(r)
+	tick := time.NewTicker(alive)
+	defer tick.Stop()
+	for {
+		batch, closed, err := st.next(r)
+		switch {
+		case err != nil:
+			return err
+		case len(batch) > 0:
+			if err := write(batch); err != nil {
+				return err
+			}
+			st.delivered(r, batch[len(batch)-1].seq)
+			continue
+		case closed:
+			return nil
+		}
+		select {
+		case <-st.wake:
+		case <-tick.C:
+			if err := write(nil); err != nil {
+				return err
+			}
+		case <-r.taken:
+			return errTakeover
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (st *stream) detach(r *reader) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.reader == r {
+		st.reader = nil
+	}
+}
+
+// eventID names an event of a stream across the session.
+func eventID(stream string, seq uint64) string {
+	return stream + "." + strconv.FormatUint(seq, 10)
+}
+
+func splitEventID(id string) (stream string, seq uint64, ok bool) {
+	stream, n, found := strings.Cut(id, ".")
+	seq, err := strconv.ParseUint(n, 10, 64)
+	return stream, seq, found && err == nil
+}
