@@ -109,7 +109,7 @@ func (c *Catalog) List(kind gateway.Kind, server string) []*gateway.Tool {
 // ListMembers returns what a server's list result held beside the entries and
 // the cursor (_meta, ttlMs, members of later revisions), in order. Method is
 // that of the list, "tools/list".
-func (c *Catalog) ListMembers(method, server string) []gateway.Member {
+func (c *Catalog) ListMembers(server, method string) []gateway.Member {
 	s := c.view.Load().servers[server]
 	if s == nil || !s.up {
 		return nil
