@@ -28,8 +28,12 @@ type Options struct {
 	Road *gateway.Road
 	// Resource is the canonical URI of this API, which a token's audience may name.
 	Resource string
-	// Challenge is the WWW-Authenticate value that goes with a refusal.
-	Challenge func(*gateway.Refusal) string
+	// Token takes the bearer token out of a request, "" if it has none, or
+	// returns a *gateway.Refusal.
+	Token func(*http.Request) (string, error)
+	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
+	// says whether the request had a token.
+	Challenge func(path string, r *gateway.Refusal, sent bool) string
 	// Peer is the address a request came from.
 	Peer func(*http.Request) string
 	// MaxCalls is how many calls one /v1/tool_calls request may carry; 0 means 64.
@@ -68,37 +72,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 func (h *Handler) authenticated(next func(http.ResponseWriter, *http.Request, *gateway.Agent)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		cred := gateway.Credentials{Resource: h.opt.Resource, Peer: h.opt.Peer(r), Surface: gateway.SurfaceREST}
-		token, refusal := bearer(r)
-		if refusal != nil {
-			refusal = h.opt.Road.Stranger(r.Context(), h.newCall(r, gateway.KindLifecycle, "authenticate"), refusal)
-			h.problem(w, refusal, "")
+		var err error
+		if cred.Token, err = h.opt.Token(r); err != nil {
+			c := h.newCall(r, gateway.KindLifecycle, "authenticate")
+			h.problem(w, r, h.opt.Road.Stranger(r.Context(), c, gateway.AsRefusal("auth", err)), c.ID)
 			return
 		}
-		cred.Token = token
 		agent, refusal := h.opt.Road.Admit(r.Context(), cred)
 		if refusal != nil {
-			h.problem(w, refusal, "")
+			h.problem(w, r, refusal, "")
 			return
 		}
 		next(w, r, agent)
 	}
-}
-
-// bearer reads the token (RFC 6750 §2.1). Tokens in the query or a form are
-// never looked at.
-func bearer(r *http.Request) (string, *gateway.Refusal) {
-	values := r.Header.Values("Authorization")
-	if len(values) > 1 {
-		return "", gateway.Refuse("auth", gateway.Malformed, "more than one Authorization header")
-	}
-	if len(values) == 0 {
-		return "", nil
-	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return "", gateway.Refuse("auth", gateway.Unauthenticated, "the Authorization header must be a bearer token")
-	}
-	return strings.TrimSpace(token), nil
 }
 
 func (h *Handler) newCall(r *http.Request, k gateway.Kind, method string) *gateway.Call {
@@ -107,9 +93,9 @@ func (h *Handler) newCall(r *http.Request, k gateway.Kind, method string) *gatew
 	return c
 }
 
-func (h *Handler) problem(w http.ResponseWriter, refusal *gateway.Refusal, call string) {
-	if refusal.Code == gateway.Unauthenticated || refusal.Code == gateway.InsufficientScope {
-		w.Header().Set("WWW-Authenticate", h.opt.Challenge(refusal))
+func (h *Handler) problem(w http.ResponseWriter, r *http.Request, refusal *gateway.Refusal, call string) {
+	if challenge := h.opt.Challenge("/v1", refusal, r.Header.Get("Authorization") != ""); challenge != "" {
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	problem.Write(w, refusal, call)
 }
@@ -144,15 +130,15 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Ag
 		}
 	}
 	if refusal != nil {
-		h.problem(w, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
 		return
 	}
 	result, refusal := h.opt.Road.Do(r.Context(), c)
 	switch {
 	case refusal != nil:
-		h.problem(w, refusal, c.ID)
+		h.problem(w, r, refusal, c.ID)
 	case result.Error != nil:
-		h.problem(w, upstreamError(result), c.ID)
+		h.problem(w, r, upstreamError(result), c.ID)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(result.Raw)
@@ -178,12 +164,12 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 	format := formatNamed(r.URL.Query().Get("format"))
 	if format == nil {
 		refusal := gateway.Refuse("surface", gateway.Malformed, "unknown format; use one of "+strings.Join(formatNames(), ", "))
-		h.problem(w, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
 		return
 	}
 	tools, refusal := h.opt.Road.List(r.Context(), c)
 	if refusal != nil {
-		h.problem(w, refusal, c.ID)
+		h.problem(w, r, refusal, c.ID)
 		return
 	}
 	out := []byte(`{"tools":[`)

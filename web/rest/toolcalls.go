@@ -33,7 +33,7 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 	turn.Agent = agent
 	format, calls, refusal := h.read(r)
 	if refusal != nil {
-		h.problem(w, h.opt.Road.Refused(r.Context(), turn, refusal), turn.ID)
+		h.problem(w, r, h.opt.Road.Refused(r.Context(), turn, refusal), turn.ID)
 		return
 	}
 	outcomes := make([]outcome, len(calls))
@@ -45,7 +45,7 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 	}
 	wg.Wait()
 	if first := outcomes[0]; allUnserved(outcomes) {
-		h.problem(w, first.refusal, first.call.ID)
+		h.problem(w, r, first.refusal, first.call.ID)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
