@@ -1,0 +1,240 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// check looks at what fields mean together. It runs also when single fields
+// are wrong, so that all errors come at once; a wrong field has its default
+// here, or is empty.
+func (d *decoder) check(c *Config) {
+	d.checkListener(c)
+	d.checkAuth(c)
+	names := map[string]string{}
+	for i := range c.Upstreams {
+		u := &c.Upstreams[i]
+		path := "upstreams." + u.Name
+		if other, clash := names[strings.ToLower(u.Name)]; clash {
+			d.wrong(path, "", "differs from the upstream %q only in case", other)
+		}
+		names[strings.ToLower(u.Name)] = u.Name
+		d.checkUpstream(u, path)
+	}
+	d.checkPolicy(&c.Policy)
+	d.checkLimits(c)
+	d.checkGuard(c)
+	d.checkAudit(&c.Audit)
+	if c.Admin.Enabled && len(c.Admin.Roles) == 0 {
+		d.wrong("admin.roles", "list the roles, or set admin.enabled: false", "without a role nobody can use the console")
+	}
+	if c.Approvals.Wait > c.Approvals.Expire {
+		d.wrong("approvals.wait", "", "%s is longer than approvals.expire, %s", showDuration(c.Approvals.Wait), showDuration(c.Approvals.Expire))
+	}
+}
+
+// wrong reports an error at a field, or at what it is in if it is not there.
+func (d *decoder) wrong(path, hint, format string, args ...any) {
+	at, m := path, mark{}
+	for ok := false; !ok && at != ""; {
+		if m, ok = d.marks[at]; !ok {
+			at = parent(at)
+		}
+	}
+	if m == (mark{}) {
+		m = mark{1, 1}
+	}
+	d.errorAt(m, path, fmt.Sprintf(format, args...), hint)
+}
+
+// reported says whether there is already an error about a field or about
+// something in it, so that what follows from that is not reported as well.
+func (d *decoder) reported(path string) bool {
+	return slices.ContainsFunc(d.errs, func(e *Error) bool {
+		return e.Field == path || strings.HasPrefix(e.Field, path+".") || strings.HasPrefix(e.Field, path+"[")
+	})
+}
+
+func (d *decoder) required(path, value string) {
+	if value == "" && !d.reported(path) && !d.reported(parent(path)) {
+		d.wrong(path, "", "is required")
+	}
+}
+
+func (d *decoder) checkListener(c *Config) {
+	beyond := !isLoopback(c.Listen)
+	if c.TLS != nil {
+		d.required("tls.cert", c.TLS.Cert)
+		d.required("tls.key", c.TLS.Key)
+	} else if beyond && !c.Insecure {
+		d.wrong("listen", "configure tls:, or set insecure: true if something in front of the gateway does TLS",
+			"plain HTTP beyond loopback: tokens could be read on the way")
+	}
+	if beyond && len(c.Auth.Issuers) == 0 && d.marks["auth.local"] == (mark{}) && !d.reported("auth") {
+		d.wrong("listen", "configure auth.issuers, or auth.local to use the gateway's own issuer on purpose",
+			"no issuer is configured; the development issuer is for loopback only")
+	}
+	for i, h := range c.HTTP.Hosts {
+		if strings.ContainsAny(h, "/ \t*") {
+			d.wrong(element("http.hosts", i), "", "expected a host name, with a port if it is not the scheme's own")
+		}
+	}
+	for i, o := range c.HTTP.Origins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			d.wrong(element("http.origins", i), "a pattern or * would let any page use a person's browser",
+				"expected an origin such as https://app.example.com, without a path")
+		}
+	}
+}
+
+// isLoopback reports whether an address listens on loopback only.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (d *decoder) checkAuth(c *Config) {
+	seen := map[string]bool{}
+	if c.Auth.Local != nil {
+		seen[c.Auth.Local.Issuer] = true
+	}
+	for i := range c.Auth.Issuers {
+		is := &c.Auth.Issuers[i]
+		path := element("auth.issuers", i)
+		d.required(path+".issuer", is.Issuer)
+		if is.Issuer != "" && seen[is.Issuer] {
+			d.wrong(path+".issuer", "one entry can have several audiences and algorithms", "the issuer %q stands twice", is.Issuer)
+		}
+		seen[is.Issuer] = true
+		d.checkKeys(is, path)
+		d.checkScopes(path+".required_scopes", is.RequiredScopes)
+	}
+	d.checkScopes("auth.scopes", c.Auth.Scopes)
+}
+
+func (d *decoder) checkKeys(is *Issuer, path string) {
+	var set []string
+	for _, f := range []struct{ name, value string }{
+		{"jwks_url", is.JWKSURL}, {"public_key_file", is.PublicKeyFile}, {"secret_file", is.SecretFile}, {"secret", is.Secret.Reveal()},
+	} {
+		if f.value != "" || d.reported(path+"."+f.name) {
+			set = append(set, f.name)
+		}
+	}
+	switch {
+	case len(set) == 0 && d.reported(path):
+		return // most likely a misspelt name
+	case len(set) == 0:
+		d.wrong(path, "add jwks_url, public_key_file, secret_file or secret", "says nothing about the keys of its tokens")
+		return
+	case len(set) > 1:
+		d.wrong(path+"."+set[1], "keep one of them", "%s are both set", strings.Join(set, " and "))
+		return
+	}
+	if u, err := url.Parse(is.JWKSURL); err == nil && u.Scheme == "http" && !isLoopback(net.JoinHostPort(u.Hostname(), "0")) {
+		d.wrong(path+".jwks_url", "", "must be https: who can change the keys on the way can be anyone")
+	}
+	secret := set[0] == "secret" || set[0] == "secret_file"
+	if len(is.Algorithms) == 0 {
+		is.Algorithms = []string{"RS256", "ES256", "EdDSA"}
+		if secret {
+			is.Algorithms = []string{"HS256"}
+		}
+	}
+	for i, alg := range is.Algorithms {
+		if alg != "" && slices.Contains(algorithmNames, alg) && strings.HasPrefix(alg, "HS") != secret {
+			d.wrong(path+element(".algorithms", i), "HS* goes with a secret, all others with public keys",
+				"%s does not go with %s", alg, set[0])
+		}
+	}
+	if n := len(is.Secret); n > 0 && n < 32 {
+		d.wrong(path+".secret", "", "has %d bytes; HS256 needs 32 at least (RFC 7518 section 3.2)", n)
+	}
+}
+
+func (d *decoder) checkScopes(path string, scopes []string) {
+	for i, s := range scopes {
+		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			d.wrong(element(path, i), "list several scopes as several elements", "not a scope (RFC 6749 section 3.3)")
+		}
+	}
+}
+
+func (d *decoder) checkUpstream(u *Upstream, path string) {
+	var kinds []string
+	for _, f := range []struct{ name, value string }{{"command", u.Command}, {"url", u.URL}, {"openapi", u.OpenAPI}} {
+		if f.value != "" || d.reported(path+"."+f.name) {
+			kinds = append(kinds, f.name)
+		}
+	}
+	switch {
+	case len(kinds) == 0 && d.reported(path):
+		return // most likely a misspelt name
+	case len(kinds) == 0:
+		d.wrong(path, "add command: (a program), url: (an MCP server) or openapi: (an HTTP API)", "says nothing about where the upstream is")
+		return
+	case len(kinds) > 1:
+		d.wrong(path+"."+kinds[1], "keep one of them", "%s are both set", strings.Join(kinds, " and "))
+		return
+	}
+	// belongs lists which fields mean something beside which kind.
+	belongs := map[string][]string{
+		"args": {"command"}, "env": {"command"}, "dir": {"command"},
+		"transport": {"url"}, "headers": {"url", "openapi"}, "oauth": {"url", "openapi"}, "base_url": {"openapi"},
+		"isolate": {"command", "url"},
+	}
+	for _, name := range sortedNames(belongs) {
+		if _, there := d.marks[path+"."+name]; there && !slices.Contains(belongs[name], kinds[0]) {
+			d.wrong(path+"."+name, "", "means nothing beside %s; it goes with %s", kinds[0], strings.Join(belongs[name], " or "))
+		}
+	}
+	if kinds[0] == "url" && u.Transport == "" {
+		u.Transport = "http"
+	}
+	if kinds[0] != "openapi" && u.Isolate == "" {
+		u.Isolate = "shared"
+	}
+	d.checkHeaderValues(path+".headers", u.Headers)
+	for _, name := range sortedNames(u.Env) {
+		if strings.Contains(u.Env[name].Reveal(), "\x00") {
+			d.wrong(path+".env."+name, "", "holds a zero byte")
+		}
+	}
+	if u.OAuth != nil {
+		d.checkOAuth(u.OAuth, path+".oauth")
+	}
+}
+
+// checkHeaderValues keeps a variable from adding headers of its own.
+func (d *decoder) checkHeaderValues(path string, headers map[string]Secret) {
+	folded := map[string]string{}
+	for _, name := range sortedNames(headers) {
+		if strings.ContainsAny(headers[name].Reveal(), "\r\n\x00") {
+			d.wrong(path+"."+name, "", "a header's value must not hold line ends")
+		}
+		if other, twice := folded[strings.ToLower(name)]; twice {
+			d.wrong(path+"."+name, "", "is the same header as %s", other)
+		}
+		folded[strings.ToLower(name)] = name
+	}
+}
+
+func (d *decoder) checkOAuth(o *OAuth, path string) {
+	d.required(path+".grant", o.Grant)
+	d.required(path+".client_id", o.ClientID)
+	if o.Grant != "" && o.Grant != "authorization_code" {
+		d.required(path+".token_url", o.TokenURL)
+	}
+	if o.ClientSecret != "" && o.ClientSecretFile != "" {
+		d.wrong(path+".client_secret", "keep the file", "client_secret and client_secret_file are both set")
+	}
+	d.checkScopes(path+".scopes", o.Scopes)
+}

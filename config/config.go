@@ -1,0 +1,314 @@
+// Package config reads toolward.yaml into plain Go values.
+//
+// [Load] returns every error of the file at once, each with its place, the
+// field's path, and the nearest valid name ([Errors]). A value that this
+// package returns has passed all checks that need nothing but the file; what
+// is left to those who use it is whether files exist and hosts answer.
+//
+// The format is YAML 1.2 as go.yaml.in/yaml/v4 reads it, and stricter: unknown
+// fields, names that stand twice, and values of another type are errors, merge
+// keys are refused, and a file is at most 1 MiB.
+//
+// ${VAR} inside a string value is replaced by the environment variable, once:
+// what a variable holds is not looked at again. An unset variable is an error,
+// and $${ stands for a plain ${. Names of fields are never replaced.
+//
+// Paths are relative to the directory of the file. Every field is described in
+// docs/configuration.md.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Config is toolward.yaml. The zero value is of no use: see [Default].
+type Config struct {
+	Listen    string     `yaml:"listen"`               // host:port
+	PublicURL string     `yaml:"public_url,omitempty"` // base URL that agents reach the gateway by; "" means the listener's own
+	Insecure  bool       `yaml:"insecure"`             // plain HTTP beyond loopback is wanted
+	TLS       *TLS       `yaml:"tls,omitempty"`        // nil for plain HTTP
+	HTTP      HTTP       `yaml:"http"`
+	Auth      Auth       `yaml:"auth"`
+	Upstreams []Upstream `yaml:"-"` // in the order of the file; Print writes them by name
+	Pins      Pins       `yaml:"pins"`
+	Policy    Policy     `yaml:"policy"`
+	Limits    Limits     `yaml:"limits"`
+	Guard     Guard      `yaml:"guard"`
+	Sessions  Sessions   `yaml:"sessions"`
+	Approvals Approvals  `yaml:"approvals"`
+	Audit     Audit      `yaml:"audit"`
+	Admin     Admin      `yaml:"admin"`
+	Log       Log        `yaml:"log"`
+
+	file  string
+	marks map[string]mark   // where each field stands
+	shown map[string]string // how Print writes values that came from variables or hold secrets
+}
+
+// TLS is the listener's certificate. TLS 1.2 is the least version.
+type TLS struct {
+	Cert         string `yaml:"cert"`                    // PEM file
+	Key          string `yaml:"key"`                     // PEM file
+	RedirectHTTP string `yaml:"redirect_http,omitempty"` // address of a plain listener that redirects; "" for none
+}
+
+// HTTP bounds what the listener accepts.
+type HTTP struct {
+	Body          Size          `yaml:"body"`
+	Header        Size          `yaml:"header"`
+	HeaderTimeout time.Duration `yaml:"header_timeout"`
+	BodyTimeout   time.Duration `yaml:"body_timeout"`
+	IdleTimeout   time.Duration `yaml:"idle_timeout"`
+	Drain         time.Duration `yaml:"drain"`             // how long calls may take to end at a stop
+	Hosts         []string      `yaml:"hosts,omitempty"`   // further Host names that are accepted
+	Origins       []string      `yaml:"origins,omitempty"` // browsers' origins that are accepted (CORS)
+}
+
+// Auth says whose tokens are accepted. Local is nil if issuers are configured
+// and it is not; without any the gateway is its own issuer, for loopback only.
+type Auth struct {
+	Issuers []Issuer `yaml:"issuers,omitempty"`
+	Local   *Local   `yaml:"local,omitempty"`
+	Scopes  []string `yaml:"scopes,omitempty"` // that clients are told to ask for (RFC 9728 scopes_supported)
+}
+
+// Issuer is one issuer of tokens. Exactly one source of keys is set: JWKSURL,
+// PublicKeyFile, SecretFile or Secret.
+type Issuer struct {
+	Issuer           string        `yaml:"issuer"`
+	Audience         []string      `yaml:"audience,omitempty"`
+	JWKSURL          string        `yaml:"jwks_url,omitempty"`
+	PublicKeyFile    string        `yaml:"public_key_file,omitempty"`
+	SecretFile       string        `yaml:"secret_file,omitempty"`
+	Secret           Secret        `yaml:"secret,omitempty"`
+	Algorithms       []string      `yaml:"algorithms,omitempty"`
+	Agent            string        `yaml:"agent"`
+	Roles            string        `yaml:"roles"`
+	Scopes           string        `yaml:"scopes"`
+	RequiredScopes   []string      `yaml:"required_scopes,omitempty"`
+	AccessTokensOnly bool          `yaml:"access_tokens_only"`
+	Leeway           time.Duration `yaml:"leeway"`
+	MaxLifetime      time.Duration `yaml:"max_lifetime,omitempty"` // 0 means any
+	Refresh          time.Duration `yaml:"refresh"`
+	Stale            time.Duration `yaml:"stale"`
+}
+
+// Local is the gateway's own issuer.
+type Local struct {
+	KeyFile  string `yaml:"key_file"`
+	Issuer   string `yaml:"issuer"`
+	Audience string `yaml:"audience"`
+}
+
+// Upstream is one server behind the gateway. Exactly one of Command, URL and
+// OpenAPI is set.
+type Upstream struct {
+	Name string `yaml:"-"`
+
+	Command string            `yaml:"command,omitempty"` // started without a shell
+	Args    []string          `yaml:"args,omitempty"`
+	Env     map[string]Secret `yaml:"env,omitempty"` // all it gets besides PATH, HOME and the like
+	Dir     string            `yaml:"dir,omitempty"`
+
+	URL       string            `yaml:"url,omitempty"`
+	Transport string            `yaml:"transport,omitempty"` // http or sse; "" where there is no URL
+	Headers   map[string]Secret `yaml:"headers,omitempty"`
+	OAuth     *OAuth            `yaml:"oauth,omitempty"`
+
+	OpenAPI string `yaml:"openapi,omitempty"`  // file
+	BaseURL string `yaml:"base_url,omitempty"` // of the API; "" means the document's first server
+
+	Labels      []string      `yaml:"labels,omitempty"`
+	Timeout     time.Duration `yaml:"timeout"`
+	Concurrency int           `yaml:"concurrency"`
+	Response    Size          `yaml:"response"`          // largest answer
+	Isolate     string        `yaml:"isolate,omitempty"` // shared or session; "" for an API, which keeps no sessions
+}
+
+// OAuth is how the gateway gets a token of its own for an upstream.
+type OAuth struct {
+	Grant            string   `yaml:"grant"` // client_credentials, token_exchange or authorization_code
+	TokenURL         string   `yaml:"token_url,omitempty"`
+	ClientID         string   `yaml:"client_id"`
+	ClientSecret     Secret   `yaml:"client_secret,omitempty"`
+	ClientSecretFile string   `yaml:"client_secret_file,omitempty"`
+	Scopes           []string `yaml:"scopes,omitempty"`
+	Resource         string   `yaml:"resource,omitempty"` // RFC 8707; "" means the upstream's URL
+}
+
+// Pins says how definitions that a person accepted are kept.
+type Pins struct {
+	File   string `yaml:"file,omitempty"` // lock file that can be committed; "" keeps them in the audit store
+	Strict bool   `yaml:"strict"`         // quarantine what nobody accepted yet
+}
+
+// Policy says where the rules are. With neither Path nor Bundle every call is
+// refused, but for the demo.
+type Policy struct {
+	Path      string `yaml:"path,omitempty"`
+	Data      string `yaml:"data,omitempty"`
+	Shadow    string `yaml:"shadow,omitempty"`
+	Bundle    string `yaml:"bundle,omitempty"`     // URL of an OPA bundle
+	BundleKey string `yaml:"bundle_key,omitempty"` // PEM file with the key that signed it
+}
+
+// Bucket is a token bucket: how often, and how many at once.
+type Bucket struct {
+	Rate  Rate `yaml:"rate"`
+	Burst int  `yaml:"burst"`
+}
+
+// ToolLimit is a tool's buckets; a nil one limits nothing.
+type ToolLimit struct {
+	*Bucket `yaml:",inline"` // of all agents together
+	Agent   *Bucket          `yaml:"agent,omitempty"` // of each agent
+}
+
+// Limits bound how often and how many at once.
+type Limits struct {
+	Default     Bucket               `yaml:"default"` // of each agent without an entry of its own
+	Agents      map[string]Bucket    `yaml:"agents,omitempty"`
+	Tools       map[string]ToolLimit `yaml:"tools,omitempty"`
+	Concurrency int                  `yaml:"concurrency"` // calls in progress per agent
+	Total       int                  `yaml:"total"`       // calls in progress in all
+	Failures    Bucket               `yaml:"failures"`    // failed authentications per address
+}
+
+// Actions are what guard does of its own accord about each kind of finding:
+// observe, policy, redact, quarantine or block; "" leaves it to the wider
+// setting.
+type Actions struct {
+	Injection  string `yaml:"injection,omitempty"`
+	Secrets    string `yaml:"secrets,omitempty"`
+	PII        string `yaml:"pii,omitempty"`
+	Exfil      string `yaml:"exfil,omitempty"`
+	Provenance string `yaml:"provenance,omitempty"`
+	Hidden     string `yaml:"hidden,omitempty"`
+	Poisoning  string `yaml:"poisoning,omitempty"`
+	Honeytoken string `yaml:"honeytoken,omitempty"`
+}
+
+// Guard configures the scanner.
+type Guard struct {
+	Actions     `yaml:",inline"`
+	Honeytokens []Secret               `yaml:"honeytokens,omitempty"` // values that must never appear
+	Allow       string                 `yaml:"allow,omitempty"`       // file of exceptions
+	Judge       *Judge                 `yaml:"judge,omitempty"`
+	Servers     map[string]GuardServer `yaml:"servers,omitempty"`
+}
+
+// GuardServer overrides actions for an upstream, and for some of its tools by
+// their own names.
+type GuardServer struct {
+	Actions `yaml:",inline"`
+	Tools   map[string]Actions `yaml:"tools,omitempty"`
+}
+
+// Judge is an external classifier.
+type Judge struct {
+	URL       string            `yaml:"url"`
+	Headers   map[string]Secret `yaml:"headers,omitempty"`
+	From      float64           `yaml:"from"` // embedded score from which it is asked
+	To        float64           `yaml:"to"`   // and up to which
+	Timeout   time.Duration     `yaml:"timeout"`
+	OnFailure string            `yaml:"on_failure"` // score, allow or block
+}
+
+// Sessions bounds what is remembered of principals.
+type Sessions struct {
+	Idle time.Duration `yaml:"idle"`
+	Max  int           `yaml:"max"`
+}
+
+// Approvals says how long people may take.
+type Approvals struct {
+	Wait   time.Duration `yaml:"wait"`   // how long a call waits
+	Expire time.Duration `yaml:"expire"` // how long a consent or a question lasts
+}
+
+// Audit configures the record.
+type Audit struct {
+	Path        string        `yaml:"path"`
+	Durability  string        `yaml:"durability"`            // process or power
+	Retain      time.Duration `yaml:"retain,omitempty"`      // 0 keeps everything
+	Bodies      string        `yaml:"bodies"`                // redacted, digest or none
+	Sink        string        `yaml:"sink,omitempty"`        // JSONL file that stands in while the database cannot write
+	Checkpoints string        `yaml:"checkpoints,omitempty"` // file that signed checkpoints are also written to
+}
+
+// Admin says who may use the console and /v1/admin.
+type Admin struct {
+	Enabled bool     `yaml:"enabled"`
+	Roles   []string `yaml:"roles"`
+}
+
+// Log configures the process's log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// Default is the configuration of a gateway without a file: loopback, its own
+// issuer, no upstream.
+func Default() *Config {
+	return &Config{
+		Listen: "127.0.0.1:8080",
+		HTTP: HTTP{
+			Body: 4 << 20, Header: 32 << 10,
+			HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second,
+			IdleTimeout: 2 * time.Minute, Drain: 20 * time.Second,
+		},
+		Auth: Auth{Local: newLocal()},
+		Limits: Limits{
+			Default:     Bucket{Rate: Rate{60, time.Minute}, Burst: 20},
+			Concurrency: 32,
+			Total:       1024,
+			Failures:    Bucket{Rate: Rate{1, time.Second}, Burst: 20},
+		},
+		Guard: Guard{Actions: Actions{
+			Injection: "block", Secrets: "redact", PII: "observe", Exfil: "policy",
+			Provenance: "policy", Hidden: "policy", Poisoning: "quarantine", Honeytoken: "block",
+		}},
+		Sessions:  Sessions{Idle: time.Hour, Max: 16384},
+		Approvals: Approvals{Wait: 2 * time.Minute, Expire: time.Hour},
+		Audit:     Audit{Path: "toolward.db", Durability: "process", Bodies: "redacted"},
+		Admin:     Admin{Enabled: true, Roles: []string{"admin"}},
+		Log:       Log{Level: "info", Format: "text"},
+	}
+}
+
+// maxFile is the longest configuration that is read.
+const maxFile = 1 << 20
+
+// Load reads a file. What is wrong with its content is returned as [Errors],
+// all of it.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// Where is the place of a field in the file, "toolward.yaml:3:5", or of the
+// nearest field around it, so that those who find out later what is wrong with
+// a value can say where it stands: Where("auth.issuers[0].jwks_url").
+func (c *Config) Where(path string) string {
+	for {
+		if m, ok := c.marks[path]; ok {
+			return fmt.Sprintf("%s:%d:%d", c.file, m.line, m.column)
+		}
+		if path == "" {
+			return c.file
+		}
+		path = parent(path)
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Parse reads a configuration. file is its name in messages, and its directory
+// is what paths are relative to; lookup finds environment variables. What is
+// wrong is returned as [Errors].
+func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
+	return parse(file, data, lookup, nil)
+}
+
+func parse(file string, data []byte, lookup func(string) (string, bool), fields func(string, []string)) (*Config, error) {
+	d := &decoder{
+		file: file, dir: filepath.Dir(file), lookup: lookup, fields: fields,
+		marks: map[string]mark{}, shown: map[string]string{},
+	}
+	c := Default()
+	c.Audit.Path = d.resolvePath(c.Audit.Path)
+	local := c.Auth.Local
+	local.KeyFile = d.resolvePath(local.KeyFile)
+	c.Auth.Local = nil
+	root, err := d.load(data)
+	if err != nil {
+		return nil, Errors{err}
+	}
+	if root != nil {
+		d.config(root, c)
+	}
+	if len(c.Auth.Issuers) == 0 && c.Auth.Local == nil {
+		c.Auth.Local = local
+	}
+	d.check(c)
+	if len(d.errs) > 0 {
+		d.errs.sort()
+		return nil, d.errs
+	}
+	c.file, c.marks, c.shown = file, d.marks, d.shown
+	return c, nil
+}
+
+// load parses the YAML; nil is an empty file.
+func (d *decoder) load(data []byte) (*yaml.Node, *Error) {
+	if len(data) > maxFile {
+		return nil, &Error{File: d.file, Message: fmt.Sprintf("longer than %d bytes", maxFile)}
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		return nil, d.syntax(data, err)
+	}
+	var first, second yaml.Node
+	if err := loader.Load(&first); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, d.syntax(data, err)
+	}
+	if err := loader.Load(&second); err == nil {
+		return nil, &Error{File: d.file, Line: second.Line, Column: second.Column, Message: "a second document (---); the file holds one"}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, d.syntax(data, err)
+	}
+	if first.Kind == yaml.DocumentNode && len(first.Content) == 1 {
+		return first.Content[0], nil
+	}
+	return nil, nil
+}
+
+// syntax puts the library's error into our form.
+func (d *decoder) syntax(data []byte, err error) *Error {
+	e := &Error{File: d.file, Message: "not YAML: " + err.Error()}
+	var at *yaml.LoadError
+	if !errors.As(err, &at) {
+		return e
+	}
+	e.Message = "not YAML: " + at.Message
+	if at.ContextMsg != "" {
+		e.Message += ", " + at.ContextMsg
+	}
+	e.Line, e.Column = at.Mark.Line, at.Mark.Column
+	if at.Mark.Line == 0 && at.Mark.Index > 0 && at.Mark.Index <= len(data) {
+		e.Line = strings.Count(string(data[:at.Mark.Index]), "\n") + 1
+		e.Column = at.Mark.Index - strings.LastIndexByte(string(data[:at.Mark.Index]), '\n')
+	}
+	if line := lineOf(data, e.Line); strings.HasPrefix(line, "\t") {
+		e.Hint = "YAML indents with blanks, not with tabs"
+	}
+	return e
+}
+
+func lineOf(data []byte, n int) string {
+	lines := strings.Split(string(data), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return lines[n-1]
+}

@@ -1,0 +1,60 @@
+package config
+
+import (
+	"io"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Print writes the configuration with all defaults, as YAML that [Load] would
+// read. It shows no secrets: fields that hold one are asterisks, and a value
+// that came from a variable is written with the variable's name.
+func (c *Config) Print(w io.Writer) error {
+	var root yaml.Node
+	if err := root.Encode(c); err != nil {
+		return err
+	}
+	if len(c.Upstreams) > 0 {
+		ups := &yaml.Node{Kind: yaml.MappingNode}
+		for i := range c.Upstreams {
+			var u yaml.Node
+			if err := u.Encode(&c.Upstreams[i]); err != nil {
+				return err
+			}
+			ups.Content = append(ups.Content, name(c.Upstreams[i].Name), &u)
+		}
+		root.Content = append(root.Content, name("upstreams"), ups)
+	}
+	c.mask(&root, "")
+	data, err := yaml.Dump(&root)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+func name(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// mask replaces values that must not be shown, and writes durations without
+// their empty parts.
+func (c *Config) mask(n *yaml.Node, path string) {
+	if written, ok := c.shown[path]; ok && n.Kind == yaml.ScalarNode {
+		n.Value, n.Tag, n.Style = written, "!!str", 0
+		return
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			c.mask(n.Content[i+1], join(path, n.Content[i].Value))
+		}
+	case yaml.SequenceNode:
+		for i, e := range n.Content {
+			c.mask(e, element(path, i))
+		}
+	case yaml.ScalarNode:
+		if v, err := ParseDuration(n.Value); err == nil && v > 0 {
+			n.Value = showDuration(v)
+		}
+	}
+}

@@ -1,0 +1,372 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
+
+// config names all fields of the file. Each section's fields stand in a
+// function of its own, in the order of docs/configuration.md.
+func (d *decoder) config(n *yaml.Node, c *Config) {
+	d.object(n, "", []field{
+		{"listen", d.address(&c.Listen)},
+		{"public_url", d.url(&c.PublicURL)},
+		{"insecure", d.flag(&c.Insecure)},
+		{"tls", func(n *yaml.Node, path string) { c.TLS = &TLS{}; d.tls(n, path, c.TLS) }},
+		{"http", func(n *yaml.Node, path string) { d.http(n, path, &c.HTTP) }},
+		{"auth", func(n *yaml.Node, path string) { d.auth(n, path, &c.Auth) }},
+		{"upstreams", d.named(checkServerName, func(name string, n *yaml.Node, path string) {
+			c.Upstreams = append(c.Upstreams, newUpstream(name))
+			d.upstream(n, path, &c.Upstreams[len(c.Upstreams)-1])
+		})},
+		{"pins", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"file", d.path(&c.Pins.File)},
+				{"strict", d.flag(&c.Pins.Strict)},
+			})
+		}},
+		{"policy", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"path", d.path(&c.Policy.Path)},
+				{"data", d.path(&c.Policy.Data)},
+				{"shadow", d.path(&c.Policy.Shadow)},
+				{"bundle", d.url(&c.Policy.Bundle)},
+				{"bundle_key", d.path(&c.Policy.BundleKey)},
+			})
+		}},
+		{"limits", func(n *yaml.Node, path string) { d.limits(n, path, &c.Limits) }},
+		{"guard", func(n *yaml.Node, path string) { d.guard(n, path, &c.Guard) }},
+		{"sessions", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"idle", d.duration(&c.Sessions.Idle, time.Minute, 30*day)},
+				{"max", d.number(&c.Sessions.Max, 1, 1<<24)},
+			})
+		}},
+		{"approvals", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"wait", d.duration(&c.Approvals.Wait, 0, time.Hour)},
+				{"expire", d.duration(&c.Approvals.Expire, time.Minute, 30*day)},
+			})
+		}},
+		{"audit", func(n *yaml.Node, path string) { d.audit(n, path, &c.Audit) }},
+		{"admin", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"enabled", d.flag(&c.Admin.Enabled)},
+				{"roles", d.texts(&c.Admin.Roles)},
+			})
+		}},
+		{"log", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"level", d.choice(&c.Log.Level, "debug", "info", "warn", "error")},
+				{"format", d.choice(&c.Log.Format, "text", "json")},
+			})
+		}},
+	})
+}
+
+func (d *decoder) tls(n *yaml.Node, path string, t *TLS) {
+	d.object(n, path, []field{
+		{"cert", d.path(&t.Cert)},
+		{"key", d.path(&t.Key)},
+		{"redirect_http", d.address(&t.RedirectHTTP)},
+	})
+}
+
+func (d *decoder) http(n *yaml.Node, path string, h *HTTP) {
+	d.object(n, path, []field{
+		{"body", d.size(&h.Body, 1<<10, 1<<30)},
+		{"header", d.size(&h.Header, 4<<10, 1<<20)},
+		{"header_timeout", d.duration(&h.HeaderTimeout, 100*time.Millisecond, 10*time.Minute)},
+		{"body_timeout", d.duration(&h.BodyTimeout, 100*time.Millisecond, time.Hour)},
+		{"idle_timeout", d.duration(&h.IdleTimeout, time.Second, day)},
+		{"drain", d.duration(&h.Drain, 0, time.Hour)},
+		{"hosts", d.texts(&h.Hosts)},
+		{"origins", d.texts(&h.Origins)},
+	})
+}
+
+func (d *decoder) auth(n *yaml.Node, path string, a *Auth) {
+	d.object(n, path, []field{
+		{"issuers", d.each(func(n *yaml.Node, path string) {
+			a.Issuers = append(a.Issuers, Issuer{
+				Agent: "sub", Roles: "roles", Scopes: "scope",
+				Leeway: 30 * time.Second, Refresh: 5 * time.Minute, Stale: time.Hour,
+			})
+			d.issuer(n, path, &a.Issuers[len(a.Issuers)-1])
+		})},
+		{"local", func(n *yaml.Node, path string) {
+			a.Local = newLocal()
+			a.Local.KeyFile = d.resolvePath(a.Local.KeyFile)
+			d.object(n, path, []field{
+				{"key_file", d.path(&a.Local.KeyFile)},
+				{"issuer", d.text(&a.Local.Issuer)},
+				{"audience", d.text(&a.Local.Audience)},
+			})
+		}},
+		{"scopes", d.texts(&a.Scopes)},
+	})
+}
+
+func newLocal() *Local {
+	return &Local{KeyFile: "toolward.key", Issuer: "toolward-local", Audience: "toolward"}
+}
+
+// algorithmNames are the JWS algorithms that auth knows; a test in cmd holds
+// the two lists together.
+var algorithmNames = []string{
+	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+}
+
+func (d *decoder) issuer(n *yaml.Node, path string, i *Issuer) {
+	d.object(n, path, []field{
+		{"issuer", d.text(&i.Issuer)},
+		{"audience", d.texts(&i.Audience)},
+		{"jwks_url", d.url(&i.JWKSURL)},
+		{"public_key_file", d.path(&i.PublicKeyFile)},
+		{"secret_file", d.path(&i.SecretFile)},
+		{"secret", d.secret(&i.Secret)},
+		{"algorithms", d.words(&i.Algorithms, algorithmNames...)},
+		{"agent", d.text(&i.Agent)},
+		{"roles", d.text(&i.Roles)},
+		{"scopes", d.text(&i.Scopes)},
+		{"required_scopes", d.texts(&i.RequiredScopes)},
+		{"access_tokens_only", d.flag(&i.AccessTokensOnly)},
+		{"leeway", d.duration(&i.Leeway, 0, time.Minute)},
+		{"max_lifetime", d.duration(&i.MaxLifetime, time.Minute, year)},
+		{"refresh", d.duration(&i.Refresh, 30*time.Second, day)},
+		{"stale", d.duration(&i.Stale, time.Minute, 30*day)},
+	})
+}
+
+func newUpstream(name string) Upstream {
+	return Upstream{Name: name, Timeout: time.Minute, Concurrency: 32, Response: 16 << 20}
+}
+
+func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
+	d.object(n, path, []field{
+		{"command", d.text(&u.Command)},
+		{"args", d.args(&u.Args)},
+		{"env", d.secrets(&u.Env, checkVariable)},
+		{"dir", d.path(&u.Dir)},
+		{"url", d.url(&u.URL)},
+		{"transport", d.choice(&u.Transport, "http", "sse")},
+		{"headers", d.secrets(&u.Headers, checkHeader)},
+		{"oauth", func(n *yaml.Node, path string) { u.OAuth = &OAuth{}; d.oauth(n, path, u.OAuth) }},
+		{"openapi", d.path(&u.OpenAPI)},
+		{"base_url", d.url(&u.BaseURL)},
+		{"labels", d.texts(&u.Labels)},
+		{"timeout", d.duration(&u.Timeout, 10*time.Millisecond, day)},
+		{"concurrency", d.number(&u.Concurrency, 1, 1<<16)},
+		{"response", d.size(&u.Response, 1<<10, 1<<30)},
+		{"isolate", d.choice(&u.Isolate, "shared", "session")},
+	})
+}
+
+func (d *decoder) oauth(n *yaml.Node, path string, o *OAuth) {
+	d.object(n, path, []field{
+		{"grant", d.choice(&o.Grant, "client_credentials", "token_exchange", "authorization_code")},
+		{"token_url", d.url(&o.TokenURL)},
+		{"client_id", d.text(&o.ClientID)},
+		{"client_secret", d.secret(&o.ClientSecret)},
+		{"client_secret_file", d.path(&o.ClientSecretFile)},
+		{"scopes", d.texts(&o.Scopes)},
+		{"resource", d.url(&o.Resource)},
+	})
+}
+
+func (d *decoder) bucket(b *Bucket) []field {
+	return []field{
+		{"rate", d.rate(&b.Rate)},
+		{"burst", d.number(&b.Burst, 1, math.MaxInt32)},
+	}
+}
+
+func (d *decoder) limits(n *yaml.Node, path string, l *Limits) {
+	in := func(fs []field) reader {
+		return func(n *yaml.Node, path string) { d.object(n, path, fs) }
+	}
+	d.object(n, path, []field{
+		{"default", in(d.bucket(&l.Default))},
+		{"agents", d.named(checkAny, func(name string, n *yaml.Node, path string) {
+			b := Bucket{Burst: l.Default.Burst}
+			d.object(n, path, d.bucket(&b))
+			put(&l.Agents, name, b)
+		})},
+		{"tools", d.named(checkAny, func(name string, n *yaml.Node, path string) {
+			var t ToolLimit
+			all, agent := Bucket{Burst: l.Default.Burst}, Bucket{Burst: l.Default.Burst}
+			d.object(n, path, append(d.bucket(&all), field{"agent", in(d.bucket(&agent))}))
+			if all.Rate.Calls > 0 {
+				t.Bucket = &all
+			}
+			if agent.Rate.Calls > 0 {
+				t.Agent = &agent
+			}
+			put(&l.Tools, name, t)
+		})},
+		{"concurrency", d.number(&l.Concurrency, 1, 1<<20)},
+		{"total", d.number(&l.Total, 1, 1<<20)},
+		{"failures", in(d.bucket(&l.Failures))},
+	})
+}
+
+func put[V any](m *map[string]V, name string, v V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[name] = v
+}
+
+// actions are the kinds of findings. Quarantine is for definitions, which is
+// what poisoning is about; there is nothing to redact in them.
+func (d *decoder) actions(a *Actions) []field {
+	of := func(to *string) reader { return d.choice(to, "observe", "policy", "redact", "block") }
+	return []field{
+		{"injection", of(&a.Injection)},
+		{"secrets", of(&a.Secrets)},
+		{"pii", of(&a.PII)},
+		{"exfil", of(&a.Exfil)},
+		{"provenance", of(&a.Provenance)},
+		{"hidden", of(&a.Hidden)},
+		{"honeytoken", of(&a.Honeytoken)},
+		{"poisoning", d.choice(&a.Poisoning, "observe", "policy", "quarantine", "block")},
+	}
+}
+
+func (d *decoder) guard(n *yaml.Node, path string, g *Guard) {
+	d.object(n, path, append(d.actions(&g.Actions), []field{
+		{"honeytokens", d.each(func(n *yaml.Node, path string) {
+			var s Secret
+			if d.secret(&s)(n, path); s != "" {
+				g.Honeytokens = append(g.Honeytokens, s)
+			}
+		})},
+		{"allow", d.path(&g.Allow)},
+		{"judge", func(n *yaml.Node, path string) {
+			g.Judge = &Judge{From: 0.1, To: 0.9, Timeout: 500 * time.Millisecond, OnFailure: "score"}
+			j := g.Judge
+			d.object(n, path, []field{
+				{"url", d.url(&j.URL)},
+				{"headers", d.secrets(&j.Headers, checkHeader)},
+				{"from", d.fraction(&j.From)},
+				{"to", d.fraction(&j.To)},
+				{"timeout", d.duration(&j.Timeout, time.Millisecond, time.Minute)},
+				{"on_failure", d.choice(&j.OnFailure, "score", "allow", "block")},
+			})
+		}},
+		{"servers", d.named(checkServerName, func(name string, n *yaml.Node, path string) {
+			var s GuardServer
+			d.object(n, path, append(d.actions(&s.Actions), field{"tools", d.named(checkAny, func(tool string, n *yaml.Node, path string) {
+				var a Actions
+				d.object(n, path, d.actions(&a))
+				put(&s.Tools, tool, a)
+			})}))
+			put(&g.Servers, name, s)
+		})},
+	}...))
+}
+
+func (d *decoder) audit(n *yaml.Node, path string, a *Audit) {
+	d.object(n, path, []field{
+		{"path", d.path(&a.Path)},
+		{"durability", d.choice(&a.Durability, "process", "power")},
+		{"retain", d.duration(&a.Retain, day, 100*year)},
+		{"bodies", d.choice(&a.Bodies, "redacted", "digest", "none")},
+		{"sink", d.path(&a.Sink)},
+		{"checkpoints", d.path(&a.Checkpoints)},
+	})
+}
+
+// args reads a command's arguments. What follows a flag that sounds like a
+// secret is not printed.
+func (d *decoder) args(to *[]string) reader {
+	return func(n *yaml.Node, path string) {
+		*to = nil
+		d.each(func(n *yaml.Node, path string) {
+			s, variable, ok := d.scalar(n, path, "text")
+			if !ok {
+				return
+			}
+			*to = append(*to, s)
+			if variable {
+				return
+			}
+			name, _, inline := strings.Cut(s, "=")
+			switch before := len(*to) - 2; {
+			case inline && soundsSecret(name):
+				d.shown[path] = name + "=" + mask
+			case before >= 0 && soundsSecret((*to)[before]) && strings.HasPrefix((*to)[before], "-") && !strings.Contains((*to)[before], "="):
+				d.shown[path] = mask
+			}
+		})(n, path)
+	}
+}
+
+func soundsSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, w := range []string{"token", "secret", "password", "passwd", "key", "auth", "header"} {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func checkAny(name string) error {
+	if name == "" {
+		return errors.New("a name is empty")
+	}
+	return nil
+}
+
+// checkServerName keeps server__tool readable one way only.
+func checkServerName(name string) error {
+	switch {
+	case name == "" || len(name) > 32:
+		return errors.New("an upstream's name has 1 to 32 characters")
+	case strings.Contains(name, "__"):
+		return errors.New("an upstream's name must not contain __, which stands between upstream and tool")
+	}
+	for _, r := range name {
+		if r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
+			return fmt.Errorf("an upstream's name has letters, digits, - and _ only, not %q", r)
+		}
+	}
+	if strings.HasPrefix(name, "_") || strings.HasSuffix(name, "_") {
+		return errors.New("an upstream's name must not begin or end with _, which would run into the __ between upstream and tool")
+	}
+	return nil
+}
+
+func checkVariable(name string) error {
+	if name == "" || strings.ContainsAny(name, "=\x00") {
+		return errors.New("not the name of an environment variable")
+	}
+	return nil
+}
+
+// checkHeader allows tokens of RFC 9110 §5.6.2, and not what the connection owns.
+func checkHeader(name string) error {
+	for _, r := range name {
+		if r > '~' || r <= ' ' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
+			return errors.New("not the name of an HTTP header")
+		}
+	}
+	switch strings.ToLower(name) {
+	case "":
+		return errors.New("not the name of an HTTP header")
+	case "host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "mcp-session-id", "mcp-protocol-version":
+		return errors.New("this header is the gateway's own")
+	}
+	return nil
+}
