@@ -1,0 +1,170 @@
+package pii
+
+import (
+	"strings"
+
+	"toolward/gateway"
+)
+
+var birthWords = []string{"birth", "dob", "born", "birthday", "birthdate", "geburt", "geboren", "naissance", "né le", "née le", "nacimiento", "nascimento", "nascita", "nato il", "nata il", "urodz", "geboorte", "födel", "рожд", "生年月日", "出生", "생년월일", "doğum"}
+
+// date judges groups as a day of birth, which a word must say.
+func (t *text) date(groups []group) match {
+	if len(groups) < 3 || !opens(t.s, groups[0].start) {
+		return match{}
+	}
+	var n, size [3]int
+	for i, g := range groups[:3] {
+		size[i] = g.end - g.start
+		if size[i] > 4 {
+			return match{}
+		}
+		n[i] = num(t.s[g.start:g.end])
+	}
+	start, end := groups[0].start, groups[2].end
+	iso := size[0] == 4 && n[0] >= 1900 && n[0] < 2100 && isDate(n[0], n[1], n[2])
+	other := size[0] <= 2 && (size[2] == 4 && n[2] >= 1900 && n[2] < 2100 || size[2] == 2) && (isDate(n[2], n[1], n[0]) || isDate(n[2], n[0], n[1]))
+	if !iso && !other || !near(t, start, birthWords) {
+		return match{}
+	}
+	return match{rule: "birth-date", start: start, end: end, severity: gateway.SeverityMedium, score: 0.9}
+}
+
+// near reports one of words within 32 bytes before s[start:], or in the field's name.
+func near(t *text, start int, words []string) bool {
+	window := t.s[max(0, start-32):start]
+	for _, word := range words {
+		if hasWord(window, word) || hasWord(t.key, word) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	passportWords = []string{"passport", "passeport", "reisepass", "pasaporte", "passaporte", "passaporto", "paszport", "паспорт", "護照", "护照", "パスポート", "여권"}
+	licenceWords  = []string{"driver's license", "drivers license", "driver license", "driving licence", "driving license", "driver_license", "licence number", "führerschein", "permis de conduire", "licencia de conducir", "dl no", "dl number"}
+)
+
+// labelled judges a word of digits, and the letters around them, that only
+// what is said before it can tell from a part number.
+func (t *text) labelled(a, b int) match {
+	s := t.s
+	for a > 0 && b-a < 12 && isLetter(s[a-1]) && !isEscaped(s, a-1) {
+		a--
+	}
+	for b < len(s) && b-a < 20 && isAlnum(s[b]) {
+		b++
+	}
+	n := b - a
+	if n < 6 || n > 16 || !opens(s, a) || !closes(s, b) {
+		return match{}
+	}
+	switch {
+	case n <= 10 && near(t, a, passportWords):
+		return match{rule: "passport", start: a, end: b, severity: gateway.SeverityHigh, score: 0.85}
+	case near(t, a, licenceWords):
+		return match{rule: "driving-licence", start: a, end: b, severity: gateway.SeverityHigh, score: 0.8}
+	}
+	return match{}
+}
+
+// streets end or begin the name of a street.
+var streets = []string{"street", "st", "avenue", "ave", "road", "rd", "boulevard", "blvd", "lane", "ln", "drive", "dr", "court", "ct", "terrace", "place", "parkway", "pkwy", "highway", "crescent", "close", "mews", "way", "square"}
+
+var streetsBefore = []string{"rue", "avenue", "boulevard", "calle", "avenida", "via", "viale", "piazza", "rua", "ulica", "ul.", "chemin", "allée", "paseo", "carrer", "plaza"}
+
+// address judges the number s[a:b] as that of a house: "221B Baker Street",
+// "12 rue de la Paix", "Hauptstraße 12".
+func (t *text) address(a, b int) match {
+	s := t.s
+	if b-a > 6 || !opens(s, a) {
+		return match{}
+	}
+	if m := streetBefore(s, a, b); m.rule != "" {
+		return m
+	}
+	i, words := b, 0
+	if i < len(s) && s[i] == ',' {
+		i++
+	}
+	for words < 5 && i+1 < len(s) && s[i] == ' ' && (isLetter(s[i+1]) || s[i+1] >= 0x80) {
+		from := i + 1
+		for i = from; i < len(s) && (isAlnum(s[i]) || s[i] >= 0x80 || s[i] == '\''); {
+			i++
+		}
+		word := s[from:i]
+		if words == 0 && isOneOf(word, streetsBefore) && words == 0 {
+			return match{rule: "address", start: a, end: lineWords(s, i, 4), severity: gateway.SeverityLow, score: 0.75}
+		}
+		if words > 0 && isOneOf(word, streets) && isCapital(word[0]) {
+			return match{rule: "address", start: a, end: i, severity: gateway.SeverityLow, score: 0.75}
+		}
+		if !isCapital(word[0]) && !isDigit(word[0]) && word[0] < 0x80 {
+			return match{}
+		}
+		words++
+	}
+	return match{}
+}
+
+// streetBefore is the order of German, Dutch, Spanish and Italian: the name first.
+func streetBefore(s string, a, b int) match {
+	if a < 8 || s[a-1] != ' ' {
+		return match{}
+	}
+	i := a - 1
+	for i > 0 && a-i < 40 && s[i-1] != ' ' && s[i-1] != '\n' && s[i-1] != '"' && s[i-1] != ':' && s[i-1] != ',' {
+		i--
+	}
+	word := s[i : a-1]
+	for _, end := range []string{"straße", "strasse", "str.", "weg", "platz", "allee", "gasse", "straat", "gatan", "vägen", "gata", "veien"} {
+		if len(word) > len(end)+2 && strings.HasSuffix(strings.TrimSuffix(word, ","), end) && (isCapital(word[0]) || word[0] >= 0x80) {
+			return match{rule: "address", start: i, end: b, severity: gateway.SeverityLow, score: 0.75}
+		}
+	}
+	return match{}
+}
+
+// lineWords returns where at most n more words of the line at s[i:] end.
+func lineWords(s string, i, n int) int {
+	for n > 0 && i+1 < len(s) && s[i] == ' ' && (isLetter(s[i+1]) || s[i+1] >= 0x80) {
+		for i++; i < len(s) && (isAlnum(s[i]) || s[i] >= 0x80 || s[i] == '\'' || s[i] == '-'); {
+			i++
+		}
+		n--
+	}
+	return i
+}
+
+func isOneOf(word string, list []string) bool {
+	for _, w := range list {
+		if strings.EqualFold(word, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }
+
+// ipv4 judges four groups with dots as an address of the public internet.
+func (t *text) ipv4(groups []group) match {
+	if len(groups) != 4 || !opens(t.s, groups[0].start) || !closes(t.s, groups[3].end) {
+		return match{}
+	}
+	var octet [4]int
+	for i, g := range groups {
+		octet[i] = num(t.s[g.start:min(g.end, g.start+4)])
+		if octet[i] > 255 || i > 0 && t.s[g.start-1] != '.' {
+			return match{}
+		}
+	}
+	switch a, b := octet[0], octet[1]; {
+	case a == 0 || a == 10 || a == 127 || a >= 224 || a == 192 && b == 168 || a == 172 && b >= 16 && b < 32 || a == 169 && b == 254 || a == 100 && b >= 64 && b < 128:
+		return match{}
+	case t.denied(groups[0].start):
+		return match{}
+	}
+	return match{rule: "ip-address", start: groups[0].start, end: groups[3].end, severity: gateway.SeverityLow, score: 0.7}
+}
