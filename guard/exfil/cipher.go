@@ -1,0 +1,104 @@
+package exfil
+
+import (
+	"strconv"
+	"strings"
+
+	"toolward/gateway"
+)
+
+// files are members that hold encoded files by design.
+var files = set("content", "contents", "data", "file", "blob", "bytes", "base64", "b64", "image", "attachment", "attachments", "body_base64", "payload_base64", "raw",
+	"media", "archive", "certificate", "cert", "key", "public_key", "patch", "binary", "token", "jwt", "authorization", "signature", "id", "cursor", "state", "nonce", "hash", "etag", "metadata")
+
+// enciphered finds text that is readable only after decoding.
+func (s *scan) enciphered() {
+	if strings.Contains(s.text, "://") && len(s.text) < 4096 && len(s.out) > 0 {
+		return // its URL was judged
+	}
+	if via, n := s.decoded(s.text); n >= 2*minPayload || n >= minPayload && n*3 >= len(s.text) {
+		severity, score := gateway.SeverityMedium, 0.6
+		if files[strings.ToLower(s.t.Name)] && via == "base64" && !strings.ContainsRune(s.text, ' ') || jwt(s.text) {
+			severity, score = gateway.SeverityLow, 0.2
+		}
+		s.add(RuleEncipher, severity, score, 0, len(s.text), via)
+		return
+	}
+	if escaped(s.text) {
+		if plain := unescape(s.text); looks(plain) >= words {
+			s.add(RuleEncipher, gateway.SeverityLow, 0.5, 0, len(s.text), "escapes")
+			return
+		}
+	}
+	if len(s.text) <= 8<<10 {
+		if via := cipher(s.text); via != "" {
+			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
+		}
+	}
+}
+
+// common are short words that hardly any English text of a few lines lacks.
+var common = set("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
+
+// cipher names the simple cipher that turns s into English: a Caesar shift,
+// Atbash, or reversal. "" if there is none, or if s is English already.
+func cipher(s string) string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r < 'a' || r > 'z' })
+	if len(words) < 5 {
+		return ""
+	}
+	if len(words) > 400 {
+		words = words[:400]
+	}
+	need := max(3, len(words)/7)
+	if hits(words, func(b byte) byte { return b }, false) > need/3 {
+		return ""
+	}
+	for shift := 1; shift < 26; shift++ {
+		if hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }, false) >= need {
+			if shift == 13 {
+				return "rot13"
+			}
+			return "caesar" + strconv.Itoa(26-shift)
+		}
+	}
+	if hits(words, func(b byte) byte { return 'z' - (b - 'a') }, false) >= need {
+		return "atbash"
+	}
+	if hits(words, func(b byte) byte { return b }, true) >= need {
+		return "reversed"
+	}
+	return ""
+}
+
+// hits counts the common words among deciphered ones.
+func hits(words []string, f func(byte) byte, reversed bool) int {
+	n := 0
+	var b [4]byte
+	for _, w := range words {
+		if len(w) < 2 || len(w) > len(b) {
+			continue
+		}
+		for i := range len(w) {
+			at := i
+			if reversed {
+				at = len(w) - 1 - i
+			}
+			b[at] = f(w[i])
+		}
+		if common[string(b[:len(w)])] {
+			n++
+		}
+	}
+	return n
+}
+
+// escaped reports whether a text that is no URL holds escapes of characters
+// that need none: spaces and letters, in the way of URLs or HTML.
+func escaped(s string) bool {
+	if strings.Contains(s, "://") && !strings.Contains(s, "--data") {
+		return false
+	}
+	return strings.Count(s, "%20")+strings.Count(s, "%0A")+strings.Count(s, "&#32;")+strings.Count(s, "&#x20;") >= 2 ||
+		strings.Count(s, "&#") >= 6 && strings.Count(s, "&#")*12 > len(s)
+}

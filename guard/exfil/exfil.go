@@ -1,0 +1,139 @@
+// Package exfil recognises data on its way out: text in the query, path,
+// fragment or host name of a URL, Markdown and HTML images that carry data to
+// whoever serves them, commands that upload files, and text that was encoded
+// or enciphered before it was put into an argument.
+//
+// It judges the shape of a single text. Whether the data is somebody's secret
+// it cannot know: that is what guard/provenance and guard/secret are for. Most
+// findings are therefore for policy to weigh, together with the labels of the
+// tool and the session. What everyday URLs hold is passed over: search words,
+// addresses, titles, OAuth state, signatures, tokens, hashes, badges.
+//
+// Text sent in plain words outside a URL ("As discussed: …") looks like any
+// other text and is not found here.
+package exfil
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+
+	"toolward/gateway"
+	"toolward/guard/reading"
+)
+
+// Detector finds data on its way out. It is safe for concurrent use.
+type Detector struct{ pool sync.Pool }
+
+// New makes a Detector.
+func New() *Detector {
+	return &Detector{pool: sync.Pool{New: func() any { return new(scan) }}}
+}
+
+// Rules that findings name.
+const (
+	RuleImage     = "exfil.image"        // an image's URL carries text
+	RuleTemplate  = "exfil.template"     // a URL has a place to be filled with data
+	RuleURL       = "exfil.url"          // another URL carries text
+	RuleEncoded   = "exfil.url-encoded"  // a URL carries text that was encoded
+	RuleHost      = "exfil.host"         // a host name carries data, for whoever answers its DNS queries
+	RuleUpload    = "exfil.upload"       // a command sends a file or another command's output
+	RuleEncipher  = "exfil.encoded-text" // an argument is readable only after decoding
+	RuleDataURI   = "exfil.data-uri"     // a data: URI holds encoded text
+	RuleTruncated = "exfil.truncated"    // encoded so often over that not all of it was read
+)
+
+// Text is what to scan.
+type Text struct {
+	Text string
+	Name string // of the member whose value it is, "" if there is none
+	Sent bool   // it is sent by an agent, not returned to it
+}
+
+// Scan appends the findings in a text to dst, ordered by place. Kind, Rule,
+// Span, Severity, Score (a confidence, 0 to 1), Via and Sample are set.
+func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
+	if len(t.Text) < minPayload {
+		return dst
+	}
+	s := d.pool.Get().(*scan)
+	defer d.pool.Put(s)
+	s.text, s.t, s.out = t.Text, t, dst
+	from := len(dst)
+	s.urls()
+	if t.Sent {
+		s.commands()
+		s.enciphered()
+	}
+	out := s.out
+	s.text, s.out, s.t = "", nil, Text{}
+	slices.SortStableFunc(out[from:], func(a, b gateway.Finding) int { return cmp.Compare(a.Span[0], b.Span[0]) })
+	return out
+}
+
+// minPayload is the fewest bytes that are worth hiding somewhere.
+const minPayload = 12
+
+// scan is the state of one Scan.
+type scan struct {
+	t    Text
+	text string
+	out  []gateway.Finding
+	x    reading.Expander
+	buf  []byte
+}
+
+func (s *scan) add(rule string, severity gateway.Severity, score float64, lo, hi int, via string) {
+	s.out = append(s.out, gateway.Finding{
+		Kind: gateway.FindingExfil, Rule: rule, Span: [2]int{lo, hi}, Severity: severity, Score: score, Via: via,
+		Sample: sample(s.text[lo:hi]),
+	})
+}
+
+// sample shows where data would go, not the data: the part of a URL before
+// its path, or the first characters.
+func sample(s string) string {
+	keep := min(len(s), 24)
+	if i := strings.Index(s, "://"); i >= 0 && i < 16 {
+		keep = i + 3
+		for keep < len(s) && keep < 64 && !strings.ContainsRune("/?#", rune(s[keep])) {
+			keep++
+		}
+	}
+	if keep == len(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s[:keep], "") + "…"
+}
+
+// decoded returns how the text reads that is hidden in s, "" if nothing is:
+// the longest reading, other than s and plain escapes of it, that looks like
+// language or structured data.
+func (s *scan) decoded(text string) (via string, n int) {
+	s.buf = append(s.buf[:0], text...)
+	views, _ := s.x.Expand(s.buf, nil)
+	for i := range views {
+		v := &views[i]
+		if v.Via == "" || escapesOnly(v.Via) || len(v.Text) <= n {
+			continue
+		}
+		if looks(string(v.Text)) >= likely {
+			via, n = v.Via, len(v.Text)
+		}
+	}
+	return via, n
+}
+
+// escapesOnly reports whether a way of hiding is an escape that URLs, HTML and
+// JSON need anyway.
+func escapesOnly(via string) bool {
+	for part := range strings.SplitSeq(via, ">") {
+		switch part {
+		case "url", "html", "json", "quoted-printable":
+		default:
+			return false
+		}
+	}
+	return true
+}
