@@ -1,0 +1,193 @@
+// Package client speaks MCP to upstream servers: over standard input and
+// output, Streamable HTTP, and the HTTP with SSE of 2024-11-05, in every
+// revision from 2024-11-05 to 2026-07-28.
+//
+// # What it guarantees
+//
+//   - Results, errors and definitions are the bytes that the upstream wrote.
+//     Arguments are spliced into the request as they are, never encoded again.
+//   - Every answer is checked before it is passed on: JSON that two readers
+//     understand alike, the ID of a request in flight, at most
+//     [Options.MaxAnswer] bytes. What nobody asked for is dropped.
+//   - A request is sent once. It is repeated in two cases only, in which the
+//     server proved that it did not run it: its answer that it no longer knows
+//     the session (404), and its request for input (2026-07-28).
+//   - What a server sends during a call reaches the agent whose call caused it.
+//     Where that cannot be known, requests are answered with an error, and
+//     notifications are dropped.
+//   - A process is ended together with its whole process group. Credentials are
+//     sent to the configured URL only; redirects are not followed.
+//
+// # Why not mcp-go's client
+//
+// github.com/mark3labs/mcp-go supplies the constants and the header rules (see
+// toolward/mcp). Its client is not used: decoding into its types loses order,
+// unknown members and large integers; its transports decode error data
+// likewise, turn each HTTP 404 into "session terminated" although servers of
+// 2026-07-28 answer unknown methods so, put no bound on lines, events and
+// bodies, give an agent 30 seconds to answer an elicitation, follow redirects,
+// and drop what a server of the old SSE transport asks.
+//
+// # Eras
+//
+// A connection is legacy (a handshake, up to 2025-11-25) or modern (stateless,
+// since 2026-07-28). Dial probes with server/discover and falls back to
+// initialize. The agent on the other side may be of either era; what each
+// needs of the other is in meta.go and input.go.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// Kind says how an upstream is reached over HTTP.
+type Kind string
+
+// The kinds. The zero value tries Streamable HTTP, and the older transport if
+// the server does not know it (MCP 2025-11-25 basic/transports, backwards
+// compatibility).
+const (
+	KindAuto Kind = ""
+	KindHTTP Kind = "http"
+	KindSSE  Kind = "sse"
+)
+
+// Options configures the client of one upstream: a command, or a URL.
+type Options struct {
+	Name string // of the upstream, for messages and the log
+
+	Command string   // run without a shell
+	Args    []string //
+	Env     []string // the process's whole environment, "NAME=value"; nothing is inherited
+	Dir     string   // "" is the gateway's own
+
+	URL    string            // http or https
+	Kind   Kind              //
+	Header map[string]string // sent with each request; the upstream's credentials among them
+	// Authorize returns the value of the Authorization field for a request,
+	// "" for none. Call is nil for requests that no agent caused. It overrides
+	// Header. Optional.
+	Authorize func(ctx context.Context, call *gateway.Call) (string, error)
+	TLS       *tls.Config // nil is the system's roots, TLS 1.2 and up
+
+	Revision  string        // speak this MCP revision; "" negotiates
+	Isolate   bool          // each connection serves one agent session: it is told that agent's name and capabilities
+	Timeout   time.Duration // for a call, without the time that an agent is being asked something; 0 means 60 s
+	MaxAnswer int           // bytes of one message from the server; 0 means 16 MiB
+	Version   string        // of toolward, told to the server
+	Logger    *slog.Logger  // default discards
+}
+
+// Client makes connections to one upstream. It is safe for concurrent use.
+type Client struct {
+	opts    Options
+	log     *slog.Logger
+	http    *http.Client
+	base    *url.URL
+	info    json.RawMessage // clientInfo where no agent has one
+	learned atomic.Pointer[learned]
+}
+
+// learned is what an earlier connection found out, so that the next need not.
+type learned struct {
+	legacy bool // server/discover did not work
+	sse    bool // Streamable HTTP did not work
+}
+
+// New checks the options. It does not connect.
+func New(o Options) (*Client, error) {
+	if (o.Command == "") == (o.URL == "") {
+		return nil, fmt.Errorf("upstream %s: give either a command or a URL", o.Name)
+	}
+	if o.Revision != "" && !mcp.Known(o.Revision) {
+		return nil, fmt.Errorf("upstream %s: MCP revision %q is not known", o.Name, o.Revision)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	if o.MaxAnswer == 0 {
+		o.MaxAnswer = 16 << 20
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{opts: o, log: o.Logger.With("server", o.Name)}
+	c.info = gateway.JoinMembers([]gateway.Member{{Name: "name", Value: mcp.Quote("toolward")}, {Name: "version", Value: mcp.Quote(o.Version)}})
+	c.learned.Store(&learned{})
+	if o.URL == "" {
+		return c, nil
+	}
+	var err error
+	if c.base, err = url.Parse(o.URL); err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", o.Name, err)
+	}
+	if c.base.Scheme != "http" && c.base.Scheme != "https" || c.base.Host == "" {
+		return nil, fmt.Errorf("upstream %s: %q is not an http or https URL", o.Name, c.base.Redacted())
+	}
+	c.http = newHTTPClient(o)
+	return c, nil
+}
+
+// Dial connects and agrees on a revision. Origin is the agent session that the
+// connection will serve alone, nil for a connection that many share. Events
+// gets list changes, resource updates, and nothing else; it must not block.
+// The context bounds the dialling only.
+func (c *Client) Dial(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (*Conn, error) {
+	conn, err := c.dial(ctx, origin, events)
+	if err == nil {
+		return conn, nil
+	}
+	known := *c.learned.Load()
+	switch {
+	case ctx.Err() != nil:
+	case c.opts.Command != "" && !known.legacy && errors.Is(err, errProbe):
+		// Some old servers end when asked something before initialize.
+		c.learned.Store(&learned{legacy: true})
+		return c.dial(ctx, origin, events)
+	case c.opts.URL != "" && c.opts.Kind == KindAuto && !known.sse && errors.Is(err, errNotStreamable):
+		c.learned.Store(&learned{legacy: true, sse: true})
+		conn, sseErr := c.dial(ctx, origin, events)
+		if sseErr != nil {
+			c.learned.Store(&known)
+			return nil, err
+		}
+		return conn, nil
+	}
+	return nil, err
+}
+
+func (c *Client) dial(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (*Conn, error) {
+	conn := newConn(c, origin, events)
+	var err error
+	switch {
+	case c.opts.Command != "":
+		conn.link, err = startProcess(c, conn)
+	case c.opts.Kind == KindSSE || c.learned.Load().sse:
+		conn.link, err = openSSE(ctx, c, conn)
+	default:
+		conn.link = newStreamable(c, conn)
+	}
+	if err == nil {
+		err = conn.negotiate(ctx)
+	}
+	if err != nil {
+		conn.abandon()
+		return nil, err
+	}
+	return conn, nil
+}

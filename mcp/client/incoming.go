@@ -1,0 +1,309 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+// route handles one message of a link that reads all of them in one place.
+func (c *Conn) route(raw []byte) {
+	m, err := mcp.ParseUpstream(raw)
+	if err != nil {
+		if f := c.flight(lenientID(raw)); f != nil {
+			f.settle(reply{err: c.invalid("what is not a valid message").Because(err)})
+			return
+		}
+		c.log.Warn("invalid message from upstream is dropped", "err", err, "bytes", len(raw))
+		return
+	}
+	if !m.IsResponse() {
+		c.incoming(m, nil)
+		return
+	}
+	f := c.flight(m.ID)
+	if f == nil {
+		c.log.Debug("answer that nobody waits for is dropped", "bytes", len(raw))
+		return
+	}
+	f.settle(reply{message: m})
+}
+
+// settle hands over the answer; only the first counts.
+func (f *flight) settle(r reply) {
+	select {
+	case f.answer <- r:
+	default:
+	}
+}
+
+// await is the other half of route: it delivers what comes for a flight until
+// the answer is there.
+func (c *Conn) await(ctx context.Context, f *flight) (mcp.Message, error) {
+	for {
+		select {
+		case n := <-f.notes:
+			c.deliver(ctx, f, n)
+		case r := <-f.answer:
+			for len(f.notes) > 0 {
+				c.deliver(ctx, f, <-f.notes)
+			}
+			return r.message, r.err
+		case <-ctx.Done():
+			return mcp.Message{}, ctx.Err()
+		case <-c.link.done():
+			select {
+			case r := <-f.answer:
+				return r.message, r.err
+			default:
+				return mcp.Message{}, c.down("upstream " + c.client.opts.Name + " ended during the call; it may have done what was asked").Because(c.link.why())
+			}
+		}
+	}
+}
+
+func (c *Conn) deliver(ctx context.Context, f *flight, n note) {
+	if err := f.call.Origin.Notify(ctx, f.call, n.method, n.params); err != nil {
+		c.log.Debug("notification did not reach the agent", "method", n.method, "err", err)
+	}
+}
+
+// incoming handles a request or notification of the server. From is the flight
+// whose own stream it came on, nil on a stream that many share.
+func (c *Conn) incoming(m mcp.Message, from *flight) {
+	if m.IsRequest() {
+		c.serve(m, from)
+		return
+	}
+	switch m.Method {
+	case mcp.NoteToolsChanged, mcp.NotePromptsChanged, mcp.NoteResourcesChanged, mcp.NoteResourceUpdated:
+		c.events(gateway.Event{Method: m.Method, Params: withoutSubscription(m.Params)})
+	case mcp.NoteCancelled:
+		c.cancelAsked(m.Params)
+	case mcp.NoteProgress:
+		c.progress(m, from)
+	case mcp.NoteMessage:
+		if origin, f := c.originOf(from); origin != nil && wantsLog(origin, m.Params) {
+			c.note(origin, f, m.Method, m.Params)
+		}
+	case mcp.NoteAcknowledged:
+		c.acknowledged()
+	default:
+		if origin, f := c.originOf(from); origin != nil {
+			c.note(origin, f, m.Method, m.Params)
+		}
+	}
+}
+
+// withoutSubscription takes out the ID of the gateway's own subscription; the
+// agent's has another.
+func withoutSubscription(params json.RawMessage) json.RawMessage {
+	if !bytes.Contains(params, []byte(mcp.MetaSubscriptionID)) {
+		return params
+	}
+	o, err := gateway.Split(params)
+	if err != nil {
+		return params
+	}
+	meta, err := o.Object("_meta")
+	if err != nil {
+		return params
+	}
+	rest := o.Without("_meta")
+	if kept := meta.Without(mcp.MetaSubscriptionID); len(kept) > 0 {
+		rest = append(rest, gateway.Member{Name: "_meta", Value: gateway.JoinMembers(kept)})
+	}
+	return gateway.JoinMembers(rest)
+}
+
+// note passes a notification on: through the flight's queue where one reader
+// serves many, so that a slow agent holds up nobody else.
+func (c *Conn) note(origin gateway.Origin, f *flight, method string, params json.RawMessage) {
+	if f != nil && f.notes != nil {
+		select {
+		case f.notes <- note{method, params}:
+		default:
+			c.log.Debug("agent does not keep up: a notification is dropped", "method", method)
+		}
+		return
+	}
+	ctx, cause := c.life, (*gateway.Call)(nil)
+	if f != nil {
+		ctx, cause = f.clock.ctx, f.call
+	}
+	if err := origin.Notify(ctx, cause, method, params); err != nil {
+		c.log.Debug("notification did not reach the agent", "method", method, "err", err)
+	}
+}
+
+// progress puts the agent's own token back.
+func (c *Conn) progress(m mcp.Message, from *flight) {
+	o, err := gateway.Split(m.Params)
+	if err != nil {
+		return
+	}
+	token, _ := o.Get(mcp.MetaProgressToken)
+	if s := mcp.Unquote(token); s != "" {
+		token = json.RawMessage(s) // some servers make every token a string
+	}
+	f := c.flight(token)
+	if f == nil || f.token == nil || from != nil && f != from {
+		return
+	}
+	members := append([]gateway.Member(nil), o.Members()...)
+	for i := range members {
+		if members[i].Name == mcp.MetaProgressToken {
+			members[i].Value = f.token
+		}
+	}
+	c.note(f.call.Origin, f, m.Method, gateway.JoinMembers(members))
+}
+
+// wantsLog reports whether the agent asked for messages of this level. A
+// legacy agent that asked for nothing gets what the server chooses to send, a
+// modern one nothing (MCP 2026-07-28 server/utilities/logging).
+func wantsLog(origin gateway.Origin, params json.RawMessage) bool {
+	want := origin.LogLevel()
+	if want == "" {
+		return !mcp.Modern(origin.Protocol())
+	}
+	o, err := gateway.Split(params)
+	if err != nil {
+		return false
+	}
+	level, _, err := o.String("level")
+	return err == nil && severity(level) >= severity(want)
+}
+
+// serve answers a request of the server.
+func (c *Conn) serve(m mcp.Message, from *flight) {
+	if m.Method == mcp.MethodPing {
+		c.spawn(func() { c.respond(mcp.AppendResult(nil, m.ID, json.RawMessage("{}"))) })
+		return
+	}
+	origin, f := c.originOf(from)
+	if origin == nil {
+		c.refuse(m, mcp.CodeInternal, "the gateway cannot tell which agent this is for; ask during a call")
+		return
+	}
+	select {
+	case c.asks <- struct{}{}:
+	default:
+		c.refuse(m, mcp.CodeInternal, "too many requests of this server wait for an answer")
+		return
+	}
+	started := c.spawn(func() {
+		defer func() { <-c.asks }()
+		c.ask(m, origin, f)
+	})
+	if !started {
+		<-c.asks
+	}
+}
+
+// ask puts a request of the server to the agent and sends back the answer.
+func (c *Conn) ask(m mcp.Message, origin gateway.Origin, f *flight) {
+	ctx, cause := c.life, (*gateway.Call)(nil)
+	if f != nil {
+		ctx, cause = f.clock.ctx, f.call
+		f.clock.pause()
+		defer f.clock.resume()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	c.asked[string(m.ID)] = cancel
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.asked, string(m.ID))
+		c.mu.Unlock()
+	}()
+	result, err := origin.Request(ctx, cause, m.Method, m.Params)
+	switch {
+	case err == nil && result.Error != nil:
+		c.respond(mcp.AppendError(nil, m.ID, result.Error))
+	case err == nil:
+		c.respond(mcp.AppendResult(nil, m.ID, result.Raw))
+	case ctx.Err() != nil && c.life.Err() == nil && f == nil:
+		// The server itself cancelled: it wants no answer.
+	default:
+		code, text := refusalCode(err)
+		c.respond(mcp.AppendError(nil, m.ID, mcp.ErrorObject(code, text, nil)))
+	}
+}
+
+// codeRejected is what MCP uses where a person declines (client/sampling).
+const codeRejected = -1
+
+func refusalCode(err error) (int, string) {
+	var r *gateway.Refusal
+	switch {
+	case !errors.As(err, &r):
+		return mcp.CodeInternal, "the agent could not be asked"
+	case r.Code == gateway.Unsupported:
+		return mcp.CodeMethodNotFound, strings.Join(r.Reasons, "; ")
+	}
+	return codeRejected, strings.Join(r.Reasons, "; ")
+}
+
+func (c *Conn) refuse(m mcp.Message, code int, text string) {
+	c.log.Warn("request of upstream is refused", "method", m.Method, "reason", text)
+	c.spawn(func() { c.respond(mcp.AppendError(nil, m.ID, mcp.ErrorObject(code, text, nil))) })
+}
+
+func (c *Conn) respond(body []byte) {
+	ctx, cancel := context.WithTimeout(c.life, 30*time.Second)
+	defer cancel()
+	if err := c.link.send(ctx, body); err != nil {
+		c.log.Warn("answer did not reach upstream", "err", err)
+	}
+}
+
+// cancelAsked ends a request of the server's that it no longer wants answered.
+func (c *Conn) cancelAsked(params json.RawMessage) {
+	o, err := gateway.Split(params)
+	if err != nil {
+		return
+	}
+	id, _ := o.Get("requestId")
+	c.mu.Lock()
+	cancel := c.asked[string(id)]
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// cancelled tells the server that nobody waits for a request any more (MCP
+// basic/utilities/cancellation). An initialize must not be cancelled.
+func (c *Conn) cancelled(f *flight, why string) {
+	body := mcp.AppendNotification(nil, mcp.NoteCancelled, gateway.JoinMembers([]gateway.Member{
+		{Name: "requestId", Value: json.RawMessage(f.id)},
+		{Name: "reason", Value: mcp.Quote(why)},
+	}))
+	c.spawn(func() {
+		ctx, cancel := context.WithTimeout(c.life, 5*time.Second)
+		defer cancel()
+		if err := c.link.send(ctx, body); err != nil {
+			c.log.Debug("cancellation did not reach upstream", "err", err)
+		}
+	})
+}
+
+// spawn starts work that Close waits for; false if the connection is closed.
+func (c *Conn) spawn(work func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.life.Err() != nil {
+		return false
+	}
+	c.work.Go(work)
+	return true
+}

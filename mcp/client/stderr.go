@@ -1,0 +1,72 @@
+package client
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// Bounds of what a server's standard error may put into the log.
+const (
+	maxStderrLine  = 4 << 10
+	stderrPerBurst = 100 // lines per second
+)
+
+// stderrLog copies a server's standard error to the log, one record a line.
+// slog escapes what is in it, so a server cannot forge records.
+type stderrLog struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	last string
+}
+
+func newStderrLog(log *slog.Logger) *stderrLog { return &stderrLog{log: log} }
+
+// lastLine is the last line that was not empty: usually why a server ended.
+func (s *stderrLog) lastLine() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+func (s *stderrLog) copy(stderr *os.File) {
+	defer stderr.Close()
+	r := bufio.NewReaderSize(stderr, maxStderrLine)
+	var window time.Time
+	lines, dropped := 0, 0
+	for {
+		line, err := r.ReadSlice('\n')
+		if now := time.Now(); now.Sub(window) > time.Second {
+			if dropped > 0 {
+				s.log.Warn("upstream wrote more to its standard error than is logged", "lines", dropped)
+			}
+			window, lines, dropped = now, 0, 0
+		}
+		if lines++; lines > stderrPerBurst {
+			dropped++
+		} else if text := string(trimLine(line)); text != "" {
+			s.log.Info("upstream stderr", "line", text)
+			s.mu.Lock()
+			s.last = text
+			s.mu.Unlock()
+		}
+		if errors.Is(err, bufio.ErrBufferFull) { // the rest of a long line comes as further ones
+			continue
+		}
+		if err != nil {
+			_, _ = io.Copy(io.Discard, r)
+			return
+		}
+	}
+}
+
+func trimLine(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
+	return line
+}
