@@ -1,0 +1,78 @@
+package guard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"toolward/gateway"
+	"toolward/guard/provenance"
+)
+
+// learns reports whether what this scan sees is to be remembered.
+func (sc *scan) learns() bool {
+	return sc.call != nil && sc.call.Agent != nil && sc.stage == gateway.StageResult && !sc.sends && sc.tool != nil && slices.Contains(sc.tool.Labels, labelPrivate)
+}
+
+// traceID names a call and its server to the store, so that a match says both.
+func traceID(c *gateway.Call) string { return c.ID + " " + c.Tool.Server }
+
+// sent returns the texts of the call itself, which its result may repeat.
+func (sc *scan) sent() []provenance.Field {
+	var fields []provenance.Field
+	walk(sc.call.Args.Raw(), func(l *leaf) {
+		fields = append(fields, provenance.Field{Key: l.key, Text: l.text})
+	})
+	return fields
+}
+
+// copies looks up what is sent among what private tools returned.
+func (sc *scan) copies() {
+	matches, truncated := sc.s.traces.Check(sc.call.Agent.Principal(), sc.fields)
+	for _, m := range matches {
+		field := &sc.fields[m.Field]
+		id, server, _ := strings.Cut(m.From, " ")
+		f := gateway.Finding{
+			Kind: gateway.FindingProvenance, Rule: "provenance.copy", Where: field.Where, Key: field.Key, Span: m.Span,
+			Severity: sc.weigh(m, server), Via: m.Via, From: id, Sample: fmt.Sprintf("%d letters and digits of a result of %s", m.Length, server),
+		}
+		switch {
+		case m.Entity:
+			f.Rule = "provenance.entity"
+		case m.Pieces:
+			f.Rule = "provenance.pieces"
+		}
+		sc.settle(&f, field.Text, sc.places[m.Field])
+	}
+	if truncated {
+		sc.settle(&gateway.Finding{Kind: gateway.FindingProvenance, Rule: "provenance.truncated", Severity: gateway.SeverityMedium,
+			Sample: "encoded so often over that not all of it was read"}, "", place{outside: true})
+	}
+}
+
+// weigh says how bad a copy is. The next call rightly repeats IDs and names of
+// the last result, so a plain short copy means little; nobody disguises what
+// may be sent, and a long copy to a tool that sends it out of the house is
+// what the labels exist for.
+func (sc *scan) weigh(m provenance.Match, server string) gateway.Severity {
+	points := 0
+	if sc.tool != nil && slices.Contains(sc.tool.Labels, labelExternal) {
+		points++
+	}
+	if m.Via != "" && m.Via != "url" && m.Via != "json" && m.Via != "html" {
+		points += 2
+	}
+	if m.Length >= 48 && !m.Entity {
+		points++
+	}
+	if points > 0 && sc.tool != nil && sc.tool.Server == server && m.Via == "" {
+		points-- // back to where it came from
+	}
+	switch points {
+	case 0:
+		return gateway.SeverityLow
+	case 1:
+		return gateway.SeverityMedium
+	}
+	return gateway.SeverityHigh
+}

@@ -1,0 +1,227 @@
+package guard
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A leaf is one text inside a JSON value: a string, the name of a member, or a
+// number long enough to be somebody's.
+type leaf struct {
+	path  []byte // RFC 6901 pointer
+	name  string // of the nearest member around it, "" if none
+	text  string // as a reader of the JSON gets it
+	key   bool   // it is the member's name
+	whole bool   // it is not a string: a span of it means all of it
+	kind  leafKind
+}
+
+type leafKind uint8
+
+const (
+	leafText   leafKind = iota
+	leafNumber          // digits as written
+	leafMedia           // base64 of an image or a sound, as its sibling mimeType says
+	leafBlob            // base64 of a resource
+)
+
+// minNumber is the fewest characters of a number that is looked at: fewer hold
+// neither a card nor an account.
+const minNumber = 9
+
+// walker goes once over a JSON value that was checked before ([gateway.CheckJSON]):
+// it relies on balanced brackets and well-formed strings, and stops at the end
+// of the input whatever it finds. Strings without escapes are passed as parts
+// of the input, not copied.
+type walker struct {
+	in    string
+	at    int
+	path  []byte // pointer to the current value
+	names []string
+	visit func(*leaf)
+	leaf  leaf
+}
+
+// walk calls visit for every leaf of raw, in order. The leaf is only valid
+// during the call.
+func walk(raw json.RawMessage, visit func(*leaf)) {
+	w := walker{in: string(raw), visit: visit}
+	w.space()
+	w.value("", 0)
+}
+
+func (w *walker) space() {
+	for w.at < len(w.in) {
+		switch w.in[w.at] {
+		case ' ', '\t', '\n', '\r':
+			w.at++
+		default:
+			return
+		}
+	}
+}
+
+// value reads one value and the space after it. parent is where the members of
+// the object around it start.
+func (w *walker) value(name string, parent int) {
+	if w.at >= len(w.in) {
+		return
+	}
+	switch c := w.in[w.at]; {
+	case c == '{':
+		w.object()
+	case c == '[':
+		w.array(name)
+	case c == '"':
+		text := w.str()
+		w.emit(leaf{name: name, text: text, kind: w.media(name, parent)})
+	case c == '-' || c >= '0' && c <= '9':
+		start := w.at
+		w.word()
+		if w.at-start >= minNumber {
+			w.emit(leaf{name: name, text: w.in[start:w.at], whole: true, kind: leafNumber})
+		}
+	default:
+		w.word()
+	}
+	w.space()
+}
+
+// media tells strings that hold bytes from those that hold text.
+func (w *walker) media(name string, parent int) leafKind {
+	switch name {
+	case "blob":
+		return leafBlob
+	case "data":
+		if mime := w.mimeType(parent); strings.HasPrefix(mime, "image/") || strings.HasPrefix(mime, "audio/") {
+			return leafMedia
+		}
+	}
+	return leafText
+}
+
+func (w *walker) emit(l leaf) {
+	if l.text == "" {
+		return
+	}
+	l.path = w.path
+	w.leaf = l
+	w.visit(&w.leaf)
+}
+
+// word skips a number or a literal.
+func (w *walker) word() {
+	for w.at < len(w.in) {
+		switch w.in[w.at] {
+		case ',', ']', '}', ' ', '\t', '\n', '\r':
+			return
+		}
+		w.at++
+	}
+}
+
+func (w *walker) object() {
+	w.at++ // {
+	w.space()
+	length, start := len(w.path), w.at
+	for w.at < len(w.in) && w.in[w.at] == '"' {
+		name := w.str()
+		w.path = appendToken(w.path[:length], name)
+		w.emit(leaf{name: name, text: name, key: true})
+		w.space()
+		w.at++ // :
+		w.space()
+		w.value(name, start)
+		if w.at < len(w.in) && w.in[w.at] == ',' {
+			w.at++
+			w.space()
+		}
+	}
+	w.at++ // }
+	w.path = w.path[:length]
+}
+
+func (w *walker) array(name string) {
+	w.at++ // [
+	w.space()
+	length := len(w.path)
+	for i := 0; w.at < len(w.in) && w.in[w.at] != ']'; i++ {
+		w.path = strconv.AppendInt(append(w.path[:length], '/'), int64(i), 10)
+		before := w.at
+		w.value(name, w.at)
+		if w.at < len(w.in) && w.in[w.at] == ',' {
+			w.at++
+			w.space()
+		} else if w.at == before {
+			w.at++ // never happens in checked JSON; do not stand still
+		}
+	}
+	w.at++ // ]
+	w.path = w.path[:length]
+}
+
+// str reads a string.
+func (w *walker) str() string {
+	w.at++ // "
+	start, escaped := w.at, false
+	for w.at < len(w.in) && w.in[w.at] != '"' {
+		if w.in[w.at] == '\\' {
+			escaped = true
+			w.at++
+		}
+		w.at++
+	}
+	end := min(w.at, len(w.in))
+	w.at = end + 1
+	if !escaped {
+		return w.in[start:end]
+	}
+	b, err := jsontext.AppendUnquote(nil, w.in[start-1:min(end+1, len(w.in))])
+	if err != nil {
+		return w.in[start:end] // cannot be in checked JSON; scan it as it stands
+	}
+	return string(b)
+}
+
+// mimeType is the member of that name of the object whose members start at
+// start; "" if it has none before the first nested value.
+func (w *walker) mimeType(start int) string {
+	sub := walker{in: w.in, at: start}
+	for sub.at < len(sub.in) && sub.in[sub.at] == '"' {
+		name := sub.str()
+		sub.space()
+		sub.at++ // :
+		sub.space()
+		if sub.at >= len(sub.in) || sub.in[sub.at] == '{' || sub.in[sub.at] == '[' {
+			return ""
+		}
+		if sub.in[sub.at] != '"' {
+			sub.word()
+		} else if value := sub.str(); name == "mimeType" {
+			return value
+		}
+		sub.space()
+		sub.at++ // ,
+		sub.space()
+	}
+	return ""
+}
+
+// appendToken adds a reference token to an RFC 6901 pointer.
+func appendToken(path []byte, name string) []byte {
+	path = append(path, '/')
+	for i := 0; i < len(name); i++ {
+		switch name[i] {
+		case '~':
+			path = append(path, '~', '0')
+		case '/':
+			path = append(path, '~', '1')
+		default:
+			path = append(path, name[i])
+		}
+	}
+	return path
+}
