@@ -41,8 +41,16 @@ type stub struct {
 // newStub has a server "files" with a tool, a prompt, a resource and a
 // template, all of which call do.
 func newStub(t testing.TB, change func(*Options), do func(context.Context, *gateway.Call) (*gateway.Result, error)) *stub {
-	s := &stub{t: t, abouts: map[string]gateway.About{}, members: map[string][]gateway.Member{}}
-	s.addServer("files", do)
+	s := newBareStub(t, change, do)
+	s.http = httptest.NewServer(s.srv)
+	t.Cleanup(func() {
+		s.srv.Close()
+		s.http.Close()
+	})
+	return s
+}
+
+func (s *stub) start(change func(*Options)) {
 	s.road = &gateway.Road{Auth: s, Limit: s, Catalog: s, Guard: s, Policy: s, Sessions: s, Approvals: s, Recorder: s}
 	o := Options{Road: s.road, Upstreams: s, Token: func(r *http.Request) (string, error) {
 		return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
@@ -52,14 +60,8 @@ func newStub(t testing.TB, change func(*Options), do func(context.Context, *gate
 	}
 	var err error
 	if s.srv, err = New(o); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	s.http = httptest.NewServer(s.srv)
-	t.Cleanup(func() {
-		s.srv.Close()
-		s.http.Close()
-	})
-	return s
 }
 
 type upstreamFunc func(context.Context, *gateway.Call) (*gateway.Result, error)
@@ -282,4 +284,12 @@ func member(t testing.TB, raw string, path ...string) any {
 		v = m[p]
 	}
 	return v
+}
+
+// never is an upstream that must not be called.
+func never(t testing.TB) func(context.Context, *gateway.Call) (*gateway.Result, error) {
+	return func(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
+		t.Errorf("the upstream was called: %s %s %s", c.Method, c.Name, c.Args.Raw())
+		return nil, gateway.Refuse("test", gateway.Internal, "never")
+	}
 }

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+	"toolward/mcp"
+)
+
+func TestLegacySSE(t *testing.T) {
+	s := newStub(t, nil, asking("elicitation/create", elicit))
+	resp := s.open(t.Context(), "GET", "/sse", "ann", "")
+	stream := events(resp.Body)
+	first := nextData(t, stream)
+	endpoint := string(first.Data)
+	if first.Name != "endpoint" || !strings.HasPrefix(endpoint, "/message?sessionId=") || first.ID != "" {
+		t.Fatalf("the first event is %q %s", first.Name, endpoint)
+	}
+	post := func(body string) {
+		t.Helper()
+		if r := s.send("POST", endpoint, "ann", body); r.status != 202 {
+			t.Fatalf("got %d %s", r.status, r.body)
+		}
+	}
+	expect := func(want string) {
+		t.Helper()
+		if e := nextData(t, stream); !strings.Contains(string(e.Data), want) {
+			t.Errorf("got %s, want %s", e.Data, want)
+		}
+	}
+	post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{"elicitation":{}}}}`)
+	expect(`"protocolVersion":"2024-11-05"`)
+	if r := s.send("POST", endpoint, "bob", `{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.status != 404 {
+		t.Errorf("another principal: got %d", r.status)
+	}
+	post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read"}}`)
+	expect(`notifications/progress`)
+	expect(`"id":"gw-1"`)
+	post(`{"jsonrpc":"2.0","id":"gw-1","result":{"action":"accept"}}`)
+	expect(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"answer":{"action":"accept"}}}`)
+	post(`{"jsonrpc":"2.0","id":1,"method":"ping","id":2}`)
+	expect(`-32600`)
+	s.srv.Event(gateway.Event{Server: "files", Method: mcp.NoteToolsChanged})
+	expect(`list_changed`)
+	id := strings.TrimPrefix(endpoint, "/message?sessionId=")
+	resp.Body.Close()
+	for s.srv.sessions.byOwnID(id) != nil { // the server sees the end of the connection
+		runtime.Gosched()
+	}
+	if r := s.send("POST", endpoint, "ann", `{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.status != 404 {
+		t.Errorf("the session outlived its stream: %d", r.status)
+	}
+}
