@@ -80,61 +80,14 @@ func (c *Conn) paramsOf(ctx context.Context, call *gateway.Call) (params, error)
 	if call.Kind == gateway.KindTool || call.Kind == gateway.KindPrompt {
 		p.members = append(p.members, gateway.Member{Name: "name", Value: mcp.Quote(call.Tool.Name)}, gateway.Member{Name: "arguments", Value: call.Sent.Raw()})
 	} else {
-		own, err := ownNames(call)
+		own, err := gateway.Split(call.Sent.Raw()) // the surface put the upstream's own names there
 		if err != nil {
 			return params{}, err
 		}
-		p.members = append(p.members, own...)
+		p.members = append(p.members, own.Members()...)
 	}
 	p.members = append(p.members, extra...)
 	return p, c.metaOf(ctx, call, agentMeta, &p)
-}
-
-// ownNames are the params of a call that names its target inside them, with
-// the name on /mcp replaced by the upstream's own.
-func ownNames(call *gateway.Call) ([]gateway.Member, error) {
-	o, err := gateway.Split(call.Sent.Raw())
-	if err != nil {
-		return nil, err
-	}
-	members := append([]gateway.Member(nil), o.Members()...)
-	for i, m := range members {
-		switch {
-		case call.Kind == gateway.KindResource && m.Name == "uri":
-			members[i].Value = rename(m.Value, call.Name, ownURI(call))
-		case call.Kind == gateway.KindCompletion && m.Name == "ref":
-			if members[i].Value, err = ownRef(call, m.Value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return members, nil
-}
-
-func ownRef(call *gateway.Call, raw json.RawMessage) (json.RawMessage, error) {
-	ref, err := gateway.Split(raw)
-	if err != nil {
-		return nil, err
-	}
-	members := append([]gateway.Member(nil), ref.Members()...)
-	for i, m := range members {
-		switch m.Name {
-		case "name":
-			members[i].Value = rename(m.Value, call.Name, call.Tool.Name)
-		case "uri":
-			members[i].Value = rename(m.Value, call.Name, ownURI(call))
-		}
-	}
-	return gateway.JoinMembers(members), nil
-}
-
-// rename replaces a name that is still the one the agent wrote. One that was
-// redacted stays redacted.
-func rename(raw json.RawMessage, from, to string) json.RawMessage {
-	if from == to || mcp.Unquote(raw) != from {
-		return raw
-	}
-	return mcp.Quote(to)
 }
 
 // ownURI is the upstream's own URI of the resource that a call names.
