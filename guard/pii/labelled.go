@@ -6,8 +6,6 @@ import (
 	"toolward/gateway"
 )
 
-var birthWords = []string{"birth", "dob", "born", "birthday", "birthdate", "geburt", "geboren", "naissance", "né le", "née le", "nacimiento", "nascimento", "nascita", "nato il", "nata il", "urodz", "geboorte", "födel", "рожд", "生年月日", "出生", "생년월일", "doğum"}
-
 // date judges groups as a day of birth, which a word must say.
 func (t *text) date(groups []group) match {
 	if len(groups) < 3 || !opens(t.s, groups[0].start) {
@@ -24,27 +22,11 @@ func (t *text) date(groups []group) match {
 	start, end := groups[0].start, groups[2].end
 	iso := size[0] == 4 && n[0] >= 1900 && n[0] < 2100 && isDate(n[0], n[1], n[2])
 	other := size[0] <= 2 && (size[2] == 4 && n[2] >= 1900 && n[2] < 2100 || size[2] == 2) && (isDate(n[2], n[1], n[0]) || isDate(n[2], n[0], n[1]))
-	if !iso && !other || !near(t, start, birthWords) {
+	if !iso && !other || !t.around(start, end).close.has(topicBirth) {
 		return match{}
 	}
 	return match{rule: "birth-date", start: start, end: end, severity: gateway.SeverityMedium, score: 0.9}
 }
-
-// near reports one of words within 32 bytes before s[start:], or in the field's name.
-func near(t *text, start int, words []string) bool {
-	window := t.s[max(0, start-32):start]
-	for _, word := range words {
-		if hasWord(window, word) || hasWord(t.key, word) {
-			return true
-		}
-	}
-	return false
-}
-
-var (
-	passportWords = []string{"passport", "passeport", "reisepass", "pasaporte", "passaporte", "passaporto", "paszport", "паспорт", "護照", "护照", "パスポート", "여권"}
-	licenceWords  = []string{"driver's license", "drivers license", "driver license", "driving licence", "driving license", "driver_license", "licence number", "führerschein", "permis de conduire", "licencia de conducir", "dl no", "dl number"}
-)
 
 // labelled judges a word of digits, and the letters around them, that only
 // what is said before it can tell from a part number.
@@ -61,9 +43,9 @@ func (t *text) labelled(a, b int) match {
 		return match{}
 	}
 	switch {
-	case n <= 10 && near(t, a, passportWords):
+	case n <= 10 && t.around(a, b).close.has(topicPassport):
 		return match{rule: "passport", start: a, end: b, severity: gateway.SeverityHigh, score: 0.85}
-	case near(t, a, licenceWords):
+	case t.around(a, b).close.has(topicLicence):
 		return match{rule: "driving-licence", start: a, end: b, severity: gateway.SeverityHigh, score: 0.8}
 	}
 	return match{}
@@ -72,7 +54,7 @@ func (t *text) labelled(a, b int) match {
 // streets end or begin the name of a street.
 var streets = []string{"street", "st", "avenue", "ave", "road", "rd", "boulevard", "blvd", "lane", "ln", "drive", "dr", "court", "ct", "terrace", "place", "parkway", "pkwy", "highway", "crescent", "close", "mews", "way", "square"}
 
-var streetsBefore = []string{"rue", "avenue", "boulevard", "calle", "avenida", "via", "viale", "piazza", "rua", "ulica", "ul.", "chemin", "allée", "paseo", "carrer", "plaza"}
+var streetsBefore = []string{"rue", "avenue", "boulevard", "chemin", "allée", "quai", "impasse"}
 
 // address judges the number s[a:b] as that of a house: "221B Baker Street",
 // "12 rue de la Paix", "Hauptstraße 12".
@@ -94,8 +76,8 @@ func (t *text) address(a, b int) match {
 			i++
 		}
 		word := s[from:i]
-		if words == 0 && isOneOf(word, streetsBefore) && words == 0 {
-			return match{rule: "address", start: a, end: lineWords(s, i, 4), severity: gateway.SeverityLow, score: 0.75}
+		if end := lineWords(s, i, 4); words == 0 && isOneOf(word, streetsBefore) && end > i {
+			return match{rule: "address", start: a, end: end, severity: gateway.SeverityLow, score: 0.75}
 		}
 		if words > 0 && isOneOf(word, streets) && isCapital(word[0]) {
 			return match{rule: "address", start: a, end: i, severity: gateway.SeverityLow, score: 0.75}

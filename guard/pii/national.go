@@ -5,8 +5,8 @@ package pii
 // without a word that names them. Sources are the issuing authorities' published
 // rules, named where they have a title.
 var numberRules = []numberRule{
-	{id: "card", plain: 13, check: isCard, words: []string{"card", "credit", "debit", "visa", "mastercard", "amex", "pan", "payment", "karte", "carte", "tarjeta", "cartão", "carta"},
-		layouts: []string{"16", "4 4 4 4", "4-4-4-4", "4.4.4.4", "15", "4 6 5", "4-6-5", "4 4 4 3", "4-4-4-3", "14", "4 6 4", "4-6-4", "19", "13", "18", "4 4 4 4 3", "4-4-4-4-3", "6 13", "4 4 5"}},
+	{id: "card", plain: 11, check: isCard, words: []string{"card", "credit", "debit", "visa", "mastercard", "amex", "pan", "payment", "karte", "carte", "tarjeta", "cartão", "carta"},
+		layouts: []string{"16", "4 4 4 4", "4-4-4-4", "4.4.4.4", "15", "4 6 5", "4-6-5", "4 4 4 3", "4-4-4-3", "4 6 4", "4-6-4", "14", "19", "13", "18", "4 4 4 4 3", "4-4-4-4-3", "6 13", "4 4 5"}},
 
 	// North America
 	{id: "us-ssn", plain: 1, layouts: []string{"3-2-4", "3 2 4", "9", "3.2.4"}, words: []string{"ssn", "social", "tax_id", "tax id", "taxid", "tin", "itin", "taxpayer", "ss#"}, // SSA, randomization of 2011
@@ -44,7 +44,7 @@ var numberRules = []numberRule{
 			return varied(d) && c%11 == int(d[9]-'0') && c != 10
 		}},
 	{id: "uk-sort-code", layouts: []string{"2-2-2"}, words: []string{"sort code", "sortcode"}, low: true, check: varied},
-	{id: "fr-nir", plain: 2, layouts: []string{"1 2 2 2 3 3 2", "1 2 2 2 3 3", "15", "13 2"}, words: []string{"nir", "insee", "sécurité sociale", "securite sociale", "sécu", "numéro de sécurité", "social security"}, check: isNIR},
+	{id: "fr-nir", plain: 2, layouts: []string{"1 2 2 2 3 3 2", "15", "13 2", "1 2 2 2 3 3"}, words: []string{"nir", "insee", "sécurité sociale", "securite sociale", "sécu", "numéro de sécurité", "social security"}, check: isNIR},
 	{id: "de-steuer-id", layouts: []string{"11", "2 3 3 3"}, words: []string{"steuer", "idnr", "identifikationsnummer", "tax", "tin"},
 		check: func(d string) bool { return d[0] != '0' && varied(d) && mod11then10(d) }},
 	{id: "nl-bsn", layouts: []string{"9", "4.2.3", "3 3 3", "4 2 3", "8"}, words: []string{"bsn", "burgerservice", "sofi"},

@@ -1,6 +1,8 @@
 package pii
 
 import (
+	"strings"
+
 	"toolward/gateway"
 )
 
@@ -87,10 +89,13 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 		groups[n] = group{from, to}
 		n++
 	}
-	if m := d.phone(t, groups[:n]); m.rule != "" {
-		return m, m.end
+	m := d.layout(t, groups[:n])
+	if m.rule == "" || m.score < named {
+		if phone := t.phone(groups[:n]); phone.rule != "" {
+			m = phone
+		}
 	}
-	if m := d.layout(t, groups[:n]); m.rule != "" {
+	if m.rule != "" {
 		return m, m.end
 	}
 	if m := t.date(groups[:n]); m.rule != "" {
@@ -124,6 +129,9 @@ func separatorAt(s string, i int) int {
 		if isDigit(s[i+1]) {
 			return 1
 		}
+		if s[i] == ' ' && s[i+1] == '(' && i+2 < len(s) && isDigit(s[i+2]) { // +1 (212) 555-0100
+			return 2
+		}
 	case ')':
 		if isDigit(s[i+1]) {
 			return 1
@@ -139,78 +147,122 @@ func separatorAt(s string, i int) int {
 	return 0
 }
 
-// layout tries the number rules on the first k groups, the longest first.
+// named and unnamed are the confidence in a number that passes its check, with
+// and without a word that names it.
+const (
+	named   = 0.97
+	unnamed = 0.8
+)
+
+// layoutTrie finds the rules of a layout group by group, so that a series of
+// numbers that is no layout is left after one or two steps.
+type layoutTrie struct {
+	next  map[layoutStep]int
+	rules [][]layoutRule // by node
+}
+
+type layoutStep struct {
+	node      int
+	separator byte // before the group; 0 before the first
+	size      int  // digits of the group
+}
+
+// layoutRule is a rule in one of its layouts. free says that it needs no name.
+type layoutRule struct {
+	rule int
+	free bool
+}
+
+func newLayoutTrie(rules []numberRule) layoutTrie {
+	trie := layoutTrie{next: map[layoutStep]int{}, rules: make([][]layoutRule, 1)}
+	for n, r := range rules {
+		for k, layout := range r.layouts {
+			step := layoutStep{}
+			for i := 0; i <= len(layout); i++ {
+				if i < len(layout) && isDigit(layout[i]) {
+					step.size = step.size*10 + int(layout[i]-'0')
+					continue
+				}
+				node, ok := trie.next[step]
+				if !ok {
+					node = len(trie.rules)
+					trie.next[step] = node
+					trie.rules = append(trie.rules, nil)
+				}
+				step = layoutStep{node: node}
+				if i < len(layout) {
+					step.separator = layout[i]
+				}
+			}
+			trie.rules[step.node] = append(trie.rules[step.node], layoutRule{n, k < r.plain})
+		}
+	}
+	return trie
+}
+
+// layout tries the number rules on the first groups, as many as some layout has,
+// the longest first.
 func (d *Detector) layout(t *text, groups []group) match {
 	if !opens(t.s, groups[0].start) {
 		return match{}
 	}
-	var sign [2*maxGroups + 8]byte
-	var digits [maxGroups * maxDigits]byte
-	var ends [maxGroups]struct{ sign, digits int }
-	n, m := 0, 0
-	for k, g := range groups {
-		if k > 0 {
-			c := t.s[groups[k-1].end]
-			if c == 0xc2 {
-				c = ' '
+	var nodes [maxGroups]int
+	n := 0
+	for step := (layoutStep{}); n < len(groups); n++ {
+		if n > 0 {
+			if step.separator = t.s[groups[n-1].end]; step.separator == 0xc2 {
+				step.separator = ' ' // no-break
 			}
-			sign[n] = c
-			n++
 		}
-		size := g.end - g.start
-		if m+size > maxDigits || n+4 > len(sign) {
-			groups = groups[:k]
+		step.size = groups[n].end - groups[n].start
+		node, ok := d.layouts.next[step]
+		if !ok {
 			break
 		}
-		if size > 9 {
-			sign[n] = '1'
-			n++
-		}
-		sign[n] = byte('0' + size%10)
-		n++
-		m += copy(digits[m:], t.s[g.start:g.end])
-		ends[k] = struct{ sign, digits int }{n, m}
+		nodes[n] = node
+		step.node = node
 	}
-	for k := len(groups) - 1; k >= 0; k-- {
-		if ends[k].digits < 6 {
-			break
-		}
-		end := groups[k].end
-		if !closes(t.s, end) {
-			continue
-		}
-		for _, r := range d.numbers[string(sign[:ends[k].sign])] {
-			if found := r.judge(t, string(sign[:ends[k].sign]), digits[:ends[k].digits], groups[0].start, end); found.rule != "" {
-				return found
+	for n--; n >= 0; n-- {
+		if rules := d.layouts.rules[nodes[n]]; len(rules) > 0 && closes(t.s, groups[n].end) {
+			if m := judge(t, rules, groups[:n+1]); m.rule != "" {
+				return m
 			}
 		}
 	}
 	return match{}
 }
 
-// judge applies the rule to a number of one of its layouts.
-func (r *numberRule) judge(t *text, layout string, digits []byte, start, end int) match {
-	if !r.check(string(digits)) {
-		return match{}
-	}
-	named := t.said(start, end, r.words)
-	if !named {
-		free := false
-		for _, l := range r.layouts[:r.plain] {
-			free = free || l == layout
+// judge applies the rules of a layout to its groups and prefers one that the
+// context names.
+func judge(t *text, rules []layoutRule, groups []group) match {
+	start, end := groups[0].start, groups[len(groups)-1].end
+	digits := t.s[start:end]
+	if len(groups) > 1 {
+		var b strings.Builder
+		for _, g := range groups {
+			b.WriteString(t.s[g.start:g.end])
 		}
-		if !free || t.denied(start) || inPath(t.s, start) {
-			return match{}
+		digits = b.String()
+	}
+	best := match{}
+	for _, lr := range rules {
+		r := &numberRules[lr.rule]
+		if !r.check(digits) {
+			continue
+		}
+		m := match{rule: r.id, start: start, end: end, severity: gateway.SeverityHigh, score: unnamed}
+		if r.low {
+			m.severity = gateway.SeverityMedium
+		}
+		if t.around(start, end).said.has(topicRules + topic(lr.rule)) {
+			m.score = named
+			return m
+		}
+		if lr.free && best.rule == "" && !t.denied(start) && !inPath(t.s, start) && !inList(t.s, start) {
+			best = m
 		}
 	}
-	m := match{rule: r.id, start: start, end: end, severity: gateway.SeverityHigh, score: 0.8}
-	if r.low {
-		m.severity = gateway.SeverityMedium
-	}
-	if named {
-		m.score = 0.97
-	}
-	return m
+	return best
 }
 
 // opens reports whether a number may begin at s[i]: not inside a word, a decimal
@@ -243,6 +295,22 @@ func closes(s string, i int) bool {
 		return i+1 == len(s) || !isAlnum(s[i+1])
 	}
 	return true
+}
+
+// inList reports whether s[i:] comes after another long number and a comma, as in
+// the tables of programs.
+func inList(s string, i int) bool {
+	for i > 0 && (s[i-1] == ' ' || s[i-1] == '\n' || s[i-1] == '\t') {
+		i--
+	}
+	if i == 0 || s[i-1] != ',' {
+		return false
+	}
+	n := 0
+	for i--; i > 0 && isDigit(s[i-1]); i-- {
+		n++
+	}
+	return n >= 8
 }
 
 // inPath reports whether s[i:] follows a slash or an equals sign inside a URL, where numbers are ids.

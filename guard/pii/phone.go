@@ -2,12 +2,9 @@ package pii
 
 import "toolward/gateway"
 
-var phoneWords = []string{"phone", "mobile", "tel", "telephone", "call", "cell", "fax", "whatsapp", "sms", "contact", "reach", "dial", "desk", "office", "home", "work", "text me", "telefon", "telefono", "teléfono", "téléphone",
-	"telefone", "celular", "móvil", "movil", "handy", "mobil", "rufnummer", "portable", "numéro", "cellulare", "komórka", "телефон", "тел", "電話", "携帯", "电话", "手机", "전화", "휴대폰", "هاتف", "gsm", "phone_number", "msisdn"}
-
 // phone judges groups as a telephone number: international with a plus (E.164),
 // North American by its plan, national ones by a leading zero and a word.
-func (d *Detector) phone(t *text, groups []group) match {
+func (t *text) phone(groups []group) match {
 	s := t.s
 	start := groups[0].start
 	var digits [24]byte
@@ -50,12 +47,12 @@ func (t *text) phoneOf(d string, groups []group, plus, paren bool) match {
 		m.score = 0.8
 	case len(groups) >= 4 && len(d) == 10 && d[0] == '0' && d[1] != '0' && isPairs(groups) && !t.denied(start): // France: 06 12 34 56 78
 		m.score = 0.8
-	case len(d) >= 8 && len(d) <= 13 && varied(d) && groups[0].start > 0 && t.said(start, end, phoneWords) && !t.denied(start) && !looksLikeDate(groups):
+	case len(d) >= 8 && len(d) <= 13 && varied(d) && groups[0].start > 0 && t.around(start, end).said.has(topicPhone) && !t.denied(start) && isPhoneLayout(t.s, groups):
 		if len(d) < 9 && d[0] != '0' && len(groups) < 2 {
 			return match{}
 		}
 		m.score = 0.85
-	case start == 0 && len(t.key) > 0 && len(d) >= 9 && len(d) <= 13 && t.said(start, end, phoneWords):
+	case start == 0 && len(d) >= 9 && len(d) <= 13 && t.key.has(topicPhone):
 		m.score = 0.85
 	default:
 		return match{}
@@ -72,9 +69,21 @@ func isPairs(groups []group) bool {
 	return true
 }
 
-func looksLikeDate(groups []group) bool {
-	return len(groups) >= 3 && (groups[0].end-groups[0].start == 4 && groups[1].end-groups[1].start == 2 && groups[2].end-groups[2].start == 2 ||
-		groups[0].end-groups[0].start <= 2 && groups[1].end-groups[1].start <= 2 && groups[2].end-groups[2].start == 4)
+// isPhoneLayout rules out dates, addresses of the internet and series of small
+// numbers.
+func isPhoneLayout(s string, groups []group) bool {
+	size := func(i int) int { return groups[i].end - groups[i].start }
+	octets := len(groups) == 4 && s[groups[0].end] == '.'
+	for i := range groups {
+		if size(i) < 2 && i > 0 {
+			return false
+		}
+		octets = octets && size(i) <= 3
+	}
+	if octets || len(groups) > 1 && size(0) < 2 {
+		return false
+	}
+	return len(groups) < 3 || !(size(0) == 4 && size(1) == 2 && size(2) == 2 || size(0) <= 2 && size(1) <= 2 && size(2) == 4)
 }
 
 // isNANPLayout reports 3-3-4, also after a 1.

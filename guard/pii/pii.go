@@ -30,18 +30,18 @@ type Options struct {
 
 // Detector finds personal data. It is immutable and safe for concurrent use.
 type Detector struct {
-	numbers map[string][]*numberRule // by layout
+	layouts layoutTrie
+	words   *vocabulary
+	byWidth [maxWord + 1][]int // word rules by length
 	ip      bool
 }
 
 // New compiles the detector.
 func New(options Options) *Detector {
-	d := &Detector{numbers: map[string][]*numberRule{}, ip: options.IP}
-	for i := range numberRules {
-		r := &numberRules[i]
-		for _, layout := range r.layouts {
-			d.numbers[layout] = append(d.numbers[layout], r)
-		}
+	d := &Detector{layouts: newLayoutTrie(numberRules), words: newVocabulary(topicWords()), ip: options.IP}
+	for i := range wordRules {
+		n := len(wordRules[i].form)
+		d.byWidth[n] = append(d.byWidth[n], i)
 	}
 	return d
 }
@@ -60,7 +60,8 @@ var stops = func() (set [256]bool) {
 // to it, or ""; it counts as a word before the value. Kind, Rule, Span, Severity,
 // Score (the confidence, 0 to 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
-	t := text{s: s, key: key}
+	t := text{d: d, s: s}
+	d.words.read(&t.key, key, 0, len(key))
 	base := len(dst)
 	for i := 0; i < len(s); {
 		if !stops[s[i]] {
@@ -88,9 +89,15 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 	return dst
 }
 
-// text is a string under scan with the name of its field.
+// text is a string under scan.
 type text struct {
-	s, key string
+	d   *Detector
+	s   string
+	key topics // what the name of its field says
+
+	asked   bool // the context last read, of s[start:]
+	start   int
+	context context
 }
 
 // match is what a rule found; rule is "" for nothing.

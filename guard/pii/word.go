@@ -12,34 +12,35 @@ const maxWord = 34
 
 // wordRule is an identifier that is written with letters and digits.
 type wordRule struct {
-	id    string
-	form  string // A letter, 9 digit, * either, other bytes themselves; upper case
-	named bool   // needs a word that names it unless it is grouped by separators
-	check func(w string) bool
-	words []string
+	id      string
+	form    string   // A letter, 9 digit, * either, other bytes themselves; upper case
+	named   bool     // needs a word that names it, unless it has one of the layouts
+	layouts []string // with separators
+	check   func(w string) bool
+	words   []string
 }
 
 var wordRules = []wordRule{
 	{id: "it-codice-fiscale", form: "AAAAAA**A**A***A", check: isCodiceFiscale, words: []string{"codice fiscale", "cf", "fiscal"}},
 	{id: "mx-curp", form: "AAAA999999AAAAAA*9", check: isCURP, words: []string{"curp"}},
 	{id: "mx-rfc", form: "AAAA999999***", named: true, words: []string{"rfc", "contribuyente"}, check: func(w string) bool { return yymmdd(w[4:10]) }},
-	{id: "uk-nino", form: "AA999999A", named: true, words: []string{"nino", "national insurance", "ni number", "ni no", "insurance"}, check: isNINO},
-	{id: "es-dni", form: "99999999A", named: true, words: []string{"dni", "nif", "documento", "identidad", "spanish"}, check: func(w string) bool { return dniLetter(num(w[:8])) == w[8] }},
-	{id: "es-nie", form: "A9999999A", named: true, words: []string{"nie", "nif", "extranjero", "documento"}, check: func(w string) bool {
+	{id: "uk-nino", form: "AA999999A", named: true, layouts: []string{"AA 99 99 99 A"}, words: []string{"nino", "national insurance", "ni number", "ni no", "insurance"}, check: isNINO},
+	{id: "es-dni", form: "99999999A", named: true, layouts: []string{"99999999-A", "99.999.999-A"}, words: []string{"dni", "nif", "documento", "identidad", "spanish"}, check: func(w string) bool { return dniLetter(num(w[:8])) == w[8] }},
+	{id: "es-nie", form: "A9999999A", named: true, layouts: []string{"A-9999999-A"}, words: []string{"nie", "nif", "extranjero", "documento"}, check: func(w string) bool {
 		x := strings.IndexByte("XYZ", w[0])
 		return x >= 0 && dniLetter(x*10000000+num(w[1:8])) == w[8]
 	}},
 	{id: "sg-nric", form: "A9999999A", check: isNRIC, words: []string{"nric", "fin", "singapore"}},
 	{id: "tw-national", form: "A999999999", named: true, check: isTaiwan, words: []string{"身分證", "taiwan", "national id", "arc"}},
-	{id: "hk-hkid", form: "A9999999", named: true, check: isHKID, words: []string{"hkid", "身份證", "hong kong"}},
+	{id: "hk-hkid", form: "A9999999", named: true, layouts: []string{"A999999(9"}, check: isHKID, words: []string{"hkid", "身份證", "hong kong"}},
 	{id: "in-pan", form: "AAAAA9999A", named: true, words: []string{"pan", "income tax", "permanent account"}, check: func(w string) bool {
 		return strings.IndexByte("ABCFGHJLPT", w[3]) >= 0
 	}},
 	{id: "fi-hetu", form: "999999A999*", check: isHetu, words: []string{"henkilötunnus", "hetu"}},
-	{id: "fi-hetu", form: "999999999A", named: true, check: isHetu, words: []string{"henkilötunnus", "hetu"}},
+	{id: "fi-hetu", form: "999999999A", named: true, layouts: []string{"999999-999A", "999999+999A"}, check: isHetu, words: []string{"henkilötunnus", "hetu"}},
 	{id: "fr-nir", form: "999999A99999999", check: isCorsicanNIR, words: []string{"nir", "sécurité"}},
 	{id: "cn-resident", form: "99999999999999999A", check: func(w string) bool { return w[17] == 'X' && isChinaBody(w) && chinaCheck(w) == 'X' }},
-	{id: "cl-rut", form: "99999999A", check: isRUTK, words: []string{"rut", "run"}, named: true},
+	{id: "cl-rut", form: "99999999A", layouts: []string{"99.999.999-A", "99999999-A"}, check: isRUTK, words: []string{"rut", "run"}, named: true},
 	{id: "ie-pps", form: "9999999A", named: true, check: isPPS, words: []string{"pps", "ppsn"}},
 	{id: "ie-pps", form: "9999999AA", named: true, check: isPPS, words: []string{"pps", "ppsn"}},
 	{id: "vin", form: "*****************", named: true, check: isVIN, words: []string{"vin", "vehicle", "chassis"}},
@@ -52,26 +53,30 @@ func (t *text) word(a int) match {
 	if a >= 3 && s[a-1] == ' ' && isLetter(s[a-2]) && isLetter(s[a-3]) && (a == 3 || !isAlnum(s[a-4])) && isDigit(s[a]) {
 		a -= 3 // QQ 12 34 56 C
 	}
-	if !opens(s, a) {
+	if !opens(s, a) || a > 0 && (s[a-1] == '+' || s[a-1] == '/') {
 		return match{}
 	}
 	var buf [maxWord]byte
 	n := 0
 	best := match{}
 	grouped := false
+	var cases [2]bool // small letters, capitals: an identifier does not mix them
 	for i := a; i < len(s) && n < maxWord; {
 		if isAlnum(s[i]) {
 			buf[n] = upper(s[i])
+			if !isDigit(s[i]) {
+				cases[s[i]>>5&1] = true
+			}
 			n++
 			i++
-			if (i == len(s) || !isAlnum(s[i])) && n >= 8 {
+			if (i == len(s) || !isAlnum(s[i])) && n >= 8 && !(cases[0] && cases[1]) && t.d.mayFit(buf[:n]) {
 				if m := t.identifier(string(buf[:n]), a, i, grouped); m.rule != "" {
 					best = m
 				}
 			}
 			continue
 		}
-		if i+1 >= len(s) || s[i] != ' ' && s[i] != '-' && s[i] != '.' && s[i] != '+' || !isAlnum(s[i+1]) {
+		if i+1 >= len(s) || strings.IndexByte(" -.+(", s[i]) < 0 || !isAlnum(s[i+1]) {
 			break
 		}
 		grouped = true
@@ -84,28 +89,45 @@ func (t *text) identifier(w string, start, end int, grouped bool) match {
 	if isIBAN(w) {
 		return match{rule: "iban", start: start, end: end, severity: gateway.SeverityHigh, score: 0.99}
 	}
-	for i := range wordRules {
+	for _, i := range t.d.byWidth[len(w)] {
 		r := &wordRules[i]
-		if len(r.form) != len(w) || !fits(w, r.form) || !r.check(w) {
+		if !fits(w, r.form) || !r.check(w) {
 			continue
 		}
-		named := t.said(start, end, r.words)
-		if !named && (r.named || grouped && strings.IndexByte(t.s[start:end], ' ') >= 0 || t.denied(start)) {
-			if !(r.id == "uk-nino" && grouped || r.id == "es-dni" && strings.HasPrefix(t.s[end-2:], "-")) {
-				continue
-			}
-		}
 		score := 0.85
-		if named {
-			score = 0.97
+		if t.around(start, end).said.has(topicRules + topic(len(numberRules)+i)) {
+			score = named
+		} else if t.denied(start) || !r.stands(t.s[start:end], grouped) {
+			continue
 		}
 		return match{rule: r.id, start: start, end: end, severity: gateway.SeverityHigh, score: score}
 	}
 	return match{}
 }
 
+// stands reports whether the identifier counts without a word that names it: as
+// the layout that only it has, or in one piece if its check is strong enough.
+func (r *wordRule) stands(raw string, grouped bool) bool {
+	for _, layout := range r.layouts {
+		if len(layout) == len(raw) && fits(raw, layout) {
+			return true
+		}
+	}
+	return !r.named && !grouped
+}
+
+// mayFit reports whether some rule has the form of w, before w becomes a string.
+func (d *Detector) mayFit(w []byte) bool {
+	for _, i := range d.byWidth[len(w)] {
+		if fits(w, wordRules[i].form) {
+			return true
+		}
+	}
+	return len(w) >= 15 && isLetter(w[0]) && isLetter(w[1]) && isDigit(w[2]) && isDigit(w[3])
+}
+
 // fits reports whether w has the form.
-func fits(w, form string) bool {
+func fits[T string | []byte](w T, form string) bool {
 	for i := range len(form) {
 		switch c := w[i]; form[i] {
 		case 'A':
@@ -114,6 +136,11 @@ func fits(w, form string) bool {
 			}
 		case '9':
 			if !isDigit(c) {
+				return false
+			}
+		case '*':
+		default:
+			if c != form[i] {
 				return false
 			}
 		}
@@ -132,7 +159,7 @@ var ibanLengths = map[string]int{
 
 // isIBAN checks ISO 13616: the country's length and ISO/IEC 7064 MOD 97-10.
 func isIBAN(w string) bool {
-	if len(w) < 15 || !isDigit(w[2]) || !isDigit(w[3]) || ibanLengths[w[:2]] != len(w) {
+	if len(w) < 15 || !isLetter(w[0]) || !isDigit(w[2]) || !isDigit(w[3]) || ibanLengths[w[:2]] != len(w) {
 		return false
 	}
 	r := 0

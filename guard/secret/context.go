@@ -3,6 +3,8 @@ package secret
 import (
 	"strconv"
 	"strings"
+
+	"toolward/guard/literal"
 )
 
 // mention is what the words beside a token say about it.
@@ -58,7 +60,7 @@ func (v vocabulary) look(s string, i, j int) mention {
 	}
 	var word [maxWord]byte
 	for n := i; n < j; n++ {
-		word[n-i] = foldByte(s[n])
+		word[n-i] = literal.Fold(s[n])
 	}
 	return v[string(word[:j-i])]
 }

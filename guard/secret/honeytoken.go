@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/guard/literal"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 // honeypot finds honeytokens by their letters and digits alone, so that case,
 // spaces, hyphens, quotes and line ends put between them hide nothing.
 type honeypot struct {
-	machine *automaton
+	machine *literal.Machine
 	lengths []int // letters and digits of each token
 }
 
@@ -41,7 +42,7 @@ func newHoneypot(tokens []string) (*honeypot, error) {
 	if total > MaxHoneytokens {
 		return nil, fmt.Errorf("honeytokens: %d letters and digits in all, want at most %d", total, MaxHoneytokens)
 	}
-	h.machine = newAutomaton(literals)
+	h.machine = literal.New(literals)
 	return h, nil
 }
 
@@ -49,27 +50,26 @@ func bareLetters(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		if isWordByte(s[i]) {
-			b.WriteByte(foldByte(s[i]))
+			b.WriteByte(literal.Fold(s[i]))
 		}
 	}
 	return b.String()
 }
 
 func (h *honeypot) scan(dst []gateway.Finding, s string) []gateway.Finding {
-	m := h.machine
 	row := 0
 	last := -1
 	for i := range len(s) {
 		if !isWordByte(s[i]) {
 			continue
 		}
-		next := m.next[row<<m.shift|int(m.class[s[i]])]
-		row = int(next & rowMask)
-		if next&hasOutput == 0 {
+		next, hit := h.machine.Step(row, s[i])
+		row = next
+		if !hit {
 			continue
 		}
 		start := i + 1
-		for left := h.lengths[m.out[row][0]]; left > 0; {
+		for left := h.lengths[h.machine.Ends(row)[0]]; left > 0; {
 			start--
 			if isWordByte(s[start]) {
 				left--

@@ -3,6 +3,8 @@ package secret
 import (
 	_ "embed"
 	"strings"
+
+	"toolward/guard/literal"
 )
 
 // rarityTable holds, for each pair of symbols, how surprising the second is
@@ -131,7 +133,7 @@ func isPlaceholder(token string) bool {
 // case already. It does not allocate.
 func containsFold(s, word string) bool {
 	for i := 0; i+len(word) <= len(s); i++ {
-		if foldByte(s[i]) == word[0] && strings.EqualFold(s[i:i+len(word)], word) {
+		if literal.Fold(s[i]) == word[0] && strings.EqualFold(s[i:i+len(word)], word) {
 			return true
 		}
 	}

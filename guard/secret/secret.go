@@ -37,9 +37,11 @@ package secret
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"toolward/gateway"
+	"toolward/guard/literal"
 )
 
 // Options configures a [Detector]. The zero value detects credentials only.
@@ -53,7 +55,7 @@ type Options struct {
 // Detector finds credentials. It is immutable and safe for concurrent use.
 type Detector struct {
 	rules    []rule
-	machine  *automaton
+	machine  *literal.Machine
 	triggers [][]trigger // by the machine's literal
 	words    vocabulary
 	honey    *honeypot // nil without honeytokens
@@ -80,9 +82,9 @@ func New(options Options) (*Detector, error) {
 func newDetector(options Options, rules []rule) (*Detector, error) {
 	d := &Detector{rules: rules, words: newVocabulary()}
 	byLiteral := map[string][]trigger{}
-	add := func(literal string, t trigger) {
-		t.length = len(literal)
-		folded := foldString(literal)
+	add := func(text string, t trigger) {
+		t.length = len(text)
+		folded := foldString(text)
 		byLiteral[folded] = append(byLiteral[folded], t)
 	}
 	for n, r := range d.rules {
@@ -98,17 +100,13 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			add(form[anchor].lit, trigger{scan: scanForm, rule: n, form: form, anchor: anchor})
 		}
 	}
-	for literal, scan := range scanners() {
-		add(literal, trigger{scan: scan})
+	for text, scan := range scanners() {
+		add(text, trigger{scan: scan})
 	}
-	var literals []string
-	for literal := range byLiteral {
-		literals = append(literals, literal)
-	}
-	slices.Sort(literals)
-	d.machine = newAutomaton(literals)
-	for _, literal := range literals {
-		d.triggers = append(d.triggers, byLiteral[literal])
+	literals := slices.Sorted(maps.Keys(byLiteral))
+	d.machine = literal.New(literals)
+	for _, text := range literals {
+		d.triggers = append(d.triggers, byLiteral[text])
 	}
 	var err error
 	d.honey, err = newHoneypot(options.Honeytokens)
@@ -122,15 +120,14 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 // Score (the confidence, 0 to 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
 	base := len(dst)
-	m := d.machine
 	row := 0
 	for i := range len(s) {
-		next := m.next[row<<m.shift|int(m.class[s[i]])]
-		row = int(next & rowMask)
-		if next&hasOutput == 0 {
+		next, hit := d.machine.Step(row, s[i])
+		row = next
+		if !hit {
 			continue
 		}
-		for _, n := range m.out[row] {
+		for _, n := range d.machine.Ends(row) {
 			for k := range d.triggers[n] {
 				t := &d.triggers[n][k]
 				dst = t.scan(d, dst, t, s, i+1-t.length, i+1)
@@ -239,7 +236,7 @@ func sample(shown string, length int) string {
 func foldString(s string) string {
 	b := []byte(s)
 	for i := range b {
-		b[i] = foldByte(b[i])
+		b[i] = literal.Fold(b[i])
 	}
 	return string(b)
 }

@@ -1,0 +1,131 @@
+// Package literal finds many fixed strings in one pass over a text: an
+// Aho-Corasick machine laid out as a dense table, so that a byte costs one load
+// and one test. It is the prefilter of the detectors, which look closer only
+// where it stops.
+//
+// ASCII letters match in either case; other bytes match themselves.
+//
+//	m := literal.New([]string{"token", "passwort"})
+//	row := 0
+//	for i := range len(s) {
+//		next, hit := m.Step(row, s[i])
+//		row = next
+//		if hit {
+//			for _, n := range m.Ends(row) {
+//				… literal n ends at s[:i+1]
+//			}
+//		}
+//	}
+package literal
+
+import "slices"
+
+// Machine finds literals. It is immutable and safe for concurrent use.
+type Machine struct {
+	class [256]uint8
+	shift uint     // log2 of a row's length
+	next  []uint16 // row<<shift | class; the top bit marks rows where literals end
+	ends  [][]int  // per row, the literals that end there
+}
+
+const (
+	endsHere = 1 << 15
+	rowMask  = endsHere - 1
+
+	// MaxRows bounds the distinct prefixes of all literals together.
+	MaxRows = endsHere
+)
+
+// New compiles literals. None may be empty, and together they must have fewer
+// than [MaxRows] distinct prefixes; New panics otherwise, since literals are
+// the program's own or bounded by its caller.
+func New(literals []string) *Machine {
+	m := &Machine{}
+	classes := 1 // class 0: bytes of no literal
+	for _, lit := range literals {
+		for i := range len(lit) {
+			if c := Fold(lit[i]); m.class[c] == 0 {
+				m.class[c] = uint8(classes)
+				classes++
+			}
+		}
+	}
+	for c := byte('A'); c <= 'Z'; c++ {
+		m.class[c] = m.class[Fold(c)]
+	}
+	for 1<<m.shift < classes {
+		m.shift++
+	}
+	width := 1 << m.shift
+	m.next = make([]uint16, width)
+	m.ends = make([][]int, 1)
+	for n, lit := range literals {
+		if lit == "" {
+			panic("literal: empty literal")
+		}
+		row := 0
+		for i := range len(lit) {
+			cell := row<<m.shift | int(m.class[lit[i]])
+			if m.next[cell] == 0 {
+				if len(m.ends) == MaxRows {
+					panic("literal: too many literals")
+				}
+				m.next[cell] = uint16(len(m.ends))
+				m.next = append(m.next, make([]uint16, width)...)
+				m.ends = append(m.ends, nil)
+			}
+			row = int(m.next[cell])
+		}
+		m.ends[row] = append(m.ends[row], n)
+	}
+	m.link(classes)
+	return m
+}
+
+// link turns the trie into a complete machine: breadth first, each missing
+// edge is replaced by the edge of the longest proper suffix.
+func (m *Machine) link(classes int) {
+	suffix := make([]int, len(m.ends))
+	queue := make([]int, 0, len(m.ends))
+	for c := range classes {
+		if row := int(m.next[c]); row != 0 {
+			queue = append(queue, row)
+		}
+	}
+	for head := 0; head < len(queue); head++ {
+		row := queue[head]
+		m.ends[row] = append(slices.Clone(m.ends[row]), m.ends[suffix[row]]...)
+		for c := range classes {
+			cell, back := row<<m.shift|c, int(m.next[suffix[row]<<m.shift|c])
+			if to := int(m.next[cell]); to != 0 {
+				suffix[to] = back
+				queue = append(queue, to)
+			} else {
+				m.next[cell] = uint16(back)
+			}
+		}
+	}
+	for cell, row := range m.next {
+		if len(m.ends[row]) > 0 {
+			m.next[cell] |= endsHere
+		}
+	}
+}
+
+// Step returns the row that follows row on byte c, and whether literals end there.
+// Rows begin at 0.
+func (m *Machine) Step(row int, c byte) (next int, hit bool) {
+	cell := m.next[row<<m.shift|int(m.class[c])]
+	return int(cell & rowMask), cell&endsHere != 0
+}
+
+// Ends returns the indexes of the literals that end at a row, the longest first.
+func (m *Machine) Ends(row int) []int { return m.ends[row] }
+
+// Fold returns c, an ASCII capital as its small letter.
+func Fold(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
