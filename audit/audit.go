@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"toolward/gateway"
@@ -64,6 +65,8 @@ type Store struct {
 	recorder recorder
 	lock     *os.File
 	writer   *writer
+	closing  sync.Once
+	closed   error
 }
 
 var _ gateway.Recorder = (*Store)(nil)
@@ -152,25 +155,47 @@ func (s *Store) open() error {
 	if s.State, err = openState(s.opts.Path, s.opts.Durability, keys); err != nil {
 		return err
 	}
-	return s.Note(context.Background(), TypeOpen, map[string]any{
+	err = s.Note(context.Background(), TypeOpen, map[string]any{
 		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(),
+	})
+	if err != nil {
+		return err
+	}
+	return s.Checkpoint(context.Background())
+}
+
+// Checkpoint signs what is recorded so far, in the database and in the file
+// outside of it, without waiting for the next one that is due.
+func (s *Store) Checkpoint(ctx context.Context) error {
+	return s.writer.do(ctx, func() error {
+		s.writer.sign()
+		return s.writer.failure()
 	})
 }
 
 // Close waits for what is queued, appends [TypeClose] and a checkpoint, and
-// closes the database. Records that come later are errors.
+// closes the database. Records that come later are errors. Closing again
+// returns what the first time returned.
 func (s *Store) Close() error {
-	var errs []error
-	if s.writer != nil {
-		errs = append(errs, s.writer.close())
-	}
-	if s.Reader != nil {
-		errs = append(errs, s.Reader.Close())
-	}
-	if s.State != nil {
-		errs = append(errs, s.State.Close())
-	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	s.closing.Do(func() {
+		var errs []error
+		if s.writer != nil {
+			s.writer.finish()
+		}
+		if s.Reader != nil {
+			errs = append(errs, s.Reader.Close())
+		}
+		if s.State != nil {
+			errs = append(errs, s.State.Close())
+		}
+		if s.writer != nil {
+			// The last to close folds the write-ahead log into the database
+			// and removes it, which a reader cannot.
+			errs = append(errs, s.writer.close())
+		}
+		s.closed = errors.Join(append(errs, s.lock.Close())...)
+	})
+	return s.closed
 }
 
 // Ready returns nil if the record can be written, else why not.

@@ -1,2 +1,75 @@
-// Package audit owns the SQLite file.
+// Package audit owns the SQLite file: the record of what agents asked, what was
+// decided and what became of it, and beside it the approvals and pins.
+//
+// # Guarantees
+//
+//   - [Store.Record] returns nil only when the event survives the death of the
+//     process at any instant, and with [DurabilityPower] the loss of power.
+//   - When the record cannot be written, Record says so and the road refuses
+//     the call. The store recovers by itself when it can write again: it opens
+//     the file anew, verifies its end, and goes on.
+//   - Events are appended only. Each is chained to the one before by SHA-256,
+//     and checkpoints signed with Ed25519 are written into the database and
+//     to a file outside of it. [Verify] proves that nothing was changed, removed
+//     or reordered, and says where if it was.
+//   - Credentials that guard found, and what policy redacts, are replaced by a
+//     keyed hash before anything is written; see [Keys.Token]. Tokens of agents
+//     never get here.
+//   - Whatever agents and upstreams write, an event is one line: control
+//     characters, line separators and bidirectional controls are escaped.
+//   - One gateway writes. A second one on the same file is refused ([ErrInUse]).
+//     Commands read it, decide approvals and pin tools at the same time.
+//
+// # What it does not do
+//
+// A chain alone cannot show that its end was cut off, nor that somebody who has
+// the signing key rewrote everything since the last checkpoint that left the
+// machine. Keep the file of checkpoints, or what the log says of them, where
+// the gateway cannot change it. With [DurabilityProcess], a loss of power can
+// take the last commits; a checkpoint is always on disk before it leaves.
+// Approvals and pins are working state: they can be changed, and what people do
+// to them is in the events.
+//
+// # The chain
+//
+// The hash of an event is the SHA-256 of the 32 bytes of the hash before it (32
+// zero bytes before event 1) and of its columns seq, time_unix_ms, type, call,
+// agent, server, tool, kind, effect, code and body, in this order. A column is
+// written as a netstring: the number of its bytes in decimal, a colon, its UTF-8
+// bytes, a comma. Numbers are in decimal. NULL is the single byte "-".
+//
+//	SHA-256( hash[n-1]  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…" )
+//
+// # Checkpoints
+//
+// A checkpoint is a C2SP signed note (golang.org/x/mod/sumdb/note) with a text of
+// four lines: the key's name, the number of the last event it covers, that
+// event's hash in base64, and the time (RFC 3339, UTC).
+//
+//	toolward-audit-5e1f00d1
+//	4711
+//	4hCZVg0Eu6Jl4z2Qz1pJ2ySFWkXn0P3kP7fXoZt0PpQ=
+//	2026-11-24T08:36:07Z
+//
+//	— toolward-audit-5e1f00d1 mK3xPY…
+//
+// In the database it is the member "note" of the body of an audit.checkpoint
+// event, and covers exactly the events before that one. In the file outside,
+// each is followed by an empty line. There is one a minute while there are
+// events, one an hour when there are none, one at every start and stop, and one
+// before a prune.
+//
+// # Pruning
+//
+// An audit.prune event holds "through", the number of the last event that goes,
+// and "note", a checkpoint over it. The chain of what stays begins with the hash
+// in that note. Events with lower numbers that are still there are on their way
+// out and count for nothing.
+//
+// # Files
+//
+// Beside toolward.db: .keys (0600; the signing key and the key of the hashes),
+// .pub (the public key, to verify with), .checkpoints, .lock (empty but for a
+// process ID), and SQLite's own -wal and -shm, which belong to the database:
+// moving the .db alone loses events.
 package audit

@@ -94,21 +94,25 @@ func (w *writer) verifiedEnd() (head, error) {
 
 // clock notices that the wall clock was set, by comparing it with the
 // monotonic clock.
-type clock struct{ base time.Time }
+type clock struct {
+	start time.Time // with its monotonic reading
+	wall  time.Time // the same instant by the wall clock alone
+}
 
-func newClock() clock { return clock{time.Now()} }
+func newClock() clock {
+	now := time.Now()
+	return clock{now, now.Round(0)}
+}
 
 // step returns by how much the wall clock ran ahead of (or behind) the
 // monotonic clock since the last step.
 func (c *clock) step() (time.Duration, bool) {
 	const jitter = 2 * time.Second // slewing and suspends of a moment are not steps
 	now := time.Now()
-	ran := now.Sub(c.base)
-	wall := now.Round(0).Sub(c.base.Round(0))
-	step := wall - ran
-	if step > -jitter && step < jitter {
+	step := now.Round(0).Sub(c.wall) - now.Sub(c.start)
+	if step.Abs() < jitter {
 		return 0, false
 	}
-	c.base = now
+	*c = newClock()
 	return step, true
 }

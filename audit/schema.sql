@@ -23,6 +23,7 @@ CREATE TABLE events (
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
 CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NOT NULL;
 CREATE INDEX events_tool  ON events (tool, seq) WHERE tool IS NOT NULL;
+CREATE INDEX events_time  ON events (time_unix_ms) WHERE type IN ('call.attempt', 'call.refusal');
 CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
 
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events

@@ -132,16 +132,21 @@ func (w *writer) do(ctx context.Context, f func() error) error {
 	return <-result
 }
 
-func (w *writer) close() error {
+// finish refuses new events, writes those that are queued, and ends the
+// goroutine.
+func (w *writer) finish() {
 	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return nil
-	}
+	already := w.closed
 	w.closed = true
 	w.mu.Unlock()
-	close(w.stop)
+	if !already {
+		close(w.stop)
+	}
 	<-w.done
+}
+
+// close closes the connection after finish.
+func (w *writer) close() error {
 	if w.conn == nil {
 		return w.failure()
 	}

@@ -1,0 +1,232 @@
+package audit
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"toolward/gateway"
+)
+
+func TestOpenGoesOnWhereItStopped(t *testing.T) {
+	path := newRecord(t, 3)
+	s, err := Open(Options{Path: path})
+	must(t, err)
+	record(t, s, `{"n":4}`, `{}`)
+	must(t, s.Close())
+	if v := verify(t, path, path+".checkpoints"); len(v.Problems) > 0 || v.Outside != 4 {
+		t.Errorf("got %+v", v)
+	}
+}
+
+func TestSecondGatewayIsRefused(t *testing.T) {
+	s := openStore(t)
+	_, err := Open(Options{Path: s.opts.Path})
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "process ") {
+		t.Errorf("got %v, want %v with a process", err, ErrInUse)
+	}
+	record(t, s, `{}`, `{}`) // the first goes on
+}
+
+// TestOpenRefusesWithTheReason damages a good record in every way a file can
+// be damaged. Nothing may be made anew in its place.
+func TestOpenRefusesWithTheReason(t *testing.T) {
+	execIn := func(t *testing.T, path, statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite3", "file:"+path)
+		must(t, err)
+		_, err = db.Exec(statement)
+		must(t, err)
+		must(t, db.Close())
+	}
+	for name, test := range map[string]struct {
+		damage func(*testing.T, string)
+		want   string
+	}{
+		"deleted":      {func(t *testing.T, p string) { must(t, os.Remove(p)) }, "is missing or empty, but"},
+		"emptied":      {func(t *testing.T, p string) { must(t, os.Truncate(p, 0)) }, "is missing or empty, but"},
+		"truncated":    {func(t *testing.T, p string) { must(t, os.Truncate(p, 5000)) }, "malformed"},
+		"random bytes": {func(t *testing.T, p string) { must(t, os.WriteFile(p, []byte(strings.Repeat("random", 2000)), 0o600)) }, "not a database"},
+		"a directory":  {func(t *testing.T, p string) { must(t, os.Remove(p)); must(t, os.Mkdir(p, 0o700)) }, "is not a file"},
+		"another program's": {func(t *testing.T, p string) {
+			must(t, os.Remove(p))
+			execIn(t, p, "CREATE TABLE x (y)")
+		}, "not an audit record of toolward (application_id 0)"},
+		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 2") }, "schema is version 2, newer than this program's 1"},
+		"older schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 0") }, "schema is version 0, and this program knows no way"},
+		"trigger gone": {func(t *testing.T, p string) { execIn(t, p, "DROP TRIGGER events_refuse_delete") }, "events_refuse_delete is missing"},
+		"trigger softened": {func(t *testing.T, p string) {
+			execIn(t, p, "DROP TRIGGER events_refuse_update; CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events BEGIN SELECT 1; END")
+		}, "events_refuse_update was changed"},
+		"row edited":    {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "chain is broken at event 3"},
+		"tail cut":      {func(t *testing.T, p string) { tamper(t, p, "DELETE FROM events WHERE seq > 6") }, "ends at event 6, but"},
+		"keys gone":     {func(t *testing.T, p string) { must(t, os.Remove(p+".keys")) }, "are missing: without them"},
+		"keys damaged":  {func(t *testing.T, p string) { must(t, os.WriteFile(p+".keys", []byte("hash 00\n"), 0o600)) }, "the hash key is missing or damaged"},
+		"keys readable": {func(t *testing.T, p string) { must(t, os.Chmod(p+".keys", 0o644)) }, "can be read by others"},
+		"another's keys": {func(t *testing.T, p string) {
+			must(t, os.WriteFile(p+".keys", []byte(read(t, newRecord(t, 1)+".keys")), 0o600))
+		}, "holds no checkpoint that this record's key signed"},
+		"another record": {func(t *testing.T, p string) {
+			other := newRecord(t, 8)
+			must(t, os.WriteFile(p, []byte(read(t, other)), 0o600))
+		}, "this is another record, or it was rewritten"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newRecord(t, 3)
+			test.damage(t, path)
+			before, _ := os.ReadFile(path)
+			s, err := Open(Options{Path: path})
+			if err == nil {
+				must(t, s.Close())
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %q, want %q in it", err, test.want)
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+// A bit that flips anywhere must be found by opening or by verifying, or be in
+// space that holds nothing.
+func TestAttackBitFlips(t *testing.T) {
+	path := newRecord(t, 20)
+	good := []byte(read(t, path))
+	rows := func() string {
+		r, err := OpenReader(path)
+		if err != nil {
+			return "cannot be opened"
+		}
+		defer r.Close() //nolint:errcheck // reading only
+		events, err := r.events(t.Context(), "ORDER BY seq")
+		if err != nil {
+			return "cannot be read"
+		}
+		return string(marshal(events))
+	}
+	want := rows()
+	silent := 0
+	for i := range 400 {
+		at := (i*7919 + 13) % len(good)
+		bad := append([]byte(nil), good...)
+		bad[at] ^= 1 << (i % 8)
+		must(t, os.WriteFile(path, bad, 0o600))
+		v, err := Verify(t.Context(), VerifyOptions{Path: path})
+		if err == nil && len(v.Problems) == 0 {
+			silent++
+			if got := rows(); got != want {
+				t.Fatalf("bit %d of byte %d changed what is read, and verifies", i%8, at)
+			}
+		}
+	}
+	t.Logf("%d of 400 flips were in space that holds no event", silent)
+}
+
+func TestNewRecordIsPrivate(t *testing.T) {
+	s := openStore(t)
+	for _, suffix := range []string{"", "-wal", "-shm", ".keys", ".lock"} {
+		info, err := os.Stat(s.opts.Path + suffix)
+		must(t, err)
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %04o", filepath.Base(s.opts.Path+suffix), info.Mode().Perm())
+		}
+	}
+}
+
+func TestPathWithCharactersOfURIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?mode=memory&x#y%41.db")
+	s, err := Open(Options{Path: path})
+	must(t, err)
+	record(t, s, `{}`, `{}`)
+	must(t, s.Close())
+	if v := verify(t, path); v.Events < 4 {
+		t.Errorf("got %+v", v)
+	}
+}
+
+func TestDurabilityIsReadBack(t *testing.T) {
+	for d, want := range map[Durability]string{DurabilityProcess: "1", DurabilityPower: "2"} {
+		s := openStore(t, func(o *Options) { o.Durability = d })
+		must(t, s.writer.do(t.Context(), func() error {
+			got, err := s.writer.conn.text("PRAGMA synchronous")
+			if err == nil && got != want {
+				t.Errorf("%s: the writer's synchronous is %s, want %s", d, got, want)
+			}
+			return err
+		}))
+		var state string
+		must(t, s.State.db.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&state))
+		if state != want {
+			t.Errorf("%s: synchronous of approvals is %s, want %s", d, state, want)
+		}
+	}
+}
+
+func TestEventsRefuseToChange(t *testing.T) {
+	path := newRecord(t, 2)
+	db, err := sql.Open("sqlite3", "file:"+path)
+	must(t, err)
+	for _, statement := range []string{
+		"UPDATE events SET agent = 'bob' WHERE seq = 3",
+		"DELETE FROM events WHERE seq = 3",
+		"DELETE FROM events",
+		"INSERT OR REPLACE INTO events SELECT seq, time_unix_ms, type, call, 'bob', server, tool, kind, effect, code, body, hash FROM events WHERE seq = 3",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash) VALUES (99, 0, 'x', 'not json', zeroblob(32))",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash) VALUES (99, 0, 'x', '{}', 'short')",
+	} {
+		if _, err := db.Exec(statement); err == nil {
+			t.Errorf("accepted: %s", statement)
+		}
+	}
+	must(t, db.Close())
+}
+
+func TestReaderCannotWrite(t *testing.T) {
+	s := openStore(t)
+	if _, err := s.Reader.db.Exec("DELETE FROM pins"); err == nil {
+		t.Error("the reader deleted")
+	}
+}
+
+func TestClockStepIsNoted(t *testing.T) {
+	c := newClock()
+	if _, set := c.step(); set {
+		t.Error("a step without one")
+	}
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		c.wall = c.wall.Add(-by)
+		if step, set := c.step(); !set || (step-by).Abs() > time.Second {
+			t.Errorf("got %v, %v; want %v", step, set, by)
+		}
+	}
+}
+
+func TestPinsAreKept(t *testing.T) {
+	s := openStore(t)
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	pin := func(name, print string) gateway.Pin {
+		return gateway.Pin{Server: "files", Kind: gateway.KindTool, Name: name, Fingerprint: print, Definition: []byte(`{"name":"` + name + `"}`), By: "rita", Time: at}
+	}
+	must(t, s.PutPins(t.Context(), pin("b", "1"), pin("a", "1")))
+	must(t, s.PutPins(t.Context(), pin("b", "2")))
+	got, err := s.Pins(t.Context())
+	must(t, err)
+	if len(got) != 2 || got[0].Name != "a" || got[1].Fingerprint != "2" || !got[1].Time.Equal(at) || string(got[1].Definition) != `{"name":"b"}` {
+		t.Errorf("got %+v", got)
+	}
+	bad := pin("c", "1")
+	bad.Definition = []byte("not json")
+	if err := s.PutPins(t.Context(), pin("d", "1"), bad); err == nil {
+		t.Error("stored a definition that is not JSON")
+	}
+	if got, _ := s.Pins(t.Context()); len(got) != 2 {
+		t.Errorf("half of a failed change was stored: %d pins", len(got))
+	}
+}

@@ -1,0 +1,325 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// The verifier follows the format in the package doc and shares none of the
+// code that writes it: a mistake there would otherwise verify itself.
+
+// VerifyOptions says what to verify against what.
+type VerifyOptions struct {
+	Path        string   // the database, or a copy of it
+	PublicKey   string   // the verifier key; "": read from Path + ".pub"
+	Checkpoints []string // files with checkpoints that left the database; a cut tail shows only against them
+}
+
+// Verification is what [Verify] found out.
+type Verification struct {
+	Events    int64     `json:"events"`             // verified, without those that were pruned
+	First     int64     `json:"first"`              // sequence number of the first
+	Last      int64     `json:"last"`               // and of the last
+	Hash      string    `json:"hash"`               // of the last, base64
+	Pruned    int64     `json:"pruned,omitempty"`   // events up to this one were pruned in order
+	Signed    int64     `json:"signed"`             // the last event that a checkpoint inside the database covers; the rest only the chain
+	Inside    int       `json:"inside"`             // checkpoints in the database that hold
+	Outside   int       `json:"outside"`            // checkpoints outside that hold
+	Problems  []Problem `json:"problems,omitempty"` // by sequence number; empty if everything holds
+	Truncated bool      `json:"truncated,omitempty"`
+}
+
+// Problem is one place where the record is not as it was written.
+type Problem struct {
+	Seq  int64  `json:"seq"`
+	What string `json:"what"`
+}
+
+// maxProblems bounds the report on a database that is broken everywhere.
+const maxProblems = 100
+
+// Verify proves that nothing in the record was changed, removed or reordered,
+// or says where it was. What happened after the newest checkpoint that it is
+// given outside of the database could have been cut from the end or rewritten
+// by somebody who has the signing key. The error is for what keeps it from
+// verifying: no file, no key.
+func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error) {
+	public := opts.PublicKey
+	if public == "" {
+		text, err := os.ReadFile(opts.Path + ".pub")
+		if err != nil {
+			return v, fmt.Errorf("public key: %w", err)
+		}
+		public = string(text)
+	}
+	key, err := note.NewVerifier(strings.TrimSpace(public))
+	if err != nil {
+		return v, fmt.Errorf("public key: %w", err)
+	}
+	r, err := OpenReader(opts.Path)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	c := &verifier{Verification: &v, keys: note.VerifierList(key), outside: map[int64][]claim{}}
+	for _, path := range opts.Checkpoints {
+		if err := c.readOutside(path); err != nil {
+			return v, err
+		}
+	}
+	if err := c.checkTables(ctx, r.db); err != nil {
+		return v, err
+	}
+	if err := c.anchor(ctx, r.db); err != nil {
+		return v, err
+	}
+	if err := c.walk(ctx, r.db); err != nil {
+		return v, err
+	}
+	c.end()
+	return v, nil
+}
+
+type verifier struct {
+	*Verification
+	keys     note.Verifiers
+	outside  map[int64][]claim
+	furthest claim  // of the outside checkpoints
+	last     []byte // hash of the event before
+}
+
+// claim is what a checkpoint says.
+type claim struct {
+	seq  int64
+	hash []byte
+	time string
+	file string
+}
+
+func (v *verifier) problem(seq int64, format string, args ...any) {
+	if len(v.Problems) < maxProblems {
+		v.Problems = append(v.Problems, Problem{seq, fmt.Sprintf(format, args...)})
+	} else {
+		v.Truncated = true
+	}
+}
+
+func (v *verifier) open(signed string) (claim, error) {
+	n, err := note.Open([]byte(signed), v.keys)
+	if err != nil {
+		return claim{}, err
+	}
+	lines := strings.Split(strings.TrimSuffix(n.Text, "\n"), "\n")
+	if len(lines) != 4 {
+		return claim{}, fmt.Errorf("%d lines instead of 4", len(lines))
+	}
+	seq, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return claim{}, err
+	}
+	sum, err := base64.StdEncoding.DecodeString(lines[2])
+	if err == nil && len(sum) != sha256.Size {
+		err = errors.New("a hash of the wrong length")
+	}
+	return claim{seq: seq, hash: sum, time: lines[3]}, err
+}
+
+// readOutside reads a file of checkpoints. One that a crash cut short at the
+// end is nothing; any other that does not hold is a problem.
+func (v *verifier) readOutside(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("checkpoints: %w", err)
+	}
+	rest := string(text)
+	for n := 1; strings.TrimSpace(rest) != ""; n++ {
+		body, after, _ := strings.Cut(rest, "\n\n")
+		signatures, next, whole := strings.Cut(after, "\n\n")
+		rest = next
+		c, err := v.open(body + "\n\n" + strings.TrimSuffix(signatures, "\n") + "\n")
+		if err != nil {
+			if whole {
+				v.problem(0, "checkpoint %d of %s does not hold: %v", n, path, err)
+			}
+			continue
+		}
+		c.file = path
+		v.outside[c.seq] = append(v.outside[c.seq], c)
+		if c.seq > v.furthest.seq {
+			v.furthest = c
+		}
+	}
+	return nil
+}
+
+// checkTables looks for triggers and views that were removed or changed: they
+// keep a well-meaning hand from changing events.
+func (v *verifier) checkTables(ctx context.Context, db *sql.DB) error {
+	for name, want := range schemaStatements() {
+		var got string
+		err := db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE name = ?", name).Scan(&got)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			v.problem(0, "%s is missing from the database", name)
+		case err != nil:
+			return fmt.Errorf("read the schema: %w", err)
+		case got != want:
+			v.problem(0, "%s was changed in the database", name)
+		}
+	}
+	return nil
+}
+
+// anchor finds where the chain begins: at zero, or at the signed note of the
+// last prune.
+func (v *verifier) anchor(ctx context.Context, db *sql.DB) error {
+	v.last = make([]byte, sha256.Size)
+	var seq int64
+	var body string
+	err := db.QueryRowContext(ctx, "SELECT seq, body FROM events WHERE type = 'audit.prune' AND call IS NULL ORDER BY seq DESC LIMIT 1").Scan(&seq, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for prunes: %w", err)
+	}
+	var prune struct {
+		Through int64
+		Note    string
+	}
+	if err := json.Unmarshal([]byte(body), &prune); err != nil {
+		v.problem(seq, "its prune note cannot be read: %v", err)
+		return nil
+	}
+	c, err := v.open(prune.Note)
+	if err != nil || c.seq != prune.Through {
+		v.problem(seq, "its prune note does not hold (%v): events up to %d are gone without a signature", err, prune.Through)
+		return nil
+	}
+	v.Pruned, v.last = c.seq, c.hash
+	v.Signed = c.seq
+	v.compare(c.seq, c.hash)
+	return nil
+}
+
+// walk follows the chain.
+func (v *verifier) walk(ctx context.Context, db *sql.DB) (err error) {
+	rows, err := db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash
+		FROM events WHERE seq > ? ORDER BY seq`, v.Pruned)
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	v.Last = v.Pruned
+	for rows.Next() {
+		var seq int64
+		var at string
+		var text [9]sql.NullString
+		var stored []byte
+		dest := []any{&seq, &at}
+		for i := range text {
+			dest = append(dest, &text[i])
+		}
+		if err := rows.Scan(append(dest, &stored)...); err != nil {
+			v.problem(v.Last+1, "the event cannot be read: %v", err)
+			return nil
+		}
+		v.event(seq, at, text, stored)
+	}
+	if err := rows.Err(); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		v.problem(v.Last+1, "the database is damaged here, nothing after it can be read: %v", err)
+	}
+	return nil
+}
+
+func (v *verifier) event(seq int64, at string, text [9]sql.NullString, stored []byte) {
+	switch {
+	case seq == v.Last+2:
+		v.problem(v.Last+1, "the event is missing")
+	case seq > v.Last+2:
+		v.problem(v.Last+1, "events %d to %d are missing", v.Last+1, seq-1)
+	}
+	h := sha256.New()
+	h.Write(v.last)
+	netstring(h, strconv.FormatInt(seq, 10))
+	netstring(h, at)
+	for _, t := range text {
+		if t.Valid {
+			netstring(h, t.String)
+		} else {
+			h.Write([]byte("-"))
+		}
+	}
+	if sum := h.Sum(nil); string(sum) != string(stored) && seq == v.Last+1 {
+		v.problem(seq, "the event is not the one that was recorded after %d: one of the two was changed, replaced or moved", v.Last)
+	}
+	if text[0].String == "audit.checkpoint" && !text[1].Valid {
+		v.inside(seq, text[8].String)
+	}
+	if v.Events == 0 {
+		v.First = seq
+	}
+	v.Events++
+	// Going on from what is stored shows each break once, where it is.
+	v.Last, v.last = seq, stored
+	v.Hash = base64.StdEncoding.EncodeToString(stored)
+	v.compare(seq, stored)
+}
+
+// inside checks a checkpoint in the database: it signs the event before it.
+func (v *verifier) inside(seq int64, body string) {
+	var checkpoint struct{ Note string }
+	if err := json.Unmarshal([]byte(body), &checkpoint); err != nil {
+		v.problem(seq, "its checkpoint cannot be read: %v", err)
+		return
+	}
+	c, err := v.open(checkpoint.Note)
+	switch {
+	case err != nil:
+		v.problem(seq, "its checkpoint is not signed by this record's key: %v", err)
+	case c.seq != seq-1 || string(c.hash) != string(v.last):
+		v.problem(seq, "its checkpoint is about another event %d than the one before it", c.seq)
+	default:
+		v.Inside++
+		v.Signed = c.seq
+	}
+}
+
+// compare holds an event against the checkpoints outside.
+func (v *verifier) compare(seq int64, hash []byte) {
+	for _, c := range v.outside[seq] {
+		if string(c.hash) != string(hash) {
+			v.problem(seq, "the event is not the one that the checkpoint of %s in %s was made of: the record was rewritten", c.time, c.file)
+		} else {
+			v.Outside++
+		}
+	}
+	delete(v.outside, seq)
+}
+
+// end looks for what should come after the last event.
+func (v *verifier) end() {
+	if v.furthest.seq > v.Last {
+		v.problem(v.Last+1, "events %d to %d were cut from the end: the checkpoint of %s in %s counted them",
+			v.Last+1, v.furthest.seq, v.furthest.time, v.furthest.file)
+	}
+}
+
+func netstring(h hash.Hash, s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) }
+
+// String is the problem as a line for people.
+func (p Problem) String() string { return "event " + strconv.FormatInt(p.Seq, 10) + ": " + p.What }
