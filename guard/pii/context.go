@@ -61,18 +61,39 @@ func newVocabulary(byTopic map[topic][]string) *vocabulary {
 	return v
 }
 
-// read adds the topics of the words in s[from:to].
-func (v *vocabulary) read(into *topics, s string, from, to int) {
-	row := 0
-	for i := from; i < to; i++ {
-		next, hit := v.machine.Step(row, s[i])
-		row = next
+// mention is a word that was read in a text.
+type mention struct {
+	start, end int
+	topics     topics
+}
+
+// reader reads the words of a text once, as far as values ask for their
+// context, and keeps the last ones.
+type reader struct {
+	row, read int // the machine's row after s[:read]
+	recent    [recentWords]mention
+	n         int // words read so far; the last are in recent
+}
+
+// recentWords is how many words of a context are kept. More do not fit into its
+// bytes unless they are planted.
+const recentWords = 32
+
+// readTo reads s up to end, leaving out what lies before from.
+func (r *reader) readTo(v *vocabulary, s string, from, end int) {
+	if r.read < from {
+		r.read, r.row = from, 0
+	}
+	for ; r.read < end; r.read++ {
+		next, hit := v.machine.Step(r.row, s[r.read])
+		r.row = next
 		if !hit {
 			continue
 		}
-		for _, n := range v.machine.Ends(row) {
-			if standsAlone(s, i+1-len(v.words[n]), i+1) {
-				into.join(v.topics[n])
+		for _, n := range v.machine.Ends(next) {
+			if start := r.read + 1 - len(v.words[n]); standsAlone(s, start, r.read+1) {
+				r.recent[r.n%recentWords] = mention{start, r.read + 1, v.topics[n]}
+				r.n++
 			}
 		}
 	}
@@ -96,27 +117,25 @@ type context struct {
 	close topics // shortly before it, or in the field's name
 }
 
-// around reads the context of s[start:end]. The last answer is kept, since
-// several rules ask about the same value.
-func (t *text) around(start, end int) *context {
-	if t.asked && t.start == start {
-		return &t.context
+// around returns the context of s[start:end].
+func (t *text) around(start, end int) context {
+	stop := min(len(t.s), end+after)
+	if i := strings.IndexByte(t.s[end:stop], '\n'); i >= 0 {
+		stop = end + i
 	}
-	t.asked, t.start = true, start
-	v := t.d.words
-	t.context = context{said: t.key, close: t.key}
-	from, middle := max(0, start-before), max(0, start-nearby)
-	v.read(&t.context.close, t.s, middle, start)
-	if from < middle {
-		v.read(&t.context.said, t.s, from, min(start, middle+8)) // a word may lie across
+	t.words.readTo(t.d.words, t.s, max(0, start-before), stop)
+	c := context{said: t.key, close: t.key}
+	for i := max(0, t.words.n-recentWords); i < t.words.n; i++ {
+		m := &t.words.recent[i%recentWords]
+		switch {
+		case m.end <= start && m.start >= start-nearby:
+			c.close.join(m.topics)
+			c.said.join(m.topics)
+		case m.end <= start && m.start >= start-before, m.start >= end && m.end <= stop:
+			c.said.join(m.topics)
+		}
 	}
-	tail := t.s[end:min(len(t.s), end+after)]
-	if i := strings.IndexByte(tail, '\n'); i >= 0 {
-		tail = tail[:i]
-	}
-	v.read(&t.context.said, tail, 0, len(tail))
-	t.context.said.join(t.context.close)
-	return &t.context
+	return c
 }
 
 // denied reports whether the words before s[start:] name a number of another kind.

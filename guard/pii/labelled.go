@@ -63,8 +63,10 @@ func (t *text) address(a, b int) match {
 	if b-a > 6 || !opens(s, a) {
 		return match{}
 	}
-	if m := streetBefore(s, a, b); m.rule != "" {
-		return m
+	if a >= 8 && s[a-1] == ' ' {
+		if m := streetBefore(s, a, b); m.rule != "" {
+			return m
+		}
 	}
 	i, words := b, 0
 	if i < len(s) && s[i] == ',' {
@@ -92,9 +94,6 @@ func (t *text) address(a, b int) match {
 
 // streetBefore is the order of German, Dutch, Spanish and Italian: the name first.
 func streetBefore(s string, a, b int) match {
-	if a < 8 || s[a-1] != ' ' {
-		return match{}
-	}
 	i := a - 1
 	for i > 0 && a-i < 40 && s[i-1] != ' ' && s[i-1] != '\n' && s[i-1] != '"' && s[i-1] != ':' && s[i-1] != ',' {
 		i--

@@ -58,10 +58,7 @@ func (d *Detector) number(t *text, i int) (match, int) {
 	if m := t.labelled(a, end); m.rule != "" {
 		return m, end
 	}
-	if m := t.address(a, end); m.rule != "" {
-		return m, end
-	}
-	return match{}, end
+	return t.address(a, end), end
 }
 
 // digits judges the groups of digits that begin with s[i:b].
@@ -89,6 +86,10 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 		groups[n] = group{from, to}
 		n++
 	}
+	if n == 1 && b-i < 6 && !goesOn(s, b) {
+		m := t.address(i, b)
+		return m, b
+	}
 	m := d.layout(t, groups[:n])
 	if m.rule == "" || m.score < named {
 		if phone := t.phone(groups[:n]); phone.rule != "" {
@@ -109,13 +110,21 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 			return m, m.end
 		}
 	}
-	if m := t.word(i); m.rule != "" {
-		return m, b
+	if end := groups[n-1].end; n < maxGroups && goesOn(s, end) {
+		if m := t.word(i); m.rule != "" {
+			return m, b
+		}
 	}
-	if m := t.address(i, b); m.rule != "" {
-		return m, b
+	return t.address(i, b), b
+}
+
+// goesOn reports whether letters follow the digits that end at s[i] over a
+// separator, as in 12345678-Z.
+func goesOn(s string, i int) bool {
+	if i+1 >= len(s) {
+		return false
 	}
-	return match{}, b
+	return s[i] == ' ' && isLetter(s[i+1]) || (s[i] == '-' || s[i] == '+' || s[i] == '.') && isAlnum(s[i+1])
 }
 
 // separatorAt returns the length of what joins two groups of digits at s[i], 0 if

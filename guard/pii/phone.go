@@ -47,12 +47,8 @@ func (t *text) phoneOf(d string, groups []group, plus, paren bool) match {
 		m.score = 0.8
 	case len(groups) >= 4 && len(d) == 10 && d[0] == '0' && d[1] != '0' && isPairs(groups) && !t.denied(start): // France: 06 12 34 56 78
 		m.score = 0.8
-	case len(d) >= 8 && len(d) <= 13 && varied(d) && groups[0].start > 0 && t.around(start, end).said.has(topicPhone) && !t.denied(start) && isPhoneLayout(t.s, groups):
-		if len(d) < 9 && d[0] != '0' && len(groups) < 2 {
-			return match{}
-		}
-		m.score = 0.85
-	case start == 0 && len(d) >= 9 && len(d) <= 13 && t.key.has(topicPhone):
+	case len(d) >= 8 && len(d) <= 13 && (len(d) > 8 || d[0] == '0' || len(groups) > 1) && isPhoneLayout(t.s, groups) && varied(d) &&
+		t.around(start, end).said.has(topicPhone) && !t.denied(start):
 		m.score = 0.85
 	default:
 		return match{}

@@ -61,7 +61,13 @@ var stops = func() (set [256]bool) {
 // Score (the confidence, 0 to 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
 	t := text{d: d, s: s}
-	d.words.read(&t.key, key, 0, len(key))
+	if key != "" {
+		t.words.readTo(d.words, key, 0, len(key))
+		for _, m := range t.words.recent[:min(t.words.n, recentWords)] {
+			t.key.join(m.topics)
+		}
+		t.words = reader{}
+	}
 	base := len(dst)
 	for i := 0; i < len(s); {
 		if !stops[s[i]] {
@@ -95,9 +101,7 @@ type text struct {
 	s   string
 	key topics // what the name of its field says
 
-	asked   bool // the context last read, of s[start:]
-	start   int
-	context context
+	words reader
 }
 
 // match is what a rule found; rule is "" for nothing.
