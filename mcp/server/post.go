@@ -186,7 +186,7 @@ func (x *exchange) enterModern(ctx context.Context, header, meta string) (outcom
 		return o, false
 	}
 	lookup := func(name string) string { return strings.Trim(x.header.Get(name), " \t") }
-	if err := mcpgo.ValidateStandardHeaders(lookup, meta, mcpgo.MCPMethod(x.msg.Method), x.msg.Params); err != nil {
+	if err := mcpgo.ValidateStandardHeaders(lookup, meta, mcpgo.MCPMethod(x.msg.Method), x.named()); err != nil {
 		var m mcpgo.HeaderMismatchError
 		if errors.As(err, &m) {
 			return x.mismatch(ctx, clip(m.Header)+": "+clip(m.Reason)), false
@@ -194,6 +194,17 @@ func (x *exchange) enterModern(ctx context.Context, header, meta string) (outcom
 		return x.mismatch(ctx, clip(err.Error())), false
 	}
 	return outcome{}, true
+}
+
+// named is params with nothing but the member that Mcp-Name mirrors: the
+// validator parses what it gets, and the arguments may be large.
+func (x *exchange) named() json.RawMessage {
+	for _, m := range x.params.Members() {
+		if m.Name == "name" || m.Name == "uri" && x.msg.Method == mcp.MethodResourcesRead {
+			return gateway.JoinMembers([]gateway.Member{m})
+		}
+	}
+	return json.RawMessage("{}")
 }
 
 // checkRevision checks the _meta of a modern request, on any surface.
@@ -244,8 +255,8 @@ func (v *visit) request(x *exchange) {
 	}
 	p := v.newPostStream(x)
 	x.out.Store(p.stream)
-	if !accepts(v.r.Header, "application/json") {
-		_ = p.open() // it only has events to write
+	if prefersStream(v.r.Header) {
+		_ = p.open() // without a stream, JSON it is
 	}
 	stop := p.openLater(v.srv.opt.KeepAlive)
 	o := x.answer(ctx)
