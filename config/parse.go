@@ -15,14 +15,7 @@ import (
 // is what paths are relative to; lookup finds environment variables. What is
 // wrong is returned as [Errors].
 func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
-	return parse(file, data, lookup, nil)
-}
-
-func parse(file string, data []byte, lookup func(string) (string, bool), fields func(string, []string)) (*Config, error) {
-	d := &decoder{
-		file: file, dir: filepath.Dir(file), lookup: lookup, fields: fields,
-		marks: map[string]mark{}, shown: map[string]string{},
-	}
+	d := newDecoder(file, lookup)
 	c := Default()
 	c.Audit.Path = d.resolvePath(c.Audit.Path)
 	local := c.Auth.Local
@@ -45,6 +38,10 @@ func parse(file string, data []byte, lookup func(string) (string, bool), fields 
 	}
 	c.file, c.marks, c.shown = file, d.marks, d.shown
 	return c, nil
+}
+
+func newDecoder(file string, lookup func(string) (string, bool)) *decoder {
+	return &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, marks: map[string]mark{}, shown: map[string]string{}}
 }
 
 // load parses the YAML; nil is an empty file.
