@@ -1,0 +1,268 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"toolward/gateway"
+	"toolward/mcp/client"
+	"toolward/upstream/upstreamtest"
+)
+
+var progressMeta = gateway.Member{Name: "_meta", Value: []byte(`{"progressToken":"mine"}`)}
+
+// Two agents may choose the same token: each gets its own progress.
+func TestProgressReachesTheCallThatAskedForIt(t *testing.T) {
+	for _, transport := range []string{"stdio", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+			agents := make([]*upstreamtest.Agent, 20)
+			var wg sync.WaitGroup
+			for i := range agents {
+				agents[i] = &upstreamtest.Agent{ID: fmt.Sprint(i)}
+				wg.Go(func() {
+					if _, err := r.Do(t.Context(), upstreamtest.Call(agents[i], "progress", `{}`, progressMeta)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			for _, a := range agents {
+				var want []upstreamtest.Note
+				for i := range 3 {
+					want = append(want, upstreamtest.Note{Method: "notifications/progress", Params: fmt.Sprintf(`{"progressToken":"mine","progress":%d.0,"total":3,"message":"step"}`, i+1)})
+				}
+				if diff := cmp.Diff(want, a.Notes(), cmpopts.IgnoreFields(upstreamtest.Note{}, "Cause")); diff != "" {
+					t.Errorf("agent %s (-want +got):\n%s", a.ID, diff)
+				}
+				if a.Notes()[0].Cause.Origin != gateway.Origin(a) {
+					t.Errorf("agent %s: progress of another's call", a.ID)
+				}
+			}
+		})
+	}
+}
+
+func TestAgentWithoutTokenGetsNoProgress(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	a := &upstreamtest.Agent{ID: "a"}
+	call(t, r, a, "progress", `{}`)
+	if len(a.Notes()) > 0 {
+		t.Errorf("got %v", a.Notes())
+	}
+}
+
+func TestLogMessagesOfTheLevelAskedFor(t *testing.T) {
+	tests := []struct {
+		name            string
+		session         string
+		revision        string
+		level           string
+		want            int
+		levelIsDeclared bool
+	}{
+		{"legacy agent that said nothing", "a", "", "", 2, false},
+		{"legacy agent", "a", "", "error", 1, true},
+		{"modern agent that said nothing", "", upstreamtest.Modern, "", 0, false},
+		{"modern agent", "", upstreamtest.Modern, "debug", 2, true},
+	}
+	for _, transport := range []string{"stdio", "http"} {
+		for _, tt := range tests {
+			t.Run(transport+" "+tt.name, func(t *testing.T) {
+				r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+				a := &upstreamtest.Agent{ID: tt.session, Revision: tt.revision, Level: tt.level}
+				call(t, r, a, "log", `{"m":1.0}`)
+				if got := len(a.Notes()); got != tt.want {
+					t.Errorf("%d messages, want %d", got, tt.want)
+				}
+				if got := strings.Contains(r.read(t), "logging/setLevel"); got != tt.levelIsDeclared {
+					t.Errorf("level declared: %v", got)
+				}
+			})
+		}
+	}
+}
+
+// A process that many share cannot know whose log line it writes.
+func TestLogMessagesDoNotReachAnotherSession(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	other := &upstreamtest.Agent{ID: "other"}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := r.Do(ctx, upstreamtest.Call(other, "hang", `{}`))
+		wantCode(t, err, gateway.Cancelled)
+	}()
+	r.wrote(t, "call hang")
+	a := &upstreamtest.Agent{ID: "a"}
+	call(t, r, a, "log", `{}`)
+	cancel()
+	<-done
+	if len(a.Notes())+len(other.Notes()) > 0 {
+		t.Errorf("a got %v, other got %v", a.Notes(), other.Notes())
+	}
+}
+
+func TestRequestsOfTheServerReachTheAgentOfTheCall(t *testing.T) {
+	for _, transport := range []string{"stdio", "http", "http+sessions"} {
+		for tool, method := range map[string]string{"sample": "sampling/createMessage", "elicit": "elicitation/create", "roots": "roots/list"} {
+			t.Run(transport+" "+tool, func(t *testing.T) {
+				r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+				a := &upstreamtest.Agent{ID: "a"}
+				a.Answer = func(_ context.Context, got string, params []byte) (*gateway.Result, error) {
+					if got != method {
+						t.Errorf("asked %s, want %s", got, method)
+					}
+					return &gateway.Result{Raw: []byte(`{"n":12345678901234567890,"f":1.0}`)}, nil
+				}
+				if got := string(call(t, r, a, tool, `{}`).Raw); got != `{"content":[],"structuredContent":{"n":12345678901234567890,"f":1.0}}` {
+					t.Errorf("got %s", got)
+				}
+			})
+		}
+	}
+}
+
+func TestRefusedRequestOfTheServerIsAnErrorToIt(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	a := &upstreamtest.Agent{ID: "a", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
+		return nil, gateway.Refuse("policy", gateway.PolicyDenied, "not here")
+	}}
+	if got := string(call(t, r, a, "elicit", `{}`).Raw); got != `{"content":[],"structuredContent":{"code":-1,"message":"not here"}}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// On HTTP the stream of the POST says whose call it is; a hundred at once.
+func TestAHundredAgentsAskedAtOnceGetTheirOwn(t *testing.T) {
+	r := dial(t, "http", upstreamtest.Script{}, client.Options{}, nil)
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			a := &upstreamtest.Agent{ID: fmt.Sprint("agent", i)}
+			res, err := r.Do(t.Context(), upstreamtest.Call(a, "sample", `{}`))
+			if err != nil {
+				t.Error(err)
+			} else if want := `{"content":[],"structuredContent":{"from":"` + a.ID + `"}}`; string(res.Raw) != want {
+				// More than the connection asks at once is refused, not misled.
+				if !strings.Contains(string(res.Raw), "too many requests") {
+					t.Errorf("got %s, want %s", res.Raw, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestSharedProcessDoesNotAskWhenItCouldMeanAnother(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := r.Do(ctx, upstreamtest.Call(&upstreamtest.Agent{ID: "other"}, "hang", `{}`))
+		wantCode(t, err, gateway.Cancelled)
+	}()
+	r.wrote(t, "call hang")
+	a := &upstreamtest.Agent{ID: "a", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
+		t.Error("an agent was asked")
+		return &gateway.Result{Raw: []byte(`{}`)}, nil
+	}}
+	if got := string(call(t, r, a, "sample", `{}`).Raw); !strings.Contains(got, "cannot tell which agent") {
+		t.Errorf("got %s", got)
+	}
+	cancel()
+	<-done
+}
+
+// A modern server asks in its result. A legacy agent is asked by a request, and
+// the call is sent again with the answer; a modern agent gets the result.
+func TestInputRequired(t *testing.T) {
+	for _, transport := range []string{"stdio", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{Revision: upstreamtest.Modern}, client.Options{}, nil)
+			legacy := &upstreamtest.Agent{ID: "a", Caps: `{"elicitation":{}}`}
+			if got, want := string(call(t, r, legacy, "input", `{}`).Raw), `{"resultType":"complete","content":[],"structuredContent":{"responses":{"q":{"from":"a"}},"state":"state-1"}}`; got != want {
+				t.Errorf("legacy agent: got %s, want %s", got, want)
+			}
+			modern := &upstreamtest.Agent{Revision: upstreamtest.Modern}
+			if got := string(call(t, r, modern, "input", `{}`).Raw); !strings.Contains(got, `"resultType":"input_required"`) {
+				t.Errorf("modern agent: got %s", got)
+			}
+			got := string(call(t, r, modern, "input", `{}`,
+				gateway.Member{Name: "inputResponses", Value: []byte(`{"q":{"x":1.0}}`)}, gateway.Member{Name: "requestState", Value: []byte(`"state-1"`)}).Raw)
+			if !strings.Contains(got, `"structuredContent":{"responses":{"q":{"x":1.0}},"state":"state-1"}`) {
+				t.Errorf("modern agent's retry: got %s", got)
+			}
+		})
+	}
+}
+
+func TestOwnConnectionTellsTheAgentsNameAndCapabilities(t *testing.T) {
+	a := &upstreamtest.Agent{ID: "a", Caps: `{"roots":{"listChanged":true},"tasks":{"x":1}}`}
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{Isolate: true}, a)
+	if !r.PerSession() {
+		t.Error("not per session")
+	}
+	if got := r.read(t); !strings.Contains(got, `"capabilities":{"roots":{"listChanged":true}},"clientInfo":{"name":"agent-a","version":"1"}`) {
+		t.Errorf("ledger: %s", got)
+	}
+	if err := r.Notify(t.Context(), "notifications/roots/list_changed", nil); err != nil {
+		t.Fatal(err)
+	}
+	r.wrote(t, "note notifications/roots/list_changed")
+}
+
+// A server that restarted answers 404 to a session it no longer knows. It did
+// not run the call, so the call is sent again, once, in a new session.
+func TestLostSessionIsRenewedAndTheCallRunsOnce(t *testing.T) {
+	r := dial(t, "http+sessions", upstreamtest.Script{}, client.Options{}, nil)
+	call(t, r, nil, "echo", `{"before":1}`)
+	r.http.DropSessions()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			if _, err := r.Do(t.Context(), upstreamtest.Call(nil, "echo", fmt.Sprintf(`{"call":%d}`, i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	ledger := r.read(t)
+	for i := range 8 {
+		if n := strings.Count(ledger, fmt.Sprintf(`"arguments":{"call":%d}`, i)); n != 1 {
+			t.Errorf("call %d ran %d times", i, n)
+		}
+	}
+}
+
+func TestNoticesBetweenCallsReachTheCatalog(t *testing.T) {
+	const updated = `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://one","x":1.0%s}}`
+	t.Run("legacy", func(t *testing.T) {
+		r := dial(t, "http", upstreamtest.Script{}, client.Options{}, nil)
+		r.http.Push("", fmt.Sprintf(updated, ""))
+		if e := <-r.events; e.Method != "notifications/resources/updated" || string(e.Params) != `{"uri":"test://one","x":1.0}` {
+			t.Errorf("got %s %s", e.Method, e.Params)
+		}
+	})
+	t.Run("modern", func(t *testing.T) {
+		r := dial(t, "http", upstreamtest.Script{Revision: upstreamtest.Modern}, client.Options{}, nil)
+		c := upstreamtest.Call(nil, "", `{"uri":"test://one"}`)
+		c.Kind, c.Method, c.Name, c.Server = gateway.KindResource, "resources/subscribe", "test://one", "s"
+		if _, err := r.Do(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		r.wrote(t, `listen {"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["test://one"]}`)
+		r.http.Push("", fmt.Sprintf(updated, `,"_meta":{"io.modelcontextprotocol/subscriptionId":7}`))
+		if e := <-r.events; e.Method != "notifications/resources/updated" || string(e.Params) != `{"uri":"test://one","x":1.0}` {
+			t.Errorf("got %s %s", e.Method, e.Params)
+		}
+	})
+}

@@ -1,0 +1,259 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"toolward/gateway"
+	"toolward/mcp/client"
+	"toolward/upstream/upstreamtest"
+)
+
+// Rows 41 to 45 of the attack table: each fault is answered, in time, with the
+// right code, and harms no other call.
+func TestUpstreamFaults(t *testing.T) {
+	faults := []struct {
+		tool string
+		want gateway.Code
+		// lives says that a process goes on working after it.
+		lives bool
+	}{
+		{"hang", gateway.UpstreamTimeout, true},
+		{"die", gateway.UpstreamDown, false},
+		{"die_mid", gateway.UpstreamDown, false},
+		{"garbage", gateway.UpstreamInvalid, true},
+		{"duplicate_keys", gateway.UpstreamInvalid, true},
+		{"invalid_utf8", gateway.UpstreamInvalid, true},
+		{"wrong_id", gateway.UpstreamTimeout, true},
+		{"huge", gateway.UpstreamDown, false},
+		{"endless", gateway.UpstreamDown, false},
+	}
+	for _, transport := range []string{"stdio", "http", "http+sse-answers"} {
+		for _, f := range faults {
+			t.Run(transport+" "+f.tool, func(t *testing.T) {
+				t.Parallel()
+				want := f.want
+				if transport != "stdio" {
+					switch f.tool {
+					case "huge", "endless": // the length of a body is known to be wrong, a line's is not
+						want = gateway.UpstreamInvalid
+					case "wrong_id":
+						want = gateway.UpstreamDown // the stream ends without an answer
+					}
+				}
+				o := client.Options{MaxAnswer: 1 << 20, Timeout: time.Minute}
+				if want == gateway.UpstreamTimeout {
+					o.Timeout = 300 * time.Millisecond
+				}
+				r := dial(t, transport, upstreamtest.Script{}, o, nil)
+				_, err := r.Do(t.Context(), upstreamtest.Call(nil, f.tool, `{}`))
+				wantCode(t, err, want)
+				if transport == "stdio" && !f.lives {
+					<-r.Done()
+					_, err := r.Do(t.Context(), upstreamtest.Call(nil, "echo", `{}`))
+					wantCode(t, err, gateway.UpstreamDown)
+					return
+				}
+				call(t, r, nil, "echo", `{}`)
+				if n := strings.Count(r.read(t), "call "+f.tool); n != 1 {
+					t.Errorf("the call was executed %d times", n)
+				}
+			})
+		}
+	}
+}
+
+func TestSecondAnswerIsDropped(t *testing.T) {
+	for _, transport := range []string{"stdio", "http+sse-answers"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+			if got := string(call(t, r, nil, "twice", `{}`).Raw); !strings.Contains(got, "first") {
+				t.Errorf("got %s", got)
+			}
+			if got, want := string(call(t, r, nil, "echo", `{}`).Raw), upstreamtest.EchoResult(`{}`); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestExitAtStartSaysWhy(t *testing.T) {
+	_, err := tryDial(t, "stdio", upstreamtest.Script{Faults: []string{"exit"}}, client.Options{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "cannot start: scripted") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOldServerThatEndsAtTheProbeIsStartedAgainWithoutIt(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"exit_on_probe"}}, client.Options{}, nil)
+	if r.About().Revision != "2025-11-25" {
+		t.Errorf("revision %s", r.About().Revision)
+	}
+}
+
+func TestJunkOnStandardOutputIsSkipped(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"junk"}}, client.Options{}, nil)
+	call(t, r, nil, "echo", `{}`)
+}
+
+func TestStubbornProcessIsKilled(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"stubborn"}}, client.Options{}, nil)
+	r.wrote(t, "pid ")
+	pid := pidAfter(t, r.read(t), "pid ")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Errorf("process %d survived", pid)
+	}
+}
+
+func TestGrandchildrenEndWithTheProcess(t *testing.T) {
+	for _, how := range []string{"close", "crash"} {
+		t.Run(how, func(t *testing.T) {
+			r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"fork"}}, client.Options{}, nil)
+			r.wrote(t, "grandchild ")
+			pid := pidAfter(t, r.read(t), "grandchild ")
+			if how == "crash" {
+				_, err := r.Do(t.Context(), upstreamtest.Call(nil, "die", `{}`))
+				wantCode(t, err, gateway.UpstreamDown)
+			} else if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the grandchild's end", func() bool { return !alive(pid) })
+		})
+	}
+}
+
+func pidAfter(t *testing.T, ledger, key string) int {
+	t.Helper()
+	_, rest, ok := strings.Cut(ledger, key)
+	if !ok {
+		t.Fatalf("no %q in %q", key, ledger)
+	}
+	var pid int
+	if _, err := fmt.Sscan(rest, &pid); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// alive reports whether a process runs; a zombie that waits for a reaper of
+// the machine's does not.
+func alive(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+func TestCancellationReachesTheServer(t *testing.T) {
+	for transport, trace := range map[string]string{"stdio": "notifications/cancelled", "http": "notifications/cancelled"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				_, err := r.Do(ctx, upstreamtest.Call(nil, "hang", `{}`))
+				done <- err
+			}()
+			r.wrote(t, "call hang")
+			cancel()
+			wantCode(t, <-done, gateway.Cancelled)
+			r.wrote(t, trace)
+		})
+	}
+	t.Run("modern http: the closed request is the cancellation", func(t *testing.T) {
+		r := dial(t, "http", upstreamtest.Script{Revision: upstreamtest.Modern}, client.Options{}, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := r.Do(ctx, upstreamtest.Call(nil, "hang", `{}`))
+			done <- err
+		}()
+		r.wrote(t, "call hang")
+		cancel()
+		wantCode(t, <-done, gateway.Cancelled)
+		r.wrote(t, "gone ")
+		if strings.Contains(r.read(t), "cancelled") {
+			t.Error("a modern server was sent a notification")
+		}
+	})
+}
+
+// Row 61: a redirect is not followed, wherever it leads.
+func TestRedirectIsNotFollowed(t *testing.T) {
+	hits := make(chan string, 10)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hits <- r.Header.Get("Authorization") }))
+	defer other.Close()
+	first := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer first.Close()
+	c, err := client.New(client.Options{Name: "s", URL: first.URL, Header: map[string]string{"Authorization": "Bearer synthetic"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
+	wantCode(t, err, gateway.UpstreamDown)
+	if len(hits) > 0 {
+		t.Errorf("the other host was asked, with %q", <-hits)
+	}
+}
+
+// Row 48: what does not verify is not talked to.
+func TestCertificateIsVerified(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request got through") }))
+	defer s.Close()
+	s.Config.ErrorLog = nil
+	c, err := client.New(client.Options{Name: "s", URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
+	wantCode(t, err, gateway.UpstreamDown)
+}
+
+func TestCompressedAnswerIsRefused(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Accept-Encoding"); got != "" {
+			t.Errorf("Accept-Encoding %q", got)
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Type", "application/json")
+	}))
+	defer s.Close()
+	c, err := client.New(client.Options{Name: "s", URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
+	wantCode(t, err, gateway.UpstreamInvalid)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, o := range map[string]client.Options{
+		"neither":  {},
+		"both":     {Command: "x", URL: "http://x"},
+		"scheme":   {URL: "file:///etc/passwd"},
+		"revision": {URL: "http://x", Revision: "1999-01-01"},
+	} {
+		if _, err := client.New(o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := client.New(client.Options{URL: "http://x/mcp"}); err != nil {
+		t.Error(errors.Unwrap(err))
+	}
+}
