@@ -51,6 +51,15 @@ type text struct {
 	starts []int // where it starts
 }
 
+// field returns the index, in the text, of the field at byte i.
+func (t *text) field(i int) int {
+	n, found := slices.BinarySearch(t.starts, i)
+	if !found {
+		n--
+	}
+	return n
+}
+
 // joined puts the values of fields together, as one text. Nothing separates
 // them: a separator would break what was cut. Names stay apart: that of one
 // member followed by that of the next is what a schema says, not the agent.
@@ -74,6 +83,12 @@ func joined(fields []Field, keys bool) []text {
 	}
 	return texts
 }
+
+// Bounds on what one text can hold, because copies are compared with each other.
+const (
+	maxFound  = 2048
+	maxPieces = 512
+)
 
 // checker holds the state of one Check. Its buffers are used again.
 type checker struct {
@@ -109,6 +124,7 @@ type found struct {
 	via         string
 	depth       int
 	entity      bool
+	words       bool // its words are in another order
 }
 
 // view looks up one reading, in every order that its symbols may have.
@@ -202,13 +218,62 @@ func (c *checker) finish(v *reading.View, name string, syms []symbol, offs []int
 		f := found{
 			call: o.call, place: (o.shift + o.start) % places, length: o.reach - o.start,
 			lo: v.At(min(a, b)), hi: v.At(max(a, b)) + 1, via: via, depth: v.Depth, entity: o.entity,
+			words: name == "words-reversed" || name == "reversed-words",
 		}
-		if f.entity || f.length >= c.s.opts.MinRun {
+		switch {
+		case (f.words || name == "interleaved") && f.length < c.s.opts.MinRun+gram: // a few words in another order are other words
+		case f.entity || f.length >= c.s.opts.MinRun && !everyday(syms[o.start:o.reach]):
+			if len(c.found) == maxFound {
+				c.truncated = true
+				return
+			}
 			c.found = append(c.found, f)
-		} else {
+		case len(c.pieces) < maxPieces:
 			c.pieces = append(c.pieces, f)
 		}
 	}
+}
+
+// longRun is the length from which a copy is one whatever it says.
+const longRun = 24
+
+// everyday reports whether a short run is the name of a field and a date, as
+// all tools write them: nothing of it is rare.
+func everyday(syms []symbol) bool {
+	if len(syms) >= longRun {
+		return false
+	}
+	names, numbers := 0, 0
+	for i := 0; i < len(syms); {
+		n := 1
+		for _, name := range fieldNames {
+			if startsWith(syms[i:], name) {
+				n = len(name)
+				names += n
+				break
+			}
+		}
+		if n == 1 && syms[i] >= digit0 && syms[i] < digit0+10 {
+			numbers++
+		}
+		i += n
+	}
+	const dateAndTime = 14
+	return names > 0 && len(syms)-names-min(numbers, dateAndTime) < gram
+}
+
+// fieldNames are names that dates and texts stand under in many tools' results.
+var fieldNames = func() (names [][]symbol) {
+	for _, n := range []string{"timestamp", "description", "created", "updated", "modified", "published", "datetime", "startdate", "enddate", "starttime", "endtime", "duedate",
+		"dateofbirth", "date", "time", "status", "title", "subject", "content", "message", "name", "type", "at", "from", "id"} {
+		syms, _ := appendSymbols(nil, nil, []byte(n))
+		names = append(names, syms)
+	}
+	return names
+}()
+
+func startsWith(syms, prefix []symbol) bool {
+	return len(syms) >= len(prefix) && string(syms[:len(prefix)]) == string(prefix)
 }
 
 // whole reports whether a chain has the hits that a run of its length must
@@ -228,6 +293,9 @@ func (c *checker) settle(t text, skip int) {
 	})
 	from := len(c.matches)
 	for i, f := range c.found {
+		if f.words && t.field(f.lo) != t.field(f.hi-1) {
+			continue // several short values, not one text in another order
+		}
 		if !slices.ContainsFunc(c.found[:i], func(g found) bool { return g.lo <= f.lo && f.hi <= g.hi || overlap(f, g)*2 > f.hi-f.lo }) {
 			f.lo = max(f.lo, skip)
 			c.emit(t, f, false)

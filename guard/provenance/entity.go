@@ -8,14 +8,12 @@ type span struct {
 }
 
 const (
-	minEntity = gram + 1 // so that it has two grams, one of which a lookup sees
+	minEntity = gram + 1
 	maxEntity = 2*gram - 1
 	minDigits = 6
 
-	// Entries of entities have places from here on, which say how long the
-	// entity is and which of its first two grams the entry is for.
-	entityPlace = 1000
-	entityKinds = maxEntity - minEntity + 1
+	// Entries of entities have places from here on, which say how long it is.
+	entityPlace = places
 )
 
 // entities returns the entities of a text, as ranges of its symbols.
@@ -105,24 +103,17 @@ func date(token []byte) bool {
 	return year(token) || len(token) >= 4 && year(token[len(token)-4:])
 }
 
-// entityEntry is the entry of an entity. The hash that it is filed under is the
-// smaller one of its first two grams, which every lookup's window of two picks.
+// entityEntry is the entry of an entity, filed under its first gram.
 func entityEntry(hashes []uint64, e span, slot int) entry {
-	first := 0
-	if hashes[e.at+1] <= hashes[e.at] {
-		first = 1
-	}
-	place := entityPlace + first*entityKinds + e.n - minEntity
-	return makeEntry(hashes[e.at+first], extOf(hashes[e.at+e.n-gram]), slot, place)
+	return makeEntry(hashes[e.at], extOf(hashes[e.at+e.n-gram]), slot, entityPlace+e.n-minEntity)
 }
 
 // entityAt returns the range of the entity that an entry found at gram i says
 // is there, and whether it is.
 func entityAt(e entry, hashes []uint64, i int) (span, bool) {
-	code := e.place() - entityPlace
-	s := span{at: i - code/entityKinds, n: code%entityKinds + minEntity}
+	s := span{at: i, n: e.place() - entityPlace + minEntity}
 	last := s.at + s.n - gram
-	return s, s.at >= 0 && last < len(hashes) && extOf(hashes[last]) == e.ext()
+	return s, last < len(hashes) && extOf(hashes[last]) == e.ext()
 }
 
 func alnum(c byte) bool { return c < 0x80 && asciiSymbol[c] != noneSym }

@@ -1,7 +1,6 @@
 package provenance
 
 import (
-	"math/bits"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -187,15 +186,15 @@ func (k *keys) appendGrams(dst []uint64, syms []symbol, r *ring) []uint64 {
 		if i >= gram {
 			h -= r.out[syms[i-gram]]
 		}
-		m := (h ^ h>>31) * k.mix
-		dst = append(dst, m^bits.RotateLeft64(m, 32))
+		m := (h ^ h>>32) * k.mix
+		dst = append(dst, (m^m>>29)*base)
 	}
 	return dst
 }
 
-// winnow calls pick for every hash that is the smallest of some window of w
-// neighbours, the last of equals. Every w neighbours hold at least one, and a
-// smaller w picks all that a larger one picks.
+// winnow calls pick for every hash whose lower half is the smallest of some
+// window of w neighbours, the last of equals. Every w neighbours hold at least
+// one. The upper half, which tags are made of, keeps its even distribution.
 func winnow(hashes []uint64, w int, pick func(i int)) {
 	w = min(w, len(hashes))
 	if w < 1 {
@@ -206,11 +205,11 @@ func winnow(hashes []uint64, w int, pick func(i int)) {
 		if least < end-w+1 { // the least left the window: look again
 			least = end - w + 1
 			for i := least + 1; i <= end; i++ {
-				if hashes[i] <= hashes[least] {
+				if uint32(hashes[i]) <= uint32(hashes[least]) {
 					least = i
 				}
 			}
-		} else if hashes[end] <= hashes[least] {
+		} else if uint32(hashes[end]) <= uint32(hashes[least]) {
 			least = end
 		}
 		if least != picked {
