@@ -12,20 +12,20 @@ const maxBearer = 4096
 
 // scanBearer finds the token of "Bearer TOKEN" (RFC 6750 §2.1) in headers,
 // commands, logs and prose.
-func scanBearer(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanBearer(dst []gateway.Finding, s string, end int) []gateway.Finding {
 	from := skipAny(s, end, " \t:=\"'", 4)
 	if from == end {
 		return dst
 	}
 	to := from
-	for to < len(s) && to-from < maxBearer && alphabets['B'][s[to]] {
+	for to < len(s) && to-from < maxBearer && b64token[s[to]] {
 		to++
 	}
 	for to > from && (s[to-1] == '.' || s[to-1] == '-' && !isWordByte(s[to-2])) {
 		to--
 	}
 	token := s[from:to]
-	if len(token) < 12 || len(token) == maxBearer || isPlaceholder(token) {
+	if len(token) < 12 || len(token) == maxBearer || c.isPlaceholder(token) {
 		return dst
 	}
 	sh := shapeOf(token)
@@ -37,7 +37,7 @@ func scanBearer(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start,
 
 // scanBasic finds the credentials of "Basic BASE64" (RFC 7617 §2), which must
 // decode to printable text with a colon.
-func scanBasic(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func scanBasic(dst []gateway.Finding, s string, end int) []gateway.Finding {
 	to := end
 	for to < len(s) && to-end < maxUserinfo && base64s[s[to]] {
 		to++
@@ -69,7 +69,7 @@ const maxJWT = 8192
 
 // scanJWT finds JSON Web Tokens (RFC 7519), signed or encrypted: a header that
 // decodes to JSON with an algorithm, and two to four more parts.
-func scanJWT(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func scanJWT(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	if s[start:end] != "eyJ" || !startsToken(s, start) || start > 0 && (s[start-1] == '_' || s[start-1] == '-') {
 		return dst
 	}

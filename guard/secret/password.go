@@ -23,20 +23,20 @@ var verbs = []string{"is set to", "was set to", "is now", "is", "was", "ist", "l
 // maxPassword is the longest password that is read, in bytes.
 const maxPassword = 128
 
-func scanPassword(_ *Detector, dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanPassword(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	from, firm := passwordValue(s, start, end)
 	if from < 0 {
 		return dst
 	}
 	to := valueEnd(s, from)
-	if !isPassword(s[from:to], firm) || s[from] == '/' || isSelector(s, from, to) {
+	if !c.isPassword(s[from:to], firm) || s[from] == '/' || isSelector(s, from, to) {
 		return dst
 	}
 	return append(dst, finding("secret.password", gateway.SeverityHigh, 0.8, from, to, ""))
 }
 
 // scanShortSecret finds assigned machine secrets below minToken bytes.
-func scanShortSecret(_ *Detector, dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanShortSecret(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	from, firm := passwordValue(s, start, end)
 	if from < 0 || !firm {
 		return dst
@@ -44,7 +44,7 @@ func scanShortSecret(_ *Detector, dst []gateway.Finding, t *trigger, s string, s
 	to := valueEnd(s, from)
 	value := s[from:to]
 	sh := shapeOf(value)
-	if len(value) < 8 || strings.ContainsAny(value, "/:[]()<>") || sh.digit == 0 || sh.lower+sh.upper == 0 || rarity(value) < 5.2 || sh.hex || !isPassword(value, true) || isSelector(s, from, to) {
+	if len(value) < 8 || strings.ContainsAny(value, "/:[]()<>") || sh.digit == 0 || sh.lower+sh.upper == 0 || rarity(value) < 5.2 || sh.hex || !c.isPassword(value, true) || isSelector(s, from, to) {
 		return dst
 	}
 	return append(dst, finding("secret.short-secret", gateway.SeverityMedium, 0.65, from, to, ""))
@@ -197,8 +197,8 @@ func isAssignment(s string, i int) bool {
 
 // isPassword tells a password from what else stands after the word: a type, a
 // state, a reference to where it is kept, a placeholder.
-func isPassword(value string, firm bool) bool {
-	if len(value) < 5 || len(value) >= maxPassword || isPlaceholder(value) || isReference(value) {
+func (c *scan) isPassword(value string, firm bool) bool {
+	if len(value) < 5 || len(value) >= maxPassword || c.isPlaceholder(value) || isReference(value) {
 		return false
 	}
 	for _, word := range []string{"password", "passwd", "passw0rd", "secret", "string", "null", "true", "false", "none", "undefined", "required", "optional", "http:", "https:"} {
@@ -229,7 +229,7 @@ func isExpression(value string) bool {
 		switch c := value[i]; {
 		case (c == '(' || c == '[' || c == '{') && (isWordByte(value[i-1]) || value[i-1] == ']'):
 			return i+1 == len(value) || strings.IndexByte(value[i:], ' ') < 0 && rarity(value[:i]) < 6
-		case c == '.' && i+1 < len(value) && alphabets['w'][value[i-1]] && isUpper(value[i+1]) && rarity(value) < 6.5:
+		case c == '.' && i+1 < len(value) && alnum[value[i-1]] && isUpper(value[i+1]) && rarity(value) < 6.5:
 			return true
 		}
 	}
@@ -276,16 +276,17 @@ func isReference(value string) bool {
 }
 
 // scanField judges the whole value of a field whose name says that it is a secret.
-func (d *Detector) scanField(dst []gateway.Finding, key, s string) []gateway.Finding {
-	if key == "" || len(s) < 5 || len(s) > maxPassword || strings.ContainsAny(s, " \t\n") || d.words.name(key, 0, len(key)) != strong {
+func (c *scan) scanField(dst []gateway.Finding, s string) []gateway.Finding {
+	key := c.key
+	if key == "" || len(s) < 5 || len(s) > maxPassword || strings.ContainsAny(s, " \t\n") || c.words.name(key, 0, len(key)) != strong {
 		return dst
 	}
 	for _, word := range passwordWords {
-		if containsFold(key, word) && isPassword(s, true) {
+		if containsFold(key, word) && c.isPassword(s, true) {
 			return append(dst, finding("secret.password", gateway.SeverityHigh, 0.85, 0, len(s), ""))
 		}
 	}
-	if sh := shapeOf(s); len(s) >= 8 && len(s) < minToken && sh.digit > 0 && sh.lower+sh.upper > 0 && rarity(s) >= 5.2 && isPassword(s, true) {
+	if sh := shapeOf(s); len(s) >= 8 && len(s) < minToken && sh.digit > 0 && sh.lower+sh.upper > 0 && rarity(s) >= 5.2 && c.isPassword(s, true) {
 		return append(dst, finding("secret.short-secret", gateway.SeverityMedium, 0.65, 0, len(s), ""))
 	}
 	return dst

@@ -24,31 +24,37 @@ func newAlphabet(ranges string) *alphabet {
 	return &a
 }
 
-// The alphabets that credential formats are made of, by the letter that names
-// them in a pattern.
-var alphabets = map[byte]*alphabet{
-	'd': newAlphabet("0-9"),
-	'h': newAlphabet("0-9a-f"),
-	'H': newAlphabet("0-9a-fA-F"),
-	'l': newAlphabet("0-9a-z"),
-	'u': newAlphabet("0-9A-Z"),
-	'w': newAlphabet("0-9A-Za-z"),
-	'k': newAlphabet("0-9A-Za-z_-"),      // base64url
-	'b': newAlphabet("0-9A-Za-z+/="),     // base64
-	'B': newAlphabet("0-9A-Za-z+/=_.~-"), // RFC 6750 §2.1 b64token
-	'j': newAlphabet("0-9A-Za-z_.-"),     // dotted base64url
+// alphabetNames are the letters that name an alphabet in a pattern; an
+// alphabet's number is its place here.
+const alphabetNames = "dhHluwkbBj"
+
+// alphabets are what credential formats are made of.
+var alphabets = [len(alphabetNames)]*alphabet{
+	newAlphabet("0-9"),
+	newAlphabet("0-9a-f"),
+	newAlphabet("0-9a-fA-F"),
+	newAlphabet("0-9a-z"),
+	newAlphabet("0-9A-Z"),
+	newAlphabet("0-9A-Za-z"),
+	newAlphabet("0-9A-Za-z_-"),      // base64url
+	newAlphabet("0-9A-Za-z+/="),     // base64
+	newAlphabet("0-9A-Za-z+/=_.~-"), // RFC 6750 §2.1 b64token
+	newAlphabet("0-9A-Za-z_.-"),     // dotted base64url
 }
 
 var (
-	alnum   = alphabets['w']
-	base64s = alphabets['b']
-	urlsafe = alphabets['k']
+	lowers   = alphabets[3]
+	alnum    = alphabets[5]
+	urlsafe  = alphabets[6]
+	base64s  = alphabets[7]
+	b64token = alphabets[8]
 )
 
 // part is a literal, or min to max bytes of an alphabet.
 type part struct {
 	lit      string
-	set      *alphabet
+	set      *alphabet // nil for a literal
+	name     int       // the alphabet's number
 	min, max int
 }
 
@@ -79,7 +85,7 @@ func compile(text string) (pattern, error) {
 		}
 		flush()
 		i++
-		if i+1 >= len(text) || text[i+1] != '{' || alphabets[text[i]] == nil {
+		if i+1 >= len(text) || text[i+1] != '{' || strings.IndexByte(alphabetNames, text[i]) < 0 {
 			return nil, fmt.Errorf("pattern %q: want an alphabet and {n} at byte %d", text, i)
 		}
 		end := strings.IndexByte(text[i:], '}')
@@ -87,7 +93,8 @@ func compile(text string) (pattern, error) {
 			return nil, fmt.Errorf("pattern %q: no closing brace", text)
 		}
 		low, high, ranged := strings.Cut(text[i+2:i+end], ",")
-		part := part{set: alphabets[text[i]]}
+		name := strings.IndexByte(alphabetNames, text[i])
+		part := part{set: alphabets[name], name: name}
 		var err error
 		if part.min, err = strconv.Atoi(low); err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", text, err)
@@ -107,9 +114,27 @@ func compile(text string) (pattern, error) {
 	return p, nil
 }
 
+// runs remembers where the last run of each alphabet ended, so that planted
+// prefixes inside one long run do not make it be read again and again.
+type runs [len(alphabets)]struct{ from, to int }
+
+// end returns where the run of the alphabet that holds s[i:] ends, but looks no
+// further than most bytes ahead.
+func (r *runs) end(name int, s string, i, most int) int {
+	known := &r[name]
+	if i < known.from || i > known.to {
+		known.from, known.to = i, i
+	}
+	set := alphabets[name]
+	for known.to < len(s) && known.to-i <= most && set[s[known.to]] {
+		known.to++
+	}
+	return min(known.to, i+most)
+}
+
 // match returns where the pattern that starts at s[start] ends, or -1. A format
 // that goes on in its own alphabet is another, longer thing and does not match.
-func (p pattern) match(s string, start int) int {
+func (p pattern) match(r *runs, s string, start int) int {
 	i := start
 	var last *alphabet
 	for _, part := range p {
@@ -121,26 +146,15 @@ func (p pattern) match(s string, start int) int {
 			last = nil
 			continue
 		}
-		n := 0
-		for n < part.max && i+n < len(s) && part.set[s[i+n]] {
-			n++
-		}
-		if n < part.min {
+		end := r.end(part.name, s, i, part.max)
+		if end-i < part.min {
 			return -1
 		}
-		i += n
+		i = end
 		last = part.set
 	}
-	if last != nil && i < len(s) && last[s[i]] && s[i] != '=' && s[i] != '.' && s[i] != '-' {
+	if last != nil && i < len(s) && last[s[i]] && (alnum[s[i]] || s[i] == '_' || i+1 < len(s) && alnum[s[i+1]]) {
 		return -1
 	}
 	return i
-}
-
-// literal is the pattern's leading literal, "" if it starts with an alphabet.
-func (p pattern) literal() string {
-	if len(p) == 0 {
-		return ""
-	}
-	return p[0].lit
 }

@@ -16,7 +16,7 @@ var pemBody = newAlphabet("0-9A-Za-z+/=:,. \t\r\n\\\"'>|*-")
 
 // scanPEM finds private keys in PEM, OpenSSH and OpenPGP armour (RFC 7468 §10,
 // RFC 9580 §6.2), whole or cut off, with real or escaped line ends.
-func scanPEM(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanPEM(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	label := strings.Index(s[end:min(len(s), end+48)], "-----")
 	if label < 0 || !strings.Contains(s[end:end+label], "PRIVATE KEY") {
 		return dst
@@ -29,7 +29,7 @@ func scanPEM(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, en
 		}
 		i++
 	}
-	if letters < 24 || isPlaceholder(s[end+label+5:min(i, end+label+69)]) {
+	if letters < 24 || c.isPlaceholder(s[end+label+5:min(i, end+label+69)]) {
 		return dst
 	}
 	if strings.HasPrefix(s[i:], "-----END ") {
@@ -41,7 +41,7 @@ func scanPEM(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, en
 }
 
 // scanPuTTY finds PuTTY private keys, versions 2 and 3, up to the MAC that ends them.
-func scanPuTTY(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func scanPuTTY(dst []gateway.Finding, s string, start int) []gateway.Finding {
 	text := s[start:min(len(s), start+maxPEM)]
 	i := strings.Index(text, "Private-Lines:")
 	if i < 0 {
@@ -59,22 +59,22 @@ func scanPuTTY(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, 
 	return append(dst, finding("secret.putty-private-key", gateway.SeverityHigh, 0.99, start, start+i, "PuTTY-User-Key-File"))
 }
 
-// scanners are the literals that are not formats.
+// scanners are the literals that begin no format.
 func scanners() map[string]scanner {
 	m := map[string]scanner{
-		"://":                  scanURL,
-		"@tcp(":                scanGoDSN,
-		"bearer":               scanBearer,
-		"basic ":               scanBasic,
-		"eyj":                  scanJWT,
-		"-----begin ":          scanPEM,
-		"putty-user-key-file-": scanPuTTY,
+		"://":                  urlScanner,
+		"@tcp(":                goDSNScanner,
+		"bearer":               bearerScanner,
+		"basic ":               basicScanner,
+		"eyj":                  jwtScanner,
+		"-----begin ":          pemScanner,
+		"putty-user-key-file-": puttyScanner,
 	}
 	for _, word := range passwordWords {
-		m[word] = scanPassword
+		m[word] = passwordScanner
 	}
 	for _, word := range secretWords {
-		m[word] = scanShortSecret
+		m[word] = shortSecretScanner
 	}
 	return m
 }

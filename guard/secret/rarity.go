@@ -43,6 +43,7 @@ func rarity(token string) float64 {
 	if len(token) < 2 {
 		return 0
 	}
+	token = token[:min(len(token), judged)]
 	sum := 0
 	for i := 1; i < len(token); i++ {
 		sum += int(rarityTable[Symbol(token[i-1])*Symbols+Symbol(token[i])])
@@ -58,6 +59,7 @@ type shape struct {
 }
 
 func shapeOf(token string) shape {
+	token = token[:min(len(token), judged)]
 	var sh shape
 	var seen [256]bool
 	sh.hex = true
@@ -103,21 +105,21 @@ var placeholderWords = []string{
 	"<", "${", "{{", "fake", "sample", "not_a_real", "notareal", "todo", "_here", "-here",
 }
 
+// judged is how much of a token is looked at to tell whether it is one, in bytes.
+const judged = 128
+
 // isPlaceholder reports whether a token of a credential's form is plainly not
 // one: a word of documentation, a counted-up or a repeated filling.
-func isPlaceholder(token string) bool {
-	for _, word := range placeholderWords {
-		if containsFold(token, word) {
+func (d *Detector) isPlaceholder(token string) bool {
+	token = token[:min(len(token), judged)]
+	row, steps, distinct := 0, 0, 0
+	var seen [256]bool
+	for i := range len(token) {
+		next, hit := d.fillers.Step(row, token[i])
+		if hit {
 			return true
 		}
-	}
-	if len(token) < 12 {
-		return false
-	}
-	steps := 0
-	var seen [256]bool
-	distinct := 0
-	for i := range len(token) {
+		row = next
 		if !seen[token[i]] {
 			seen[token[i]] = true
 			distinct++
@@ -126,7 +128,7 @@ func isPlaceholder(token string) bool {
 			steps++
 		}
 	}
-	return steps*2 > len(token) || distinct < 6
+	return len(token) >= 12 && (steps*2 > len(token) || distinct < 6)
 }
 
 // containsFold is strings.Contains without regard to ASCII case; word is lower

@@ -58,7 +58,8 @@ type Detector struct {
 	machine  *literal.Machine
 	triggers [][]trigger // by the machine's literal
 	words    vocabulary
-	honey    *honeypot // nil without honeytokens
+	fillers  *literal.Machine // placeholderWords
+	honey    *honeypot        // nil without honeytokens
 }
 
 // trigger is what to do where a literal of the automaton stands.
@@ -70,8 +71,53 @@ type trigger struct {
 	length int     // of the literal
 }
 
-// scanner reads on from a literal at s[start:end] and appends what it finds.
-type scanner func(d *Detector, dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding
+// scanner says how to read on where a literal stands.
+type scanner int
+
+const (
+	formScanner scanner = iota
+	passwordScanner
+	shortSecretScanner
+	urlScanner
+	goDSNScanner
+	bearerScanner
+	basicScanner
+	jwtScanner
+	pemScanner
+	puttyScanner
+)
+
+// at reads on from the literal of t at s[start:end] and appends what it finds.
+func (c *scan) at(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
+	switch t.scan {
+	case passwordScanner:
+		return c.scanPassword(dst, s, start, end)
+	case shortSecretScanner:
+		return c.scanShortSecret(dst, s, start, end)
+	case urlScanner:
+		return c.scanURL(dst, s, start, end)
+	case goDSNScanner:
+		return c.scanGoDSN(dst, s, start)
+	case bearerScanner:
+		return c.scanBearer(dst, s, end)
+	case basicScanner:
+		return scanBasic(dst, s, end)
+	case jwtScanner:
+		return scanJWT(dst, s, start, end)
+	case pemScanner:
+		return c.scanPEM(dst, s, start, end)
+	case puttyScanner:
+		return scanPuTTY(dst, s, start)
+	}
+	return c.scanForm(dst, t, s, start, end)
+}
+
+// scan is the state of one call of Scan.
+type scan struct {
+	*Detector
+	key  string
+	runs runs
+}
 
 // New compiles the detector. It fails on honeytokens that are too short, or too
 // many.
@@ -80,7 +126,7 @@ func New(options Options) (*Detector, error) {
 }
 
 func newDetector(options Options, rules []rule) (*Detector, error) {
-	d := &Detector{rules: rules, words: newVocabulary()}
+	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords)}
 	byLiteral := map[string][]trigger{}
 	add := func(text string, t trigger) {
 		t.length = len(text)
@@ -97,7 +143,7 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			if form[0].set != nil {
 				anchor = 1
 			}
-			add(form[anchor].lit, trigger{scan: scanForm, rule: n, form: form, anchor: anchor})
+			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor})
 		}
 	}
 	for text, scan := range scanners() {
@@ -120,6 +166,7 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 // Score (the confidence, 0 to 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
 	base := len(dst)
+	c := scan{Detector: d, key: d.words.field(key)}
 	row := 0
 	for i := range len(s) {
 		next, hit := d.machine.Step(row, s[i])
@@ -130,13 +177,12 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 		for _, n := range d.machine.Ends(row) {
 			for k := range d.triggers[n] {
 				t := &d.triggers[n][k]
-				dst = t.scan(d, dst, t, s, i+1-t.length, i+1)
+				dst = c.at(dst, t, s, i+1-t.length, i+1)
 			}
 		}
 	}
-	key = d.words.field(key)
-	dst = d.scanField(dst, key, s)
-	dst = d.scanTokens(dst, key, s)
+	dst = c.scanField(dst, s)
+	dst = c.scanTokens(dst, s)
 	dst = dst[:base+settle(dst[base:])]
 	if d.honey != nil {
 		dst = d.honey.scan(dst, s)
@@ -173,7 +219,7 @@ func settle(found []gateway.Finding) int {
 }
 
 // scanForm matches a credential format whose literal stands at s[start:end].
-func scanForm(d *Detector, dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
 	if s[start:end] != t.form[t.anchor].lit {
 		return dst // another case
 	}
@@ -189,16 +235,16 @@ func scanForm(d *Detector, dst []gateway.Finding, t *trigger, s string, start, e
 	if !startsToken(s, start) {
 		return dst
 	}
-	stop := t.form.match(s, start)
+	stop := t.form.match(&c.runs, s, start)
 	if stop < 0 {
 		return dst
 	}
 	for s[stop-1] == '.' || s[stop-1] == '-' { // the sentence's, not the token's
 		stop--
 	}
-	r := &d.rules[t.rule]
+	r := &c.rules[t.rule]
 	token, score := s[start:stop], formScore
-	if isPlaceholder(s[end:stop]) {
+	if c.isPlaceholder(s[end:stop]) {
 		return dst
 	}
 	if r.verify != nil {

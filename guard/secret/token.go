@@ -18,7 +18,7 @@ var tokenRun = newAlphabet("0-9A-Za-z_+/-")
 
 // scanTokens strides over s and judges every run that is long enough. A run of
 // minToken bytes cannot be stepped over, so clean text costs a few looks a word.
-func (d *Detector) scanTokens(dst []gateway.Finding, key, s string) []gateway.Finding {
+func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 	floor := 0
 	for i := minToken - 1; i < len(s); {
 		if !tokenRun[s[i]] {
@@ -38,14 +38,14 @@ func (d *Detector) scanTokens(dst []gateway.Finding, key, s string) []gateway.Fi
 		if isEscapeTail(s, a) {
 			a++
 		}
-		dst = d.judgeRun(dst, key, s, a, b)
+		dst = c.judgeRun(dst, s, a, b)
 	}
 	return dst
 }
 
 // judgeRun judges a run as one base64 value or, if it does not read as one, by
 // its parts between slashes and pluses.
-func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []gateway.Finding {
+func (c *scan) judgeRun(dst []gateway.Finding, s string, a, b int) []gateway.Finding {
 	if b-a < minToken {
 		return dst
 	}
@@ -54,7 +54,7 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 	}
 	joined := strings.IndexByte(s[a:b], '/') >= 0 || strings.IndexByte(s[a:b], '+') >= 0
 	if !joined || isBase64(s[a:b]) {
-		return d.judgeToken(dst, key, s, a, b, a)
+		return c.judgeToken(dst, s, a, b, a)
 	}
 	for from := a; from < b; {
 		to := from
@@ -62,7 +62,7 @@ func (d *Detector) judgeRun(dst []gateway.Finding, key, s string, a, b int) []ga
 			to++
 		}
 		if to-from >= minToken {
-			dst = d.judgeToken(dst, key, s, from, to, a)
+			dst = c.judgeToken(dst, s, from, to, a)
 		}
 		from = to + 1
 	}
@@ -135,7 +135,7 @@ func lastPart(token string) string {
 // or a hyphen after it, or four letters before hex.
 func prefixLength(token string) int {
 	n := 0
-	for n < len(token) && n < 16 && (alphabets['l'][token[n]] || token[n] == '_' || token[n] == '-') {
+	for n < len(token) && n < 16 && (lowers[token[n]] || token[n] == '_' || token[n] == '-') {
 		n++
 	}
 	for n > 0 && token[n-1] != '_' && token[n-1] != '-' {
@@ -187,16 +187,16 @@ func isULID(token string) bool {
 
 // judgeToken appends the token s[a:b] if its looks and its context, that of the
 // run that begins at s[start:], agree.
-func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b, start int) []gateway.Finding {
+func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []gateway.Finding {
 	token := s[a:b]
 	look := lookAt(token)
-	if look == plain || isPlaceholder(token) || isPublicBlob(token) || inDocumentation(s, a) {
+	if look == plain || isPublicBlob(token) {
 		return dst
 	}
 	if look == hashlike && a > 0 && s[a-1] == '@' {
 		return dst // action@COMMIT, image@DIGEST
 	}
-	said, near := d.words.context(key, s, start)
+	said, near := c.words.context(c.key, s, start)
 	score := 0.0
 	link := urlBefore(s, a)
 	_, _, named := assigned(s, start)
@@ -215,7 +215,7 @@ func (d *Detector) judgeToken(dst []gateway.Finding, key, s string, a, b, start 
 	case look == random && start == a && (b == len(s) || s[b] != '/' && s[b] != '+') && prefixed(token):
 		score = 0.6
 	}
-	if score == 0 {
+	if score == 0 || c.isPlaceholder(token) || inDocumentation(s, a) {
 		return dst
 	}
 	for b < len(s) && s[b] == '=' { // padding

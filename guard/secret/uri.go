@@ -16,7 +16,7 @@ var defaultPasswords = []string{"password", "passwd", "pass", "pw", "pwd", "secr
 // scanURL finds the password of a URL's userinfo (RFC 3986 §3.2.1) after "://".
 // Passwords that hold a raw slash or at sign are common in connection strings
 // though the RFC forbids them, so the last at sign of the word counts there.
-func scanURL(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, end int) []gateway.Finding {
+func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	if start == 0 || !alnum[s[start-1]] {
 		return dst
 	}
@@ -24,20 +24,23 @@ func scanURL(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, en
 	slash := false
 	i := end
 	for ; i < len(s) && i-end < maxUserinfo; i++ {
-		c := s[i]
-		if c <= ' ' || c == '"' || c == '\'' || c == '`' || c == '<' || c == '>' || c == '\\' || c == ',' && at >= 0 {
+		b := s[i]
+		if b <= ' ' || b == '"' || b == '\'' || b == '`' || b == '<' || b == '>' || b == '\\' || b == ',' && at >= 0 {
 			break
 		}
-		if c == ':' && colon < 0 && !slash {
+		if b == ':' && colon < 0 && !slash {
 			colon = i
 		}
-		if c == '/' || c == '?' || c == '#' {
+		if b == ':' && strings.HasPrefix(s[i:], "://") {
+			break // the next URL
+		}
+		if b == '/' || b == '?' || b == '#' {
 			if at >= 0 || colon < 0 {
 				break
 			}
 			slash = true
 		}
-		if c == '@' && (!slash || isDatabase(s, start)) {
+		if b == '@' && (!slash || isDatabase(s, start)) {
 			at = i
 		}
 	}
@@ -45,7 +48,7 @@ func scanURL(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, en
 		return dst
 	}
 	password := s[colon+1 : at]
-	if len(password) < 2 || isPlaceholder(password) || isReference(password) || password == s[end:colon] {
+	if len(password) < 2 || c.isPlaceholder(password) || isReference(password) || password == s[end:colon] {
 		return dst
 	}
 	for _, word := range defaultPasswords {
@@ -69,13 +72,13 @@ func isDatabase(s string, end int) bool {
 
 // scanGoDSN finds the password of user:password@tcp(host:port)/name, the form of
 // go-sql-driver/mysql.
-func scanGoDSN(_ *Detector, dst []gateway.Finding, _ *trigger, s string, start, _ int) []gateway.Finding {
+func (c *scan) scanGoDSN(dst []gateway.Finding, s string, start int) []gateway.Finding {
 	i := start
 	for i > 0 && start-i < maxPassword && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '=' {
 		i--
 	}
 	user, password, ok := strings.Cut(s[i:start], ":")
-	if !ok || password == "" || password == user || isPlaceholder(password) || isReference(password) {
+	if !ok || password == "" || password == user || c.isPlaceholder(password) || isReference(password) {
 		return dst
 	}
 	for _, word := range defaultPasswords {
