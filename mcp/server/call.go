@@ -128,12 +128,9 @@ func (x *exchange) ownArgs(c *gateway.Call, place, own string) (reason string) {
 	if own == c.Name {
 		return ""
 	}
-	raw, err := gateway.Redact(c.Args.Raw(), []gateway.Edit{{Where: place, With: own}})
-	if err != nil {
-		return "the name cannot be mapped"
-	}
-	if c.Args, err = gateway.ParseArgs(raw); err != nil {
-		return "the name cannot be mapped"
+	var err error
+	if c.Args, err = gateway.ParseArgs(edit(c.Args.Raw(), gateway.Edit{Where: place, With: own})); err != nil {
+		return "the arguments are not valid with the upstream's own name in them"
 	}
 	return ""
 }

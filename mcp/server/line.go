@@ -186,22 +186,27 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cr
 	return err
 }
 
+// readLines takes messages until the input ends (nil), ctx ends, or the token
+// is no longer valid.
 func (s *Server) readLines(ctx context.Context, in io.Reader, l *link, cred gateway.Credentials) error {
-	lines := mcp.NewLineReader(in, int(s.opt.MaxBody))
-	for ctx.Err() == nil {
-		line, err := lines.Next()
-		x := &exchange{srv: s, surface: cred.Surface, server: l.ss.server, session: l.ss}
+	lines := make(chan readLine)
+	go scanLines(ctx, mcp.NewLineReader(in, int(s.opt.MaxBody)), lines)
+	for {
+		var line readLine
+		select {
+		case line = <-lines:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		x := &exchange{srv: s, agent: l.ss.currentAgent(), surface: cred.Surface, server: l.ss.server, session: l.ss}
 		switch {
-		case errors.Is(err, mcp.ErrTooLong):
-			x.agent = l.ss.currentAgent()
+		case errors.Is(line.err, mcp.ErrTooLong):
 			l.send(x, x.refuse(ctx, gateway.Refuse("surface", gateway.TooLarge, "the message is over the limit of "+itoa(int(s.opt.MaxBody))+" bytes")))
 			continue
-		case errors.Is(err, io.EOF):
+		case errors.Is(line.err, io.EOF):
 			return nil
-		case err != nil:
-			return fmt.Errorf("read a message: %w", err)
-		case len(line) == 0:
-			continue
+		case line.err != nil:
+			return fmt.Errorf("read a message: %w", line.err)
 		}
 		agent, refusal := s.road.Admit(ctx, cred)
 		if refusal != nil {
@@ -209,9 +214,33 @@ func (s *Server) readLines(ctx context.Context, in io.Reader, l *link, cred gate
 			return refusal
 		}
 		l.ss.touch(agent)
-		l.take(ctx, agent, bytes.Clone(line))
+		l.take(ctx, agent, line.data)
 	}
-	return ctx.Err()
+}
+
+type readLine struct {
+	data []byte
+	err  error
+}
+
+// scanLines reads apart from whoever takes the lines: a read of standard input
+// cannot be interrupted, and must not keep the gateway from ending. It returns
+// when the input ends, or fails, or has one more line after ctx has ended.
+func scanLines(ctx context.Context, r *mcp.LineReader, lines chan<- readLine) {
+	for {
+		data, err := r.Next()
+		if err == nil && len(data) == 0 {
+			continue
+		}
+		select {
+		case lines <- readLine{bytes.Clone(data), err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil && !errors.Is(err, mcp.ErrTooLong) {
+			return
+		}
+	}
 }
 
 // lineWriter writes each message as a line. Standard output needs no sign of life.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -75,17 +76,18 @@ func (x *exchange) cursorPurpose() []string {
 }
 
 // listCache keeps written pages. A page depends on the definitions that the
-// agent sees and on nothing else of the agent, so an entry is valid while the
-// list holds the very same tools; only cursors are made anew, since they are
+// agent sees and on nothing else of the agent: an entry is used again for
+// whoever sees the very same tools. Only cursors are made anew, since they are
 // bound to the principal.
 type listCache struct {
 	mu    sync.Mutex
-	pages map[pageKey]page
+	pages map[pageKey][]page // the views of different agents, oldest first
+	bytes int
 }
 
 type pageKey struct {
-	principal, server, method string
-	from                      int
+	server, method string
+	from           int
 }
 
 type page struct {
@@ -95,32 +97,55 @@ type page struct {
 	next    string          // wire name of the last entry if others follow
 }
 
-// maxPages bounds the cache. When it is full it starts again: pages are cheap
-// to make, and a clock of uses is not.
-const maxPages = 1024
+// Bounds of the cache. When it is full it starts again: pages are cheap to
+// make, and a clock of uses is not.
+const (
+	maxViews     = 16
+	maxListBytes = 64 << 20
+)
 
 func (lc *listCache) page(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) json.RawMessage {
-	key := pageKey{x.agent.Principal(), x.server, x.msg.Method, from}
+	key := pageKey{x.server, x.msg.Method, from}
 	extra := gateway.JoinMembers(members)
-	lc.mu.Lock()
-	p, ok := lc.pages[key]
-	lc.mu.Unlock()
-	if !ok || string(p.members) != string(extra) || !slices.Equal(p.tools, seen) {
+	p, ok := lc.find(key, seen, extra)
+	if !ok {
 		p = writePage(x, l, seen, members, from)
 		p.members = extra
-		lc.mu.Lock()
-		if lc.pages == nil || len(lc.pages) >= maxPages {
-			lc.pages = map[pageKey]page{}
-		}
-		lc.pages[key] = p
-		lc.mu.Unlock()
+		lc.keep(key, p)
 	}
-	body := slices.Clone(p.body)
+	body := make([]byte, 0, len(p.body)+256)
+	body = append(body, p.body...)
 	if p.next != "" {
 		body = append(body, `,"nextCursor":`...)
 		body = mcp.AppendString(body, x.srv.seal.close(p.next, time.Now().Add(cursorTTL), x.cursorPurpose()...))
 	}
 	return append(body, '}')
+}
+
+func (lc *listCache) find(key pageKey, seen []*gateway.Tool, members json.RawMessage) (page, bool) {
+	lc.mu.Lock()
+	defer lc.mu.Unlock()
+	for _, p := range lc.pages[key] {
+		if slices.Equal(p.tools, seen) && bytes.Equal(p.members, members) {
+			return p, true
+		}
+	}
+	return page{}, false
+}
+
+func (lc *listCache) keep(key pageKey, p page) {
+	lc.mu.Lock()
+	defer lc.mu.Unlock()
+	if lc.pages == nil || lc.bytes+len(p.body) > maxListBytes {
+		lc.pages, lc.bytes = map[pageKey][]page{}, 0
+	}
+	views := lc.pages[key]
+	if len(views) == maxViews {
+		lc.bytes -= len(views[0].body)
+		views = slices.Delete(views, 0, 1)
+	}
+	lc.pages[key] = append(views, p)
+	lc.bytes += len(p.body)
 }
 
 func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) page {
@@ -157,10 +182,5 @@ func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
 	if x.server != "" {
 		return t.Definition
 	}
-	mapped, err := gateway.Redact(t.Definition, []gateway.Edit{{Where: "/" + l.name, With: t.Wire}})
-	if err != nil {
-		// The catalog read the name from this very definition.
-		panic("mcp/server: a definition without its name: " + t.Wire)
-	}
-	return mapped
+	return edit(t.Definition, gateway.Edit{Where: "/" + l.name, With: t.Wire})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -32,26 +33,55 @@ type listener struct {
 	x       *exchange
 	methods map[string]bool // list_changed notifications it asked for
 	watched map[resource]bool
+	ready   atomic.Bool // the acknowledgement is on its way: events may follow
 }
 
-// listens are the open listeners.
+// listens are the open listeners, bounded like sessions.
 type listens struct {
-	mu   sync.Mutex
-	open map[*listener]struct{}
+	most, perPrincipal int
+
+	mu        sync.Mutex
+	open      map[*listener]struct{}
+	principal map[string]int
 }
 
-func newListens() *listens { return &listens{open: map[*listener]struct{}{}} }
+func newListens(most, perPrincipal int) *listens {
+	return &listens{most: most, perPrincipal: perPrincipal, open: map[*listener]struct{}{}, principal: map[string]int{}}
+}
 
-func (l *listens) add(one *listener) {
+func (l *listens) add(one *listener) bool {
+	owner := one.x.agent.Principal()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.open) >= l.most || l.principal[owner] >= l.perPrincipal {
+		return false
+	}
 	l.open[one] = struct{}{}
+	l.principal[owner]++
+	return true
 }
 
 func (l *listens) remove(one *listener) {
+	owner := one.x.agent.Principal()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, one)
+	if l.principal[owner]--; l.principal[owner] == 0 {
+		delete(l.principal, owner)
+	}
+}
+
+// wanted reports whether another listener of the principal subscribes to a
+// resource: upstreams count the subscriptions of stateless agents by principal.
+func (l *listens) wanted(owner string, r resource) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for one := range l.open {
+		if one.x.agent.Principal() == owner && one.watched[r] {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *listens) list() []*listener {
@@ -75,19 +105,8 @@ var filters = []struct{ member, method string }{
 // expires. Each resource is subscribed to by a call on the road; the
 // acknowledgement names those that were allowed.
 func (x *exchange) listen(ctx context.Context) outcome {
-	wants, err := x.params.Object("notifications")
-	if err != nil {
-		return x.refuseParams(ctx, `"notifications" must be an object`)
-	}
 	one := &listener{x: x, methods: map[string]bool{}, watched: map[resource]bool{}}
-	var agreed []gateway.Member
-	for _, f := range filters {
-		if on, _ := wants.Get(f.member); string(on) == "true" {
-			one.methods[f.method] = true
-			agreed = append(agreed, gateway.Member{Name: f.member, Value: on})
-		}
-	}
-	uris, reason := subscriptions(wants)
+	agreed, uris, reason := one.filter()
 	if reason != "" {
 		return x.refuseParams(ctx, reason)
 	}
@@ -96,19 +115,25 @@ func (x *exchange) listen(ctx context.Context) outcome {
 		if r, ok := x.subscription(ctx, mcp.MethodSubscribe, uri); ok {
 			one.watched[r] = true
 			subscribed = append(subscribed, mcp.Quote(uri))
-			defer x.subscription(context.WithoutCancel(ctx), mcp.MethodUnsubscribe, uri)
+			defer x.unsubscribe(context.WithoutCancel(ctx), uri, r)
 		}
 	}
 	if subscribed != nil {
 		raw, _ := json.Marshal(subscribed) // quoted strings: cannot fail
 		agreed = append(agreed, gateway.Member{Name: "resourceSubscriptions", Value: raw})
 	}
+	if agreed != nil {
+		if !x.srv.listens.add(one) {
+			return x.refuse(ctx, gateway.Refuse("surface", gateway.Overloaded, "too many subscriptions/listen are open"))
+		}
+		defer x.srv.listens.remove(one)
+	}
+	// The acknowledgement has to come first: before it, events are not sent.
 	if err := one.send(mcp.NoteAcknowledged, []gateway.Member{{Name: "notifications", Value: gateway.JoinMembers(agreed)}}, true); err != nil {
 		return x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "subscriptions/listen needs a client that accepts text/event-stream").Because(err))
 	}
+	one.ready.Store(true)
 	if agreed != nil {
-		x.srv.listens.add(one)
-		defer x.srv.listens.remove(one)
 		ctx, cancel := untilExpiry(ctx, x.agent)
 		defer cancel()
 		select {
@@ -117,6 +142,30 @@ func (x *exchange) listen(ctx context.Context) outcome {
 		}
 	}
 	return outcome{result: x.complete(gateway.JoinMembers([]gateway.Member{{Name: "_meta", Value: one.tag()}}))}
+}
+
+// filter reads what the agent wants to hear of. agreed has the members of the
+// acknowledgement, but for the resources.
+func (one *listener) filter() (agreed []gateway.Member, uris []string, reason string) {
+	wants, err := one.x.params.Object("notifications")
+	if err != nil {
+		return nil, nil, `"notifications" must be an object`
+	}
+	for _, f := range filters {
+		if on, _ := wants.Get(f.member); string(on) == "true" {
+			one.methods[f.method] = true
+			agreed = append(agreed, gateway.Member{Name: f.member, Value: on})
+		}
+	}
+	uris, reason = subscriptions(wants)
+	return agreed, uris, reason
+}
+
+// unsubscribe runs after the listener is gone from the list.
+func (x *exchange) unsubscribe(ctx context.Context, uri string, r resource) {
+	if !x.srv.listens.wanted(x.agent.Principal(), r) {
+		_, _ = x.subscription(ctx, mcp.MethodUnsubscribe, uri) // a refusal is on record, and nobody is left to tell
+	}
 }
 
 func subscriptions(wants gateway.Object) (uris []string, reason string) {
@@ -190,7 +239,7 @@ func (s *Server) listChanged(e gateway.Event) {
 		}
 	}
 	for _, one := range s.listens.list() {
-		if shows(one.x.server, e.Server) && one.methods[e.Method] {
+		if one.ready.Load() && shows(one.x.server, e.Server) && one.methods[e.Method] {
 			_ = one.send(e.Method, nil, false)
 		}
 	}
@@ -212,7 +261,7 @@ func (s *Server) resourceUpdated(e gateway.Event) {
 		}
 	}
 	for _, one := range s.listens.list() {
-		if e.Session == "" && covers(one.watched, r) {
+		if one.ready.Load() && e.Session == "" && covers(one.watched, r) {
 			_ = one.send(e.Method, wireUpdate(one.x.server, r), false)
 		}
 	}

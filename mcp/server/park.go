@@ -41,9 +41,10 @@ type parking struct {
 	most int
 	ttl  time.Duration
 
-	mu     sync.Mutex
-	places map[string]*place
-	closed bool
+	mu        sync.Mutex
+	places    map[string]*place
+	principal map[string]int
+	closed    bool
 }
 
 type place struct {
@@ -53,15 +54,19 @@ type place struct {
 }
 
 func newParking(most int, ttl time.Duration) *parking {
-	return &parking{most: most, ttl: ttl, places: map[string]*place{}}
+	return &parking{most: most, ttl: ttl, places: map[string]*place{}, principal: map[string]int{}}
 }
+
+// put parks a call. One principal gets at most an eighth of the places.
 
 func (p *parking) put(call *parkedCall, a *ask) (id string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.places) >= p.most {
+	owner := call.x.agent.Principal()
+	if p.closed || len(p.places) >= p.most || p.principal[owner] >= max(1, p.most/8) {
 		return "", false
 	}
+	p.principal[owner]++
 	id = rand.Text()
 	p.places[id] = &place{call: call, ask: a, timer: time.AfterFunc(p.ttl, func() {
 		if at := p.take(id); at != nil {
@@ -77,10 +82,19 @@ func (p *parking) take(id string) *place {
 	defer p.mu.Unlock()
 	at := p.places[id]
 	if at != nil {
-		at.timer.Stop()
-		delete(p.places, id)
+		p.clear(id, at)
 	}
 	return at
+}
+
+// clear frees a place; the caller holds the lock.
+func (p *parking) clear(id string, at *place) {
+	at.timer.Stop()
+	delete(p.places, id)
+	owner := at.call.x.agent.Principal()
+	if p.principal[owner]--; p.principal[owner] == 0 {
+		delete(p.principal, owner)
+	}
 }
 
 func (p *parking) closeAll() {
@@ -88,9 +102,8 @@ func (p *parking) closeAll() {
 	defer p.mu.Unlock()
 	p.closed = true
 	for id, at := range p.places {
-		at.timer.Stop()
+		p.clear(id, at)
 		at.call.cancel()
-		delete(p.places, id)
 	}
 }
 
@@ -267,9 +280,5 @@ func (x *exchange) sealState(c *gateway.Call, result json.RawMessage) json.RawMe
 		return result
 	}
 	closed := x.srv.seal.close(upstreamState+state, time.Now().Add(stateTTL), x.statePurpose(c)...)
-	edited, err := gateway.Redact(result, []gateway.Edit{{Where: "/requestState", With: closed}})
-	if err != nil {
-		return replaceMember(result, "requestState", mcp.Quote(closed))
-	}
-	return edited
+	return edit(result, gateway.Edit{Where: "/requestState", With: closed})
 }

@@ -199,12 +199,15 @@ func (x *exchange) enterModern(ctx context.Context, header, meta string) (outcom
 // named is params with nothing but the member that Mcp-Name mirrors: the
 // validator parses what it gets, and the arguments may be large.
 func (x *exchange) named() json.RawMessage {
-	for _, m := range x.params.Members() {
-		if m.Name == "name" || m.Name == "uri" && x.msg.Method == mcp.MethodResourcesRead {
-			return gateway.JoinMembers([]gateway.Member{m})
-		}
+	name := "name"
+	if x.msg.Method == mcp.MethodResourcesRead {
+		name = "uri"
 	}
-	return json.RawMessage("{}")
+	value, ok := x.params.Get(name)
+	if !ok {
+		return json.RawMessage("{}")
+	}
+	return gateway.JoinMembers([]gateway.Member{{Name: name, Value: value}})
 }
 
 // checkRevision checks the _meta of a modern request, on any surface.

@@ -95,8 +95,8 @@ type Options struct {
 	Version string // in serverInfo on /mcp; default "dev"
 
 	MaxBody      int64         // bytes of one message; default 4 MiB
-	MaxSessions  int           // default 10 000
-	PerPrincipal int           // sessions of one principal; default 1 000. The one unused longest makes room.
+	MaxSessions  int           // default 10 000; as many subscriptions/listen besides
+	PerPrincipal int           // of one principal; default 1 000. Its session that was unused longest makes room.
 	IdleTTL      time.Duration // a session unused and without a stream ends; default 30 min
 	InFlight     int           // requests at once in one session; default 128
 	Replay       int           // bytes of delivered events kept for one session; default 256 KiB
@@ -183,7 +183,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: o, road: o.Road, log: o.Logger, seal: seal, listens: newListens(), parked: newParking(o.Parked, o.ParkTTL)}
+	s := &Server{opt: o, road: o.Road, log: o.Logger, seal: seal, listens: newListens(o.MaxSessions, o.PerPrincipal), parked: newParking(o.Parked, o.ParkTTL)}
 	s.kept.most = o.ReplayAll
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.sessions = newSessions(s)

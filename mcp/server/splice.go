@@ -113,11 +113,17 @@ func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMe
 	case gateway.KindResource:
 		each(o, "contents", "", at)
 	}
-	mapped, err := gateway.Redact(result, edits)
+	return edit(result, edits...)
+}
+
+// edit replaces values that the caller has just read from the same JSON; the
+// rest stays byte for byte.
+func edit(raw json.RawMessage, edits ...gateway.Edit) json.RawMessage {
+	edited, err := gateway.Redact(raw, edits)
 	if err != nil {
-		return result
+		panic("mcp/server: a value is not where it was read: " + err.Error())
 	}
-	return mapped
+	return edited
 }
 
 // contentURI visits the URI of a resource link or an embedded resource.
