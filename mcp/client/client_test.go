@@ -166,8 +166,7 @@ func TestAgentsMetaReachesTheServerWithoutTheGatewaysOwn(t *testing.T) {
 		t.Run(revision, func(t *testing.T) {
 			r := dial(t, "http", upstreamtest.Script{Revision: revision}, client.Options{}, nil)
 			call(t, r, &upstreamtest.Agent{ID: "a", Caps: `{"sampling":{},"tasks":{}}`}, "echo", `{}`, meta)
-			posted := r.http.Posted()
-			got := posted[len(posted)-1]
+			_, got := r.http.Last("tools/call")
 			if strings.Contains(got, "forged") || !strings.Contains(got, `"x/y":1.0,"io.modelcontextprotocol/related-task":{"taskId":"t"}`) {
 				t.Errorf("sent %s", got)
 			}
@@ -189,8 +188,7 @@ func TestModernHeadersComeFromWhatIsSent(t *testing.T) {
 	if _, err := r.Do(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	headers := r.http.Headers()
-	h := headers[len(headers)-1]
+	h, _ := r.http.Last("tools/call")
 	for name, want := range map[string]string{
 		"Mcp-Method": "tools/call", "Mcp-Name": "=?base64?bmHDr3Zl?=", "Mcp-Param-Region": "[redacted]",
 		"Mcp-Protocol-Version": upstreamtest.Modern, "Authorization": "Bearer synthetic",

@@ -21,15 +21,15 @@ type HTTP struct {
 	mu       sync.Mutex
 	sessions map[string]bool
 	count    int
-	headers  []http.Header
-	posted   []string
+	headers  map[string]http.Header // of the last POST of a method
+	posted   map[string]string
 	streams  map[string]chan string // GET streams by session
 }
 
 // Serve starts a server that ends with the test.
 func Serve(t testing.TB, s Script) *HTTP {
 	t.Helper()
-	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}}
+	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}, headers: map[string]http.Header{}, posted: map[string]string{}}
 	h.Test = httptest.NewServer(h)
 	h.URL = h.Test.URL + "/mcp"
 	t.Cleanup(func() {
@@ -39,18 +39,11 @@ func Serve(t testing.TB, s Script) *HTTP {
 	return h
 }
 
-// Headers are those of every POST so far, in order.
-func (h *HTTP) Headers() []http.Header {
+// Last is the last POST of a method so far: its header and body.
+func (h *HTTP) Last(method string) (http.Header, string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]http.Header(nil), h.headers...)
-}
-
-// Posted are the bodies of every POST so far, in order.
-func (h *HTTP) Posted() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]string(nil), h.posted...)
+	return h.headers[method], h.posted[method]
 }
 
 // DropSessions forgets all sessions: clients get 404 from then on.
@@ -130,8 +123,8 @@ func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.mu.Lock()
-	h.headers = append(h.headers, r.Header.Clone())
-	h.posted = append(h.posted, string(body))
+	h.headers[m.Method] = r.Header.Clone()
+	h.posted[m.Method] = string(body)
 	if m.Method == "initialize" && h.script.has("sessions") {
 		h.count++
 		id := fmt.Sprintf("session-%d", h.count)
