@@ -147,18 +147,6 @@ func accepts(h http.Header, kind string) bool {
 	return false
 }
 
-// prefersStream reports whether an agent wants its answer as an event stream:
-// it takes nothing else, or names it first. Every other agent gets a stream
-// only when there is something to say before the result.
-func prefersStream(h http.Header) bool {
-	if len(h["Accept"]) == 0 {
-		return false
-	}
-	stream := strings.Index(h["Accept"][0], "text/event-stream")
-	plain := strings.Index(h["Accept"][0], "application/json")
-	return stream >= 0 && (plain > stream || plain < 0 && !accepts(h, "application/json"))
-}
-
 // peerOf is the peer's address without its port. Forwarding headers are not
 // believed: whoever connects can write them.
 func peerOf(r *http.Request) string {

@@ -258,8 +258,8 @@ func (v *visit) request(x *exchange) {
 	}
 	p := v.newPostStream(x)
 	x.out.Store(p.stream)
-	if prefersStream(v.r.Header) {
-		_ = p.open() // without a stream, JSON it is
+	if !accepts(v.r.Header, "application/json") {
+		_ = p.open() // it has events to write only
 	}
 	stop := p.openLater(v.srv.opt.KeepAlive)
 	o := x.answer(ctx)
