@@ -50,7 +50,7 @@ const (
 	DefaultLeeway  = 30 * time.Second // clock skew that is tolerated
 	DefaultCache   = 4096             // tokens remembered
 	DefaultRefresh = 5 * time.Minute  // age at which a JWKS is fetched again
-	DefaultRetry   = 30 * time.Second // shortest time between two fetches of a JWKS
+	DefaultRetry   = 10 * time.Second // shortest time between two fetches that tokens cause
 	DefaultStale   = time.Hour        // how long a JWKS is used that cannot be fetched again
 )
 
@@ -112,7 +112,7 @@ type Issuer struct {
 	MaxLifetime time.Duration
 
 	Refresh time.Duration // age at which a JWKS is fetched again; 0 means [DefaultRefresh]
-	Retry   time.Duration // shortest time between two fetches, whatever tokens arrive; 0 means [DefaultRetry]
+	Retry   time.Duration // shortest time between two fetches that tokens with unknown keys cause, however many; 0 means [DefaultRetry]
 	Stale   time.Duration // how long keys outlive the last good load; 0 means [DefaultStale]
 
 	local *keySet // of a [Local] issuer
@@ -206,6 +206,11 @@ func newIssuer(c Issuer, o Options, client *http.Client) (*issuer, error) {
 		ring.set.Store(set)
 	case c.JWKSURL == "":
 		if err := ring.loadOnce(); err != nil {
+			return nil, err
+		}
+	}
+	if set := ring.set.Load(); set != nil {
+		if err := set.support(c.Algorithms); err != nil {
 			return nil, err
 		}
 	}

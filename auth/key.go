@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -134,6 +135,21 @@ type keySet struct {
 	keys  []*key
 	sum   [32]byte
 	until atomic.Int64 // Unix nanoseconds; not to be used from then on
+}
+
+// support returns an error if the keys cannot be used with the algorithms: a
+// secret with each of them, public keys with at least one.
+func (s *keySet) support(names []string) error {
+	var unfit []string
+	for _, name := range names {
+		if !slices.ContainsFunc(s.keys, func(k *key) bool { return k.fits(name) }) {
+			unfit = append(unfit, name)
+		}
+	}
+	if len(unfit) == len(names) || len(unfit) > 0 && algorithms[unfit[0]].secret() {
+		return fmt.Errorf("the key is too short for %s, or of another type", strings.Join(unfit, ", "))
+	}
+	return nil
 }
 
 // find returns the key that a token names. A kid is a name to compare and

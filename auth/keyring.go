@@ -22,9 +22,10 @@ type source interface {
 var errUnchanged = errors.New("unchanged")
 
 // keyring holds an issuer's keys and renews them: by itself once they are
-// refresh old, and when a token names a key that is not there, but however
-// many such tokens arrive only once per retry, and one at a time. A load that
-// fails leaves the keys that are there in use until they are stale.
+// refresh old, and when a token names a key that is not there, for which it
+// loads only once per retry however many such tokens arrive. Loads never run
+// side by side. One that fails leaves the keys that are there in use until
+// they are stale.
 type keyring struct {
 	src                   source // nil if the keys are fixed
 	refresh, retry, stale time.Duration
@@ -35,7 +36,7 @@ type keyring struct {
 	wg                    *sync.WaitGroup
 	mu                    sync.Mutex
 	loading               chan struct{} // closed when the load under way is over; nil if none is
-	tried                 time.Time     // when the last load began
+	asked                 time.Time     // when a token last caused a load
 	failed                string        // what went wrong last, so that it is logged once
 }
 
@@ -61,7 +62,7 @@ func (r *keyring) start(ctx context.Context, wg *sync.WaitGroup) {
 				wait = min(wait, r.retry)
 			}
 			select {
-			case <-r.renew():
+			case <-r.renew(false):
 			case <-ctx.Done():
 				return
 			}
@@ -82,9 +83,9 @@ func (r *keyring) lastError() string {
 	return r.failed
 }
 
-// renew begins a load unless one is under way or the last began less than
-// retry ago. The channel is closed when no load is under way any more.
-func (r *keyring) renew() <-chan struct{} {
+// renew begins a load unless one is under way or, if a token causes it, a token
+// caused one less than retry ago. The channel is closed when the load is over.
+func (r *keyring) renew(token bool) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loading != nil {
@@ -92,11 +93,14 @@ func (r *keyring) renew() <-chan struct{} {
 	}
 	done := make(chan struct{})
 	now := r.now()
-	if r.src == nil || r.ctx.Err() != nil || !r.tried.IsZero() && now.Sub(r.tried) < r.retry {
+	if r.src == nil || r.ctx.Err() != nil || token && !r.asked.IsZero() && now.Sub(r.asked) < r.retry {
 		close(done)
 		return done
 	}
-	r.loading, r.tried = done, now
+	r.loading = done
+	if token {
+		r.asked = now
+	}
 	// The load belongs to nobody's request: whoever asked first may go away.
 	r.wg.Go(func() {
 		_ = r.loadOnce() // kept in failed, and logged
@@ -117,7 +121,7 @@ func (r *keyring) find(ctx context.Context, t *token) (*key, *keySet, error) {
 		}
 	}
 	select {
-	case <-r.renew():
+	case <-r.renew(true):
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}

@@ -155,8 +155,11 @@ func (d *decoder) checkKeys(is *Issuer, path string) {
 				"%s does not go with %s", alg, set[0])
 		}
 	}
-	if n := len(is.Secret); n > 0 && n < 32 {
-		d.wrong(path+".secret", "", "has %d bytes; HS256 needs 32 at least (RFC 7518 section 3.2)", n)
+	least := map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
+	for _, alg := range is.Algorithms {
+		if n := len(is.Secret); n > 0 && n < least[alg] {
+			d.wrong(path+".secret", "", "has %d bytes; %s needs %d at least (RFC 7518 section 3.2)", n, alg, least[alg])
+		}
 	}
 }
 

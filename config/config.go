@@ -298,6 +298,27 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
+// SetListen replaces the listener's address, as a command's flag does. It fails
+// with [Errors] where the file would be refused with that address.
+func (c *Config) SetListen(address string) error {
+	d := newDecoder("--listen", nil)
+	if err := checkAddress(address); err != nil {
+		return Errors{{File: "--listen", Message: err.Error()}}
+	}
+	changed := *c
+	changed.Listen = address
+	d.marks = c.marks // says whether auth.local was written on purpose
+	d.checkListener(&changed)
+	for _, e := range d.errs {
+		e.Line, e.Column = 0, 0
+	}
+	if len(d.errs) > 0 {
+		return d.errs
+	}
+	c.Listen = address
+	return nil
+}
+
 // Where is the place of a field in the file, "toolward.yaml:3:5", or of the
 // nearest field around it, so that those who find out later what is wrong with
 // a value can say where it stands: Where("auth.issuers[0].jwks_url").

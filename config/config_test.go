@@ -260,3 +260,28 @@ func TestValueSyntax(t *testing.T) {
 		}
 	}
 }
+
+// Attack 58: a flag must not get around what the file is refused for.
+func TestSetListenIsCheckedLikeTheFile(t *testing.T) {
+	demo := config.Default()
+	for address, want := range map[string]string{
+		"0.0.0.0:8080": "plain HTTP beyond loopback",
+		":8080":        "the development issuer is for loopback only",
+		"8080":         "is not an address",
+	} {
+		err := demo.SetListen(address)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("SetListen(%q): %v, want %q", address, err, want)
+		}
+	}
+	if demo.Listen != "127.0.0.1:8080" {
+		t.Errorf("a refused address was set: %s", demo.Listen)
+	}
+	if err := demo.SetListen("[::1]:0"); err != nil || demo.Listen != "[::1]:0" {
+		t.Errorf("SetListen of a loopback address: %v", err)
+	}
+	c := parse(t, "toolward.yaml", "insecure: true\nauth: {local: {}}\n", "")
+	if err := c.SetListen("0.0.0.0:8080"); err != nil {
+		t.Errorf("SetListen where the file allows it: %v", err)
+	}
+}

@@ -250,12 +250,16 @@ func (d *decoder) url(to *string) reader {
 // address reads host:port of a listener. The host may be missing.
 func (d *decoder) address(to *string) reader {
 	return parsed(d, to, "an address", func(s string) (string, error) {
-		_, port, err := net.SplitHostPort(s)
-		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > math.MaxUint16 {
-			return "", fmt.Errorf("%q is not an address: write host:port, such as 127.0.0.1:8080", clip(s))
-		}
-		return s, nil
+		return s, checkAddress(s)
 	}, nil)
+}
+
+func checkAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > math.MaxUint16 {
+		return fmt.Errorf("%q is not an address: write host:port, such as 127.0.0.1:8080", clip(s))
+	}
+	return nil
 }
 
 // showDuration writes a duration the way a person would.

@@ -141,7 +141,7 @@ func (d *decoder) issuer(n *yaml.Node, path string, i *Issuer) {
 		{"scopes", d.text(&i.Scopes)},
 		{"required_scopes", d.texts(&i.RequiredScopes)},
 		{"access_tokens_only", d.flag(&i.AccessTokensOnly)},
-		{"leeway", d.duration(&i.Leeway, 0, time.Minute)},
+		{"leeway", d.duration(&i.Leeway, time.Second, time.Minute)},
 		{"max_lifetime", d.duration(&i.MaxLifetime, time.Minute, year)},
 		{"refresh", d.duration(&i.Refresh, 30*time.Second, day)},
 		{"stale", d.duration(&i.Stale, time.Minute, 30*day)},

@@ -12,6 +12,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -46,8 +48,9 @@ type signer struct {
 func New(t testing.TB, algorithms ...string) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t}
-	i.srv = httptest.NewTLSServer(http.HandlerFunc(i.serve))
-	i.srv.Config.ErrorLog = nil
+	i.srv = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
+	i.srv.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that distrust it are part of the tests
+	i.srv.StartTLS()
 	t.Cleanup(i.srv.Close)
 	if len(algorithms) == 0 {
 		algorithms = []string{"ES256"}

@@ -148,7 +148,7 @@ func setVariable(o Options) []string {
 	if o.Token != "" {
 		return nil
 	}
-	return []string{"set " + Variable + " where the client starts: export " + Variable + "=$(toolward token mint)"}
+	return []string{"set " + Variable + " where the client starts: export " + Variable + "=$(toolward token mint --subject me)"}
 }
 
 // appPath is where desktop applications keep their files.
