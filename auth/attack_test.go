@@ -1,4 +1,6 @@
 package auth_test
+
+import (
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -10,8 +12,6 @@ package auth_test
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
