@@ -101,8 +101,8 @@ func (sh shape) classes() int {
 // placeholderWords stand in documentation where a credential would.
 var placeholderWords = []string{
 	"example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your_", "your-", "yourapi", "yourtoken", "yoursecret",
-	"insert", "replace", "dummy", "xxxx", "****", "....", "0000000000", "1111111", "123456789", "abcdefghi", "deadbeef",
-	"<", "${", "{{", "fake", "sample", "not_a_real", "notareal", "todo", "_here", "-here",
+	"insert", "replace", "dummy", "xxxxxx", "****", "....", "0000000000", "1111111", "123456789", "abcdefghi", "deadbeef",
+	"<", "${", "{{", "fake_", "fake-", "_fake", "-fake", "sample", "not_a_real", "notareal", "_here", "-here",
 }
 
 // judged is how much of a token is looked at to tell whether it is one, in bytes.
@@ -128,7 +128,7 @@ func (d *Detector) isPlaceholder(token string) bool {
 			steps++
 		}
 	}
-	return len(token) >= 12 && (steps*2 > len(token) || distinct < 6)
+	return len(token) >= 10 && (steps*2 > len(token) || distinct < 6)
 }
 
 // containsFold is strings.Contains without regard to ASCII case; word is lower

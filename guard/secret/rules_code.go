@@ -3,7 +3,7 @@ package secret
 // codeRules are credentials of code hosts, registries, build and review services.
 var codeRules = []rule{
 	{id: "github-pat", service: "GitHub", forms: []string{`ghp_\w{36,255}`}, verify: githubChecksum,
-		miss: []string{`ghp_\w{20}`, `ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`, `xghp_\w{36}`}},
+		miss: []string{`ghp_\w{20}`, `ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`}},
 	{id: "github-oauth", service: "GitHub", forms: []string{`gho_\w{36,255}`}, verify: githubChecksum},
 	{id: "github-app", service: "GitHub", forms: []string{`ghs_\j{36,}`, `ghu_\w{36,255}`}, verify: githubChecksum},
 	{id: "github-refresh", service: "GitHub", forms: []string{`ghr_\w{36,255}`}, verify: githubChecksum},
@@ -21,7 +21,7 @@ var codeRules = []rule{
 	{id: "docker-token", service: "Docker Hub", forms: []string{`dckr_pat_\k{27}`, `dckr_oat_\k{32}`}},
 	{id: "artifactory-token", service: "JFrog Artifactory", forms: []string{`AKCp\w{60,80}`, `cmVmdGtuO\w{50,60}`}},
 	{id: "atlassian-token", service: "Atlassian", forms: []string{`ATATT3\B{150,}`, `ATCTT3\B{150,}`, `ATBB\B{28,}`, `ATOA\B{60,}`, `ATSTT3\B{150,}`}, verify: rare},
-	{id: "bitbucket-jira-token", service: "Trello", forms: []string{`ATTA\h{64}`}},
+	{id: "trello-token", service: "Trello", forms: []string{`ATTA\h{64}`}},
 	{id: "snyk-token", service: "Snyk", forms: []string{`snyk_uat.\h{8}.\k{40,}`, `snyk_sat.\h{8}.\k{40,}`}},
 	{id: "sonar-token", service: "SonarQube", forms: []string{`squ_\h{40}`, `sqp_\h{40}`, `sqa_\h{40}`}},
 	{id: "circleci-token", service: "CircleCI", forms: []string{`CCIPAT_\w{20,}_\h{40}`, `CCIPRJ_\w{20,}_\h{40}`}},
@@ -30,9 +30,9 @@ var codeRules = []rule{
 	{id: "harness-token", service: "Harness", forms: []string{`pat.\k{22}.\H{24}.\w{20}`, `sat.\k{22}.\H{24}.\w{20}`}},
 	{id: "octopus-key", service: "Octopus Deploy", forms: []string{`API-\u{25,32}`}, verify: rareUpper},
 	{id: "postman-key", service: "Postman", forms: []string{`PMAK-\h{24}-\h{34}`, `PMAT-\u{26}`}},
-	{id: "codecov-readme-key", service: "ReadMe", forms: []string{`rdme_\l{60,}`}},
-	{id: "localstack-expo-token", service: "LocalStack", forms: []string{`ls-\w{8}-\w{4}-\w{4}-\w{4}-\w{12}`}},
-	{id: "graphite-linear-key", service: "Linear", forms: []string{`lin_api_\w{40}`, `lin_oauth_\h{64}`, `lin_wh_\w{40}`}},
-	{id: "npmrc-gitea-token", service: "Gitea, Forgejo", forms: []string{`gto_\w{36,}`}, verify: rare},
+	{id: "readme-key", service: "ReadMe", forms: []string{`rdme_\l{60,}`}},
+	{id: "localstack-token", service: "LocalStack", forms: []string{`ls-\w{8}-\w{4}-\w{4}-\w{4}-\w{12}`}},
+	{id: "linear-key", service: "Linear", forms: []string{`lin_api_\w{40}`, `lin_oauth_\h{64}`, `lin_wh_\w{40}`}},
+	{id: "gitea-token", service: "Gitea, Forgejo", forms: []string{`gto_\w{36,}`}, verify: rare},
 	{id: "gitguardian-token", service: "GitGuardian", forms: []string{`ggtt-v-\w{10,}`, `ggc_\w{30,}`}, verify: rare},
 }

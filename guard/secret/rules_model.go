@@ -29,7 +29,7 @@ var modelRules = []rule{
 	{id: "e2b-key", service: "E2B", forms: []string{`e2b_\h{40}`, `sk_e2b_\h{40}`}},
 	{id: "apify-token", service: "Apify", forms: []string{`apify_api_\w{32,}`}},
 	{id: "browserbase-key", service: "Browserbase", forms: []string{`bb_live_\k{24,}`}},
-	{id: "stability-modal-key", service: "Modal", forms: []string{`ak-\w{22}`, `as-\w{22}`}, verify: rare},
+	{id: "modal-key", service: "Modal", forms: []string{`ak-\w{22}`, `as-\w{22}`}, verify: rare},
 	{id: "wandb-key", service: "Weights & Biases", forms: []string{`wandb_v1_\k{40,}`}},
-	{id: "smithery-mem0-key", service: "Mem0", forms: []string{`m0-\w{40}`}, verify: rare},
+	{id: "mem0-key", service: "Mem0", forms: []string{`m0-\w{40}`}, verify: rare},
 }

@@ -244,7 +244,11 @@ func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end 
 	}
 	r := &c.rules[t.rule]
 	token, score := s[start:stop], formScore
-	if c.isPlaceholder(s[end:stop]) {
+	body := s[end:stop]
+	if t.anchor == 1 {
+		body = token
+	}
+	if c.isPlaceholder(body) {
 		return dst
 	}
 	if r.verify != nil {

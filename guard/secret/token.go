@@ -46,6 +46,9 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 // judgeRun judges a run as one base64 value or, if it does not read as one, by
 // its parts between slashes and pluses.
 func (c *scan) judgeRun(dst []gateway.Finding, s string, a, b int) []gateway.Finding {
+	if a > 0 && s[a-1] == ':' && strings.HasPrefix(s[a:b], "//") {
+		a += 2 // a URL's
+	}
 	if b-a < minToken {
 		return dst
 	}
@@ -196,10 +199,13 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 	if look == hashlike && a > 0 && s[a-1] == '@' {
 		return dst // action@COMMIT, image@DIGEST
 	}
-	said, near := c.words.context(c.key, s, start)
-	score := 0.0
 	link := urlBefore(s, a)
+	if link != "" {
+		start = a
+	}
+	said, near := c.words.context(c.key, s, start)
 	_, _, named := assigned(s, start)
+	score := 0.0
 	switch {
 	case said == denied:
 	case link != "" && !named:

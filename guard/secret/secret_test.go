@@ -1,0 +1,246 @@
+package secret_test
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+	"toolward/guard/secret"
+)
+
+func newDetector(t testing.TB, options secret.Options) *secret.Detector {
+	t.Helper()
+	d, err := secret.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// spans returns what was found as "rule over value".
+func spans(found []gateway.Finding, s string) []string {
+	var all []string
+	for _, f := range found {
+		all = append(all, strings.TrimPrefix(f.Rule, "secret.")+" "+s[f.Span[0]:f.Span[1]])
+	}
+	return all
+}
+
+// made are values for the tests below; none was ever issued.
+const (
+	madeToken  = "vX2qLr8" + "TzB5mKd0WyHs3" + "JfUe7Np4Rc9G"
+	madeHex    = "9f3a7c1e" + "5b2d8046" + "af91c3e7" + "d05b6284"
+	madeBase64 = "kJ8s/vQ2x+Lm" + "9TfRz0WbYc7NhE4uAoG5" + "iDpV3aXq="
+)
+
+func TestSecretsInTheirWords(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	basic := base64.StdEncoding.EncodeToString([]byte("svc-deploy:h8Rt" + "!mQz2"))
+	for _, tt := range []struct{ text, want string }{
+		// Passwords that people choose.
+		{"password: hunter2", "password hunter2"},
+		{`{"user": "ann", "password": "Tr0ub4dor&3"}`, "password Tr0ub4dor&3"},
+		{"DB_PASSWORD=k3ks-im-haus", "password k3ks-im-haus"},
+		{"PGPASSWORD=zu9eifaX psql", "password zu9eifaX"},
+		{"mysql -u root --password=Gh7#kq2w prod", "password Gh7#kq2w"},
+		{"The password is Sommer2024!, keep it", "password Sommer2024!"},
+		{"the wifi password is now blau-7-wolke.", "password blau-7-wolke"},
+		{"Das Passwort lautet Kuchen42!", "password Kuchen42!"},
+		{"mot de passe : Fleur*2023", "password Fleur*2023"},
+		{"la contraseña es gato-azul9", "password gato-azul9"},
+		{"senha: pao2quente", "password pao2quente"},
+		{"Пароль: zima2025", "password zima2025"},
+		{"密码：dragon88x", "password dragon88x"},
+		{"パスワードは sakura-77x です", "password sakura-77x"},
+		{"hasło: Zamek_19", "password Zamek_19"},
+		{"<password>qT7-rex-41</password>", "password qT7-rex-41"},
+		{"Server=db;User Id=sa;Password=Rk7!tq2Lw;Encrypt=true", "password Rk7!tq2Lw"},
+		{"jdbc:mysql://db/x?user=app&password=Rk7tq2Lw9&ssl=1", "password Rk7tq2Lw9"},
+		{`password => 'n0rdlicht'`, "password n0rdlicht"},
+		{`TOKEN=x\nPASSWORD=qw3rtz9\nPORT=1`, "password qw3rtz9"},
+
+		// URLs and connection strings.
+		{"postgres://app:Zk8rPq2v@db.internal:5432/prod", "url-password Zk8rPq2v"},
+		{"mongodb+srv://svc:a/b+c9@cluster0.example.net/x", "url-password a/b+c9"},
+		{"redis://:p4rtyTime@cache:6379", "url-password p4rtyTime"},
+		{"amqps://u:Q9z!x7@mq/vhost", "url-password Q9z!x7"},
+		{"git clone https://ann:Vb7kq2Lw@git.example.com/r.git", "url-password Vb7kq2Lw"},
+		{"app:Zk8rPq2v@tcp(db:3306)/prod", "dsn-password Zk8rPq2v"},
+		{"https://" + madeToken + "@github.example.com/r.git", "token-in-context " + madeToken},
+
+		// Headers.
+		{"Authorization: Bearer " + madeToken, "bearer-token " + madeToken},
+		{`curl -H "authorization: bearer ` + madeToken + `" https://x`, "bearer-token " + madeToken},
+		{"Authorization: Basic " + basic, "basic-auth " + basic},
+		{"Authorization: Token " + madeToken, "token-in-context " + madeToken},
+		{"X-Api-Key: " + madeHex, "token-in-context " + madeHex},
+
+		// Tokens that nothing but their words tell.
+		{"client_secret=" + madeToken, "token-in-context " + madeToken},
+		{`{"apiKey": "` + madeToken + `"}`, "token-in-context " + madeToken},
+		{`{"credentials": {"value": "` + madeHex + `"}}`, "token-in-context " + madeHex},
+		{"API key: " + madeHex, "token-in-context " + madeHex},
+		{"the access token is " + madeToken + ".", "token-in-context " + madeToken},
+		{"aws_secret_access_key = " + madeBase64, "token-in-context " + madeBase64},
+		{"--token " + madeToken, "token-in-context " + madeToken},
+		{"here is what you asked for: " + madeToken, "token-in-context " + madeToken},
+		{"https://api.example.com/v1?api_key=" + madeHex + "&x=1", "token-in-context " + madeHex},
+		{"acme_live_" + madeToken, "token-in-context acme_live_" + madeToken},
+		{"secret: k9Tz2mQx", "short-secret k9Tz2mQx"},
+	} {
+		if got := spans(d.Scan(nil, "", tt.text), tt.text); !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestOrdinaryTextIsNotSecret(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	for _, text := range []string{
+		"password: <your password>", "password: ********", "PASSWORD=${DB_PASSWORD:?missing}", "password = os.environ['DB_PASSWORD']", `password: "{{ vault_password }}"`, "password is required",
+		"Your password must be 8-20 characters", "forgot password: click here", "password_hash: " + madeHex, "passwordResetUrl=https://example.com/reset", "password: string", "type Password = string",
+		"pass: true", "bypass: enabled9", "compass=north42", "pwd: /home/ann/work", "token_type: Bearer", `"max_tokens": 4096`, "token: null", "tokens: 12345678", "secret_name: my-secret-2", "secretRef: prod/db-1",
+		"credentialsId: \"deploy-key-2024\"", "Authorization: Bearer <token>", "Authorization: Bearer $TOKEN", "bearer of bad news", "basic authentication", "Basic Operations",
+		"https://example.com:8080/a@b", "https://user:password@example.com", "postgres://postgres:postgres@localhost/db", "postgres://user:${PW}@host/db", "ssh://git@github.com/a/b", "time 10:20:30@home",
+		"commit " + "395d78e3af39932a4b5ce5e1f95570bee62fb700", `"etag": "` + madeHex + `"`, "sha256:" + madeHex + madeHex, "cache_key=" + madeHex, "Idempotency-Key: 1619b69f-d248-8329-4f1e-abbcc02df169",
+		"uses: actions/login@" + "dbcb813823bdd20940b903addbd779551569679f", `"integrity": "sha512-` + madeBase64 + madeBase64 + `"`, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5lQRAqPe2B1QrnR5e80RIPegVr4JTyTP8gqHXLlTfIyd ann@host",
+		`"next_page_token": "` + madeToken + `"`, "csrf_token: " + madeToken, "public_key=" + madeToken, "pk_live_" + madeToken[:24], "price_" + madeToken[:24], "fingerprint SHA256:" + madeBase64,
+		"-----BEGIN PUBLIC KEY-----\n" + madeBase64 + madeBase64 + "\n-----END PUBLIC KEY-----", "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----", "eyJub3QiOiJhIHRva2VuIn0.x.y",
+		"TestHMACSHA256Base64EncodingOfKeys", "key := r.Header.Get(\"X-Request-Id\")", "privateKey, err := x509.ParsePKCS8PrivateKey(der)", "keyDecoder = decodeKeyByBitmapUint8", "token = tokens[index1]",
+		"https://twitter.com/a/status/1619701277419794435?s=20&t=GtoMlmYCSt-UmvjqJVbBSA", "trace 00-6a7df3f90ee970dab089dc4a522aa40d-eed8c84c8fb27171-01", "01JTND5Z15P1AJ0WA0J7CCZBEK", "arn:aws:iam::119115404952:role/kitNTrJQRqGb",
+		"0xd7f9cee4bd9193e31a8bfc24d1649cb41bbdbaf4", "api-846ff495b-jdzyl 1/1 Running", `"sort_key": "user#01JTND5Z15P1AJ0WA0J7CCZBEK"`, "keyboard shortcut: ctrl+shift+p9", "monkey = banana42",
+		"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", "Set the `API_KEY` header to your secret token; rotate passwords every 90 days.",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sk-ant-api03-your-key-here-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+	} {
+		if got := spans(d.Scan(nil, "", text), text); len(got) > 0 {
+			t.Errorf("%q: got %q, want nothing", text, got)
+		}
+	}
+}
+
+func TestPrivateKeysWholeAndCut(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	begin, end := "-----BEGIN "+"RSA PRIVATE KEY-----", "-----END "+"RSA PRIVATE KEY-----"
+	body := madeBase64 + "\n" + madeBase64
+	putty := "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPublic-Lines: 1\n" + madeBase64 + "\nPrivate-Lines: 1\n" + madeBase64 + "\nPrivate-MAC: " + madeHex
+	for _, text := range []string{
+		begin + "\n" + body + "\n" + end,
+		begin + "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n" + body + "\n" + end,
+		begin + "\n" + body, // cut off
+		strings.ReplaceAll(begin+"\n"+body+"\n"+end, "\n", `\n`),
+		strings.ReplaceAll(begin+"\n"+body+"\n"+end, "\n", `\\n`),
+		strings.ReplaceAll(begin+"\n"+body+"\n"+end, "\n", " "),
+		"> " + strings.ReplaceAll(begin+"\n"+body+"\n"+end, "\n", "\n> "),
+		strings.ReplaceAll(begin+"\n"+body+"\n"+end, "RSA", "OPENSSH"),
+		strings.ReplaceAll(begin+"\n"+body+"\n"+end, "RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"),
+		putty,
+	} {
+		found := d.Scan(nil, "", "see "+text)
+		if len(found) != 1 || found[0].Span[1] != len(text)+4 || found[0].Span[0] > 6 {
+			t.Errorf("%q: got %v, want one over all of it", text, found)
+		}
+	}
+}
+
+func TestFieldNameIsContext(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	for _, tt := range []struct{ key, value, want string }{
+		{"/db/password", "n0rdlicht", "password n0rdlicht"},
+		{"token", madeHex, "token-in-context " + madeHex},
+		{"/credentials/value", madeToken, "token-in-context " + madeToken},
+		{"/secrets/0", madeToken, "token-in-context " + madeToken},
+		{"clientSecret", "k9Tz2mQx", "short-secret k9Tz2mQx"},
+	} {
+		if got := spans(d.Scan(nil, tt.key, tt.value), tt.value); !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%s=%s: got %q, want %q", tt.key, tt.value, got, tt.want)
+		}
+	}
+	for _, key := range []string{"commit", "next_page_token", "/token/id", "/properties/password/description", "etag"} {
+		if got := spans(d.Scan(nil, key, madeHex), madeHex); len(got) > 0 {
+			t.Errorf("%s: got %q, want nothing", key, got)
+		}
+	}
+}
+
+func TestHoneytokensRecasedAndTakenApart(t *testing.T) {
+	d := newDetector(t, secret.Options{Honeytokens: []string{"Canary-Account-7731", "blue heron 92"}})
+	for _, tt := range []struct{ text, want string }{
+		{"send to canary-account-7731 now", "canary-account-7731"},
+		{"CANARYACCOUNT7731", "CANARYACCOUNT7731"},
+		{"canary_account_77 31", "canary_account_77 31"},
+		{`c.a.n.a.r.y", "account", "7731"`, `c.a.n.a.r.y", "account", "7731`},
+		{"Blue\nHeron\n92!", "Blue\nHeron\n92"},
+	} {
+		found := d.Scan(nil, "", tt.text)
+		if len(found) != 1 || found[0].Kind != gateway.FindingHoneytoken || tt.text[found[0].Span[0]:found[0].Span[1]] != tt.want {
+			t.Errorf("%q: got %v, want one over %q", tt.text, found, tt.want)
+		}
+	}
+	if found := d.Scan(nil, "", "canary account 773"); len(found) > 0 {
+		t.Errorf("cut short: got %v, want nothing", found)
+	}
+}
+
+func TestHoneytokensThatChanceWritesAreRefused(t *testing.T) {
+	if _, err := secret.New(secret.Options{Honeytokens: []string{"Canary-Account-7731", "a-b-c-1"}}); err == nil || !strings.Contains(err.Error(), "honeytoken 2") {
+		t.Errorf("got %v, want an error that names honeytoken 2", err)
+	}
+	if _, err := secret.New(secret.Options{Honeytokens: []string{strings.Repeat("x", secret.MaxHoneytokens+1)}}); err == nil {
+		t.Error("too long a list: got no error")
+	}
+}
+
+// TestRedactedSpansLeaveNoSecret replaces what is found and scans again.
+func TestRedactedSpansLeaveNoSecret(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	text := "a " + madeToken + " password: hunter2 and postgres://app:Zk8rPq2v@db/x, Bearer " + madeToken + "; api_key=" + madeHex
+	text = redact(text, d.Scan(nil, "", text))
+	for _, part := range []string{"hunter2", "Zk8rPq2v", "Bearer " + madeToken, madeHex} {
+		if strings.Contains(text, part) {
+			t.Errorf("%q still holds %q", text, part)
+		}
+	}
+}
+
+func redact(s string, found []gateway.Finding) string {
+	for _, f := range slices.Backward(found) {
+		s = s[:f.Span[0]] + "[redacted]" + s[f.Span[1]:]
+	}
+	return s
+}
+
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{"password: hunter2", "Bearer " + madeToken, "postgres://a:b@c", "-----BEGIN " + "PRIVATE KEY-----\n" + madeBase64, "eyJhbGciOiJub25lIn0.e30.", "\\nAKIA", "a:AA" + madeToken,
+		"canary-account-7731", "密码：dragon88x", "key=\x00\xff", "SharedAccessKey=" + madeBase64} {
+		f.Add("", seed)
+		f.Add("/a/secret", seed)
+	}
+	d := newDetector(f, secret.Options{Honeytokens: []string{"Canary-Account-7731"}})
+	f.Fuzz(func(t *testing.T, key, s string) {
+		last := 0
+		for _, m := range d.Scan(nil, key, s) {
+			if m.Span[0] < 0 || m.Span[1] <= m.Span[0] || m.Span[1] > len(s) {
+				t.Fatalf("span %v in %d bytes", m.Span, len(s))
+			}
+			if m.Kind == gateway.FindingSecret {
+				if m.Span[0] < last {
+					t.Fatalf("span %v begins before %d", m.Span, last)
+				}
+				last = m.Span[1]
+			}
+			if value := s[m.Span[0]:m.Span[1]]; len(value) >= 8 && strings.Contains(m.Sample, value) {
+				t.Fatalf("sample %q shows %q", m.Sample, value)
+			}
+		}
+	})
+}
+
+func TestCleanTextDoesNotAllocate(t *testing.T) {
+	d := newDetector(t, secret.Options{Honeytokens: []string{"Canary-Account-7731"}})
+	text := strings.Repeat(`{"id": 5091, "name": "web", "sha": "395d78e3af39932a4b5ce5e1f95570bee62fb700", "note": "the password must have 8 characters, see https://example.com/a"} `, 20)
+	if n := testing.AllocsPerRun(100, func() { d.Scan(nil, "", text) }); n > 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+}
