@@ -257,7 +257,7 @@ func (s *streamable) readAll(resp *http.Response) ([]byte, error) {
 		return nil, s.tooLong()
 	}
 	var raw bytes.Buffer
-	raw.Grow(int(min(max(resp.ContentLength, 0), 64<<10)) + bytes.MinRead) // no more on the server's word alone
+	raw.Grow(int(min(max(resp.ContentLength, 0), 256<<10)) + bytes.MinRead) // no more on the server's word alone
 	_, err := raw.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
 	if err == nil && raw.Len() > limit {
 		return nil, s.tooLong()

@@ -1,0 +1,120 @@
+package upstream
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+)
+
+func compileSchema(t *testing.T, schema string) func(gateway.Args) error {
+	t.Helper()
+	check, err := schemas{slog.New(slog.DiscardHandler)}.compile(json.RawMessage(schema))
+	if err != nil {
+		t.Fatalf("%s: %v", schema, err)
+	}
+	return check
+}
+
+func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
+	check := compileSchema(t, `{"type":"object","required":["path"],"properties":{"path":{"type":"string"},"n":{"type":"integer","maximum":9007199254740993}},"additionalProperties":false}`)
+	tests := []struct{ args, want string }{
+		{`{"path":"a","n":3}`, ""},
+		{`{}`, "at /: missing property 'path'"},
+		{`{"path":1}`, "at /path: got number, want string"},
+		{`{"path":"a","x":1}`, "at /: additional properties 'x' not allowed"},
+		{`{"path":"a","n":1.5}`, "at /n: got number, want integer"},
+	}
+	for _, tt := range tests {
+		args, err := gateway.ParseArgs([]byte(tt.args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := check(args); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
+// Row 36: nothing is fetched, and what is no schema is no tool.
+func TestSchemasThatAttack(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a remote schema was fetched") }))
+	defer s.Close()
+	fan := strings.Builder{}
+	for i := range 40 {
+		fmt.Fprintf(&fan, `"d%d":{"allOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]},`, i, i+1, i+1)
+	}
+	refused := map[string]string{
+		"two to the power of forty": `{"$ref":"#/$defs/d0","$defs":{` + fan.String() + `"d40":{"type":"object"}}}`,
+		"wrong type of type":        `{"type":7}`,
+		"not a schema":              `"x"`,
+		"missing definition":        `{"$ref":"#/$defs/none"}`,
+		"too large":                 `{"description":"` + strings.Repeat("x", maxSchema) + `"}`,
+	}
+	for name, schema := range refused {
+		if _, err := (schemas{slog.New(slog.DiscardHandler)}).compile(json.RawMessage(schema)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	accepts := map[string]string{
+		"remote reference":                `{"$ref":"` + s.URL + `/evil.json"}`,
+		"remote reference with a pointer": `{"properties":{"a":{"$ref":"` + s.URL + `/evil.json#/x"}}}`,
+		"remote meta-schema":              `{"$schema":"` + s.URL + `/meta.json","type":"object"}`,
+		"local file":                      `{"properties":{"a":{"$ref":"file:///etc/passwd"}}}`,
+		"look-ahead":                      `{"properties":{"a":{"pattern":"^(?!x).*$"}}}`,
+		"quadratic pattern":               `{"properties":{"a":{"pattern":"^(a+)+$"}}}`,
+		"recursive":                       `{"$defs":{"n":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"}}}},"properties":{"n":{"$ref":"#/$defs/n"}}}`,
+		"ten thousand branches":           `{"allOf":[` + strings.Repeat(`{},`, 9_999) + `{}]}`,
+		"draft 7":                         `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}`,
+	}
+	args, err := gateway.ParseArgs([]byte(`{"a":"` + strings.Repeat("a", 10_000) + `","n":{"n":{"n":{}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, schema := range accepts {
+		check := compileSchema(t, schema)
+		if check == nil {
+			continue // left to the upstream
+		}
+		if err := check(args); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSchemaThatLoopsInPlaceIsAnError(t *testing.T) {
+	check, err := schemas{slog.New(slog.DiscardHandler)}.compile(json.RawMessage(`{"$ref":"#"}`))
+	if err != nil {
+		return // refused at once is as good
+	}
+	args, _ := gateway.ParseArgs([]byte(`{}`))
+	if err := check(args); err == nil {
+		t.Error("a schema that never ends accepts")
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	check, err := schemas{slog.New(slog.DiscardHandler)}.compile(json.RawMessage(`{"type":"object","required":["path"],"properties":{"path":{"type":"string"},"n":{"type":"integer"}},"additionalProperties":false}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		args, err := gateway.ParseArgs([]byte(`{"path":"/srv/docs/a.txt","n":3}`))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := check(args); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
