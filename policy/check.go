@@ -1,0 +1,212 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+
+	"toolward/rego"
+)
+
+// checkForms finds what each file shows by itself: packages that nothing asks,
+// public rules of the wrong form, constants that name nothing.
+func checkForms(modules map[string]*ast.Module) []Problem {
+	enums := enumerations()
+	var ps []Problem
+	for _, name := range util.KeysSorted(modules) {
+		m := modules[name]
+		if isLibrary(m.Package) {
+			if !isLibrary(name) {
+				ps = append(ps, problemAt(m.Package.Location, "package_reserved", "package %s belongs to the library", packageName(m.Package)))
+			}
+			continue
+		}
+		ps = append(ps, checkPackage(m)...)
+		if speaks(m.Package) {
+			for _, rule := range m.Rules {
+				ps = append(ps, checkRule(rule)...)
+			}
+		}
+		ps = append(ps, checkEnums(m, enums)...)
+	}
+	return ps
+}
+
+// checkPackage finds packages that look like ones that decisions ask, and are
+// not.
+func checkPackage(m *ast.Module) []Problem {
+	names := pathOf(m.Package)
+	if len(names) == 0 || speaks(m.Package) {
+		return nil
+	}
+	loc := m.Package.Location
+	if n, ok := parts[names[0]]; ok {
+		want := map[int]string{0: "", 1: ".SERVER", 2: ".SERVER.NAME"}[n]
+		if n == 0 || len(names)-1 < n || holdsPublic(m) {
+			return []Problem{problemAt(loc, "package_unasked", "no decision asks package %s", packageName(m.Package)).
+				hint("packages of this kind are named %s%s", names[0], want)}
+		}
+		return nil
+	}
+	if near := nearest(names[0], roots()); near != "" {
+		return []Problem{problemAt(loc, "package_unasked", "no decision asks package %s", packageName(m.Package)).hint("%s", didYouMean(near))}
+	}
+	return nil
+}
+
+func holdsPublic(m *ast.Module) bool {
+	return slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return isPublic(ruleName(r)) })
+}
+
+// checkRule finds public rules that are not what the library expects. In plain
+// Rego `deny if …` is the value true, not a set of reasons, and would never
+// deny.
+func checkRule(rule *ast.Rule) []Problem {
+	name := ruleName(rule)
+	if !isPublic(name) {
+		return nil
+	}
+	single := rule.Head.RuleKind() == ast.SingleValue
+	switch {
+	case len(rule.Head.Args) > 0:
+		return []Problem{problemAt(rule.Location, "rule_form", "%s is a function; nothing calls it", name).hint("public rules take no arguments")}
+	case name == ruleAllow && !(single && len(rule.Head.Ref()) == 1):
+		return []Problem{problemAt(rule.Location, "rule_form", "allow must be true or undefined").hint("write `allow if …`")}
+	case name == ruleAllow:
+		return checkAllow(rule)
+	case name == ruleFlow && !(single && len(rule.Head.Ref()) == 1):
+		return []Problem{problemAt(rule.Location, "rule_form", "flow must be a string").hint("write `flow := \"approve\" if …`")}
+	case name == ruleFlow:
+		return checkFlow(rule)
+	case single || len(rule.Head.Ref()) != 1:
+		return []Problem{problemAt(rule.Location, "rule_form", "%s must be a set of strings", name).
+			hint("write `%s contains \"%s\" if …`", name, map[string]string{
+				ruleDeny: "reason", ruleApprove: "reason", ruleRedact: "args.body", ruleLabel: "untrusted"}[name])}
+	}
+	return checkKey(rule, name)
+}
+
+func checkAllow(rule *ast.Rule) []Problem {
+	var ps []Problem
+	for r := rule; r != nil; r = r.Else {
+		if v := r.Head.Value; v != nil && v.IsGround() {
+			if _, ok := v.Value.(ast.Boolean); !ok {
+				ps = append(ps, problemAt(r.Location, "rule_form", "allow is %s, and only true allows", clip(v.String())))
+			}
+		}
+	}
+	return ps
+}
+
+func checkFlow(rule *ast.Rule) []Problem {
+	modes := []string{"allow", "approve", "deny"}
+	var ps []Problem
+	for r := rule; r != nil; r = r.Else {
+		if v := r.Head.Value; v != nil && v.IsGround() {
+			if s, ok := v.Value.(ast.String); !ok || !slices.Contains(modes, string(s)) {
+				ps = append(ps, problemAt(r.Location, "rule_value", "flow is %s, which refuses", clip(v.String())).
+					hint("it is one of allow, approve, deny"))
+			}
+		}
+	}
+	return ps
+}
+
+func checkKey(rule *ast.Rule, name string) []Problem {
+	if rule.Head.Key == nil || !rule.Head.Key.IsGround() {
+		return nil
+	}
+	key, ok := constantKey(rule)
+	if !ok {
+		if isConstant(rule.Head.Key.Value) {
+			return []Problem{problemAt(rule.Location, "rule_value", "%s must hold strings, not %s", name, clip(rule.Head.Key.String()))}
+		}
+		return nil
+	}
+	if name != ruleRedact {
+		return nil
+	}
+	if _, err := parsePlace(key); err != nil {
+		root, _ := cutName(key)
+		p := problemAt(rule.Location, "redact_path", "%v", err)
+		if near := nearest(root, []string{"args", "result"}); near != "" && near != root {
+			p = p.hint("%s", didYouMean(near))
+		}
+		return []Problem{p}
+	}
+	return nil
+}
+
+func isConstant(v ast.Value) bool {
+	switch v.(type) {
+	case ast.Null, ast.Boolean, ast.Number, *ast.Array, ast.Object, ast.Set:
+		return true
+	}
+	return false
+}
+
+// enumerations returns the values that the input schema lists, by path.
+func enumerations() map[string][]string {
+	out := map[string][]string{}
+	var schema map[string]any
+	if err := util.Unmarshal(rego.InputSchema, &schema); err != nil {
+		panic("policy: the embedded input schema is not JSON: " + err.Error())
+	}
+	collectEnums(schema, "", out)
+	return out
+}
+
+func collectEnums(schema map[string]any, at string, out map[string][]string) {
+	if values, ok := schema["enum"].([]any); ok {
+		for _, v := range values {
+			if s, ok := v.(string); ok {
+				out[at] = append(out[at], s)
+			}
+		}
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	for name, sub := range properties {
+		if m, ok := sub.(map[string]any); ok {
+			collectEnums(m, strings.TrimPrefix(at+"."+name, "."), out)
+		}
+	}
+}
+
+// checkEnums finds comparisons of a closed field with a value it never has.
+func checkEnums(m *ast.Module, enums map[string][]string) []Problem {
+	var ps []Problem
+	ast.WalkExprs(m, func(e *ast.Expr) bool {
+		if !e.IsEquality() && !e.IsAssignment() && !isComparison(e) {
+			return false
+		}
+		for i, other := range []int{1, 0} {
+			ref, ok := e.Operand(i).Value.(ast.Ref)
+			if !ok || !ref.HasPrefix(ast.InputRootRef) || !ref.IsGround() {
+				continue
+			}
+			path := inputPath(ref)
+			value, ok := e.Operand(other).Value.(ast.String)
+			if values := enums[path]; ok && values != nil && !slices.Contains(values, string(value)) {
+				p := problemAt(e.Location, "value_impossible", "input.%s is never %s", path, value)
+				if near := nearest(string(value), values); near != "" {
+					p = p.hint("%s", didYouMean(near))
+				} else {
+					p = p.hint("it is one of %s", strings.Join(values, ", "))
+				}
+				ps = append(ps, p)
+			}
+		}
+		return false
+	})
+	return ps
+}
+
+func isComparison(e *ast.Expr) bool {
+	if !e.IsCall() || len(e.Operands()) != 2 {
+		return false
+	}
+	op := e.Operator().String()
+	return op == "equal" || op == "neq"
+}

@@ -1,0 +1,202 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"toolward/gateway"
+)
+
+// decide judges one stage of a call under one revision. If the policy itself
+// fails, the decision denies and comes with a refusal that holds the fault.
+func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.Call) (gateway.Decision, error) {
+	if c.Result != nil && !r.speaksOnResult(c) {
+		return gateway.Decision{Effect: gateway.EffectAllow, Revision: r.digest}, nil
+	}
+	in := r.input(c, c.Result != nil && r.reads.result)
+	value, fired, err := r.eval(ctx, limit, entryOf(c), in, c.Time, nil)
+	if err != nil {
+		return r.broken(ctx, err)
+	}
+	d, err := r.interpret(c, value)
+	if err != nil {
+		return r.broken(ctx, err)
+	}
+	d.Rules = r.took(d.Effect, fired)
+	return d, nil
+}
+
+func entryOf(c *gateway.Call) string {
+	if c.Kind.Reverse() {
+		return entryReverse
+	}
+	return entryDecision
+}
+
+// broken is the decision when evaluation failed: deny, with what an agent may
+// know of it; the fault itself is for the record.
+func (r *revision) broken(ctx context.Context, err error) (gateway.Decision, error) {
+	d := gateway.Decision{Effect: gateway.EffectDeny, Revision: r.digest}
+	said := "the policy could not be evaluated"
+	var te *topdown.Error
+	switch {
+	case ctx.Err() != nil:
+		return d, gateway.Refuse("policy", gateway.Cancelled, "the agent cancelled the call or went away").Because(ctx.Err())
+	case topdown.IsCancel(err):
+		said = "the policy took too long to decide"
+	case errors.As(err, &te) && te.Location != nil:
+		said = fmt.Sprintf("the policy could not be evaluated: %s at %s:%d", te.Code, te.Location.File, te.Location.Row)
+		d.Rules = []gateway.Rule{{File: te.Location.File, Line: te.Location.Row}}
+	}
+	d.Reasons = []string{said}
+	refusal := gateway.Refuse("policy", gateway.PolicyDenied, said).Because(err)
+	refusal.Remedy = "the policy is at fault, not the call; see the record of the call for the error"
+	return d, refusal
+}
+
+// interpret turns the decision document into a Decision. A document that is
+// not of the expected form is an error, so that it refuses.
+func (r *revision) interpret(c *gateway.Call, value ast.Value) (gateway.Decision, error) {
+	d := gateway.Decision{Revision: r.digest}
+	doc, ok := value.(ast.Object)
+	if !ok {
+		return d, errors.New("the library gave no decision")
+	}
+	switch effect, _ := field(doc, "effect").(ast.String); gateway.Effect(effect) {
+	case gateway.EffectAllow, gateway.EffectApprove, gateway.EffectDeny:
+		d.Effect = gateway.Effect(effect)
+	default:
+		return d, fmt.Errorf("the library gave the effect %v", field(doc, "effect"))
+	}
+	var err error
+	if d.Reasons, err = texts(doc, "reasons", ruleDeny+" or "+ruleApprove); err != nil {
+		return d, err
+	}
+	if d.Effect == gateway.EffectDeny {
+		return d, nil
+	}
+	if d.Labels, err = texts(doc, "label", ruleLabel); err != nil {
+		return d, err
+	}
+	paths, err := texts(doc, "redact", ruleRedact)
+	if err != nil || len(paths) == 0 {
+		return d, err
+	}
+	d.Redact, err = places(c, paths)
+	return d, err
+}
+
+func field(doc ast.Object, name string) ast.Value {
+	if t := doc.Get(ast.InternedTerm(name)); t != nil {
+		return t.Value
+	}
+	return nil
+}
+
+// texts returns a set of strings, sorted. Anything else in the set, or no set,
+// is an error: what was meant cannot be known.
+func texts(doc ast.Object, name, rule string) ([]string, error) {
+	v := field(doc, name)
+	if v == nil {
+		return nil, nil
+	}
+	set, ok := v.(ast.Set)
+	if !ok {
+		return nil, fmt.Errorf("%s must be sets", rule)
+	}
+	if set.Len() == 0 {
+		return nil, nil
+	}
+	out := make([]string, 0, set.Len())
+	err := set.Iter(func(t *ast.Term) error {
+		s, ok := t.Value.(ast.String)
+		if !ok {
+			return fmt.Errorf("a %s rule gave %s, which is not a string", rule, clip(t.String()))
+		}
+		out = append(out, string(s))
+		return nil
+	})
+	slices.Sort(out)
+	return out, err
+}
+
+// places resolves the paths of this stage to pointers that exist, without those
+// inside of others. Paths of the other stage say nothing now.
+func places(c *gateway.Call, paths []string) ([]string, error) {
+	root, value := "args", func() any { return c.Args.Value() }
+	if c.Result != nil {
+		root, value = "result", func() any { return gateway.Decode(c.Result.Bytes()) }
+	}
+	var doc any
+	var out []string
+	for _, path := range paths {
+		p, err := parsePlace(path)
+		if err != nil {
+			return nil, fmt.Errorf("a redact rule gave %w", err)
+		}
+		if p.root != root {
+			continue
+		}
+		if doc == nil {
+			doc = value()
+		}
+		if out, err = p.pointers(doc, out); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(out)
+	return outermost(out), nil
+}
+
+// outermost drops from sorted pointers those that lie inside another.
+func outermost(sorted []string) []string {
+	held := make(map[string]bool, len(sorted))
+	kept := sorted[:0]
+next:
+	for _, p := range sorted {
+		if held[p] {
+			continue
+		}
+		for at := p; at != ""; {
+			at = at[:strings.LastIndexByte(at, '/')]
+			if held[at] {
+				continue next
+			}
+		}
+		held[p] = true
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// took returns the rules that led to the effect, by package, file and line.
+// allow rules are left out where a deny rule decided.
+func (r *revision) took(effect gateway.Effect, fired []int) []gateway.Rule {
+	var out []gateway.Rule
+	for _, n := range fired {
+		rule := r.rules[n]
+		if effect == gateway.EffectDeny && rule.Name != ruleDeny {
+			continue
+		}
+		out = append(out, rule)
+	}
+	slices.SortFunc(out, compareRules)
+	return out
+}
+
+func compareRules(a, b gateway.Rule) int {
+	if c := strings.Compare(a.Package, b.Package); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.File, b.File); c != 0 {
+		return c
+	}
+	return a.Line - b.Line
+}

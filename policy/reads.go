@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+
+	"toolward/gateway"
+)
+
+// reads is what a policy's rules look at, found once per revision. It decides
+// what input has to be built and which calls may share an answer.
+type reads struct {
+	result bool     // some rule reads input.result
+	agent  []string // what is read of input.agent: "roles", "claims.team"; "" is all of it
+	spoken []address // packages with rules that can come out otherwise on the result than on the request
+}
+
+// reader finds what rules read, directly and through what they refer to.
+type reader struct {
+	compiler *ast.Compiler
+	memo     map[*ast.Rule]map[string]bool
+}
+
+func newReader(c *ast.Compiler) *reader {
+	return &reader{compiler: c, memo: map[*ast.Rule]map[string]bool{}}
+}
+
+func readsOf(c *ast.Compiler) reads {
+	rd, out := newReader(c), reads{}
+	agent := map[string]bool{}
+	for _, name := range util.KeysSorted(c.Modules) {
+		m := c.Modules[name]
+		a, asked := addressOf(m.Package)
+		for _, rule := range m.Rules {
+			set := rd.of(rule)
+			out.result = out.result || touches(set, "result")
+			for path := range set {
+				switch rest, ok := strings.CutPrefix(path, "agent"); {
+				case path == "":
+					agent[""] = true
+				case ok:
+					agent[strings.TrimPrefix(rest, ".")] = true
+				}
+			}
+			if asked && speaksLater(rule, set) {
+				out.spoken = append(out.spoken, a)
+			}
+		}
+	}
+	out.agent = util.KeysSorted(agent)
+	return out
+}
+
+// touches reports whether something at or below the path, or above it, is read.
+func touches(set map[string]bool, path string) bool {
+	for p := range set {
+		if p == "" || p == path || strings.HasPrefix(p, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksLater reports whether a rule can say on the result what it did not say
+// on the request: it reads what differs between the two, or it redacts a place
+// in the result.
+func speaksLater(rule *ast.Rule, set map[string]bool) bool {
+	switch ruleName(rule) {
+	case ruleDeny, ruleLabel:
+	case ruleRedact:
+		key, constant := constantKey(rule)
+		if !constant || strings.HasPrefix(key, "result") {
+			return true
+		}
+	default:
+		return false
+	}
+	return touches(set, "result") || touches(set, "guard") || touches(set, "stage")
+}
+
+func constantKey(rule *ast.Rule) (string, bool) {
+	if rule.Head.Key == nil {
+		return "", false
+	}
+	s, ok := rule.Head.Key.Value.(ast.String)
+	return string(s), ok
+}
+
+// of returns the paths below input that a rule depends on, as "agent.roles",
+// cut after three names or at the first that is not known; "" is all of input.
+func (rd *reader) of(rule *ast.Rule) map[string]bool {
+	if set, ok := rd.memo[rule]; ok {
+		return set
+	}
+	set := map[string]bool{}
+	rd.memo[rule] = set
+	for path := range direct(rule) {
+		set[path] = true
+	}
+	for r := rule; r != nil; r = r.Else {
+		for dep := range rd.compiler.Graph.Dependencies(r) {
+			if other, ok := dep.(*ast.Rule); ok && other != rule {
+				for path := range rd.of(other) {
+					set[path] = true
+				}
+			}
+		}
+	}
+	return set
+}
+
+// direct returns the paths that a node itself names.
+func direct(x any) map[string]bool {
+	set := map[string]bool{}
+	ast.WalkRefs(x, func(ref ast.Ref) bool {
+		if ref.HasPrefix(ast.InputRootRef) {
+			set[inputPath(ref)] = true
+		}
+		return false
+	})
+	return set
+}
+
+
+
+func inputPath(ref ast.Ref) string {
+	var names []string
+	for _, t := range ref[1:] {
+		s, ok := t.Value.(ast.String)
+		if !ok || len(names) == 3 {
+			break
+		}
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ".")
+}
+
+// speaksOnResult reports whether the result of a call has to be judged anew.
+// A policy whose rules about this tool read neither result nor guard nor stage
+// has said on the request all that it has to say.
+func (r *revision) speaksOnResult(c *gateway.Call) bool {
+	if c.Tool == nil || c.Decision.Revision != r.digest {
+		return true
+	}
+	return r.speaking.get(c.Tool, func() bool {
+		return slices.ContainsFunc(r.reads.spoken, func(a address) bool { return a.covers(c.Tool) })
+	})
+}

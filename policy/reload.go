@@ -1,0 +1,3 @@
+package policy
+import "context"
+func (e *Engine) watch(ctx context.Context) {}

@@ -1,0 +1,185 @@
+package policy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"toolward/gateway"
+)
+
+// revision is one compiled policy with its data. It never changes, so a call
+// that holds it sees one policy however often files change.
+type revision struct {
+	digest string
+	demo   bool
+
+	compiler *ast.Compiler
+	store    storage.Store
+	txn      storage.Transaction // a read transaction; the store is never written
+	queries  map[string]query    // by entry point
+	rules    []gateway.Rule      // by the number that marks them; see instrument
+	reads    reads
+	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
+	problems []Problem              // warnings
+
+	agents   cache[*gateway.Agent, ast.Value]
+	tools    cache[*gateway.Tool, ast.Value]
+	speaking cache[*gateway.Tool, bool]
+	visible  cache[*gateway.Agent, *visibility]
+}
+
+// query is a compiled entry point.
+type query struct {
+	body     ast.Body // binds result to the entry point
+	partial  ast.Body // is true if the entry point is
+	compiler ast.QueryCompiler
+	result   ast.Var
+}
+
+// The entry points of the library.
+const (
+	entryDecision = "data.toolward.decision"
+	entryReverse  = "data.toolward.reverse.decision"
+	entryVisible  = "data.toolward.visible"
+)
+
+// compile turns sources into a revision. Problems that are errors come without
+// one.
+func compile(ctx context.Context, s *sources) (*revision, []Problem) {
+	r := &revision{digest: s.digest, demo: s.demo, queries: map[string]query{}}
+	modules, ps := parse(s.modules)
+	r.parsed = modules
+	ps = append(ps, checkForms(modules)...)
+	if failing(ps) != nil {
+		return nil, sorted(ps)
+	}
+	marked := make(map[string]*ast.Module, len(modules))
+	for name, m := range modules {
+		marked[name] = m.Copy()
+	}
+	r.rules = instrument(marked)
+	r.compiler = newCompiler()
+	if r.compiler.Compile(marked); r.compiler.Failed() {
+		return nil, sorted(append(ps, fromOPA(r.compiler.Errors)...))
+	}
+	ps = append(ps, checkStages(r.compiler)...)
+	ps = append(ps, checkUse(r.compiler)...)
+	if failing(ps) != nil {
+		return nil, sorted(ps)
+	}
+	r.store = inmem.NewFromObjectWithOpts(s.data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+	var err error
+	if r.txn, err = r.store.NewTransaction(ctx); err != nil {
+		return nil, fromOPA(err)
+	}
+	for _, entry := range []string{entryDecision, entryReverse, entryVisible} {
+		if ps := r.prepare(entry); ps != nil {
+			return nil, ps
+		}
+	}
+	r.reads = readsOf(r.compiler)
+	r.problems = sorted(ps)
+	r.agents.most, r.tools.most, r.speaking.most, r.visible.most = 4096, 16384, 16384, 256
+	return r, nil
+}
+
+// prepare compiles one entry point. A library without it is refused here, not
+// at the first call.
+func (r *revision) prepare(entry string) []Problem {
+	ref := ast.MustParseRef(entry)
+	if len(r.compiler.GetRulesExact(ref)) == 0 {
+		return []Problem{{File: "toolward", Code: "library_incomplete", Severity: Error, Message: "the library does not define " + entry}}
+	}
+	qc := r.compiler.QueryCompiler()
+	result := ast.Var("decision")
+	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.VarTerm(string(result)), ast.NewTerm(ref))))
+	if err != nil {
+		return fromOPA(err)
+	}
+	partial, err := qc.Compile(ast.NewBody(ast.NewExpr(ast.NewTerm(ref))))
+	if err != nil {
+		return fromOPA(err)
+	}
+	r.queries[entry] = query{body: body, partial: partial, compiler: qc, result: result}
+	return nil
+}
+
+// eval evaluates an entry point. It returns nil for undefined, and the numbers
+// of the marked rules whose bodies held.
+func (r *revision) eval(ctx context.Context, limit time.Duration, entry string, in ast.Value, now time.Time, tracer topdown.QueryTracer) (ast.Value, []int, error) {
+	q := r.queries[entry]
+	cancel := topdown.NewCancel()
+	alarm := time.AfterFunc(limit, cancel.Cancel)
+	defer alarm.Stop()
+	defer context.AfterFunc(ctx, cancel.Cancel)()
+
+	var fired marks
+	run := topdown.NewQuery(q.body).
+		WithQueryCompiler(q.compiler).
+		WithCompiler(r.compiler).
+		WithStore(r.store).
+		WithTransaction(r.txn).
+		WithInput(ast.NewTerm(in)).
+		WithBuiltins(fired.builtins()).
+		WithStrictBuiltinErrors(true).
+		WithTime(now).
+		WithCancel(cancel)
+	if tracer != nil {
+		run = run.WithQueryTracer(tracer).WithIndexing(false).WithEarlyExit(false)
+	}
+	var value ast.Value
+	err := run.Iter(ctx, func(qr topdown.QueryResult) error {
+		value = qr[q.result].Value
+		return nil
+	})
+	return value, fired.numbers, err
+}
+
+func (r *revision) agent(a *gateway.Agent) ast.Value {
+	return r.agents.get(a, func() ast.Value { return agentInput(a) })
+}
+
+func (r *revision) tool(c *gateway.Call) ast.Value {
+	if c.Tool == nil {
+		return toolInput(nil, c.Server)
+	}
+	return r.tools.get(c.Tool, func() ast.Value { return toolInput(c.Tool, "") })
+}
+
+// cache is a bounded map, safe for concurrent use. When it is full it starts
+// anew, which costs one conversion per live key and no bookkeeping per hit.
+// The zero cache keeps nothing.
+type cache[K comparable, V any] struct {
+	most int
+	mu   sync.RWMutex
+	m    map[K]V
+}
+
+func (c *cache[K, V]) get(k K, make func() V) V {
+	c.mu.RLock()
+	v, ok := c.m[k]
+	c.mu.RUnlock()
+	if ok {
+		return v
+	}
+	v = make()
+	if c.most == 0 {
+		return v
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if old, ok := c.m[k]; ok {
+		return old
+	}
+	if c.m == nil || len(c.m) >= c.most {
+		c.m = map[K]V{}
+	}
+	c.m[k] = v
+	return v
+}

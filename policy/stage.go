@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
+
+// checkStages finds public rules that wait for what their stage does not have.
+// Rego calls that undefined and goes on, which for a deny rule would be silent
+// non-enforcement.
+func checkStages(c *ast.Compiler) []Problem {
+	rd := newReader(c)
+	var ps []Problem
+	for _, name := range util.KeysSorted(c.Modules) {
+		m := c.Modules[name]
+		if !speaks(m.Package) {
+			continue
+		}
+		for _, rule := range m.Rules {
+			if rule.Default || !isPublic(ruleName(rule)) || !touches(rd.of(rule), "result") {
+				continue
+			}
+			ps = append(ps, checkStage(c, rule)...)
+		}
+	}
+	return ps
+}
+
+func checkStage(c *ast.Compiler, rule *ast.Rule) []Problem {
+	name := ruleName(rule)
+	key, _ := constantKey(rule)
+	switch {
+	case name == ruleAllow || name == ruleApprove || name == ruleFlow:
+		return []Problem{problemAt(rule.Location, "stage_request", "%s is asked before the call, when there is no input.result", name).
+			hint("to keep a result back, write `deny contains \"reason\" if … input.result …`")}
+	case name == ruleRedact && strings.HasPrefix(key, "args"):
+		return []Problem{problemAt(rule.Location, "stage_request", "arguments are redacted before the call, when there is no input.result").
+			hint("a rule that reads input.result can redact places in result")}
+	case !needsResult(c, rule, nil):
+		return []Problem{problemAt(rule.Location, "stage_unguarded", "%s also holds before the call, where input.result is undefined", name).
+			hint("add `input.stage == \"result\"` to the rule")}
+	}
+	return nil
+}
+
+// needsResult reports whether a rule cannot hold while input.result is
+// undefined: an expression of its body that is not negated needs it.
+func needsResult(c *ast.Compiler, rule *ast.Rule, seen []*ast.Rule) bool {
+	if slices.Contains(seen, rule) || rule.Default {
+		return false
+	}
+	seen = append(seen, rule)
+	for r := rule; r != nil; r = r.Else {
+		if !slices.ContainsFunc(r.Body, func(e *ast.Expr) bool { return exprNeedsResult(c, e, seen) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func exprNeedsResult(c *ast.Compiler, e *ast.Expr, seen []*ast.Rule) bool {
+	if e.Negated {
+		return false
+	}
+	if isStageResult(e) {
+		return true
+	}
+	var terms []*ast.Term
+	switch t := e.Terms.(type) {
+	case *ast.Term:
+		terms = []*ast.Term{t}
+	case []*ast.Term:
+		terms = t
+	case *ast.Every:
+		terms = []*ast.Term{t.Domain}
+	}
+	found := false
+	for _, t := range terms {
+		ast.NewGenericVisitor(func(x any) bool {
+			switch x := x.(type) {
+			case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+				return true // an empty collection is a value
+			case ast.Ref:
+				found = found || refNeedsResult(c, x, seen)
+			}
+			return found
+		}).Walk(t)
+	}
+	return found
+}
+
+func isStageResult(e *ast.Expr) bool {
+	if !e.IsEquality() && !isComparison(e) || len(e.Operands()) != 2 || e.Operator().String() == "neq" {
+		return false
+	}
+	a, b := e.Operand(0).String(), e.Operand(1).String()
+	return a == "input.stage" && b == `"result"` || b == "input.stage" && a == `"result"`
+}
+
+// refNeedsResult reports whether a reference is undefined without input.result.
+// A whole set of a rule that needs it is empty instead, which is a value; an
+// element of that set is undefined.
+func refNeedsResult(c *ast.Compiler, ref ast.Ref, seen []*ast.Rule) bool {
+	if ref.HasPrefix(ast.InputRootRef) {
+		return len(ref) > 1 && ref[1].Equal(ast.InternedTerm("result"))
+	}
+	if !ref.HasPrefix(ast.DefaultRootRef) {
+		return false
+	}
+	for n := len(ref); n > 1; n-- {
+		rules := c.GetRulesExact(ref[:n])
+		if len(rules) == 0 {
+			continue
+		}
+		return !slices.ContainsFunc(rules, func(r *ast.Rule) bool {
+			whole := r.Head.RuleKind() == ast.MultiValue && n == len(ref)
+			return whole || !needsResult(c, r, seen)
+		})
+	}
+	return false
+}
+
+// checkUse finds rules that nothing asks: public names in packages that no
+// decision reaches, and names that are nearly public ones.
+func checkUse(c *ast.Compiler) []Problem {
+	var ps []Problem
+	for _, file := range util.KeysSorted(c.Modules) {
+		m := c.Modules[file]
+		if isLibrary(m.Package) {
+			continue
+		}
+		asked := speaks(m.Package)
+		for _, rule := range m.Rules {
+			name := ruleName(rule)
+			if len(c.Graph.Dependents(rule)) > 0 {
+				continue
+			}
+			switch {
+			case !asked && isPublic(name):
+				ps = append(ps, problemAt(rule.Location, "rule_unasked", "no decision asks %s of package %s", name, packageName(m.Package)).
+					hint("decisions ask packages gateway, servers.SERVER, tools.SERVER.TOOL, prompts…, resources… and reverse.SERVER"))
+			case asked && !isPublic(name):
+				if near := nearest(name, publicRules); near != "" {
+					ps = append(ps, problemAt(rule.Location, "rule_unasked", "no decision asks %s, and no rule uses it", name).hint("%s", didYouMean(near)))
+				}
+			}
+		}
+	}
+	return ps
+}

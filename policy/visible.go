@@ -1,0 +1,110 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"toolward/gateway"
+)
+
+// visibility is what principals who look alike to the policy may see.
+type visibility struct {
+	mu    sync.Mutex
+	tools map[*gateway.Tool]bool
+}
+
+// maxVisible bounds the tools remembered per kind of principal.
+const maxVisible = 8192
+
+// unknowns are what a list cannot know: everything that depends on the call.
+var unknowns = []*ast.Term{
+	ast.MustParseTerm("input.args"), ast.MustParseTerm("input.guard"), ast.MustParseTerm("input.session"),
+	ast.MustParseTerm("input.result"), ast.MustParseTerm("input.call.id"), ast.MustParseTerm("input.call.time"),
+	ast.MustParseTerm("input.call.surface"), ast.MustParseTerm("input.call.protocol"), ast.MustParseTerm("input.call.method"),
+}
+
+// visibleTo keeps the tools that some arguments could be allowed for.
+func (r *revision) visibleTo(ctx context.Context, limit time.Duration, a *gateway.Agent, tools []*gateway.Tool) ([]*gateway.Tool, error) {
+	seen := r.visible.get(r.likeness(a), func() *visibility { return &visibility{tools: map[*gateway.Tool]bool{}} })
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	var out []*gateway.Tool
+	for _, t := range tools {
+		ok, known := seen.tools[t]
+		if !known {
+			var err error
+			if ok, err = r.possible(ctx, limit, a, t); err != nil {
+				return nil, err
+			}
+			if len(seen.tools) >= maxVisible {
+				clear(seen.tools)
+			}
+			seen.tools[t] = ok
+		}
+		if ok {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// possible evaluates the library's visible rule as far as it can be without a
+// call, and reports whether anything is left.
+func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway.Agent, t *gateway.Tool) (bool, error) {
+	in := ast.NewObject(
+		ast.Item(ast.InternedTerm("stage"), ast.InternedTerm("request")),
+		ast.Item(ast.InternedTerm("agent"), ast.NewTerm(r.agent(a))),
+		ast.Item(ast.InternedTerm("tool"), ast.NewTerm(toolInput(t, ""))),
+		ast.Item(ast.InternedTerm("call"), ast.ObjectTerm(ast.Item(ast.InternedTerm("kind"), ast.StringTerm(string(t.Kind))))),
+	)
+	q := r.queries[entryVisible]
+	cancel := topdown.NewCancel()
+	alarm := time.AfterFunc(limit, cancel.Cancel)
+	defer alarm.Stop()
+	defer context.AfterFunc(ctx, cancel.Cancel)()
+	var fired marks
+	left, _, err := topdown.NewQuery(q.body).
+		WithQueryCompiler(q.compiler).
+		WithCompiler(r.compiler).
+		WithStore(r.store).
+		WithTransaction(r.txn).
+		WithInput(ast.NewTerm(in)).
+		WithUnknowns(unknowns).
+		WithShallowInlining(true).
+		WithPartialNamespace("partial").
+		WithBuiltins(fired.builtins()).
+		WithCancel(cancel).
+		PartialRun(ctx)
+	return len(left) > 0, err
+}
+
+// likeness is what the policy reads of an agent, and nothing else: agents that
+// differ only in what no rule looks at, such as the token's expiry, share their
+// answers.
+func (r *revision) likeness(a *gateway.Agent) string {
+	term := r.agent(a)
+	var b strings.Builder
+	for _, path := range r.reads.agent {
+		ref := ast.EmptyRef()
+		if path != "" {
+			for name := range strings.SplitSeq(path, ".") {
+				ref = append(ref, ast.StringTerm(name))
+			}
+		}
+		b.WriteByte(0)
+		if v, err := term.Find(ref); err == nil {
+			s, err := json.Marshal(v.String())
+			if err != nil {
+				continue
+			}
+			b.Write(s)
+		}
+	}
+	return b.String()
+}
