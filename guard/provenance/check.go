@@ -99,7 +99,8 @@ type checker struct {
 	offs    []int32  // … and their offsets in it
 	turned  []symbol // in another order …
 	from    []int32  // … and their offsets
-	hashes  []uint64
+	order   []symbol // what the current pass looks up …
+	ring    *ring    // … and how
 	open    []chain
 	found   []found
 	pieces  []found
@@ -140,6 +141,8 @@ func (c *checker) view(v *reading.View) {
 		for _, cipher := range ciphers(c.syms) {
 			c.pass(v, cipher.name, c.syms, c.offs, cipher.ring(k))
 		}
+		c.turned, c.from = rotated(c.turned[:0], c.from[:0], v.Text)
+		c.pass(v, "rot47", c.turned, c.from, &k.plain)
 		for first := range 2 {
 			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.Text, first)
 			c.pass(v, "interleaved", c.turned, c.from, &k.plain)
@@ -158,36 +161,50 @@ func (c *checker) view(v *reading.View) {
 	c.pass(v, "reversed", c.syms, c.offs, &k.plain)
 }
 
-// pass looks up symbols in one order; offs are their offsets in the view.
+// pass looks up symbols in one order; offs are their offsets in the view. It
+// hashes as appendGrams does, and keeps nothing: hardly any gram passes the filter.
 func (c *checker) pass(v *reading.View, name string, syms []symbol, offs []int32, r *ring) {
-	c.hashes = c.s.keys.appendGrams(c.hashes[:0], syms, r)
-	c.open = c.open[:0]
-	for i, h := range c.hashes {
-		tag := tagOf(h)
-		if !c.p.table.may(tag) {
-			continue
-		}
-		for _, e := range c.p.table.bucket(tag) {
-			if e.tag() == tag {
-				c.hit(e, i)
+	if len(syms) < gram {
+		return
+	}
+	c.open, c.order, c.ring = c.open[:0], syms, r
+	k, t := c.s.keys, &c.p.table
+	var h uint64
+	for _, s := range syms[:gram-1] {
+		h = h*base + r.in[s]
+	}
+	for i, s := range syms[gram-1:] {
+		h = h*base + r.in[s]
+		tag := tagOf(k.finish(h))
+		if t.may(tag) {
+			for _, e := range t.bucket(tag) {
+				if e.tag() == tag {
+					c.hit(e, i)
+				}
 			}
 		}
+		h -= r.last[syms[i]]
 	}
 	if len(c.open) > 0 {
 		c.finish(v, name, syms, offs)
 	}
 }
 
+// follows reports whether the gram at symbol i is the one that ext was made of.
+func (c *checker) follows(i int, ext uint16) bool {
+	return i+gram <= len(c.order) && extOf(c.s.keys.gram(c.order[i:i+gram], c.ring)) == ext
+}
+
 // hit extends the chain that entry e, seen at gram i, belongs to.
 func (c *checker) hit(e entry, i int) {
 	if e.place() >= entityPlace {
-		if s, ok := entityAt(e, c.hashes, i); ok {
-			c.open = append(c.open, chain{call: e.call(), start: s.at, reach: s.at + s.n, entity: true})
+		if n := e.place() - entityPlace + minEntity; c.follows(i+n-gram, e.ext()) {
+			c.open = append(c.open, chain{call: e.call(), start: i, reach: i + n, entity: true})
 		}
 		return
 	}
 	reach := i + gram
-	if i+gram < len(c.hashes) && extOf(c.hashes[i+gram]) == e.ext() {
+	if c.follows(i+gram, e.ext()) {
 		reach += gram
 	}
 	shift := (e.place() - i%places + places) % places

@@ -108,14 +108,6 @@ func entityEntry(hashes []uint64, e span, slot int) entry {
 	return makeEntry(hashes[e.at], extOf(hashes[e.at+e.n-gram]), slot, entityPlace+e.n-minEntity)
 }
 
-// entityAt returns the range of the entity that an entry found at gram i says
-// is there, and whether it is.
-func entityAt(e entry, hashes []uint64, i int) (span, bool) {
-	s := span{at: i, n: e.place() - entityPlace + minEntity}
-	last := s.at + s.n - gram
-	return s, last < len(hashes) && extOf(hashes[last]) == e.ext()
-}
-
 func alnum(c byte) bool { return c < 0x80 && asciiSymbol[c] != noneSym }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

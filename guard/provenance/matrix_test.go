@@ -84,6 +84,37 @@ var transforms = []struct {
 		b := make([]byte, ascii85.MaxEncodedLen(len(s)))
 		return string(b[:ascii85.Encode(b, []byte(s))])
 	}},
+	{"morse", morse},
+	{"alphabet", func(s string) string { return numbered(s, func(i int) string { return fmt.Sprint(i + 1) }) }},
+	{"polybius", func(s string) string {
+		return numbered(s, func(i int) string {
+			if i > 8 {
+				i-- // I and J share a place
+			}
+			return fmt.Sprint(i/5+1, i%5+1)
+		})
+	}},
+	{"uuencode", uuencode},
+	{"z85", z85},
+	{"rot47", func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r > ' ' && r < 0x7f {
+				return '!' + (r-'!'+47)%94
+			}
+			return r
+		}, s)
+	}},
+	{"zero-width-bits", func(s string) string {
+		return strings.NewReplacer("0", "\u200b", "1", "\u200c").Replace("a" + each(s, "%08b") + "b")
+	}},
+	{"variation-selectors", func(s string) string {
+		var b strings.Builder
+		for i := range len(s) {
+			b.WriteRune(0xe0100 + rune(s[i]) - 16)
+		}
+		return "x" + b.String()
+	}},
+	{"negative-circled", func(s string) string { return letters32(s, 0x1f150) }},
 	{"rot13", func(s string) string { return caesar(s, 13) }},
 	{"caesar3", func(s string) string { return caesar(s, 3) }},
 	{"caesar21", func(s string) string { return caesar(s, 21) }},
@@ -276,4 +307,56 @@ func inBase58(s string) string {
 		out = append(out, alphabet[d.Int64()])
 	}
 	return reversed(string(out))
+}
+
+var morseCode = strings.NewReplacer("a", ".- ", "b", "-... ", "c", "-.-. ", "d", "-.. ", "e", ". ", "f", "..-. ", "g", "--. ", "h", ".... ", "i", ".. ", "j", ".--- ", "k", "-.- ", "l", ".-.. ", "m", "-- ",
+	"n", "-. ", "o", "--- ", "p", ".--. ", "q", "--.- ", "r", ".-. ", "s", "... ", "t", "- ", "u", "..- ", "v", "...- ", "w", ".-- ", "x", "-..- ", "y", "-.-- ", "z", "--.. ",
+	"0", "----- ", "1", ".---- ", "2", "..--- ", "3", "...-- ", "4", "....- ", "5", "..... ", "6", "-.... ", "7", "--... ", "8", "---.. ", "9", "----. ", " ", "/ ", ",", "", ":", "", "-", "")
+
+func morse(s string) string { return morseCode.Replace(strings.ToLower(s)) }
+
+// numbered writes letters as numbers, and leaves out everything else.
+func numbered(s string, f func(int) string) string {
+	var parts []string
+	for _, r := range strings.ToLower(s) {
+		if r >= 'a' && r <= 'z' {
+			parts = append(parts, strings.ReplaceAll(f(int(r-'a')), " ", ""))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func uuencode(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		line := s[:min(45, len(s))]
+		s = s[len(line):]
+		b.WriteByte(byte(' ' + len(line)))
+		for i := 0; i < len(line); i += 3 {
+			group := (line[i:] + "\x00\x00")[:3]
+			n := uint(group[0])<<16 | uint(group[1])<<8 | uint(group[2])
+			for shift := 18; shift >= 0; shift -= 6 {
+				c := byte(' ' + n>>shift&63)
+				if c == ' ' {
+					c = '`'
+				}
+				b.WriteByte(c)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func z85(s string) string {
+	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+	var b strings.Builder
+	for len(s) >= 4 {
+		n := uint(s[0])<<24 | uint(s[1])<<16 | uint(s[2])<<8 | uint(s[3])
+		for _, power := range []uint{85 * 85 * 85 * 85, 85 * 85 * 85, 85 * 85, 85, 1} {
+			b.WriteByte(alphabet[n/power%85])
+		}
+		s = s[4:]
+	}
+	return b.String()
 }

@@ -136,8 +136,16 @@ func oneWord(text []byte, a, b int) bool {
 // alternate gives the symbols of every second character of text, starting with
 // the first or second, and their offsets.
 func alternate(dst []symbol, offs []int32, text []byte, first int) ([]symbol, []int32) {
-	n := 0
-	for i := 0; i < len(text); n++ {
+	i := 0
+	for i < len(text) && text[i] < utf8.RuneSelf { // as long as characters are bytes
+		if i&1 == first {
+			if s := asciiSymbol[text[i]]; s != noneSym {
+				dst, offs = append(dst, s), append(offs, int32(i))
+			}
+		}
+		i++
+	}
+	for n := i; i < len(text); n++ {
 		size := 1
 		if text[i] >= utf8.RuneSelf {
 			_, size = utf8.DecodeRune(text[i:])
@@ -154,6 +162,42 @@ func alternate(dst []symbol, offs []int32, text []byte, first int) ([]symbol, []
 			}
 		}
 		i += size
+	}
+	return dst, offs
+}
+
+// mark is 1 for the visible ASCII characters that are neither letters nor digits.
+var mark = func() (m [256]uint8) {
+	for c := byte('!'); c < 0x7f; c++ {
+		if !alnum(c) {
+			m[c] = 1
+		}
+	}
+	return m
+}()
+
+// rotated gives the symbols of a text of which ROT47 was made, and their
+// offsets. Text that ROT47 was applied to is full of punctuation; a text that
+// nowhere is gives none.
+func rotated(dst []symbol, offs []int32, text []byte) ([]symbol, []int32) {
+	const block = 48
+	marks, dense := 0, false
+	for i, c := range text {
+		marks += int(mark[c])
+		if i%block == block-1 || i == len(text)-1 {
+			dense = dense || marks*5 >= block
+			marks = 0
+		}
+	}
+	if !dense {
+		return dst, offs
+	}
+	for i, c := range text {
+		if c > ' ' && c < 0x7f {
+			if s := asciiSymbol['!'+(c-'!'+47)%94]; s != noneSym {
+				dst, offs = append(dst, s), append(offs, int32(i))
+			}
+		}
 	}
 	return dst, offs
 }

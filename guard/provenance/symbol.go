@@ -77,6 +77,8 @@ func appendRune(syms []symbol, r rune, enc []byte) []symbol {
 		return appendASCII(syms, byte(r-0xe0000))
 	case r >= 0x1f1e6 && r <= 0x1f1ff: // regional indicators
 		return append(syms, symbol(r-0x1f1e6))
+	case r >= 0x1f150 && r <= 0x1f169, r >= 0x1f170 && r <= 0x1f189: // white on black, in circles and squares
+		return append(syms, symbol((r-0x1f150)%32))
 	}
 	if d := norm.NFKD.Properties(enc).Decomposition(); d != nil && r < 0xac00 || d != nil && r > 0xd7a3 {
 		for _, c := range string(d) {
@@ -124,9 +126,9 @@ type keys struct {
 	mix    uint64
 }
 
-// ring is the state-free part of a polynomial rolling hash mod 2^64: what a
-// symbol adds when it enters the window, and what it takes along leaving it.
-type ring struct{ in, out [256]uint64 }
+// ring is what symbols add to a polynomial rolling hash mod 2^64 when they
+// enter the window, and what they still weigh when they are the oldest in it.
+type ring struct{ in, last [256]uint64 }
 
 const base = 0x9e3779b97f4a7c17 // odd, and 7 mod 8, so that its powers differ
 
@@ -143,7 +145,7 @@ func newKeys(seed uint64) *keys {
 		}
 	}
 	power := uint64(1)
-	for range gram {
+	for range gram - 1 {
 		power *= base
 	}
 	fill := func(r *ring, letter func(int) int) {
@@ -152,7 +154,7 @@ func newKeys(seed uint64) *keys {
 			if i < 26 {
 				from = letter(i)
 			}
-			r.in[i], r.out[i] = value[from], value[from]*power
+			r.in[i], r.last[i] = value[from], value[from]*power
 		}
 	}
 	fill(&k.plain, func(i int) int { return i })
@@ -171,6 +173,21 @@ func splitmix(s *uint64) uint64 {
 	return z ^ z>>31
 }
 
+// finish spreads a polynomial over all bits of the hash.
+func (k *keys) finish(h uint64) uint64 {
+	h = (h ^ h>>32) * k.mix
+	return (h ^ h>>29) * base
+}
+
+// gram is the hash of one gram.
+func (k *keys) gram(syms []symbol, r *ring) uint64 {
+	var h uint64
+	for _, s := range syms {
+		h = h*base + r.in[s]
+	}
+	return k.finish(h)
+}
+
 // appendGrams adds the hash of every window of [gram] symbols.
 func (k *keys) appendGrams(dst []uint64, syms []symbol, r *ring) []uint64 {
 	if len(syms) < gram {
@@ -181,13 +198,10 @@ func (k *keys) appendGrams(dst []uint64, syms []symbol, r *ring) []uint64 {
 		h = h*base + r.in[s]
 	}
 	dst = slices.Grow(dst, len(syms))
-	for i := gram - 1; i < len(syms); i++ {
-		h = h*base + r.in[syms[i]]
-		if i >= gram {
-			h -= r.out[syms[i-gram]]
-		}
-		m := (h ^ h>>32) * k.mix
-		dst = append(dst, (m^m>>29)*base)
+	for i, s := range syms[gram-1:] {
+		h = h*base + r.in[s]
+		dst = append(dst, k.finish(h))
+		h -= r.last[syms[i]]
 	}
 	return dst
 }

@@ -75,9 +75,9 @@ var base32s = []struct {
 	{"zbase32", lower, newAlphabet("ybndrfg8ejkmcpqxot1uwisza345h769")},
 }
 
-// oneCase is the number of letters and digits in one case that may be base32:
+// minOneCase is the number of letters and digits in one case that may be base32:
 // base64 hardly has that many by chance.
-const oneCase = 24
+const minOneCase = 24
 
 // region adds what the bytes [lo,hi) of v decode to.
 func (x *Expander) region(v *View, lo, hi int) {
@@ -101,21 +101,19 @@ func (x *Expander) region(v *View, lo, hi int) {
 		x.positional(v, lo, hi, bit, 1, "binary")
 	}
 	x.positional(v, lo, hi, sextet, 6, "base64")
-	x.base32(v, lo, hi, lower)
-	x.base32(v, lo, hi, upper)
+	x.oneCased(v, lo, hi, lower)
+	x.oneCased(v, lo, hi, upper)
 	if count[other]*8 >= len(text) {
 		x.radix85(v, lo, hi, radixA85, "ascii85")
 		x.radix85(v, lo, hi, z85, "z85")
 		x.radix85(v, lo, hi, b85, "base85")
-		if count[lower]*8 <= len(text) {
-			x.positional(v, lo, hi, uuencode, 6, "uuencode")
-		}
 	}
 	x.radix58(v, lo, hi)
 }
 
-// base32 decodes the parts of a region that have letters of one case only.
-func (x *Expander) base32(v *View, lo, hi int, letterCase uint8) {
+// oneCased decodes the parts of a region that have letters of one case only:
+// base32, and uuencode where punctuation stands between capitals.
+func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 	for lo < hi {
 		n, end := 0, lo
 		for ; end < hi; end++ {
@@ -127,11 +125,14 @@ func (x *Expander) base32(v *View, lo, hi int, letterCase uint8) {
 				n++
 			}
 		}
-		if n >= oneCase {
+		if n >= minOneCase {
 			for _, a := range base32s {
 				if a.letters == letterCase {
 					x.positional(v, lo, end, a.alphabet, 5, a.name)
 				}
+			}
+			if letterCase == upper && (end-lo-n)*8 >= end-lo {
+				x.positional(v, lo, end, uuencode, 6, "uuencode")
 			}
 		}
 		lo = end + 1
@@ -234,8 +235,10 @@ func (x *Expander) radix58(v *View, lo, hi int) {
 		for i+n < len(v.Text) && base58[v.Text[i+n]] >= 0 {
 			n++
 		}
-		x.number58(v, i, i+n)
-		if v.origin == nil {
+		if n >= minBase58 && x.edge(v, i) && x.edge(v, i+n) {
+			x.number58(v, i, i+n)
+		}
+		if v.origin == nil && n >= minBase58 {
 			for start, at := i, i+1; at <= i+n; at++ {
 				if _, cut := slices.BinarySearch(x.cuts, at); cut || at == i+n && start > i {
 					x.number58(v, start, at)
@@ -247,10 +250,23 @@ func (x *Expander) radix58(v *View, lo, hi int) {
 	}
 }
 
+// minBase58 is the fewest characters that are read as one number.
+const minBase58 = 16
+
+// edge reports whether no letter or digit goes on over byte i, which in base64
+// cuts most runs of the alphabet of base58.
+func (x *Expander) edge(v *View, i int) bool {
+	if i == 0 || i == len(v.Text) || classOf[v.Text[i-1]] == other || classOf[v.Text[i]] == other {
+		return true
+	}
+	_, cut := slices.BinarySearch(x.cuts, i)
+	return cut && v.origin == nil
+}
+
 // number58 decodes one token. It is quadratic, so the token has a length at
 // which that does not matter.
 func (x *Expander) number58(v *View, lo, hi int) {
-	if n := hi - lo; n < 16 || n > 256 {
+	if n := hi - lo; n < minBase58 || n > 256 {
 		return
 	}
 	x.work -= 4 * (hi - lo)
@@ -311,8 +327,8 @@ func (x *Expander) numbers(v *View) {
 // list reads the list of numbers that starts at v.Text[i] and returns its end.
 func (x *Expander) list(v *View, i int) int {
 	in, start := v.Text, i
-	var tokens [][]byte
-	var places []int32
+	tokens, places := x.tokens[:0], x.places[:0]
+	defer func() { x.tokens, x.places = tokens, places }()
 	end := i
 	for i < len(in) {
 		n := 0
@@ -334,14 +350,33 @@ func (x *Expander) list(v *View, i int) int {
 	}
 	if len(tokens) >= minDecoded {
 		for _, radix := range []int{10, 16, 8, 2} {
-			decoded := make([]byte, len(tokens))
-			for j, t := range tokens {
-				decoded[j] = codeOf(t, radix)
+			decoded := x.codes[:0]
+			for _, t := range tokens {
+				decoded = append(decoded, codeOf(t, radix))
 			}
+			x.codes = decoded
 			x.stretches(v, decoded, "codes", func(j int) int { return int(places[min(j, len(places)-1)]) })
 		}
+		x.letters(v, tokens, places)
 	}
 	return max(end, start+1)
+}
+
+// letters reads numbers from 1 to 26 as letters of the alphabet, and pairs of
+// digits from 1 to 5 as letters of a Polybius square without J.
+func (x *Expander) letters(v *View, tokens [][]byte, places []int32) {
+	place := func(j int) int { return int(places[min(j, len(places)-1)]) }
+	alphabet, square := make([]byte, len(tokens)), make([]byte, len(tokens))
+	for j, t := range tokens {
+		if n := int(codeOf(t, 10)); n >= 1 && n <= 26 {
+			alphabet[j] = lowers[n-1]
+		}
+		if len(t) == 2 && t[0] >= '1' && t[0] <= '5' && t[1] >= '1' && t[1] <= '5' {
+			square[j] = "abcdefghiklmnopqrstuvwxyz"[int(t[0]-'1')*5+int(t[1]-'1')]
+		}
+	}
+	x.stretches(v, alphabet, "alphabet", place)
+	x.stretches(v, square, "polybius", place)
 }
 
 func mostlyNumbers(tokens [][]byte) bool {

@@ -1,7 +1,8 @@
 // Package reading finds every text that some bytes can be read as: themselves,
 // and what is left when URL, HTML, JSON, C and quoted-printable escapes are
-// undone, and base64, base32, base58, base85, uuencode, hex, binary, lists of
-// character codes, gzip, zlib and bzip2 are decoded, in any nesting.
+// undone, and base64, base32, base58, base85, uuencode, hex, binary, Morse code,
+// lists of character codes, bits and bytes in invisible characters, gzip, zlib
+// and bzip2 are decoded, in any nesting.
 //
 // It is made for finding copies and hidden payloads, not for decoding what is
 // announced: encodings are read at every alignment and with every separator,
@@ -59,6 +60,10 @@ type Expander struct {
 	work    int // bytes of decoding left
 	streams int // compressed streams left
 	cuts    []int
+
+	tokens [][]byte // of a list of numbers …
+	places []int32  // … where they stand
+	codes  []byte   // … and what they mean
 }
 
 // Expand returns text and its other readings, the text itself first; they are
@@ -76,6 +81,8 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 		v := x.views[i] // a copy: add may move the slice
 		x.unescape(&v)
 		x.numbers(&v)
+		x.morse(&v)
+		x.invisible(&v)
 		regions(v.Text, func(lo, hi int) { x.region(&v, lo, hi) })
 	}
 	return x.views, x.budget < 0 || x.work < 0
