@@ -167,10 +167,7 @@ func (s *Store) open() error {
 // Checkpoint signs what is recorded so far, in the database and in the file
 // outside of it, without waiting for the next one that is due.
 func (s *Store) Checkpoint(ctx context.Context) error {
-	return s.writer.do(ctx, func() error {
-		s.writer.sign()
-		return s.writer.failure()
-	})
+	return s.writer.do(ctx, func() error { return s.writer.sign() })
 }
 
 // Close waits for what is queued, appends [TypeClose] and a checkpoint, and

@@ -22,13 +22,23 @@ func (k *Keys) checkpoint(h head, now time.Time) (string, error) {
 	return string(signed), err
 }
 
+// signOrLog is [writer.sign] where nobody waits for the error.
+func (w *writer) signOrLog(before ...Event) {
+	if w.failure() != nil {
+		return
+	}
+	if err := w.sign(before...); err != nil {
+		w.opts.Log.Error("audit checkpoint", "error", err)
+	}
+}
+
 // sign appends the given events and a checkpoint over everything so far, and
 // hands the checkpoint out. The commit that holds it waits for the disk
 // whatever the durability is: a checkpoint outside must not be ahead of a
 // database that lost its last commits with the power.
-func (w *writer) sign(before ...Event) {
-	if w.failure() != nil {
-		return
+func (w *writer) sign(before ...Event) error {
+	if err := w.failure(); err != nil {
+		return err
 	}
 	now := time.Now()
 	events := make([]*Event, 0, len(before)+1)
@@ -40,19 +50,18 @@ func (w *writer) sign(before ...Event) {
 	}
 	text, err := w.keys.checkpoint(end, now)
 	if err != nil {
-		w.opts.Log.Error("audit checkpoint could not be signed", "error", err)
-		return
+		return fmt.Errorf("sign checkpoint: %w", err)
 	}
 	events = append(events, &Event{Type: TypeCheckpoint, TimeUnixMs: now.UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]string{"note": text})))})
 	if err := w.writeDurably(events); err != nil {
-		w.opts.Log.Error("audit checkpoint could not be written", "error", err)
-		return
+		return err
 	}
 	w.signed, w.signedAt = w.head, now
 	if err := appendFile(w.opts.Checkpoints, text+"\n"); err != nil {
-		w.opts.Log.Error("audit checkpoint could not leave the database", "file", w.opts.Checkpoints, "error", err)
+		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
 	}
 	w.opts.Log.Info("audit checkpoint", "event", end.seq, "hash", base64.StdEncoding.EncodeToString(end.hash[:]))
+	return nil
 }
 
 func (w *writer) writeDurably(events []*Event) error {
@@ -141,7 +150,7 @@ func splitNotes(file []byte) [][]byte {
 	for part := range bytes.SplitSeq(file, []byte("\n\n")) {
 		if bytes.HasPrefix(part, []byte("— ")) && len(notes) > 0 {
 			last := len(notes) - 1
-			notes[last] = append(append(notes[last], "\n\n"...), append(part, '\n')...)
+			notes[last] = append(append(notes[last], "\n\n"...), append(bytes.TrimRight(part, "\n"), '\n')...)
 			continue
 		}
 		if len(part) > 0 {

@@ -42,20 +42,23 @@ type conn struct {
 func dial(opts Options, fresh bool) (*conn, error) {
 	raw, err := (&sqlite3.SQLiteDriver{}).Open(dsn(opts.Path, "rw", opts.Busy, "&_mutex=no"))
 	if err != nil {
-		return nil, fmt.Errorf("audit database %s: %w", opts.Path, err)
+		return nil, err
 	}
 	c := &conn{c: raw.(*sqlite3.SQLiteConn)}
 	if err := c.setUp(opts, fresh); err != nil {
-		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), c.c.Close())
+		return nil, errors.Join(err, c.c.Close())
 	}
 	return c, nil
 }
 
 func (c *conn) setUp(opts Options, fresh bool) error {
-	if !fresh {
-		if err := c.checkSchema(); err != nil {
-			return err
-		}
+	if fresh {
+		// In one transaction, without a write-ahead log: the file is whole when
+		// it is committed, and can be moved into place alone.
+		return c.create()
+	}
+	if err := c.checkSchema(); err != nil {
+		return err
 	}
 	if mode, err := c.text("PRAGMA journal_mode = WAL"); err != nil {
 		return err
@@ -71,11 +74,6 @@ func (c *conn) setUp(opts Options, fresh bool) error {
 		"PRAGMA journal_size_limit = 67108864", // give the log's space back after a long reader
 	} {
 		if err := c.exec(pragma); err != nil {
-			return err
-		}
-	}
-	if fresh {
-		if err := c.create(); err != nil {
 			return err
 		}
 	}

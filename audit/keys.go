@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -62,8 +63,8 @@ func LoadKeys(path string) (*Keys, error) {
 	return k, nil
 }
 
-// createKeys makes a key file for a new record, and the public key beside it.
-func createKeys(path, publicPath string) (*Keys, error) {
+// createKeys makes the key file of a new record.
+func createKeys(path string) (*Keys, error) {
 	var id [4]byte
 	var secret [32]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
@@ -73,23 +74,41 @@ func createKeys(path, publicPath string) (*Keys, error) {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
 	text := fmt.Sprintf("hash %x\nsign %s\npublic %s\n", secret, private, public)
-	if err := writeNew(path, text, 0o600); err != nil {
-		return nil, fmt.Errorf("audit keys: %w", err)
-	}
-	if err := writeNew(publicPath, public+"\n", 0o644); err != nil {
+	if err := writeWhole(path, text, 0o600); err != nil {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
 	return LoadKeys(path)
 }
 
-// writeNew writes a file that must not exist yet, durably.
-func writeNew(path, text string, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+// publish writes the public key beside the database, and refuses one that is
+// there and another's: a reviewer would verify with the wrong key.
+func (k *Keys) publish(path string) error {
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil && strings.TrimSpace(string(text)) == k.public:
+		return nil
+	case err == nil && len(text) > 0:
+		return fmt.Errorf("audit keys: %s is not the public key of this record's keys: move it away to have it written again", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("audit keys: %w", err)
+	}
+	if err := writeWhole(path, k.public+"\n", 0o644); err != nil {
+		return fmt.Errorf("audit keys: %w", err)
+	}
+	return nil
+}
+
+// writeWhole makes a file that is there as a whole or not at all, durably.
+func writeWhole(path, text string, mode os.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path+".new"))
+	}
+	return os.Rename(path+".new", path)
 }
 
 // Public is the key that verifies the record's checkpoints, in the form of

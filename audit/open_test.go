@@ -69,6 +69,10 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 		"keys readable": {func(t *testing.T, p string) { must(t, os.Chmod(p+".keys", 0o644)) }, "can be read by others"},
 		"another's keys": {func(t *testing.T, p string) {
 			must(t, os.WriteFile(p+".keys", []byte(read(t, newRecord(t, 1)+".keys")), 0o600))
+		}, "is not the public key of this record's keys"},
+		"another's keys, public key too": {func(t *testing.T, p string) {
+			must(t, os.WriteFile(p+".keys", []byte(read(t, newRecord(t, 1)+".keys")), 0o600))
+			must(t, os.Remove(p+".pub"))
 		}, "holds no checkpoint that this record's key signed"},
 		"another record": {func(t *testing.T, p string) {
 			other := newRecord(t, 8)

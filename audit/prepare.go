@@ -28,15 +28,15 @@ func prepare(opts Options) (*Keys, error) {
 		if size > 0 {
 			return nil, fmt.Errorf("audit keys %s are missing: without them %s can be verified, but not continued; restore them, or move the database away to begin a new record", opts.Keys, opts.Path)
 		}
-		keys, err = createKeys(opts.Keys, opts.Path+".pub")
+		keys, err = createKeys(opts.Keys)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = keys.publish(opts.Path + ".pub")
 	}
-	if size > 0 {
-		return keys, nil
+	if err == nil && size <= 0 {
+		err = create(opts)
 	}
-	return keys, create(opts)
+	return keys, err
 }
 
 // create makes an empty record beside its place and moves it there, so that a
@@ -49,12 +49,16 @@ func create(opts Options) error {
 			return fmt.Errorf("create audit database: %w", err)
 		}
 	}
-	if err := writeNew(opts.Path, "", 0o600); err != nil {
+	f, err := os.OpenFile(opts.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("create audit database: %w", err)
+	}
+	if err := f.Close(); err != nil {
 		return fmt.Errorf("create audit database: %w", err)
 	}
 	c, err := dial(opts, true)
 	if err != nil {
-		return err
+		return fmt.Errorf("create audit database: %w", err)
 	}
 	if err := c.close(); err != nil {
 		return fmt.Errorf("create audit database: %w", err)

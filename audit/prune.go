@@ -25,35 +25,43 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (removed int64, err
 
 // prune runs on the writer's goroutine.
 func (w *writer) prune(before time.Time) (int64, error) {
-	w.sign() // what goes was signed for, and what follows is signed again below
-	if err := w.failure(); err != nil {
+	pruned, err := w.notePrune(before)
+	if err != nil || pruned.removed == 0 {
 		return 0, err
 	}
-	rows, err := w.conn.rows(`SELECT coalesce(
-		(SELECT min(seq) - 1 FROM events WHERE time_unix_ms >= ?), (SELECT max(seq) FROM events), 0),
-		coalesce((SELECT min(seq) FROM events), 0)`, before.UnixMilli())
+	return pruned.removed, w.remove(pruned.through)
+}
+
+// pruned is what an [TypePrune] event announces.
+type pruned struct{ through, removed int64 }
+
+// notePrune records what is about to go, and signs for it.
+func (w *writer) notePrune(before time.Time) (pruned, error) {
+	if err := w.sign(); err != nil { // a checkpoint of the whole leaves first
+		return pruned{}, err
+	}
+	rows, err := w.conn.rows(`SELECT coalesce((SELECT min(seq) - 1 FROM events WHERE time_unix_ms >= ?), (SELECT max(seq) FROM events)),
+		(SELECT min(seq) FROM events)`, before.UnixMilli())
 	if err != nil {
-		return 0, err
+		return pruned{}, err
 	}
+	// The checkpoint just written stays in any case: there is a first and a last.
 	through, first := min(rows[0][0].(int64), w.head.seq-1), rows[0][1].(int64)
-	if through < first || through <= 0 {
-		return 0, nil
+	if through < first {
+		return pruned{}, nil
 	}
 	at, err := w.conn.at(through)
 	if err != nil {
-		return 0, err
+		return pruned{}, err
 	}
 	text, err := w.keys.checkpoint(at, time.Now())
 	if err != nil {
-		return 0, fmt.Errorf("sign prune note: %w", err)
+		return pruned{}, fmt.Errorf("sign prune note: %w", err)
 	}
-	e := Event{Type: TypePrune, TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]any{
-		"through": through, "before": before.UTC().Format(time.RFC3339), "removed": through - first + 1, "note": text,
-	})))}
-	if err := w.writeDurably([]*Event{&e}); err != nil {
-		return 0, err
-	}
-	return through - first + 1, w.remove(through)
+	p := pruned{through, through - first + 1}
+	return p, w.writeDurably([]*Event{{Type: TypePrune, TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]any{
+		"through": p.through, "removed": p.removed, "before": before.UTC().Format(time.RFC3339), "note": text,
+	})))}})
 }
 
 // remove deletes what a prune event covers, and serves the queue in between.
@@ -75,15 +83,17 @@ func (w *writer) remove(through int64) error {
 	}
 }
 
-// finishPrune removes what a prune that was interrupted had left.
+// finishPrune removes what a prune that was interrupted had left, if the note
+// in it is signed.
 func (w *writer) finishPrune() error {
-	rows, err := w.conn.rows("SELECT json_extract(body, '$.through') FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 1", TypePrune)
+	rows, err := w.conn.rows("SELECT json_extract(body, '$.through'), json_extract(body, '$.note') FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 1", TypePrune)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	through, ok := rows[0][0].(int64)
-	if !ok {
-		return fmt.Errorf("the last %s event does not say up to where", TypePrune)
+	text, _ := rows[0][1].(string)
+	signed, ok, err := w.keys.newest([]byte(text))
+	if through := rows[0][0]; err != nil || !ok || through != signed.seq {
+		return fmt.Errorf("the last %s event is not signed for: run `toolward audit verify`", TypePrune)
 	}
-	return w.remove(through)
+	return w.remove(signed.seq)
 }

@@ -63,7 +63,7 @@ func newWriter(opts Options, keys *Keys) (*writer, error) {
 		clock: newClock(),
 	}
 	if err := w.connect(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("audit database %s: %w", opts.Path, err)
 	}
 	end, err := w.verifiedEnd()
 	if err == nil {
@@ -177,7 +177,7 @@ func (w *writer) run() {
 			for len(w.queue) > 0 {
 				w.commit(w.drain(batch[:0]))
 			}
-			w.sign(Event{Type: TypeClose, Body: "{}"})
+			w.signOrLog(Event{Type: TypeClose, Body: "{}"})
 			return
 		}
 	}
@@ -207,7 +207,7 @@ func (w *writer) upkeep() {
 	}
 	since := time.Since(w.signedAt)
 	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
-		w.sign()
+		w.signOrLog()
 	}
 	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
 		w.pruned = time.Now()

@@ -1,0 +1,214 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"database/sql"
+
+	"toolward/gateway"
+)
+
+// untilRecorded records until it works again: recovery is the store's own doing.
+func untilRecorded(t *testing.T, s *Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var err error
+	for ctx.Err() == nil {
+		if err = s.Record(ctx, gateway.PhaseAttempt, newCall(t, `{"after":true}`)); err == nil {
+			must(t, s.Ready())
+			return
+		}
+	}
+	t.Fatalf("never recovered: %v", err)
+}
+
+// untilRefused records until it fails, at most n times, and returns the error.
+func untilRefused(t *testing.T, s *Store, n int) error {
+	t.Helper()
+	for range n {
+		if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{"fill":"`+strings.Repeat("x", 4000)+`"}`)); err != nil {
+			if s.Ready() == nil {
+				t.Errorf("ready although: %v", err)
+			}
+			return err
+		}
+	}
+	t.Fatalf("%d records went through", n)
+	return nil
+}
+
+func checkChain(t *testing.T, s *Store) {
+	t.Helper()
+	must(t, s.Close())
+	if v := verify(t, s.opts.Path, s.opts.Checkpoints); len(v.Problems) > 0 {
+		t.Errorf("after it all: %v", v.Problems)
+	}
+}
+
+func TestLockedByAnotherProcess(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	other, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?_txlock=exclusive")
+	must(t, err)
+	tx, err := other.Begin()
+	must(t, err)
+	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "locked") {
+		t.Errorf("got %q, want it to say that the database is locked", err)
+	}
+	if _, _, err := s.Reader.List(t.Context(), Filter{}, 10, 0); err != nil {
+		t.Errorf("reading meanwhile: %v", err)
+	}
+	must(t, tx.Rollback())
+	must(t, other.Close())
+	untilRecorded(t, s)
+	checkChain(t, s)
+}
+
+func TestLongReaderDoesNotBlock(t *testing.T) {
+	s := openStore(t)
+	record(t, s, `{}`, `{}`)
+	rows, err := s.Reader.db.Query("SELECT seq FROM events")
+	must(t, err)
+	rows.Next()
+	for range 50 {
+		record(t, s, `{}`, `{}`)
+	}
+	must(t, rows.Close())
+	checkChain(t, s)
+}
+
+func TestDatabaseRemovedAndRestored(t *testing.T) {
+	s := openStore(t)
+	record(t, s, `{}`, `{}`)
+	aside := s.opts.Path + ".aside"
+	must(t, os.Rename(s.opts.Path, aside))
+	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "was removed") {
+		t.Errorf("got %q", err)
+	}
+	must(t, os.Rename(aside, s.opts.Path))
+	untilRecorded(t, s)
+	checkChain(t, s)
+}
+
+func TestAttackDatabaseReplacedWhileRunning(t *testing.T) {
+	s, err := Open(Options{Path: filepath.Join(t.TempDir(), "toolward.db")})
+	must(t, err)
+	record(t, s, `{}`, `{}`)
+	other := newRecord(t, 9)
+	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
+	must(t, os.Rename(other, s.opts.Path))
+	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "was replaced") {
+		t.Errorf("got %q", err)
+	}
+	must(t, s.writer.do(t.Context(), func() error { s.writer.tried = time.Time{}; return nil })) // try again at once
+	if err := untilRefused(t, s, 1); err == nil {
+		t.Error("went on with another record")
+	}
+	if err := s.Close(); err == nil {
+		t.Error("closing says nothing of the failure")
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Queue = 2 })
+	hold, held := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
+	})
+	<-held
+	errs := make(chan error, 5)
+	for range 5 {
+		wg.Go(func() { errs <- s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)) })
+	}
+	for range 3 { // two wait, three are told
+		var r *gateway.Refusal
+		if err := <-errs; !errors.As(err, &r) || r.Code != gateway.Overloaded || r.RetryAfter == 0 {
+			t.Errorf("got %v, want overloaded with a time", err)
+		}
+	}
+	close(hold)
+	wg.Wait()
+	for range 2 {
+		must(t, <-errs)
+	}
+	checkChain(t, s)
+}
+
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	s := openStore(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
+	})
+	<-held
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Record(ctx, gateway.PhaseAttempt, newCall(t, `{}`)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(hold)
+	wg.Wait()
+	checkChain(t, s)
+}
+
+// One event that the table refuses must not take its neighbours with it.
+func TestAttackPoisonedEventHarmsNoOther(t *testing.T) {
+	s := openStore(t)
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			if i%8 == 0 {
+				if err := s.append(t.Context(), Event{Type: "x", Body: "{not json"}); err == nil {
+					t.Error("an event that is not JSON was recorded")
+				}
+			} else if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	must(t, s.Ready())
+	checkChain(t, s)
+}
+
+func TestObserveSeesEveryEvent(t *testing.T) {
+	var mu sync.Mutex
+	n := 0
+	s := openStore(t, func(o *Options) {
+		o.Observe = func(events int, took time.Duration, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			n += events
+			if took <= 0 || err != nil {
+				t.Errorf("took %v, error %v", took, err)
+			}
+		}
+	})
+	for range 5 {
+		record(t, s, `{}`, `{}`)
+	}
+	must(t, s.Close())
+	if n != 11 { // and audit.open
+		t.Errorf("%d events observed, want 11", n)
+	}
+}
+
+func TestCheckpointsThatCannotLeaveAreNotHidden(t *testing.T) {
+	s := openStore(t)
+	must(t, os.Remove(s.opts.Checkpoints))
+	must(t, os.Mkdir(s.opts.Checkpoints, 0o700))
+	if err := s.Checkpoint(t.Context()); err == nil {
+		t.Error("a checkpoint that did not leave was reported as done")
+	}
+	must(t, s.Ready())
+	must(t, os.Remove(filepath.Clean(s.opts.Checkpoints)))
+}
