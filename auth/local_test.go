@@ -129,7 +129,7 @@ func TestInspectExplains(t *testing.T) {
 	other := mint(t, l, auth.MintOptions{Subject: "dev", Audience: "x"})
 	for _, c := range []struct{ token, problem string }{
 		{good, ""},
-		{other, "aud does not name this endpoint"},
+		{other, "aud names no audience"},
 		{good[:len(good)-8] + "AAAAAAAA", "signature is not valid"},
 		{"abc", "not a JWT in compact form"},
 		{"", "no token was sent"},

@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -96,7 +97,7 @@ func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string
 	switch {
 	case r.Code == gateway.InsufficientScope:
 		b.WriteString(`error="insufficient_scope", error_description="the token lacks a scope that is needed here", `)
-		scope = r.Scope
+		scope = strings.Join(slices.DeleteFunc(strings.Fields(r.Scope), func(s string) bool { return !isScope(s) }), " ")
 	case r.Code == gateway.Unauthenticated && sent:
 		b.WriteString(`error="invalid_token", error_description="the token is not valid for this endpoint", `)
 	case r.Code == gateway.Unauthenticated:

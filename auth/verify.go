@@ -160,7 +160,10 @@ func (is *issuer) checkAudience(c claims, resource string) error {
 			return nil
 		}
 	}
-	return errors.New("aud does not name this endpoint (" + resource + ") or an audience that is configured for the issuer")
+	if resource == "" {
+		return errors.New("aud names no audience that is configured for the issuer")
+	}
+	return errors.New("aud names neither this endpoint, " + resource + ", nor an audience that is configured for the issuer")
 }
 
 // RequireScopes returns a refusal that asks for all of the scopes at once

@@ -18,9 +18,6 @@
 package config
 
 import (
-	"fmt"
-	"io"
-	"os"
 	"time"
 )
 
@@ -249,87 +246,4 @@ type Admin struct {
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn or error
 	Format string `yaml:"format"` // text or json
-}
-
-// Default is the configuration of a gateway without a file: loopback, its own
-// issuer, no upstream.
-func Default() *Config {
-	return &Config{
-		Listen: "127.0.0.1:8080",
-		HTTP: HTTP{
-			Body: 4 << 20, Header: 32 << 10,
-			HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second,
-			IdleTimeout: 2 * time.Minute, Drain: 20 * time.Second,
-		},
-		Auth: Auth{Local: newLocal()},
-		Limits: Limits{
-			Default:     Bucket{Rate: Rate{60, time.Minute}, Burst: 20},
-			Concurrency: 32,
-			Total:       1024,
-			Failures:    Bucket{Rate: Rate{1, time.Second}, Burst: 20},
-		},
-		Guard: Guard{Actions: Actions{
-			Injection: "block", Secrets: "redact", PII: "observe", Exfil: "policy",
-			Provenance: "policy", Hidden: "policy", Poisoning: "quarantine", Honeytoken: "block",
-		}},
-		Sessions:  Sessions{Idle: time.Hour, Max: 16384},
-		Approvals: Approvals{Wait: 2 * time.Minute, Expire: time.Hour},
-		Audit:     Audit{Path: "toolward.db", Durability: "process", Bodies: "redacted"},
-		Admin:     Admin{Enabled: true, Roles: []string{"admin"}},
-		Log:       Log{Level: "info", Format: "text"},
-	}
-}
-
-// maxFile is the longest configuration that is read.
-const maxFile = 1 << 20
-
-// Load reads a file. What is wrong with its content is returned as [Errors],
-// all of it.
-func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return Parse(path, data, os.LookupEnv)
-}
-
-// SetListen replaces the listener's address, as a command's flag does. It fails
-// with [Errors] where the file would be refused with that address.
-func (c *Config) SetListen(address string) error {
-	d := newDecoder("--listen", nil)
-	if err := checkAddress(address); err != nil {
-		return Errors{{File: "--listen", Message: err.Error()}}
-	}
-	changed := *c
-	changed.Listen = address
-	d.marks = c.marks // says whether auth.local was written on purpose
-	d.checkListener(&changed)
-	for _, e := range d.errs {
-		e.Line, e.Column = 0, 0
-	}
-	if len(d.errs) > 0 {
-		return d.errs
-	}
-	c.Listen = address
-	return nil
-}
-
-// Where is the place of a field in the file, "toolward.yaml:3:5", or of the
-// nearest field around it, so that those who find out later what is wrong with
-// a value can say where it stands: Where("auth.issuers[0].jwks_url").
-func (c *Config) Where(path string) string {
-	for {
-		if m, ok := c.marks[path]; ok {
-			return fmt.Sprintf("%s:%d:%d", c.file, m.line, m.column)
-		}
-		if path == "" {
-			return c.file
-		}
-		path = parent(path)
-	}
 }

@@ -5,11 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 )
+
+// maxFile is the longest configuration that is read.
+const maxFile = 1 << 20
+
+// Load reads a file. What is wrong with its content is returned as [Errors],
+// all of it.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, os.LookupEnv)
+}
 
 // Parse reads a configuration. file is its name in messages, and its directory
 // is what paths are relative to; lookup finds environment variables. What is
@@ -98,4 +117,40 @@ func lineOf(data []byte, n int) string {
 		return ""
 	}
 	return lines[n-1]
+}
+
+// SetListen replaces the listener's address, as a command's flag does. It fails
+// with [Errors] where the file would be refused with that address.
+func (c *Config) SetListen(address string) error {
+	d := newDecoder("--listen", nil)
+	if err := checkAddress(address); err != nil {
+		return Errors{{File: "--listen", Message: err.Error()}}
+	}
+	changed := *c
+	changed.Listen = address
+	d.marks = c.marks // says whether auth.local was written on purpose
+	d.checkListener(&changed)
+	for _, e := range d.errs {
+		e.Line, e.Column = 0, 0
+	}
+	if len(d.errs) > 0 {
+		return d.errs
+	}
+	c.Listen = address
+	return nil
+}
+
+// Where is the place of a field in the file, "toolward.yaml:3:5", or of the
+// nearest field around it, so that those who find out later what is wrong with
+// a value can say where it stands: Where("auth.issuers[0].jwks_url").
+func (c *Config) Where(path string) string {
+	for {
+		if m, ok := c.marks[path]; ok {
+			return fmt.Sprintf("%s:%d:%d", c.file, m.line, m.column)
+		}
+		if path == "" {
+			return c.file
+		}
+		path = parent(path)
+	}
 }

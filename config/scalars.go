@@ -117,6 +117,41 @@ func (d *decoder) secrets(to *map[string]Secret, check func(string) error) reade
 	}
 }
 
+// args reads a command's arguments. What follows a flag that sounds like a
+// secret is not printed.
+func (d *decoder) args(to *[]string) reader {
+	return func(n *yaml.Node, path string) {
+		*to = nil
+		d.each(func(n *yaml.Node, path string) {
+			s, variable, ok := d.scalar(n, path, "text")
+			if !ok {
+				return
+			}
+			*to = append(*to, s)
+			if variable {
+				return
+			}
+			name, _, inline := strings.Cut(s, "=")
+			switch before := len(*to) - 2; {
+			case inline && soundsSecret(name):
+				d.shown[path] = name + "=" + mask
+			case before >= 0 && soundsSecret((*to)[before]) && strings.HasPrefix((*to)[before], "-") && !strings.Contains((*to)[before], "="):
+				d.shown[path] = mask
+			}
+		})(n, path)
+	}
+}
+
+func soundsSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, w := range []string{"token", "secret", "password", "passwd", "key", "auth", "header"} {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // choice reads one of a few words.
 func (d *decoder) choice(to *string, valid ...string) reader {
 	return func(n *yaml.Node, path string) {
