@@ -138,11 +138,15 @@ func collect(n *yaml.Node, path string, out map[string]string) {
 	}
 }
 
-// The page's examples are valid.
+// The examples of the pages are valid.
 func TestDocumentedExamplesAreValid(t *testing.T) {
-	page, err := os.ReadFile("../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
+	var page []byte
+	for _, name := range []string{"configuration.md", "authentication.md"} {
+		text, err := os.ReadFile("../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page = append(page, text...)
 	}
 	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	if len(examples) == 0 {
