@@ -96,6 +96,7 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 			o = x.refuse(ctx, refusal)
 			break
 		}
+		defer x.session.running.Done()
 		o = x.answer(ctx)
 		x.session.end(x.msg.ID)
 	}

@@ -79,9 +79,11 @@ func (l *link) request(ctx context.Context, x *exchange) {
 		return
 	}
 	go func() {
-		defer l.ss.end(x.msg.ID)
+		defer l.ss.running.Done()
 		defer cancel()
-		l.send(x, x.answer(ctx))
+		o := x.answer(ctx)
+		l.ss.end(x.msg.ID)
+		l.send(x, o)
 	}()
 }
 

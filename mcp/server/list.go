@@ -33,6 +33,13 @@ const cursorTTL = time.Hour
 // list answers a list method with what the agent may see.
 func (x *exchange) list(ctx context.Context) outcome {
 	l := listings[x.msg.Method]
+	if x.server != "" {
+		// Without its only upstream an endpoint has no list; an empty one would
+		// say that there is nothing to call.
+		if about, _ := x.srv.opt.Upstreams.About(x.server); !about.Up {
+			return x.refuse(ctx, gateway.Refuse("catalog", gateway.UpstreamDown, "upstream "+x.server+" is not available now"))
+		}
+	}
 	c := gateway.NewCall(x.surface, l.kind, x.msg.Method)
 	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
 	seen, refusal := x.srv.road.List(ctx, c)

@@ -202,3 +202,16 @@ func checkForeignCursors(t *testing.T, s *stub, cursor string) {
 		}
 	}
 }
+
+// A list without its upstream is an error on the upstream's own endpoint, and
+// the rest of the list on /mcp.
+func TestListsWhenAnUpstreamIsDown(t *testing.T) {
+	s := newStub(t, nil, nil)
+	s.abouts["files"] = gateway.About{Server: "files", Reason: "secret reason"}
+	if r := s.modern("/mcp/files", "ann", "tools/list", "", ""); member(t, r.body, "error", "code") != float64(codeRefused) || strings.Contains(r.body, "secret reason") {
+		t.Errorf("/mcp/files: got %d %s", r.status, r.body)
+	}
+	if r := s.modern("/mcp", "ann", "tools/list", "", ""); member(t, r.body, "result", "tools") == nil {
+		t.Errorf("/mcp: got %d %s", r.status, r.body)
+	}
+}

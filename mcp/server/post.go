@@ -254,7 +254,7 @@ func (v *visit) request(x *exchange) {
 			v.write(x, x.refuse(ctx, refusal))
 			return
 		}
-		defer x.session.end(x.msg.ID)
+		defer x.session.running.Done()
 	}
 	p := v.newPostStream(x)
 	x.out.Store(p.stream)
@@ -264,6 +264,9 @@ func (v *visit) request(x *exchange) {
 	stop := p.openLater(v.srv.opt.KeepAlive)
 	o := x.answer(ctx)
 	stop()
+	if x.session != nil {
+		x.session.end(x.msg.ID)
+	}
 	if p.closeUnstarted() {
 		v.write(x, o)
 		return

@@ -37,7 +37,7 @@ type session struct {
 	watched  map[resource]bool // resources/subscribe
 	ended    bool
 
-	running sync.WaitGroup // one for each of inflight
+	running sync.WaitGroup // requests that are not answered yet
 	element *list.Element  // in sessions.byUse
 }
 
@@ -85,7 +85,9 @@ func (ss *session) currentAgent() *gateway.Agent {
 
 // begin registers a request under its ID, so that it can be cancelled. It
 // refuses an ID that is in use (JSON-RPC would leave two answers
-// indistinguishable) and more requests at once than are allowed.
+// indistinguishable) and more requests at once than are allowed. The caller
+// calls end before it sends the answer, since the ID is free then, and
+// running.Done after it.
 func (ss *session) begin(id json.RawMessage, cancel context.CancelFunc) *gateway.Refusal {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -109,7 +111,6 @@ func (ss *session) end(id json.RawMessage) {
 	defer ss.mu.Unlock()
 	delete(ss.inflight, string(id))
 	ss.used = time.Now()
-	ss.running.Done()
 }
 
 // cancel cancels a request of this session, and only of this one.

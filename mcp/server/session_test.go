@@ -362,6 +362,7 @@ func TestIdleSessionsEnd(t *testing.T) {
 			t.Errorf("%d sessions are open, want the busy one and the one that is read", n)
 		}
 		busy.end(json.RawMessage("1"))
+		busy.running.Done()
 		s.srv.Close()
 	})
 }
