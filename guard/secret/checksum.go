@@ -24,6 +24,23 @@ func rareKey(token string) float64 {
 	return rare(token)
 }
 
+// pgpassLine judges the password, the last of a line's fields.
+func pgpassLine(token string) float64 {
+	password := token[strings.LastIndexByte(token, ':')+1:]
+	if sh := shapeOf(password); sh.lower+sh.upper == 0 || sh.distinct < 4 {
+		return 0
+	}
+	return formScore
+}
+
+// padded keeps base64 of 32 bytes as queries write it, which has an equals sign at its end.
+func padded(token string) float64 {
+	if strings.Contains(token, "%3D") || strings.Contains(token, "%3d") || strings.HasSuffix(token, "=") {
+		return formScore
+	}
+	return 0
+}
+
 // rareUpper is rare for forms of capitals and digits, in which capital words
 // (AKIATHISISNOTAKEY) have no digit at all.
 func rareUpper(token string) float64 {
@@ -54,10 +71,7 @@ func base62Checksum(body string) float64 {
 	if base62(crc32.ChecksumIEEE([]byte(body[:split]))) == body[split:] {
 		return 0.999
 	}
-	if sh := shapeOf(body); sh.digit == 0 || rarity(body) < 5 {
-		return 0
-	}
-	return 0.9
+	return min(rare(body), 0.9)
 }
 
 // base62 writes a CRC as six digits of 0-9A-Za-z, high digit first.

@@ -177,6 +177,9 @@ func assigned(s string, start int) (from, to int, ok bool) {
 		}
 		from--
 	}
+	for from < to && s[from] == ' ' {
+		from++
+	}
 	return from, to, from < to
 }
 
@@ -245,8 +248,13 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 		n++
 		m := v.look(s, i, j)
 		if m == weak { // "public key"
-			if i2, j2, ok := wordBefore(s, floor, i); ok && v.look(s, i2, j2) == denied {
-				m = denied
+			if from, to, ok := wordBefore(s, floor, i); ok {
+				switch v.look(s, from, to) {
+				case denied:
+					m = denied
+				case weak, strong: // "api key"
+					m = strong
+				}
 			}
 		}
 		if m >= denied && m != container {

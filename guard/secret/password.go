@@ -98,7 +98,7 @@ func passwordValue(s string, start, end int) (from int, firm bool) {
 				verb = len(v)
 			}
 		}
-		if verb == 0 {
+		if verb == 0 && !takesNext(s, start, end) {
 			return -1, false
 		}
 		i += verb
@@ -142,6 +142,16 @@ func precededByDenial(s string, start int) bool {
 		}
 	}
 	return false
+}
+
+// takesNext reports whether the word at s[start:end] takes the next one as its
+// value without a sign between: --password X, and "login ann password X" of
+// netrc files.
+func takesNext(s string, start, end int) bool {
+	if end >= len(s) || s[end] != ' ' {
+		return false
+	}
+	return strings.HasSuffix(s[:start], "--") || strings.Contains(s[max(0, start-40):start], "login ")
 }
 
 // isExpansion reports whether the name around s[start:] is a reference:

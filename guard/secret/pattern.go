@@ -26,7 +26,7 @@ func newAlphabet(ranges string) *alphabet {
 
 // alphabetNames are the letters that name an alphabet in a pattern; an
 // alphabet's number is its place here.
-const alphabetNames = "dhHluwkbBj"
+const alphabetNames = "dhHluwkbBjcq"
 
 // alphabets are what credential formats are made of.
 var alphabets = [len(alphabetNames)]*alphabet{
@@ -40,6 +40,8 @@ var alphabets = [len(alphabetNames)]*alphabet{
 	newAlphabet("0-9A-Za-z+/="),     // base64
 	newAlphabet("0-9A-Za-z+/=_.~-"), // RFC 6750 §2.1 b64token
 	newAlphabet("0-9A-Za-z_.-"),     // dotted base64url
+	newAlphabet("0-9A-Za-z./"),      // crypt(5)
+	newAlphabet("0-9A-Za-z%+/="),    // base64 in a query
 }
 
 var (

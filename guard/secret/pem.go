@@ -73,6 +73,9 @@ func scanners() map[string]scanner {
 	for _, word := range passwordWords {
 		m[word] = passwordScanner
 	}
+	for _, word := range phraseWords {
+		m[word] = phraseScanner
+	}
 	for _, word := range secretWords {
 		m[word] = shortSecretScanner
 	}

@@ -9,6 +9,7 @@ type rule struct {
 	forms   []string // patterns, see compile
 	verify  verifier // what the format can prove about a token, nil if nothing
 	low     bool     // severity medium instead of high: an identifier half, or a test credential
+	finds   []string // samples that must be found, in pattern notation; the forms themselves if nil
 	miss    []string // near-misses in pattern notation, besides those that every rule gets
 }
 

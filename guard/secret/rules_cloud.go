@@ -11,6 +11,7 @@ var cloudRules = []rule{
 	{id: "tencent-key", service: "Tencent Cloud", forms: []string{`AKID\w{32}`}, verify: rare},
 	{id: "azure-account-key", service: "Azure Storage, Cosmos DB, Batch", forms: []string{`AccountKey=\b{64,88}`}},
 	{id: "azure-shared-access-key", service: "Azure Service Bus, Event Hubs, IoT Hub", forms: []string{`SharedAccessKey=\b{40,88}`}},
+	{id: "azure-sas-signature", service: "Azure Storage", forms: []string{`sig=\q{43,64}`}, verify: padded, finds: []string{`sig=\w{20}%2B\w{22}%3D`, `sig=\w{43}%3d`}, miss: []string{`sig=\w{50}`}},
 	{id: "azure-client-secret", service: "Microsoft Entra", forms: []string{`\k{3}8Q~\B{31,34}`, `\k{3}7Q~\B{31,34}`}},
 	{id: "azure-devops-pat", service: "Azure DevOps", forms: []string{`\w{76}AZDO\w{4}`}},
 	{id: "google-api-key", service: "Google Cloud, Firebase, Gemini", forms: []string{`AIza\k{35}`}},

@@ -29,4 +29,8 @@ var serviceRules = []rule{
 	{id: "apollo-key", service: "Apollo GraphOS", forms: []string{`service:\k{3,60}:\k{22}`, `user:gh.\k{3,60}:\k{22}`}, verify: rare},
 	{id: "calcom-key", service: "Cal.com", forms: []string{`cal_live_\h{32}`}},
 	{id: "roblox-cookie", service: "Roblox", forms: []string{`_|WARNING:-DO-NOT-SHARE-THIS.--Sharing-this-will-allow-someone-to-log-in-as-you-and-to-steal-your-ROBUX-and-items.|_\u{100,}`}},
+	{id: "jwk-private-key", service: "JSON Web Key, RFC 7518 §6", forms: []string{`"d":"\k{40,}`, `"d": "\k{40,}`}, verify: rare},
+	{id: "pgpass", service: "PostgreSQL password file", forms: []string{`\j{1,253}:5432:\k{1,63}:\k{1,63}:\B{6,64}`}, verify: pgpassLine, finds: []string{`db.internal:5432:prod:app:\w{6}4\w{6}`}},
+	{id: "password-hash", service: "crypt(5), htpasswd", low: true, forms: []string{`$2a$\d{2}$\c{53}`, `$2b$\d{2}$\c{53}`, `$2y$\d{2}$\c{53}`, `$6$\c{8,16}$\c{86}`, `$5$\c{8,16}$\c{43}`,
+		`$1$\c{4,8}$\c{22}`, `$apr1$\c{4,8}$\c{22}`, `$y$\c{2,6}$\c{8,24}$\c{43}`}},
 }

@@ -85,6 +85,7 @@ const (
 	jwtScanner
 	pemScanner
 	puttyScanner
+	phraseScanner
 )
 
 // at reads on from the literal of t at s[start:end] and appends what it finds.
@@ -108,6 +109,8 @@ func (c *scan) at(dst []gateway.Finding, t *trigger, s string, start, end int) [
 		return c.scanPEM(dst, s, start, end)
 	case puttyScanner:
 		return scanPuTTY(dst, s, start)
+	case phraseScanner:
+		return scanPhrase(dst, s, end)
 	}
 	return c.scanForm(dst, t, s, start, end)
 }

@@ -73,9 +73,9 @@ func (c *scan) judgeRun(dst []gateway.Finding, s string, a, b int) []gateway.Fin
 }
 
 // isBase64 tells a base64 value from a path or a sum: no hyphen or underscore,
-// 40 letters or more, and random through and through.
+// 20 letters or more, and random through and through.
 func isBase64(run string) bool {
-	if len(run) < 32 || strings.IndexByte(run, '-') >= 0 || strings.IndexByte(run, '_') >= 0 {
+	if len(run) < 20 || strings.IndexByte(run, '-') >= 0 || strings.IndexByte(run, '_') >= 0 {
 		return false
 	}
 	sh := shapeOf(run)
@@ -98,6 +98,9 @@ func lookAt(token string) looks {
 	if isUUID(token) {
 		return hashlike
 	}
+	if len(token) == 66 && token[:2] == "0x" { // a key; shorter ones are addresses
+		token = token[2:]
+	}
 	body := token[prefixLength(token):]
 	sh := shapeOf(body)
 	if sh.hex && len(body) >= 20 && sh.digit > 2 && sh.digit < len(body)-2 && sh.distinct >= 8 {
@@ -106,7 +109,14 @@ func lookAt(token string) looks {
 		}
 		return hashlike
 	}
-	if sh = shapeOf(token); sh.distinct < 9 || sh.lower+sh.upper == 0 || isULID(token) {
+	if sh = shapeOf(token); sh.lower == 0 && strings.IndexByte(token, '_') >= 0 { // NAMES_OF_CONSTANTS_2
+		token = lastPart(token)
+		if len(token) < 20 {
+			return plain
+		}
+		sh = shapeOf(token)
+	}
+	if sh.distinct < 9 || sh.lower+sh.upper == 0 || isULID(token) {
 		return plain
 	}
 	r := rarity(token)
@@ -208,6 +218,8 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 	score := 0.0
 	switch {
 	case said == denied:
+	case said == weak && near && look == hashlike && forClient(s, start):
+		score = 0.65
 	case link != "" && !named:
 		if look == random && inUserinfo(s, a, b) || look >= mixed && containsFold(link, "hook") {
 			score = 0.8
@@ -228,6 +240,17 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 		b++
 	}
 	return append(dst, finding("secret.token-in-context", gateway.SeverityMedium, score, a, b, ""))
+}
+
+// forClient reports whether a bare "key" is one that opens something: exported to
+// the environment or given to a client.
+func forClient(s string, start int) bool {
+	from, to, ok := assigned(s, start)
+	if !ok || !strings.EqualFold(s[from:to], "key") {
+		return false
+	}
+	ahead := s[max(0, from-24):from]
+	return strings.HasSuffix(ahead, "export ") || containsFold(ahead, "client(")
 }
 
 // isPublicBlob reports SSH public keys (RFC 4253 §6.6), which begin with the
