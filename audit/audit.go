@@ -205,7 +205,7 @@ func (s *Store) Queued() int { return len(s.writer.queue) }
 // "policy.reload", "tool.quarantined". Detail is anything with a JSON form. It
 // returns when the event is durable, with the errors of [Store.Record].
 func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
-	return s.append(ctx, Event{Type: column(eventType), TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(detail)))})
+	return s.append(ctx, *ownEvent(eventType, detail))
 }
 
 func (s *Store) append(ctx context.Context, e Event) error { return s.writer.append(ctx, e) }

@@ -23,7 +23,7 @@ func (k *Keys) checkpoint(h head, now time.Time) (string, error) {
 }
 
 // signOrLog is [writer.sign] where nobody waits for the error.
-func (w *writer) signOrLog(before ...Event) {
+func (w *writer) signOrLog(before ...*Event) {
 	if w.failure() != nil {
 		return
 	}
@@ -36,24 +36,19 @@ func (w *writer) signOrLog(before ...Event) {
 // hands the checkpoint out. The commit that holds it waits for the disk
 // whatever the durability is: a checkpoint outside must not be ahead of a
 // database that lost its last commits with the power.
-func (w *writer) sign(before ...Event) error {
+func (w *writer) sign(before ...*Event) error {
 	if err := w.failure(); err != nil {
 		return err
 	}
-	now := time.Now()
-	events := make([]*Event, 0, len(before)+1)
-	end := w.head
-	for i := range before {
-		before[i].TimeUnixMs = now.UnixMilli()
-		events = append(events, &before[i])
-		end, w.scratch = end.next(&before[i], w.scratch)
+	now, end := time.Now(), w.head
+	for _, e := range before {
+		end, w.scratch = end.next(e, w.scratch)
 	}
 	text, err := w.keys.checkpoint(end, now)
 	if err != nil {
 		return fmt.Errorf("sign checkpoint: %w", err)
 	}
-	events = append(events, &Event{Type: TypeCheckpoint, TimeUnixMs: now.UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]string{"note": text})))})
-	if err := w.writeDurably(events); err != nil {
+	if err := w.writeDurably(append(before, ownEvent(TypeCheckpoint, map[string]string{"note": text}))); err != nil {
 		return err
 	}
 	w.signed, w.signedAt = w.head, now

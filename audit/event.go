@@ -3,11 +3,11 @@ package audit
 import (
 	"crypto/sha256"
 	"strconv"
+	"time"
 )
 
 // The types of events about calls. Events of the gateway itself have types of
-// their own: audit.open, audit.close, audit.checkpoint, audit.prune,
-// audit.clock, and what is given to [Store.Note].
+// their own: those below, and what is given to [Store.Note].
 const (
 	TypeAttempt = "call.attempt" // the call is about to be made
 	TypeOutcome = "call.outcome" // what became of it
@@ -18,6 +18,7 @@ const (
 	TypeCheckpoint = "audit.checkpoint" // a signed note over the events so far
 	TypePrune      = "audit.prune"      // a signed note over what was removed
 	TypeClock      = "audit.clock"      // the wall clock was set
+	TypeRecover    = "audit.recover"    // the record can be written again, after what it says
 )
 
 // Event is one row of the table events. Empty texts are NULL there.
@@ -33,6 +34,11 @@ type Event struct {
 	Effect     string `json:"effect,omitempty"`
 	Code       string `json:"code,omitempty"`
 	Body       Raw    `json:"body"` // one line of JSON
+}
+
+// ownEvent is an event of the gateway itself.
+func ownEvent(eventType string, detail any) *Event {
+	return &Event{Type: column(eventType), TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(detail)))}
 }
 
 // Raw is JSON as text. It marshals as itself.

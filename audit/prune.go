@@ -59,9 +59,9 @@ func (w *writer) notePrune(before time.Time) (pruned, error) {
 		return pruned{}, fmt.Errorf("sign prune note: %w", err)
 	}
 	p := pruned{through, through - first + 1}
-	return p, w.writeDurably([]*Event{{Type: TypePrune, TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]any{
+	return p, w.writeDurably([]*Event{ownEvent(TypePrune, map[string]any{
 		"through": p.through, "removed": p.removed, "before": before.UTC().Format(time.RFC3339), "note": text,
-	})))}})
+	})})
 }
 
 // remove deletes what a prune event covers, and serves the queue in between.

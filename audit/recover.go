@@ -38,7 +38,7 @@ func (w *writer) recover() bool {
 	}
 	// Opening proves little: a full disk shows when something is written.
 	was := w.failure()
-	if _, err := w.write([]*Event{{Type: "audit.recover", TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(map[string]string{"after": was.Error()})))}}); err != nil {
+	if _, err := w.write([]*Event{ownEvent(TypeRecover, map[string]string{"after": was.Error()})}); err != nil {
 		return false
 	}
 	w.failed.Store(nil)

@@ -177,7 +177,7 @@ func (w *writer) run() {
 			for len(w.queue) > 0 {
 				w.commit(w.drain(batch[:0]))
 			}
-			w.signOrLog(Event{Type: TypeClose, Body: "{}"})
+			w.signOrLog(ownEvent(TypeClose, struct{}{}))
 			return
 		}
 	}
@@ -249,8 +249,7 @@ func answer(batch []*entry, err error) {
 
 // note writes an event of the writer's own.
 func (w *writer) note(eventType string, detail any) {
-	e := Event{Type: eventType, TimeUnixMs: time.Now().UnixMilli(), Body: Raw(appendLine(nil, marshal(detail)))}
-	if _, err := w.write([]*Event{&e}); err != nil {
+	if _, err := w.write([]*Event{ownEvent(eventType, detail)}); err != nil {
 		w.opts.Log.Error("audit event could not be written", "type", eventType, "error", err)
 	}
 }

@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+)
+
+// TestReviewQueriesRun runs docs/review-queries.sql on a record where each of
+// them has something to find.
+func TestReviewQueriesRun(t *testing.T) {
+	s := house(t)
+	secret := secretCall(t)
+	secret.Decision.Shadow = gateway.EffectDeny
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, secret))
+	if _, err := s.State.db.Exec(`INSERT INTO approvals VALUES ('a', 'b', 'c', 'ann', 'i', 't', 'f', '{}', '[]', 'r', 0, 1, 'approved', 'rita', '', 1, '')`); err != nil {
+		t.Fatal(err)
+	}
+	queries := 0
+	for part := range strings.SplitSeq(read(t, "../docs/review-queries.sql"), ";\n") {
+		if !strings.Contains(part, "SELECT") {
+			continue
+		}
+		queries++
+		rows, err := s.Reader.db.QueryContext(t.Context(), part)
+		if err != nil {
+			t.Errorf("%v in\n%s", err, part)
+			continue
+		}
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil || n == 0 {
+			t.Errorf("%d rows, %v from\n%s", n, err, part)
+		}
+		must(t, rows.Close())
+	}
+	if queries != 10 {
+		t.Errorf("%d queries, want 10", queries)
+	}
+}
+
+// TestCodesAreDocumented holds docs/audit.md against the closed lists.
+func TestCodesAreDocumented(t *testing.T) {
+	page := read(t, "../docs/audit.md")
+	for _, code := range gateway.Codes {
+		if !strings.Contains(page, "`"+string(code)+"`") {
+			t.Errorf("docs/audit.md does not explain the code %s", code)
+		}
+	}
+	for _, outcome := range []string{"ok", "error", "refused", "withheld", "timeout", "cancelled", "failed", "running", "interrupted"} {
+		if !strings.Contains(page, "`"+outcome+"`") {
+			t.Errorf("docs/audit.md does not explain the outcome %s", outcome)
+		}
+	}
+}
