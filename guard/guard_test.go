@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"testing"
 
 	"toolward/gateway"
@@ -30,4 +31,8 @@ func newCall(t testing.TB, tool *gateway.Tool, args string) *gateway.Call {
 	}
 	c.Args = a
 	return c
+}
+
+func contextCancelled(t *testing.T) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
 }

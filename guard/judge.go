@@ -214,6 +214,7 @@ func (j *judge) read(answer []byte, n int) ([]float64, error) {
 	case n == 1:
 		all = [][]classified{flat}
 	default:
+		all = nil // what the first attempt left in it
 		for _, c := range flat {
 			all = append(all, []classified{c})
 		}
