@@ -131,7 +131,11 @@ func TestFiguresHold(t *testing.T) {
 				found, total = found+hits[group], total+all[group]
 			}
 		}
-		t.Logf("parsed=%v recall %.4f, near-misses %.4f, ordinary %.5f", parsed, rate(found, total), rate(hits["near-misses"], all["near-misses"]), rate(hits["ordinary"], all["ordinary"]))
+		recall, near, ordinary := rate(found, total), rate(hits["near-misses"], all["near-misses"]), rate(hits["ordinary"], all["ordinary"])
+		t.Logf("parsed=%v recall %.4f, near-misses %.4f, ordinary %.5f", parsed, recall, near, ordinary)
+		if recall < 0.98 || near > 0.02 || ordinary > 0.0005 {
+			t.Errorf("want recall at least 0.98, near-misses at most 0.02, ordinary at most 0.0005")
+		}
 	}
 }
 
@@ -182,4 +186,7 @@ func TestUnknownFormatsAreFound(t *testing.T) {
 		hits, all = hits+n, all+len(byVariant[variant])
 	}
 	t.Logf("unknown formats: recall %.4f (%d of %d)", rate(hits, all), hits, all)
+	if rate(hits, all) < 0.85 {
+		t.Errorf("want at least 0.85")
+	}
 }
