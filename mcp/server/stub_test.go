@@ -28,14 +28,13 @@ type stub struct {
 	tools  []*gateway.Tool
 	abouts map[string]gateway.About
 
-	mu       sync.Mutex
-	refused  []*gateway.Call // refusals on record
-	forgot   []string
-	decide   func(*gateway.Call) (gateway.Decision, error)
-	limit    error
-	expires  time.Time
-	members  map[string][]gateway.Member
-	handlers map[string]func(context.Context, *gateway.Call) (*gateway.Result, error)
+	mu      sync.Mutex
+	refused []*gateway.Call // refusals on record
+	forgot  []string
+	decide  func(*gateway.Call) (gateway.Decision, error)
+	limit   error
+	expires time.Time
+	members map[string][]gateway.Member
 }
 
 // newStub has a server "files" with a tool, a prompt, a resource and a
