@@ -101,7 +101,7 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 	if shared == nil {
 		return nil, down(s.cfg.Name, "its connection was lost and is being made again")
 	}
-	if c.Origin == nil || c.Origin.Session() == "" || !(s.cfg.Isolate || (*shared).PerSession()) {
+	if !s.cfg.Isolate && !(*shared).PerSession() {
 		if answered := s.subscriptions.before(c); answered != nil {
 			return answered, nil
 		}
@@ -109,10 +109,23 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 		s.subscriptions.after(c, result)
 		return result, err
 	}
-	conn, release, err := s.sessions.get(ctx, c.Origin)
+	conn, release, err := s.sessions.get(ctx, owner(c), c.Origin)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	return conn.Do(ctx, c)
+}
+
+// owner is who a connection of its own belongs to: the agent's session, and
+// for calls without one the principal. What a server keeps for one principal
+// must not show to another.
+func owner(c *gateway.Call) string {
+	switch {
+	case c.Origin == nil:
+		return "unasked " + c.Agent.Principal() // it cannot be asked, so the server is told another client
+	case c.Origin.Session() == "":
+		return "stateless " + c.Agent.Principal()
+	}
+	return c.Origin.Session()
 }

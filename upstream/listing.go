@@ -27,8 +27,9 @@ type listed struct {
 	ttl     time.Duration               // the shortest ttlMs; 0 if none was given
 }
 
-// read fetches all lists. It fails if the server cannot be reached; a list that
-// the server answers with an error is left out.
+// read fetches all lists. It fails if the server cannot be reached, or offers
+// tools and answers an error when asked for them. Another list that it answers
+// with an error is left out.
 func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 	l := &listed{about: conn.About(), members: map[string][]gateway.Member{}}
 	budget := maxListBytes
@@ -37,7 +38,7 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 		var refusal *gateway.Refusal
 		switch {
 		case err == nil:
-		case errors.As(err, &refusal) || ctx.Err() != nil:
+		case errors.As(err, &refusal) || ctx.Err() != nil || spec.kind == gateway.KindTool:
 			return nil, fmt.Errorf("%s: %w", spec.method, err)
 		default:
 			s.log.Warn("list could not be read", "method", spec.method, "err", err)

@@ -56,7 +56,10 @@ func newServer(c *Catalog, cfg Server) *server {
 func withDefaults(cfg Server) Server {
 	setDefault(&cfg.Concurrency, 32)
 	setDefault(&cfg.QueueWait, 5*time.Second)
-	setDefault(&cfg.Sessions, 256)
+	if cfg.Isolate {
+		setDefault(&cfg.Sessions, 128)
+	}
+	setDefault(&cfg.Sessions, 4096)
 	setDefault(&cfg.SessionIdle, 30*time.Minute)
 	setDefault(&cfg.Refresh, 5*time.Minute)
 	setDefault(&cfg.Failures, 5)

@@ -8,8 +8,8 @@ import (
 	"toolward/gateway"
 )
 
-// sessions are the connections of one server that belong to an agent session
-// each. They are made when first used, closed when idle or forgotten, and
+// sessions are the connections of one server that belong to one agent session,
+// or to one principal, each. They are made when first used, closed when idle or forgotten, and
 // bounded in number.
 type sessions struct {
 	server *server
@@ -36,10 +36,10 @@ func newSessions(s *server) *sessions {
 	return &sessions{server: s, byID: map[string]*sessionConn{}}
 }
 
-// get returns the connection of the origin's session, dialling it if there is
-// none or if it was lost. Release must be called when the call is over.
-func (p *sessions) get(ctx context.Context, origin gateway.Origin) (Conn, func(), error) {
-	id := origin.Session()
+// get returns the connection of an owner, dialling it if there is none or if
+// it was lost. Origin is the agent's side of the call, nil if it has none.
+// Release must be called when the call is over.
+func (p *sessions) get(ctx context.Context, id string, origin gateway.Origin) (Conn, func(), error) {
 	sc, err := p.enter(id, origin)
 	if err != nil {
 		return nil, nil, err
@@ -59,6 +59,24 @@ func (p *sessions) get(ctx context.Context, origin gateway.Origin) (Conn, func()
 	return sc.conn, release, nil
 }
 
+// open returns the connection of a session if there is one that can be used
+// now, nil if not.
+func (p *sessions) open(id string) (conn Conn, release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sc := p.byID[id]
+	if sc == nil || sc.lost() {
+		return nil, nil
+	}
+	select {
+	case <-sc.ready:
+	default:
+		return nil, nil // it learns everything when it is connected
+	}
+	sc.use()
+	return sc.conn, func() { p.leave(id, sc) }
+}
+
 // enter finds or starts the session's connection and counts the caller in.
 func (p *sessions) enter(id string, origin gateway.Origin) (*sessionConn, error) {
 	p.mu.Lock()
@@ -75,15 +93,20 @@ func (p *sessions) enter(id string, origin gateway.Origin) (*sessionConn, error)
 		if err := p.room(); err != nil {
 			return nil, err
 		}
-		sc = p.dial(origin)
+		sc = p.dial(id, origin)
 		p.byID[id] = sc
 	}
+	sc.use()
+	return sc, nil
+}
+
+// use counts a caller in. The caller holds sessions.mu.
+func (sc *sessionConn) use() {
 	sc.users++
 	if sc.idle != nil {
 		sc.idle.Stop()
 		sc.idle = nil
 	}
-	return sc, nil
 }
 
 // lost reports whether the connection is known to be gone.
@@ -126,12 +149,13 @@ func (p *sessions) room() error {
 }
 
 // dial starts a connection that outlives the call which needed it first.
-func (p *sessions) dial(origin gateway.Origin) *sessionConn {
+func (p *sessions) dial(id string, origin gateway.Origin) *sessionConn {
 	ctx, cancel := context.WithTimeout(context.Background(), p.server.cfg.ListTimeout)
 	sc := &sessionConn{ready: make(chan struct{}), stop: cancel}
-	id := origin.Session()
 	events := func(e gateway.Event) {
-		e.Session = id
+		if origin != nil {
+			e.Session = origin.Session()
+		}
 		p.server.received(e)
 	}
 	p.work.Go(func() {

@@ -85,7 +85,7 @@ type Server struct {
 	Concurrency int           // calls at once; 0 means 32
 	QueueWait   time.Duration // how long a call waits for its turn; 0 means 5 s
 	Isolate     bool          // a connection of its own for each agent session, also where the protocol does not need it
-	Sessions    int           // connections for agent sessions at once; 0 means 256
+	Sessions    int           // connections for agent sessions at once; 0 means 4096, with Isolate 128
 	SessionIdle time.Duration // such a connection is closed after being unused for so long; 0 means 30 min
 	Refresh     time.Duration // lists are read again after so long; 0 means 5 min
 	Failures    uint32        // consecutive failed calls that open the breaker; 0 means 5
@@ -219,6 +219,29 @@ func (c *Catalog) About(server string) (about gateway.About, ok bool) {
 		return gateway.About{}, false
 	}
 	return v.about, true
+}
+
+// Notify passes a notification of an agent session (that its roots changed) on
+// to the servers that have a connection of their own for it. Others were not
+// told of the session and have no use for it.
+func (c *Catalog) Notify(ctx context.Context, session, method string, params json.RawMessage) {
+	for _, s := range c.order {
+		conn, release := s.sessions.open(session)
+		if conn == nil {
+			continue
+		}
+		if n, ok := conn.(notifier); ok {
+			if err := n.Notify(ctx, method, params); err != nil {
+				s.log.Warn("notification did not reach upstream", "method", method, "err", err)
+			}
+		}
+		release()
+	}
+}
+
+// notifier is a connection to a server that wants to hear of its agent.
+type notifier interface {
+	Notify(ctx context.Context, method string, params json.RawMessage) error
 }
 
 // Servers lists the names of all servers in the order of the configuration,

@@ -155,6 +155,8 @@ func (c *Client) Dial(ctx context.Context, origin gateway.Origin, events func(ga
 	known := *c.learned.Load()
 	switch {
 	case ctx.Err() != nil:
+	case known.legacy && isInvalid(err):
+		c.learned.Store(&learned{}) // the server may have become another one: the next attempt asks again
 	case c.opts.Command != "" && !known.legacy && errors.Is(err, errProbe):
 		// Some old servers end when asked something before initialize.
 		c.learned.Store(&learned{legacy: true})

@@ -36,12 +36,12 @@ func TestUpstreamFaults(t *testing.T) {
 		{"huge", gateway.UpstreamDown, false},
 		{"endless", gateway.UpstreamDown, false},
 	}
-	for _, transport := range []string{"stdio", "http", "http+sse-answers"} {
+	for _, transport := range []string{"stdio", "sse", "http", "http+sse-answers"} {
 		for _, f := range faults {
 			t.Run(transport+" "+f.tool, func(t *testing.T) {
 				t.Parallel()
 				want := f.want
-				if transport != "stdio" {
+				if transport != "stdio" && transport != "sse" {
 					switch f.tool {
 					case "huge", "endless": // the length of a body is known to be wrong, a line's is not
 						want = gateway.UpstreamInvalid
@@ -56,10 +56,13 @@ func TestUpstreamFaults(t *testing.T) {
 				r := dial(t, transport, upstreamtest.Script{}, o, nil)
 				_, err := r.Do(t.Context(), upstreamtest.Call(nil, f.tool, `{}`))
 				wantCode(t, err, want)
-				if transport == "stdio" && !f.lives {
+				if (transport == "stdio" || transport == "sse") && !f.lives {
 					<-r.Done()
 					_, err := r.Do(t.Context(), upstreamtest.Call(nil, "echo", `{}`))
 					wantCode(t, err, gateway.UpstreamDown)
+					if n := strings.Count(r.read(t), "call "+f.tool); n != 1 {
+						t.Errorf("the call was executed %d times", n)
+					}
 					return
 				}
 				call(t, r, nil, "echo", `{}`)
@@ -240,6 +243,29 @@ func TestCompressedAnswerIsRefused(t *testing.T) {
 	}
 	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
 	wantCode(t, err, gateway.UpstreamInvalid)
+}
+
+// CVE class of mcp-remote and others: a server must not choose where else
+// arguments and credentials go.
+func TestEndpointAtAnotherHostIsRefused(t *testing.T) {
+	_, err := tryDial(t, "sse", upstreamtest.Script{Revision: "2024-11-05", Faults: []string{"foreign_endpoint"}}, client.Options{Kind: client.KindSSE}, nil)
+	wantCode(t, err, gateway.UpstreamInvalid)
+}
+
+// A stream that ends early is returned to for what is owed; the call itself is
+// not sent again.
+func TestPollingStreamIsResumed(t *testing.T) {
+	r := dial(t, "http+sessions", upstreamtest.Script{Faults: []string{"polling"}}, client.Options{}, nil)
+	a := &upstreamtest.Agent{ID: "a"}
+	if got, want := string(call(t, r, a, "progress", `{}`, progressMeta).Raw), upstreamtest.EchoResult(`{}`); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := len(a.Notes()); got != 3 {
+		t.Errorf("%d notifications, want 3", got)
+	}
+	if n := strings.Count(r.read(t), "call progress"); n != 1 {
+		t.Errorf("the call was executed %d times", n)
+	}
 }
 
 func TestOptionsAreChecked(t *testing.T) {

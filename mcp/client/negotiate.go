@@ -58,6 +58,11 @@ func isDown(err error) bool {
 	return errors.As(err, &r) && r.Code == gateway.UpstreamDown && !errors.Is(err, errStatus)
 }
 
+func isInvalid(err error) bool {
+	var r *gateway.Refusal
+	return errors.As(err, &r) && r.Code == gateway.UpstreamInvalid
+}
+
 // discover tries the modern era (MCP 2026-07-28 server/discover).
 func (c *Conn) discover(ctx context.Context) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeFor)

@@ -12,7 +12,9 @@ import (
 )
 
 // HTTP is a scripted server over Streamable HTTP. With the fault "sessions" it
-// keeps sessions; with "sse_answers" it answers every request with a stream.
+// keeps sessions; with "sse_answers" it answers every request with a stream,
+// and with "polling" tool calls come in pieces that the client must return for.
+// Under /sse it speaks the transport of 2024-11-05.
 type HTTP struct {
 	*Server
 	URL  string
@@ -24,12 +26,14 @@ type HTTP struct {
 	headers  map[string]http.Header // of the last POST of a method
 	posted   map[string]string
 	streams  map[string]chan string // GET streams by session
+	owed     map[string][]string    // with the fault "polling": by event ID
+	work     sync.WaitGroup
 }
 
 // Serve starts a server that ends with the test.
 func Serve(t testing.TB, s Script) *HTTP {
 	t.Helper()
-	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}, headers: map[string]http.Header{}, posted: map[string]string{}}
+	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}, headers: map[string]http.Header{}, posted: map[string]string{}, owed: map[string][]string{}}
 	h.Test = httptest.NewServer(h)
 	h.URL = h.Test.URL + "/mcp"
 	t.Cleanup(func() {
@@ -68,6 +72,14 @@ func (h *HTTP) stream(session string) chan string {
 
 // ServeHTTP implements [http.Handler].
 func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/sse":
+		h.sse(w, r)
+		return
+	case "/message":
+		h.message(w, r)
+		return
+	}
 	session := r.Header.Get("Mcp-Session-Id")
 	if !h.known(session, r) {
 		http.Error(w, "session not found", http.StatusNotFound)
@@ -75,6 +87,10 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodGet:
+		if last := r.Header.Get("Last-Event-ID"); last != "" {
+			h.resume(w, last)
+			return
+		}
 		h.get(w, r, session)
 	case http.MethodDelete:
 		h.mu.Lock()
@@ -139,6 +155,10 @@ func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
 	}
 	if m.Method == "subscriptions/listen" && h.script.Revision == Modern {
 		h.listen(w, r, m)
+		return
+	}
+	if m.Method == "tools/call" && h.script.has("polling") {
+		h.polled(w, m)
 		return
 	}
 	h.answer(w, r, m)

@@ -22,7 +22,7 @@ const Modern = "2026-07-28"
 type Script struct {
 	Revision  string   // "" is 2025-11-25
 	Ledger    string   // file that gets a line per executed call and per event; "" is none
-	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers"
+	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint"
 	Extra     []string // definitions of more tools, as JSON
 	OnlyExtra bool     // offer only those
 }
