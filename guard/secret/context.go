@@ -247,19 +247,21 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
 		n++
 		m := v.look(s, i, j)
-		if m == weak { // "public key"
-			if from, to, ok := wordBefore(s, floor, i); ok {
-				switch v.look(s, from, to) {
-				case denied:
-					m = denied
-				case weak, strong: // "api key"
-					m = strong
-				}
+		if m == qualified && n == 1 { // "token id X"
+			return denied, true
+		}
+		if m < denied || m == container {
+			continue
+		}
+		if from, to, ok := wordBefore(s, floor, i); ok && m != denied {
+			switch v.look(s, from, to) {
+			case denied, qualified: // "public key", "device token"
+				m = denied
+			case weak, strong: // "api key"
+				m = strong
 			}
 		}
-		if m >= denied && m != container {
-			return m, n <= 4
-		}
+		return m, n <= 4
 	}
 	if floor == 0 && key != "" {
 		return v.name(key, 0, len(key)), true

@@ -163,7 +163,7 @@ func prefixLength(token string) int {
 	for n > 0 && isHex(token[n-1]) {
 		n--
 	}
-	if len(token)-n == 32 || len(token)-n == 40 || len(token)-n == 64 {
+	if rest := len(token) - n; (rest == 32 || rest == 40 || rest == 64) && shapeOf(token[n:]).hex {
 		return n
 	}
 	return 0
@@ -228,7 +228,7 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 		score = 0.85
 	case said == strong && near:
 		score = 0.7
-	case said == weak && near && look >= mixed:
+	case said == weak && near && look >= mixed && !isFileName(s, b):
 		score = 0.65
 	case look == random && start == a && (b == len(s) || s[b] != '/' && s[b] != '+') && prefixed(token):
 		score = 0.6
@@ -242,15 +242,21 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 	return append(dst, finding("secret.token-in-context", gateway.SeverityMedium, score, a, b, ""))
 }
 
+// isFileName reports whether a suffix like .png follows at s[b].
+func isFileName(s string, b int) bool {
+	n := b + 1
+	for n < len(s) && n-b < 6 && 'a' <= s[n] && s[n] <= 'z' {
+		n++
+	}
+	return b < len(s) && s[b] == '.' && n-b > 2 && n-b < 6 && (n == len(s) || !alnum[s[n]])
+}
+
 // forClient reports whether a bare "key" is one that opens something: exported to
 // the environment or given to a client.
 func forClient(s string, start int) bool {
 	from, to, ok := assigned(s, start)
-	if !ok || !strings.EqualFold(s[from:to], "key") {
-		return false
-	}
-	ahead := s[max(0, from-24):from]
-	return strings.HasSuffix(ahead, "export ") || containsFold(ahead, "client(")
+	name, exported := strings.CutPrefix(s[from:to], "export ")
+	return ok && strings.EqualFold(name, "key") && (exported || containsFold(s[max(0, from-24):from], "client("))
 }
 
 // isPublicBlob reports SSH public keys (RFC 4253 §6.6), which begin with the
