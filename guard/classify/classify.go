@@ -1,0 +1,156 @@
+// Package classify gives a text the probability that it holds an order to the
+// model that will read it.
+//
+// A [Model] is a linear classifier with hashed features, a quarter of a MiB,
+// embedded in the binary and trained by guard/train; it is deterministic and
+// needs nothing but this package. It reads every view of a [normal.Text]
+// sentence by sentence, judges each sentence alone and together with its
+// neighbours, and answers with the window that scores highest: an order of one
+// line in 200 KiB of log is found as if it stood alone.
+//
+// Its features are words, pairs of words, parts of words, and what words do in
+// an order, whatever the language (lexicon.txt): set aside, instructions, an
+// address, an obligation, a secret. Others are the marks of hidden text, the
+// way it was hidden, the rules of guard/rules that hit, and the surface.
+//
+// What it cannot do: tell a plain request that an attacker wrote from the same
+// words written by a colleague. Labels and provenance are for that.
+//
+//	m, err := classify.Load()
+//	...
+//	t := normalizer.Normalize(text)
+//	best, over := m.Judge(t, classify.ToolResult, m.Threshold())
+package classify
+
+import (
+	"math"
+	"sync"
+
+	"toolward/guard/normal"
+)
+
+// Verdict is what a window of a text was judged to be.
+type Verdict struct {
+	Score float64 // probability of an injection, 0 to 1
+	Span  [2]int  // the window, as byte offsets in Text.Raw; {0,0} if nothing was judged
+	View  int     // the view that says so, an index in Text.Views
+	Via   string  // how it was hidden: that view's Via, or the mark that covers it; "" for plain text
+}
+
+// Model judges texts. It is safe for concurrent use.
+type Model struct {
+	weights   []int8
+	scale     float32
+	dense     [denseSize]float32
+	slope     float64 // probability = 1/(1+exp(-(slope*logit+offset)))
+	offset    float64
+	threshold float64
+
+	lex  *lexicon
+	pool sync.Pool
+}
+
+// Threshold is the score above which text counts as an injection by default:
+// in cross-validation at most one text in 2000 of ordinary tool traffic
+// exceeds it.
+func (m *Model) Threshold() float64 { return m.threshold }
+
+// Judge returns the window of t that scores highest, and all windows that
+// score over threshold, joined where they overlap, by view and place.
+func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdict, over []Verdict) {
+	j, _ := m.pool.Get().(*judge)
+	if j == nil {
+		j = &judge{x: extractor{lex: m.lex}}
+	}
+	defer m.pool.Put(j)
+	limit := m.logit(threshold)
+	top := math.Inf(-1)
+	var topWindow Window
+	for i := range t.Views {
+		j.view(m, t, i, s)
+		for k := range j.windows {
+			w, z := &j.windows[k], j.scores[k]
+			if z > top {
+				top, topWindow = z, *w
+			}
+			if z > limit {
+				over = m.join(over, t, w, z)
+			}
+		}
+	}
+	if math.IsInf(top, -1) {
+		return Verdict{}, nil
+	}
+	return m.verdict(t, &topWindow, top), over
+}
+
+// judge holds the buffers of one judgement.
+type judge struct {
+	x       extractor
+	windows []Window
+	scores  []float64
+	sums    []float32 // by sentence
+	counts  []int32
+	dense   []uint16
+}
+
+// view scores the windows of view i.
+func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
+	j.x.run(t.Views[i].Text, s)
+	j.sums, j.counts = j.sums[:0], j.counts[:0]
+	from := int32(0)
+	for _, end := range j.x.ends {
+		var sum int32
+		for _, f := range j.x.feats[from:end] {
+			sum += int32(m.weights[bucket(f)])
+		}
+		j.sums, j.counts = append(j.sums, float32(sum)*m.scale), append(j.counts, end-from)
+		from = end
+	}
+	j.windows = j.x.windows(j.windows[:0], i)
+	j.scores = j.scores[:0]
+	for k := range j.windows {
+		w := &j.windows[k]
+		var sum float32
+		var n int32
+		for q := w.first; q < w.last; q++ {
+			sum += j.sums[q]
+			n += j.counts[q]
+		}
+		z := float64(sum) / math.Sqrt(float64(n)+softening)
+		j.dense = dense(j.dense[:0], t, w, s)
+		for _, d := range j.dense {
+			z += float64(m.dense[d])
+		}
+		j.scores = append(j.scores, z)
+	}
+}
+
+// softening keeps windows of few features from being judged by those alone.
+const softening = 30
+
+func (m *Model) verdict(t *normal.Text, w *Window, z float64) Verdict {
+	v := &t.Views[w.View]
+	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via}
+}
+
+// join adds w to over, merged with the last one if they overlap.
+func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64) []Verdict {
+	v := m.verdict(t, w, z)
+	if n := len(over); n > 0 && over[n-1].View == v.View && v.Span[0] <= over[n-1].Span[1] {
+		last := &over[n-1]
+		last.Span = [2]int{min(last.Span[0], v.Span[0]), max(last.Span[1], v.Span[1])}
+		last.Score = max(last.Score, v.Score)
+		return over
+	}
+	return append(over, v)
+}
+
+func (m *Model) probability(z float64) float64 {
+	return 1 / (1 + math.Exp(-(m.slope*z + m.offset)))
+}
+
+// logit is the inverse of probability.
+func (m *Model) logit(p float64) float64 {
+	return (math.Log(p/(1-p)) - m.offset) / m.slope
+}

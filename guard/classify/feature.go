@@ -1,0 +1,131 @@
+package classify
+
+// Namespaces keep features of different kinds apart.
+const (
+	nsWord = iota + 1
+	nsPair
+	nsTriple
+	nsGram
+	nsConcept
+	nsConceptPair
+	nsConceptTriple
+	nsOpening
+	nsOpeningPair
+	nsSurface
+	nsShape
+	nsWindow
+	nsMark
+	nsRule
+	nsVia
+	nsConceptWord
+)
+
+// mix makes a feature of a namespace and up to two values.
+func mix(ns, a, b uint32) uint32 {
+	h := ns*0x9e3779b1 ^ a*0x85ebca6b
+	h ^= h >> 15
+	h = (h + b) * 0xc2b2ae35
+	return h ^ h>>13
+}
+
+// extractor turns sentences into features.
+type extractor struct {
+	lex   *lexicon
+	tok   tokenizer
+	feats []uint32
+	ends  []int32 // feats of sentence i end at ends[i]
+}
+
+// shapeConcept makes tokens that are no words take part in the sequence of
+// concepts: "send" and an address belong together.
+var shapeConcept = [...]concept{numberToken: 200, emailToken: 201, urlToken: 202, pathToken: 203, identToken: 204}
+
+// run reads s and leaves the features of each of its sentences.
+func (x *extractor) run(s string, surface Surface) {
+	x.tok.run(s)
+	x.feats, x.ends = x.feats[:0], x.ends[:0]
+	for _, sent := range x.tok.sents {
+		x.sentence(s, x.tok.tokens[sent.first:sent.last], surface)
+		x.ends = append(x.ends, int32(len(x.feats)))
+	}
+}
+
+func (x *extractor) sentence(s string, toks []token, surface Surface) {
+	var w1, w2 uint32      // the words before
+	var c1, c2, c3 concept // the concepts before
+	var seen [4]uint64     // concepts that occurred
+	words, uppers, opened := 0, 0, false
+	emit := func(f uint32) { x.feats = append(x.feats, f) }
+	for i := range toks {
+		t := &toks[i]
+		var c concept
+		h := t.hash
+		switch t.shape {
+		case wordToken:
+			words++
+			if t.upper {
+				uppers++
+			}
+			c = x.lex.word(t, s)
+			emit(mix(nsWord, h, 0))
+			emit(mix(nsPair, w1, h))
+			x.grams(s[t.start:t.end], emit)
+		case cjkToken:
+			words++
+			c = x.lex.cjk(s, int(t.start))
+			emit(mix(nsWord, h, 0))
+			emit(mix(nsPair, w1, h))
+			emit(mix(nsTriple, w2, w1*31+h))
+		case markToken:
+			emit(mix(nsPair, w1, h))
+		default:
+			c = shapeConcept[t.shape]
+			h = uint32(c) * 0x01000193
+			if t.shape == pathToken || t.shape == identToken {
+				emit(mix(nsWord, t.hash, 0))
+			}
+		}
+		if t.shape != markToken && !opened {
+			opened = true
+			emit(mix(nsOpening, h, 0))
+			emit(mix(nsOpeningPair, uint32(c), 0))
+		}
+		w2, w1 = w1, h
+		if c == 0 || c == c1 && t.shape != wordToken {
+			continue
+		}
+		if seen[c>>6]>>(c&63)&1 == 0 {
+			seen[c>>6] |= 1 << (c & 63)
+			emit(mix(nsConcept, uint32(c), 0))
+			emit(mix(nsSurface, uint32(c), uint32(surface)))
+		}
+		emit(mix(nsConceptPair, uint32(c1), uint32(c)))
+		emit(mix(nsConceptTriple, uint32(c2)<<8|uint32(c1), uint32(c)))
+		emit(mix(nsConceptPair, uint32(c2)|0x100, uint32(c)))
+		c3, c2, c1 = c2, c1, c
+	}
+	_ = c3
+	if words >= 3 && uppers*2 >= words {
+		emit(mix(nsShape, 1, 0))
+	}
+}
+
+// grams emits the 4-grams of a word with its ends, folded: they carry over to
+// inflections, misspellings and related languages.
+func (x *extractor) grams(w string, emit func(uint32)) {
+	if len(w) < 4 || len(w) > 40 {
+		return
+	}
+	h := uint32('^')
+	for i := range len(w) {
+		c := w[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		h = h<<8 | uint32(c)
+		if i >= 2 {
+			emit(mix(nsGram, h, 0))
+		}
+	}
+	emit(mix(nsGram, h<<8|'$', 0))
+}

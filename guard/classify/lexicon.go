@@ -1,0 +1,128 @@
+package classify
+
+import (
+	_ "embed"
+	"strings"
+	"unicode/utf8"
+)
+
+//go:embed lexicon.txt
+var lexiconText string
+
+// concept is what a word does in an order to a model: an index into
+// lexicon.names, 0 for none.
+type concept uint8
+
+// lexicon maps words to concepts.
+type lexicon struct {
+	names []string           // by concept
+	words map[uint32]concept // by hash of the whole folded word
+	stems map[uint32]concept // by hash of its beginning
+	chars map[string]concept // words of scripts without spaces, by text
+	least int                // shortest stem in bytes
+	most  int                // longest stem
+}
+
+// newLexicon reads the word list.
+func newLexicon(text string) *lexicon {
+	l := &lexicon{names: []string{""}, words: map[uint32]concept{}, stems: map[uint32]concept{}, chars: map[string]concept{}, least: 99}
+	ids := map[string]concept{}
+	for line := range strings.Lines(text) {
+		name, list, ok := strings.Cut(line, ":")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		id, ok := ids[name]
+		if !ok {
+			id = concept(len(l.names))
+			ids[name], l.names = id, append(l.names, name)
+		}
+		for _, w := range strings.Fields(list) {
+			l.add(w, id)
+		}
+	}
+	return l
+}
+
+func (l *lexicon) add(w string, id concept) {
+	if r, _ := utf8.DecodeRuneInString(w); noSpaces(r) {
+		if _, ok := l.chars[w]; !ok {
+			l.chars[w] = id
+		}
+		return
+	}
+	m := l.words
+	stem, isStem := strings.CutSuffix(w, "*")
+	// Korean puts its particles behind the word.
+	if r, _ := utf8.DecodeRuneInString(w); isStem || r >= 0xac00 && r <= 0xd7a3 {
+		m = l.stems
+		l.least, l.most = min(l.least, len(stem)), max(l.most, len(stem))
+	}
+	h := uint32(hashSeed)
+	for _, r := range stem {
+		h = hashRune(h, r)
+	}
+	if _, ok := m[h]; !ok {
+		m[h] = id
+	}
+}
+
+// hashRune extends the hash of a folded word by one character, as the
+// tokenizer does.
+func hashRune(h uint32, r rune) uint32 {
+	switch {
+	case r >= '0' && r <= '9':
+		return (h ^ '0') * hashPrime
+	case r < utf8.RuneSelf:
+		return (h ^ uint32(byte(r)|0x20)) * hashPrime
+	}
+	for _, b := range []byte(foldRune(r, string(r))) {
+		h = (h ^ uint32(b)) * hashPrime
+	}
+	return h
+}
+
+// word finds the concept of a word token.
+func (l *lexicon) word(t *token, s string) concept {
+	if c, ok := l.words[t.hash]; ok {
+		return c
+	}
+	n := int(t.end - t.start)
+	if n <= l.least {
+		if c, ok := l.stems[t.hash]; ok {
+			return c
+		}
+		return 0
+	}
+	h := uint32(hashSeed)
+	var found concept
+	w := s[t.start:t.end]
+	for i := 0; i < len(w) && i < l.most; {
+		r, size := utf8.DecodeRuneInString(w[i:])
+		if r != '\'' {
+			h = hashRune(h, r)
+		}
+		i += size
+		if i >= l.least {
+			if c, ok := l.stems[h]; ok {
+				found = c
+			}
+		}
+	}
+	return found
+}
+
+// cjk finds the concept of the longest word that starts at s[at:], in a script
+// without spaces.
+func (l *lexicon) cjk(s string, at int) concept {
+	var found concept
+	end := at
+	for n := 0; n < 6 && end < len(s); n++ {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+		if c, ok := l.chars[s[at:end]]; ok {
+			found = c
+		}
+	}
+	return found
+}

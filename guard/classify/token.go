@@ -1,0 +1,378 @@
+package classify
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// shape of a token.
+type shape uint8
+
+const (
+	wordToken   shape = iota
+	numberToken       // digits, with their separators
+	emailToken
+	urlToken
+	pathToken  // /etc/passwd, C:\x, ~/.ssh
+	identToken // snake_case, camelCase, a.b.c: names that programs give
+	cjkToken   // one character of a script without spaces
+	markToken  // one character of punctuation
+)
+
+// token is a piece of a text.
+type token struct {
+	start, end int32
+	hash       uint32 // of the folded text
+	shape      shape
+	upper      bool // a word of capitals only, two at least
+}
+
+// tokenizer cuts a text into tokens and sentences.
+type tokenizer struct {
+	tokens []token
+	sents  []sentence
+}
+
+// sentence is a run of tokens that are judged together.
+type sentence struct {
+	first, last int  // tokens[first:last]
+	hard        bool // the place before it is a boundary between values, not within prose
+}
+
+// longestSentence is where a sentence is cut if nothing else ends it, in tokens.
+const longestSentence = 60
+
+// byteKind classifies bytes for the tokenizer.
+type byteKind uint8
+
+const (
+	kSpace byteKind = iota
+	kLetter
+	kDigit
+	kPunct
+	kWide
+)
+
+var byteKinds = func() (k [256]byteKind) {
+	for i := range k {
+		c := byte(i)
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z':
+			k[i] = kLetter
+		case c >= '0' && c <= '9':
+			k[i] = kDigit
+		case c >= 0x80:
+			k[i] = kWide
+		case c <= ' ' || c == 0x7f:
+			k[i] = kSpace
+		default:
+			k[i] = kPunct
+		}
+	}
+	return k
+}()
+
+const (
+	hashSeed  = 2166136261
+	hashPrime = 16777619
+)
+
+// run tokenizes s.
+func (t *tokenizer) run(s string) {
+	t.tokens, t.sents = t.tokens[:0], t.sents[:0]
+	first, hard := 0, true
+	cut := func(h bool) {
+		if len(t.tokens) > first {
+			t.sents = append(t.sents, sentence{first, len(t.tokens), hard})
+			first, hard = len(t.tokens), h
+		} else {
+			hard = hard || h
+		}
+	}
+	for i := 0; i < len(s); {
+		switch byteKinds[s[i]] {
+		case kSpace:
+			if s[i] == '\n' {
+				blank := i+1 < len(s) && (s[i+1] == '\n' || s[i+1] == '\r')
+				if blank || endsLine(s, i) {
+					cut(blank)
+				}
+			}
+			i++
+		case kLetter, kDigit:
+			i = t.word(s, i)
+		case kWide:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			switch {
+			case noSpaces(r):
+				t.tokens = append(t.tokens, token{int32(i), int32(i + n), uint32(r) * hashPrime, cjkToken, false})
+				i += n
+			case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+				i = t.word(s, i)
+			default:
+				if r == '。' || r == '！' || r == '？' || r == '।' || r == '؟' {
+					cut(false)
+				}
+				i += n
+			}
+		default:
+			i = t.punct(s, i, cut)
+		}
+		if len(t.tokens)-first >= longestSentence {
+			cut(false)
+		}
+	}
+	cut(false)
+}
+
+// endsLine reports whether the line break at i ends a sentence: the line does
+// not run on in the next one with a small letter.
+func endsLine(s string, i int) bool {
+	for j := i + 1; j < len(s) && j < i+40; j++ {
+		switch {
+		case s[j] == '\n':
+			return true
+		case s[j] == ' ' || s[j] == '\t' || s[j] == '\r' || s[j] == '>':
+		default:
+			return !(s[j] >= 'a' && s[j] <= 'z')
+		}
+	}
+	return true
+}
+
+// punct handles one character of ASCII punctuation.
+func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
+	c := s[i]
+	end := i + 1
+	for end < len(s) && s[end] == c { // "!!!", "----", "###"
+		end++
+	}
+	spaceAfter := end == len(s) || byteKinds[s[end]] == kSpace || s[end] == '"' || s[end] == '\'' || s[end] == '<' || s[end] == ')'
+	switch c {
+	case '.', '?', '!':
+		t.mark(i, end, c)
+		if spaceAfter {
+			cut(false)
+		}
+	case ';', '|':
+		t.mark(i, end, c)
+		cut(c == '|')
+	case '"':
+		// A quote beside JSON's structure ends a value.
+		if i > 0 && structural(s[i-1]) || end < len(s) && structural(s[end]) {
+			cut(true)
+		} else {
+			t.mark(i, end, c)
+		}
+	case '{', '}', '[', ']', '<', '>':
+		t.mark(i, end, c)
+		if c == '>' || c == '}' || c == '{' {
+			cut(true)
+		}
+	case '/', '~':
+		if n := path(s, i); n > 0 {
+			t.tokens = append(t.tokens, token{int32(i), int32(i + n), foldHash(s[i : i+n]), pathToken, false})
+			return i + n
+		}
+		t.mark(i, end, c)
+	case '-', '_', ',', '\\':
+	default:
+		t.mark(i, end, c)
+	}
+	return end
+}
+
+func structural(c byte) bool {
+	return c == ':' || c == ',' || c == '{' || c == '}' || c == '[' || c == ']'
+}
+
+func (t *tokenizer) mark(i, end int, c byte) {
+	h := uint32(c)*hashPrime ^ hashSeed
+	if end-i >= 3 {
+		h ^= 0x5bd1e995
+	}
+	t.tokens = append(t.tokens, token{int32(i), int32(end), h, markToken, false})
+}
+
+// word reads a word, a number, or something longer that begins like one: an
+// address, a URL, a path, an identifier.
+func (t *tokenizer) word(s string, i int) int {
+	h := uint32(hashSeed)
+	start, digits, letters, uppers, inner := i, 0, 0, 0, 0
+	lowerBefore := false
+	camel := false
+scan:
+	for i < len(s) {
+		c := s[i]
+		switch byteKinds[c] {
+		case kLetter:
+			letters++
+			if c < 'a' {
+				uppers++
+				camel = camel || lowerBefore
+			}
+			lowerBefore = c >= 'a'
+			h = (h ^ uint32(c|0x20)) * hashPrime
+			i++
+		case kDigit:
+			digits++
+			lowerBefore = false
+			h = (h ^ '0') * hashPrime
+			i++
+		case kWide:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if noSpaces(r) || !(unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r)) {
+				break scan
+			}
+			letters++
+			for _, b := range []byte(foldRune(r, s[i:i+n])) {
+				h = (h ^ uint32(b)) * hashPrime
+			}
+			lowerBefore = false
+			i += n
+		default:
+			// Joined by one character with a letter or digit behind it.
+			if i+1 < len(s) && (byteKinds[s[i+1]] == kLetter || byteKinds[s[i+1]] == kDigit) {
+				switch c {
+				case '\'':
+					i++ // don't = dont
+					continue
+				case '_', '@', '.', '/', ':', '\\':
+					if c == '.' && digits == 0 && s[i+1] >= 'A' && s[i+1] <= 'Z' && uppers != letters {
+						break scan // "end.Next": a missing space
+					}
+					if c == ':' || c == '/' && letters > 0 && inner == 0 && digits == 0 {
+						break scan // "key:value", "and/or"
+					}
+					return t.compound(s, start, i)
+				case ',':
+					if digits > 0 && letters == 0 {
+						i++
+						continue
+					}
+				}
+			} else if c == ':' && i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/' {
+				return t.compound(s, start, i)
+			}
+			break scan
+		}
+	}
+	switch {
+	case letters == 0:
+		t.tokens = append(t.tokens, token{int32(start), int32(i), '0' * hashPrime, numberToken, false})
+	case camel && letters > 3:
+		t.tokens = append(t.tokens, token{int32(start), int32(i), h, identToken, false})
+	default:
+		t.tokens = append(t.tokens, token{int32(start), int32(i), h, wordToken, uppers == letters && letters > 1})
+	}
+	return i
+}
+
+// compound reads on to the end of a token with punctuation inside.
+func (t *tokenizer) compound(s string, start, i int) int {
+	at, scheme, slash, under := false, false, false, false
+	for i < len(s) && i-start < 512 {
+		c := s[i]
+		k := byteKinds[c]
+		if k == kSpace || c == '"' || c == '\'' || c == '<' || c == '>' || c == '`' || c == ')' || c == '|' || c == ',' || c == ';' || c == '}' || c == ']' || c == '{' || c == '[' || c == '(' {
+			break
+		}
+		at = at || c == '@'
+		scheme = scheme || c == ':' && i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/'
+		slash = slash || c == '/' || c == '\\'
+		under = under || c == '_'
+		i++
+	}
+	for i > start+1 && (s[i-1] == '.' || s[i-1] == ':' || s[i-1] == '?' || s[i-1] == '!') {
+		i--
+	}
+	sh := identToken
+	switch {
+	case scheme:
+		sh = urlToken
+	case at:
+		sh = emailToken
+	case slash:
+		sh = pathToken
+	case allDigits(s[start:i]):
+		sh = numberToken
+	}
+	t.tokens = append(t.tokens, token{int32(start), int32(i), foldHash(s[start:i]), sh, false})
+	return i
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if byteKinds[s[i]] == kLetter || byteKinds[s[i]] == kWide {
+			return false
+		}
+	}
+	return true
+}
+
+// path measures a path that starts with / or ~ at s[i:], 0 if there is none.
+func path(s string, i int) int {
+	if i > 0 && byteKinds[s[i-1]] != kSpace && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '(' && s[i-1] != '=' && s[i-1] != ':' {
+		return 0
+	}
+	j := i + 1
+	if s[i] == '~' && (j >= len(s) || s[j] != '/') {
+		return 0
+	}
+	for j < len(s) && j-i < 512 && (byteKinds[s[j]] == kLetter || byteKinds[s[j]] == kDigit || s[j] == '/' || s[j] == '.' || s[j] == '_' || s[j] == '-') {
+		j++
+	}
+	for j > i && s[j-1] == '.' {
+		j--
+	}
+	if j-i < 4 {
+		return 0
+	}
+	return j - i
+}
+
+func foldHash(s string) uint32 {
+	h := uint32(hashSeed)
+	for i := range len(s) {
+		c := s[i]
+		switch byteKinds[c] {
+		case kLetter:
+			c |= 0x20
+		case kDigit:
+			c = '0'
+		}
+		h = (h ^ uint32(c)) * hashPrime
+	}
+	return h
+}
+
+// noSpaces reports whether r belongs to a script that does not put spaces
+// between words.
+func noSpaces(r rune) bool {
+	return r >= 0x3040 && r <= 0x30ff || r >= 0x3400 && r <= 0x9fff || r >= 0x0e00 && r <= 0x0eff || r >= 0x1780 && r <= 0x17ff || r >= 0x1000 && r <= 0x109f || r >= 0x20000 && r <= 0x3ffff
+}
+
+// foldRune is r in lower case without its diacritics.
+func foldRune(r rune, s string) string {
+	if r < 0x180 {
+		if b := latinBase(r); b != 0 {
+			return "abcdefghijklmnopqrstuvwxyz"[b-'a' : b-'a'+1]
+		}
+	}
+	if l := unicode.ToLower(r); l != r {
+		return string(l)
+	}
+	return s
+}
+
+// latinBase is the ASCII letter under a Latin letter with a diacritic, 0 if
+// there is none.
+func latinBase(r rune) byte {
+	const base = "aaaaaaaceeeeiiiidnooooo/ouuuuyts" + "aaaaaaaceeeeiiiidnooooo/ouuuuyty" + // U+00C0
+		"aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllllllln" + // U+0100
+		"nnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs"
+	if r < 0xc0 || int(r-0xc0) >= len(base) || base[r-0xc0] == '/' {
+		return 0
+	}
+	return base[r-0xc0]
+}

@@ -1,0 +1,111 @@
+package classify
+
+import "toolward/guard/normal"
+
+// Sizes of windows in bytes of a view. Every sentence is judged alone, and
+// together with those behind it up to about windowSize; the next such window
+// begins half a window on, so that what two sentences say is seen together.
+const (
+	windowSize = 360
+	windowStep = 160
+)
+
+// Window is a run of sentences that are judged together.
+type Window struct {
+	View       int // index in Text.Views
+	Start, End int // byte offsets in that view's Text
+
+	first, last int // sentences
+}
+
+// windows appends the windows of a tokenized view.
+func (x *extractor) windows(out []Window, view int) []Window {
+	sents, toks := x.tok.sents, x.tok.tokens
+	start := func(i int) int { return int(toks[sents[i].first].start) }
+	end := func(i int) int { return int(toks[sents[i].last-1].end) }
+	next := 0
+	for i := range sents {
+		if sents[i].last-sents[i].first >= 4 {
+			out = append(out, Window{view, start(i), end(i), i, i + 1})
+		}
+		if start(i) < next {
+			continue
+		}
+		j := i + 1
+		for j < len(sents) && end(j)-start(i) <= windowSize {
+			j++
+		}
+		if j > i+1 || sents[i].last-sents[i].first < 4 {
+			out = append(out, Window{view, start(i), end(j - 1), i, j})
+		}
+		next = start(i) + windowStep
+	}
+	return out
+}
+
+// Dense features are few and weigh in full, however long the window is.
+const (
+	denseSurface = 0                // 4 surfaces
+	denseMark    = denseSurface + 4 // a mark of a kind overlaps
+	denseVia     = denseMark + 16   // how the text was hidden
+	denseLength  = denseVia + 8     // short and long windows
+	denseRule    = denseLength + 8  // a rule hit
+	denseSize    = denseRule + 128
+)
+
+// Ways of hiding text, as far as they differ in what honest people do.
+const (
+	viaRare     = iota // nobody hides text like this by chance
+	viaBase64          // files in JSON
+	viaEveryday        // URLs, HTML, escapes
+	viaNested          // in more than one layer
+)
+
+// dense appends the dense features of w.
+func dense(out []uint16, t *normal.Text, w *Window, s Surface) []uint16 {
+	out = append(out, uint16(denseSurface)+uint16(s))
+	v := &t.Views[w.View]
+	span := v.Raw(w.Start, w.End)
+	var seen [32]bool
+	for i := range t.Marks {
+		m := &t.Marks[i]
+		if m.Span[0] < span[1] && m.Span[1] > span[0] && !seen[m.Kind] && m.Count >= leastCount(m.Kind) {
+			seen[m.Kind] = true
+			out = append(out, uint16(denseMark)+uint16(m.Kind))
+		}
+	}
+	switch n := w.End - w.Start; {
+	case n < 40:
+		out = append(out, denseLength)
+	case n < 100:
+		out = append(out, denseLength+1)
+	case n < 250:
+		out = append(out, denseLength+2)
+	default:
+		out = append(out, denseLength+3)
+	}
+	return append(out, via(nil, v.Via)...)
+}
+
+// leastCount is how many characters make a mark mean something.
+func leastCount(k normal.Kind) int {
+	switch k {
+	case normal.Escaped:
+		return 6
+	case normal.ZeroWidth, normal.Homoglyph:
+		return 3
+	}
+	return 1
+}
+
+func via(out []uint16, name string) []uint16 {
+	if name == "" {
+		return out
+	}
+	switch name {
+	case "base64":
+		return append(out, denseVia+viaBase64)
+	default:
+		return append(out, denseVia+viaRare)
+	}
+}
