@@ -3,7 +3,8 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -19,7 +20,7 @@ func (e *Engine) Check(tools []*gateway.Tool, down []string) []Problem {
 	cat := newCatalogNames(tools, down)
 	ps := append([]Problem(nil), r.problems...)
 	for name, m := range r.parsed {
-		if !isLibrary(name) && speaks(m.Package) {
+		if !libraryFile(name) && speaks(m.Package) {
 			ps = append(ps, cat.check(m)...)
 		}
 	}
@@ -48,25 +49,20 @@ func newCatalogNames(tools []*gateway.Tool, down []string) *catalogNames {
 }
 
 func (c *catalogNames) check(m *ast.Module) []Problem {
-	root := rootOf(m.Package)
-	if root == "gateway" {
+	a, ok := addressOf(m.Package)
+	if !ok || a.root == "gateway" {
 		return nil
 	}
-	server := part(m.Package, 2)
-	if !c.servers[server] {
-		var all []string
-		for s := range c.servers {
-			all = append(all, s)
-		}
-		return []Problem{unknownName(m.Package, "unknown_server", fmt.Sprintf("there is no upstream %q", server), nearest(server, all))}
+	if !c.servers[a.server] {
+		return []Problem{unknownName(m.Package, "unknown_server", fmt.Sprintf("there is no upstream %q", a.server), nearest(a.server, slices.Collect(maps.Keys(c.servers))))}
 	}
-	if root == "servers" || root == "reverse" || root == "resources" || c.down[server] {
+	if a.root == "servers" || a.root == "reverse" || a.root == "resources" || c.down[a.server] {
 		return nil // a resource may be one of a template
 	}
-	of := root + "\x00" + server
-	t := c.byKey[of+"\x00"+part(m.Package, 3)]
+	of := a.root + "\x00" + a.server
+	t := c.byKey[of+"\x00"+a.name]
 	if t == nil {
-		return []Problem{unknownName(m.Package, "unknown_tool", fmt.Sprintf("upstream %s offers no %s %q", server, strings.TrimSuffix(root, "s"), part(m.Package, 3)), nearest(part(m.Package, 3), c.names[of]))}
+		return []Problem{unknownName(m.Package, "unknown_tool", fmt.Sprintf("upstream %s offers no %s %q", a.server, a.kind(), a.name), nearest(a.name, c.names[of]))}
 	}
 	return checkArgs(m, t)
 }
@@ -77,11 +73,6 @@ func unknownName(p *ast.Package, code, message, near string) Problem {
 		pr.Hint = didYouMean(near)
 	}
 	return pr
-}
-
-func part(p *ast.Package, i int) string {
-	s, _ := p.Path[i].Value.(ast.String)
-	return string(s)
 }
 
 // checkArgs finds input.args.X where the tool's schema has no X. A schema that

@@ -18,7 +18,7 @@ func checkForms(modules map[string]*ast.Module) []Problem {
 	for _, name := range util.KeysSorted(modules) {
 		m := modules[name]
 		if isLibrary(m.Package) {
-			if !isLibrary(name) {
+			if !libraryFile(name) {
 				ps = append(ps, problemAt(m.Package.Location, "package_reserved", "package %s belongs to the library", packageName(m.Package)))
 			}
 			continue

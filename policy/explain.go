@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"toolward/gateway"
 )
@@ -11,10 +10,9 @@ import (
 // Explanation says how a decision came about.
 type Explanation struct {
 	Decision gateway.Decision `json:"decision"`
-	Fired    []gateway.Rule   `json:"fired"`    // rules whose bodies held, also those that others overrode
-	Silent   []gateway.Rule   `json:"silent"`   // rules that were asked and did not hold
-	Packages []string         `json:"packages"` // that speak about the call, whether they exist or not
-	Input    string           `json:"input"`    // what the policy saw, as JSON
+	Fired    []gateway.Rule   `json:"fired"`  // rules whose bodies held, also those that others overrode
+	Silent   []gateway.Rule   `json:"silent"` // rules that were asked and did not hold
+	Input    string           `json:"input"`  // what the policy saw, as JSON
 }
 
 // Explain decides again and says which rules took part.
@@ -33,28 +31,26 @@ func (e *Engine) Explain(ctx context.Context, c *gateway.Call) (Explanation, err
 	if evalErr != nil {
 		return x, nil // the decision says what is wrong
 	}
-	if c.Tool != nil {
-		for _, pkg := range packagesOf(c.Tool) {
-			x.Packages = append(x.Packages, strings.TrimPrefix(pkg, "data."))
-		}
-	}
-	if c.Kind.Reverse() {
-		x.Packages = append(x.Packages, "reverse."+serverOf(c))
-	}
 	for n, rule := range r.rules {
 		switch {
 		case slices.Contains(fired, n):
 			x.Fired = append(x.Fired, rule)
-		case slices.Contains(x.Packages, rule.Package):
+		case r.asks(rule, c):
 			x.Silent = append(x.Silent, rule)
 		}
 	}
 	return x, nil
 }
 
-func serverOf(c *gateway.Call) string {
-	if c.Tool != nil && c.Tool.Server != "" {
-		return c.Tool.Server
+// asks reports whether a rule's package speaks about a call.
+func (r *revision) asks(rule gateway.Rule, c *gateway.Call) bool {
+	if c.Tool == nil {
+		return false
 	}
-	return c.Server
+	for _, m := range r.parsed {
+		if a, ok := addressOf(m.Package); ok && packageName(m.Package) == rule.Package {
+			return (a.root == "reverse") == c.Kind.Reverse() && a.covers(c.Tool)
+		}
+	}
+	return false
 }

@@ -13,8 +13,8 @@ import (
 // reads is what a policy's rules look at, found once per revision. It decides
 // what input has to be built and which calls may share an answer.
 type reads struct {
-	result bool     // some rule reads input.result
-	agent  []string // what is read of input.agent: "roles", "claims.team"; "" is all of it
+	result bool      // some rule reads input.result
+	agent  []string  // what is read of input.agent: "roles", "claims.team"; "" is all of it
 	spoken []address // packages with rules that can come out otherwise on the result than on the request
 }
 
@@ -123,8 +123,6 @@ func direct(x any) map[string]bool {
 	})
 	return set
 }
-
-
 
 func inputPath(ref ast.Ref) string {
 	var names []string

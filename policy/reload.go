@@ -1,3 +1,79 @@
 package policy
-import "context"
-func (e *Engine) watch(ctx context.Context) {}
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Reload loads the files as they are now. A policy that does not load leaves
+// the one in force, and Ready says so. It returns when OnReload has.
+func (e *Engine) Reload(ctx context.Context) error {
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	before := e.Status()
+	err := e.load(ctx)
+	after := e.Status()
+	if err == nil && before.Failed == nil && before.Revision == after.Revision && before.Shadow == after.Shadow {
+		return nil // nothing changed, so there is nothing to tell
+	}
+	if err != nil {
+		e.opt.Logger.Error("the changed policy does not load; the one before stays in force", "revision", after.Revision, "error", err)
+	} else {
+		e.opt.Logger.Info("policy reloaded", "revision", after.Revision, "shadow", after.Shadow)
+	}
+	if e.opt.OnReload != nil {
+		e.opt.OnReload(err)
+	}
+	return err
+}
+
+// load reads and compiles policy and shadow, and puts both in force or neither.
+func (e *Engine) load(ctx context.Context) error {
+	rev, err := loadRevision(ctx, e.opt, e.current.Load())
+	var shadow *revision
+	if e.opt.Shadow != "" {
+		o := e.opt
+		o.Path = o.Shadow
+		var shadowErr error
+		if shadow, shadowErr = loadRevision(ctx, o, e.shadow.Load()); shadowErr != nil {
+			err = errors.Join(err, fmt.Errorf("the shadow policy does not load:\n%w", shadowErr))
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failed = err
+	if err != nil {
+		return err
+	}
+	e.shadow.Store(shadow)
+	old := e.current.Load()
+	if old == rev {
+		return nil
+	}
+	if old != nil {
+		e.past = append(e.past, old)
+		if n := len(e.past) - pastRevisions; n > 0 {
+			e.past = slices.Delete(e.past, 0, n)
+		}
+	}
+	e.current.Store(rev)
+	e.loaded = time.Now()
+	return nil
+}
+
+// loadRevision compiles the files of o, or returns the revision that it is
+// given if they are what that was made of.
+func loadRevision(ctx context.Context, o Options, have *revision) (*revision, error) {
+	s, ps := read(o)
+	if err := failing(sorted(ps)); err != nil {
+		return nil, err
+	}
+	if have != nil && have.digest == s.digest {
+		return have, nil
+	}
+	rev, ps := compile(ctx, s)
+	return rev, failing(ps)
+}

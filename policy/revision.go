@@ -31,7 +31,7 @@ type revision struct {
 	agents   cache[*gateway.Agent, ast.Value]
 	tools    cache[*gateway.Tool, ast.Value]
 	speaking cache[*gateway.Tool, bool]
-	visible  cache[*gateway.Agent, *visibility]
+	visible  cache[string, *visibility]
 }
 
 // query is a compiled entry point.

@@ -144,7 +144,7 @@ func readTree(root string) (files []file, ps []Problem) {
 	return files, ps
 }
 
-func isLibrary(name string) bool { return strings.HasPrefix(name, "toolward/") }
+func libraryFile(name string) bool { return strings.HasPrefix(name, "toolward/") }
 
 func isTest(name string) bool { return strings.HasSuffix(name, "_test.rego") }
 

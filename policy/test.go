@@ -112,7 +112,7 @@ func testResult(t *tester.Result) TestResult {
 func operatorCoverage(r cover.Report) float64 {
 	covered, all := 0, 0
 	for name, f := range r.Files {
-		if isLibrary(name) || isTest(name) {
+		if libraryFile(name) || isTest(name) {
 			continue
 		}
 		covered += f.CoveredLines

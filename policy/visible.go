@@ -69,7 +69,7 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 	defer alarm.Stop()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	var fired marks
-	left, _, err := topdown.NewQuery(q.body).
+	left, _, err := topdown.NewQuery(q.partial).
 		WithQueryCompiler(q.compiler).
 		WithCompiler(r.compiler).
 		WithStore(r.store).
