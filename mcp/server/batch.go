@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -60,16 +61,17 @@ func (v *visit) batch(body []byte) {
 	}
 	switch unstarted := p.closeUnstarted(); {
 	case unstarted && answers == nil:
-		v.w.WriteHeader(202)
+		v.w.WriteHeader(http.StatusAccepted)
 	case unstarted:
 		whole, _ := json.Marshal(answers) // each is JSON: cannot fail
-		v.json(200, whole)
+		v.json(http.StatusOK, whole)
 	default:
 		for _, a := range answers {
 			_ = p.send(a, true, false) // it is open, and takes every answer
 		}
 		p.close()
 		<-p.done
+		lead.session.trimStreams()
 	}
 }
 

@@ -26,6 +26,9 @@ func (x *exchange) call(ctx context.Context) outcome {
 	case parked != "":
 		return x.resume(ctx, parked)
 	}
+	if c.Method == mcp.MethodSubscribe && x.session != nil && !x.session.mayWatch() {
+		return x.refuse(ctx, gateway.Refuse("surface", gateway.Overloaded, "the session has subscribed to as many resources as it may"))
+	}
 	result, refusal := x.srv.road.Do(ctx, c)
 	if refusal != nil {
 		return outcome{refusal: refusal, call: c.ID}

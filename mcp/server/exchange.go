@@ -50,7 +50,7 @@ var knownParams = []string{
 	"requestId", "inputResponses", "requestState", "notifications", "protocolVersion", "capabilities", "clientInfo",
 }
 
-// decode splits params and _meta and finds out which revision the agent speaks.
+// decode splits params and _meta.
 func (x *exchange) decode() error {
 	if x.msg.Params != nil {
 		var err error

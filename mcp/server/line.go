@@ -89,7 +89,11 @@ func (l *link) request(ctx context.Context, x *exchange) {
 
 func (l *link) send(x *exchange, o outcome) {
 	body, _ := x.encode(o)
-	_ = l.ss.main.send(body, true, false) // a closed stream has nobody to tell
+	// A closed stream has nobody to tell. An agent that keeps asking and never
+	// reads loses its session.
+	if err := l.ss.main.send(body, true, false); errors.Is(err, errFull) {
+		l.srv.sessions.end(l.ss)
+	}
 }
 
 // serveSSE opens a session of the 2024-11-05 transport and is its stream.

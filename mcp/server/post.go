@@ -153,12 +153,19 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 		return o, false
 	}
 	if x.session = x.srv.sessions.find(id, x.agent, x.surface, x.server); x.session == nil {
-		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Forbidden, "there is no such session: send initialize again"))
-		o.status = http.StatusNotFound
-		return o, false
+		return x.refuseSession(ctx, noSession()), false
 	}
 	x.revision = x.session.said().revision
 	return outcome{}, true
+}
+
+// refuseSession refuses a request for the sake of its session.
+func (x *exchange) refuseSession(ctx context.Context, r *gateway.Refusal) outcome {
+	o := x.refuse(ctx, r)
+	if o.refusal.Code == gateway.Forbidden {
+		o.status = http.StatusNotFound
+	}
+	return o
 }
 
 func (x *exchange) mismatch(ctx context.Context, reason string) outcome {
@@ -251,7 +258,7 @@ func (v *visit) request(x *exchange) {
 	defer cancel()
 	if x.session != nil {
 		if refusal := x.session.begin(x.msg.ID, cancel); refusal != nil {
-			v.write(x, x.refuse(ctx, refusal))
+			v.write(x, x.refuseSession(ctx, refusal))
 			return
 		}
 		defer x.session.running.Done()
@@ -273,6 +280,11 @@ func (v *visit) request(x *exchange) {
 	}
 	body, _ := x.encode(o)
 	p.finish(body)
+	if x.session != nil {
+		x.session.trimStreams()
+	} else {
+		p.forget() // nobody can come back for what was not delivered
+	}
 }
 
 // callContext is what a call runs under. A stateless agent cancels by closing

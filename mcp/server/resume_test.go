@@ -139,7 +139,7 @@ func TestWhatIsNotKeptCannotBeResumed(t *testing.T) {
 }
 
 func TestAnAgentThatDoesNotReadIsBounded(t *testing.T) {
-	st := newStream("", 0, &budget{})
+	st := newStream("", 0, &budget{most: 1 << 30})
 	st.attach(0, false)
 	var err error
 	for i := 0; i < 2*maxQueued && err == nil; i++ {
@@ -153,6 +153,69 @@ func TestAnAgentThatDoesNotReadIsBounded(t *testing.T) {
 	}
 	if n := len(st.events); n != maxQueued+1 {
 		t.Errorf("%d events wait, want %d", n, maxQueued+1)
+	}
+	for err = nil; err == nil; {
+		err = st.send(make([]byte, 64<<10), true, false)
+	}
+	if most := (maxBacklog + 1) * maxQueuedBytes; err != errFull || st.queued > most {
+		t.Errorf("answers pile up: %d bytes, %v", st.queued, err)
+	}
+	if st.forget(); st.shared.used.Load() != 0 {
+		t.Errorf("%d bytes are still counted", st.shared.used.Load())
+	}
+}
+
+// An agent that asks and never reads its answers loses its session.
+func TestPingsWithoutReadingEndTheSession(t *testing.T) {
+	s := newStub(t, nil, nil)
+	ss := newSession(s.srv, &gateway.Agent{ID: "ann", Issuer: "test"}, gateway.SurfaceSSE, "")
+	if refusal := s.srv.sessions.add(ss); refusal != nil {
+		t.Fatal(refusal)
+	}
+	ss.main.attach(0, false)
+	l := &link{srv: s.srv, ss: ss}
+	for i := 0; s.srv.Sessions() > 0; i++ {
+		if i > 2*maxBacklog*maxQueued {
+			t.Fatal("the session goes on")
+		}
+		l.take(t.Context(), ss.agent, []byte(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		ss.running.Wait()
+	}
+}
+
+// Results that nobody came back for are let go, oldest first.
+func TestAbandonedStreamsAreBounded(t *testing.T) {
+	s := newStub(t, func(o *Options) { o.Replay = 10_000 }, nil)
+	ss := newSession(s.srv, &gateway.Agent{ID: "ann", Issuer: "test"}, gateway.SurfaceMCP, "")
+	abandon := func(size int) *stream {
+		st := ss.newStream()
+		ss.keepStream(st)
+		if err := st.send(make([]byte, size), true, false); err != nil {
+			t.Fatal(err)
+		}
+		st.close()
+		ss.trimStreams()
+		return st
+	}
+	for range 100 {
+		abandon(10)
+	}
+	if n := len(ss.streams); n != maxStreams {
+		t.Errorf("%d streams are kept, want %d", n, maxStreams)
+	}
+	for range 10 {
+		abandon(4_000)
+	}
+	if used := s.srv.kept.used.Load(); used > 10_000 {
+		t.Errorf("%d bytes are kept", used)
+	}
+	last := abandon(50_000)
+	if _, ok := last.attach(0, true); !ok || len(ss.streams) != 1 {
+		t.Errorf("the newest result is gone, or not alone: %d streams", len(ss.streams))
+	}
+	ss.close()
+	if used := s.srv.kept.used.Load(); used != 0 {
+		t.Errorf("%d bytes are kept after the session", used)
 	}
 }
 

@@ -99,8 +99,8 @@ type Options struct {
 	PerPrincipal int           // of one principal; default 1 000. Its session that was unused longest makes room.
 	IdleTTL      time.Duration // a session unused and without a stream ends; default 30 min
 	InFlight     int           // requests at once in one session; default 128
-	Replay       int           // bytes of delivered events kept for one session; default 256 KiB
-	ReplayAll    int64         // the same for all sessions together; default 64 MiB
+	Replay       int           // bytes of events kept for the return of one session's agent; default 512 KiB
+	ReplayAll    int64         // bytes of events in all streams beyond which none are kept, and no notifications taken; default 64 MiB
 	KeepAlive    time.Duration // pause after which a stream sends a comment; default 20 s
 	PageSize     int           // entries of a list page; default 1 000
 	Parked       int           // calls waiting for the answer of a stateless agent; default 1 024
@@ -120,7 +120,7 @@ func (o *Options) setDefaults() {
 	def(&o.PerPrincipal, 1_000)
 	def(&o.IdleTTL, 30*time.Minute)
 	def(&o.InFlight, 128)
-	def(&o.Replay, 256<<10)
+	def(&o.Replay, 512<<10)
 	def(&o.ReplayAll, 64<<20)
 	def(&o.KeepAlive, 20*time.Second)
 	def(&o.PageSize, 1_000)
@@ -160,7 +160,7 @@ type Server struct {
 	listens  *listens
 	parked   *parking
 	lists    listCache
-	kept     budget // bytes of delivered events, of all sessions
+	kept     budget // bytes of events in all streams
 
 	base context.Context // ends with Close
 	stop context.CancelFunc

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,9 +21,8 @@ type session struct {
 	id      string
 	srv     *Server
 	surface gateway.Surface
-	server  string  // the endpoint's upstream, "" on /mcp
-	main    *stream // the GET stream, the SSE connection, standard output
-	created time.Time
+	server  string                // the endpoint's upstream, "" on /mcp
+	main    *stream               // the GET stream, the SSE connection, standard output
 	hello   atomic.Pointer[hello] // nil before initialize
 
 	mu       sync.Mutex
@@ -48,9 +48,8 @@ type resource struct{ server, uri string }
 const maxStreams = 32
 
 func newSession(s *Server, a *gateway.Agent, surface gateway.Surface, server string) *session {
-	now := time.Now()
 	ss := &session{
-		id: rand.Text(), srv: s, surface: surface, server: server, agent: a, created: now, used: now,
+		id: rand.Text(), srv: s, surface: surface, server: server, agent: a, used: time.Now(),
 		inflight: map[string]context.CancelFunc{}, asked: map[string]chan gateway.Result{}, watched: map[resource]bool{},
 	}
 	id := ""
@@ -93,7 +92,7 @@ func (ss *session) begin(id json.RawMessage, cancel context.CancelFunc) *gateway
 	defer ss.mu.Unlock()
 	switch {
 	case ss.ended:
-		return gateway.Refuse("surface", gateway.Cancelled, "the session has ended")
+		return noSession()
 	case ss.inflight[string(id)] != nil:
 		return gateway.Refuse("surface", gateway.Malformed, "a request with this id is still being served")
 	case len(ss.inflight) >= ss.srv.opt.InFlight:
@@ -111,6 +110,13 @@ func (ss *session) end(id json.RawMessage) {
 	defer ss.mu.Unlock()
 	delete(ss.inflight, string(id))
 	ss.used = time.Now()
+}
+
+// noSession is what everyone gets who names a session that is not theirs, or
+// is none. Over HTTP it is 404, after which a client begins anew (MCP
+// 2025-11-25 basic/transports, session management).
+func noSession() *gateway.Refusal {
+	return gateway.Refuse("surface", gateway.Forbidden, "there is no such session: send initialize again")
 }
 
 // cancel cancels a request of this session, and only of this one.
@@ -176,19 +182,35 @@ func (ss *session) newStream() *stream {
 	return newStream(strconv.FormatUint(ss.nstreams, 10), ss.srv.opt.Replay/4, &ss.srv.kept)
 }
 
-// keepStream remembers a stream for resumption and lets go of the oldest that
-// has nothing left to deliver.
+// keepStream remembers a stream for resumption.
 func (ss *session) keepStream(st *stream) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if ss.ended {
+		st.forget()
+		return
+	}
 	ss.streams = append(ss.streams, st)
-	for i := 0; len(ss.streams) > maxStreams && i < len(ss.streams); {
-		if !ss.streams[i].finished() {
-			i++
+}
+
+// trimStreams lets go of streams that are over, oldest first, until what is
+// left is within the session's bounds. The newest stays even if it alone is
+// over them, unless the server's budget is spent: its result may be all that
+// the agent comes back for.
+func (ss *session) trimStreams() {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	count, size := 0, 0
+	for i, st := range slices.Backward(ss.streams) {
+		over, n := st.over()
+		if !over {
 			continue
 		}
-		ss.streams[i].forget()
-		ss.streams = append(ss.streams[:i], ss.streams[i+1:]...)
+		count, size = count+1, size+n
+		if count > maxStreams || size > ss.srv.opt.Replay && count > 1 || ss.srv.kept.spent() {
+			st.forget()
+			ss.streams = slices.Delete(ss.streams, i, i+1)
+		}
 	}
 }
 
@@ -207,18 +229,24 @@ func (ss *session) stream(id string) *stream {
 	return nil
 }
 
-func (ss *session) watch(r resource, on bool) bool {
+// watch notes that the session subscribed to a resource, or no longer does.
+func (ss *session) watch(r resource, on bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if !on {
+	switch {
+	case ss.ended:
+	case on:
+		ss.watched[r] = true
+	default:
 		delete(ss.watched, r)
-		return true
 	}
-	if len(ss.watched) >= maxWatched && !ss.watched[r] {
-		return false
-	}
-	ss.watched[r] = true
-	return true
+}
+
+// mayWatch reports whether the session may subscribe to one more resource.
+func (ss *session) mayWatch() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return len(ss.watched) < maxWatched
 }
 
 func (ss *session) watches(r resource) bool {
@@ -252,7 +280,7 @@ func (ss *session) close() {
 		delete(ss.asked, id)
 	}
 	streams := append(ss.streams, ss.main)
-	ss.streams, ss.watched = nil, nil
+	ss.streams = nil
 	ss.mu.Unlock()
 	for _, st := range streams {
 		st.forget()

@@ -285,6 +285,10 @@ func TestNoCrossTalkBetweenSessions(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	s.srv.sessions.closeAll()
+	if used := s.srv.kept.used.Load(); used != 0 {
+		t.Errorf("%d bytes of events are kept after the last session", used)
+	}
 }
 
 func TestSessionsAreBounded(t *testing.T) {
@@ -309,6 +313,31 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 	if n := s.srv.Sessions(); n != 5 {
 		t.Errorf("%d sessions are open, want 5", n)
+	}
+}
+
+// Whatever way a stateless agent leaves, nothing of its stream stays.
+func TestStatelessStreamsLeaveNothing(t *testing.T) {
+	left := make(chan struct{})
+	s := newStub(t, nil, func(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
+		_ = c.Origin.Notify(ctx, c, mcp.NoteProgress, []byte(`{"progressToken":1,"progress":1}`))
+		if c.Name == "files__read" && strings.Contains(string(c.Args.Raw()), "leave") {
+			<-ctx.Done()
+			_ = c.Origin.Notify(ctx, c, mcp.NoteProgress, []byte(`{"progressToken":1,"progress":2}`))
+			close(left)
+		}
+		return &gateway.Result{Raw: json.RawMessage(`{"content":[]}`)}, nil
+	})
+	s.modern("/mcp", "ann", "tools/call", "files__read", `"name":"files__read"`)
+	ctx, cancel := context.WithCancel(t.Context())
+	resp := s.openModern(ctx, "/mcp", "ann", "tools/call", "files__read", `"name":"files__read","arguments":{"leave":true}`)
+	nextData(t, events(resp.Body))
+	cancel()
+	resp.Body.Close()
+	<-left
+	s.http.Close() // waits for the handlers
+	if used := s.srv.kept.used.Load(); used != 0 {
+		t.Errorf("%d bytes of events are kept", used)
 	}
 }
 

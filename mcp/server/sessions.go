@@ -34,11 +34,9 @@ func (all *sessions) add(ss *session) *gateway.Refusal {
 	var old *session
 	if all.principal[owner] >= all.srv.opt.PerPrincipal {
 		old = all.oldest(owner)
-		if old != nil {
-			all.drop(old)
-		}
+		all.drop(old)
 	}
-	full := len(all.byID) >= all.srv.opt.MaxSessions || old == nil && all.principal[owner] >= all.srv.opt.PerPrincipal
+	full := len(all.byID) >= all.srv.opt.MaxSessions
 	if !full {
 		all.byID[ss.id] = ss
 		ss.element = all.byUse.PushBack(ss)
@@ -56,7 +54,7 @@ func (all *sessions) add(ss *session) *gateway.Refusal {
 	return nil
 }
 
-// oldest is the principal's session that was unused longest.
+// oldest is the principal's session that was unused longest; it has one.
 func (all *sessions) oldest(owner string) *session {
 	for e := all.byUse.Front(); e != nil; e = e.Next() {
 		if ss := e.Value.(*session); ss.currentAgent().Principal() == owner {
@@ -66,10 +64,11 @@ func (all *sessions) oldest(owner string) *session {
 	return nil
 }
 
-// drop takes the session out of the tables; the caller holds the lock.
-func (all *sessions) drop(ss *session) bool {
+// drop takes the session out of the tables, if it is there; the caller holds
+// the lock.
+func (all *sessions) drop(ss *session) {
 	if all.byID[ss.id] != ss {
-		return false
+		return
 	}
 	delete(all.byID, ss.id)
 	all.byUse.Remove(ss.element)
@@ -77,7 +76,6 @@ func (all *sessions) drop(ss *session) bool {
 	if all.principal[owner]--; all.principal[owner] == 0 {
 		delete(all.principal, owner)
 	}
-	return true
 }
 
 // find returns the session if it is this principal's, on this surface and

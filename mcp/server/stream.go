@@ -12,10 +12,13 @@ import (
 	"time"
 )
 
-// Bounds of what waits in one stream for an agent that reads slowly.
+// Bounds of what waits in one stream for an agent that reads slowly: beyond
+// them notifications are not taken, and beyond maxBacklog times as much, answers
+// and requests are not either, which ends the session.
 const (
 	maxQueued      = 1024
-	maxQueuedBytes = 8 << 20
+	maxQueuedBytes = 1 << 20
+	maxBacklog     = 16
 )
 
 var (
@@ -24,11 +27,14 @@ var (
 	errTakeover = errors.New("another connection reads the stream now")
 )
 
-// budget bounds bytes that many streams keep.
+// budget bounds the bytes of events in all streams: over it, none are kept for
+// replay and no notification is queued.
 type budget struct {
 	used atomic.Int64
 	most int64
 }
+
+func (b *budget) spent() bool { return b.used.Load() > b.most }
 
 // event is one message on its way.
 type event struct {
@@ -64,7 +70,7 @@ type stream struct {
 	events  []event // kept ones, then those not yet delivered
 	sent    uint64  // sequence number of the last delivered event
 	last    uint64  // sequence number of the last event
-	kept    int     // bytes of delivered events
+	kept    int     // bytes of delivered events; both are in shared
 	queued  int     // bytes of the others
 }
 
@@ -101,8 +107,9 @@ func (st *stream) begun() error {
 	return st.failed
 }
 
-// send appends a message. Only must-messages (answers and requests) get into a
-// full queue. once drops a message that equals the last one not yet delivered.
+// send appends a message, or returns errClosed or errFull. Only must-messages
+// (answers and requests) get into a full queue. once drops a message that
+// equals the last one not yet delivered.
 func (st *stream) send(data []byte, must, once bool) error {
 	if err := st.open(); err != nil {
 		return err
@@ -116,14 +123,22 @@ func (st *stream) send(data []byte, must, once bool) error {
 	if once && waiting > 0 && bytes.Equal(st.events[len(st.events)-1].data, data) {
 		return nil
 	}
-	if !must && (waiting >= maxQueued || st.queued+len(data) > maxQueuedBytes) {
+	if st.full(len(data), waiting, must) {
 		return errFull
 	}
 	st.last++
 	st.events = append(st.events, event{st.last, data})
 	st.queued += len(data)
+	st.shared.used.Add(int64(len(data)))
 	st.poke()
 	return nil
+}
+
+func (st *stream) full(size, waiting int, must bool) bool {
+	if must {
+		return waiting >= maxBacklog*maxQueued || st.queued > maxBacklog*maxQueuedBytes
+	}
+	return waiting >= maxQueued || st.queued+size > maxQueuedBytes || st.shared.spent()
 }
 
 // close says that no message follows. What is queued is still delivered.
@@ -196,9 +211,7 @@ func (st *stream) attach(after uint64, resume bool) (r *reader, ok bool) {
 
 // rewind moves the border between delivered and waiting events.
 func (st *stream) rewind(to uint64) {
-	st.sent = to
-	before := st.kept
-	st.kept, st.queued = 0, 0
+	st.sent, st.kept, st.queued = to, 0, 0
 	for _, e := range st.events {
 		if e.seq <= to {
 			st.kept += len(e.data)
@@ -206,7 +219,6 @@ func (st *stream) rewind(to uint64) {
 			st.queued += len(e.data)
 		}
 	}
-	st.shared.used.Add(int64(st.kept - before))
 }
 
 // next returns what waits for the reader.
@@ -235,14 +247,13 @@ func (st *stream) delivered(r *reader, seq uint64) {
 	st.sent = seq
 	st.queued -= moved
 	st.kept += moved
-	st.shared.used.Add(int64(moved))
 	st.trim()
 }
 
 func (st *stream) trim() {
 	delivered := len(st.events) - int(st.last-st.sent)
 	drop := 0
-	for drop < delivered && (st.id == "" || st.kept > st.keep || st.shared.used.Load() > st.shared.most) {
+	for drop < delivered && (st.id == "" || st.kept > st.keep || st.shared.spent()) {
 		n := len(st.events[drop].data)
 		st.kept -= n
 		st.shared.used.Add(-int64(n))
@@ -264,15 +275,16 @@ func (st *stream) forget() {
 		close(st.reader.taken)
 		st.reader = nil
 	}
-	st.shared.used.Add(-int64(st.kept))
+	st.shared.used.Add(-int64(st.kept + st.queued))
 	st.kept, st.queued, st.events, st.sent = 0, 0, nil, st.last
 }
 
-// finished reports whether nothing is left to deliver.
-func (st *stream) finished() bool {
+// over reports whether nobody writes or reads the stream any more, and how many
+// bytes it keeps for an agent that may come back.
+func (st *stream) over() (bool, int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.closed && st.sent == st.last
+	return st.closed && st.reader == nil, st.kept + st.queued
 }
 
 // pump writes events until the stream is closed and empty (nil), ctx ends,
