@@ -25,7 +25,8 @@ const (
 	topicBirth
 	topicPassport
 	topicLicence
-	topicRules // first of the rules
+	topicIdentity // some country's number, whichever its check says
+	topicRules    // first of the rules
 )
 
 // topics is a set of topics.
@@ -160,9 +161,14 @@ var passportWords = []string{"passport", "passeport", "reisepass", "pasaporte", 
 
 var licenceWords = []string{"driver's license", "drivers license", "driver license", "driving licence", "driving license", "driver_license", "licence number", "führerschein", "permis de conduire", "licencia de conducir", "dl no", "dl number"}
 
+// identityWords name a person's number without saying whose. Rules with a check
+// digit take them for their name.
+var identityWords = []string{"national id", "national_id", "nationalid", "id number", "id_number", "idnumber", "identity number", "identity_number", "identity card", "identity_card", "id card", "id_card", "personal number", "personal_number", "personal id", "personal_id",
+	"tax id", "tax_id", "taxid", "tax number", "tax_number", "tax code", "tax_code", "fiscal", "citizen", "government id", "identification number", "identification_number", "identifier", "social security", "social_security", "insurance number", "insurance_number", "health number", "ausweis", "identité", "identidad", "identità", "identidade", "身份", "身分"}
+
 // topicWords lists the words of every topic.
 func topicWords() map[topic][]string {
-	all := map[topic][]string{topicDenied: denials, topicPhone: phoneWords, topicBirth: birthWords, topicPassport: passportWords, topicLicence: licenceWords}
+	all := map[topic][]string{topicDenied: denials, topicPhone: phoneWords, topicBirth: birthWords, topicPassport: passportWords, topicLicence: licenceWords, topicIdentity: identityWords}
 	for i := range numberRules {
 		all[topicRules+topic(i)] = numberRules[i].words
 	}

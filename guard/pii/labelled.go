@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/guard/literal"
 )
 
 // date judges groups as a day of birth, which a word must say.
@@ -26,6 +27,60 @@ func (t *text) date(groups []group) match {
 		return match{}
 	}
 	return match{rule: "birth-date", start: start, end: end, severity: gateway.SeverityMedium, score: 0.9}
+}
+
+// spelledDate judges a day of birth with the month in letters: 12 March 1984,
+// March 12th, 1984. The number s[a:b] is its day.
+func (t *text) spelledDate(a, b int) match {
+	s := t.s
+	if b+5 > len(s) || s[b] != ' ' && s[b] != ',' && s[b] != '.' && !isLetter(s[b]) || !opens(s, a) || num(s[a:b]) < 1 || num(s[a:b]) > 31 {
+		return match{}
+	}
+	start, i := a, b
+	for i < len(s) && i-b < 2 && isLetter(s[i]) { // 12th
+		i++
+	}
+	if before := strings.TrimRight(s[max(0, a-12):a], " "); isMonth(before[strings.LastIndexByte(before, ' ')+1:]) {
+		start = a - (len(s[max(0, a-12):a]) - strings.LastIndexByte(before, ' ') - 1)
+		i = skip(s, i, ", ")
+	} else {
+		i = skip(s, i, ". ")
+		from := i
+		for i < len(s) && (isLetter(s[i]) || s[i] >= 0x80) {
+			i++
+		}
+		if !isMonth(s[from:i]) {
+			return match{}
+		}
+		i = skip(s, i, ", ")
+	}
+	if i+4 > len(s) || s[i] != '1' && s[i] != '2' || !isDigit(s[i+1]) || !isDigit(s[i+2]) || !isDigit(s[i+3]) || !closes(s, i+4) || !t.around(start, i+4).close.has(topicBirth) {
+		return match{}
+	}
+	return match{rule: "birth-date", start: start, end: i + 4, severity: gateway.SeverityMedium, score: 0.9}
+}
+
+// isMonth reports the name of a month, or its beginning, in English, German,
+// French, Spanish, Italian or Portuguese.
+func isMonth(word string) bool {
+	if len(word) < 3 {
+		return false
+	}
+	start := [3]byte{literal.Fold(word[0]), literal.Fold(word[1]), literal.Fold(word[2])}
+	switch string(start[:]) {
+	case "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mär"[:3], "mai", "okt", "dez",
+		"fév"[:3], "avr", "jui", "aoû"[:3], "déc"[:3], "ene", "abr", "ago", "dic", "gen", "mag", "giu", "lug", "set", "ott", "fev", "out":
+		return true
+	}
+	return false
+}
+
+// skip returns where s[i:] goes on after bytes of set.
+func skip(s string, i int, set string) int {
+	for i < len(s) && strings.IndexByte(set, s[i]) >= 0 {
+		i++
+	}
+	return i
 }
 
 // labelled judges a word of digits, and the letters around them, that only
@@ -92,8 +147,23 @@ func (t *text) address(a, b int) match {
 	return match{}
 }
 
+// streetNames begin the name of a street where the number comes last.
+var streetNames = []string{"calle", "avenida", "avda.", "via", "viale", "piazza", "corso", "rua", "praça", "travessa", "ulica", "ul.", "paseo", "carrer", "plaza"}
+
 // streetBefore is the order of German, Dutch, Spanish and Italian: the name first.
 func streetBefore(s string, a, b int) match {
+	line := strings.TrimRight(s[max(0, a-40):a-1], ",")
+	for end, words := len(line), 0; words < 5 && end > 0; words++ {
+		from := strings.LastIndexAny(line[:end], " \n\":>") + 1
+		word := line[from:end]
+		if words > 0 && word != "" && isCapital(word[0]) && isOneOf(word, streetNames) {
+			return match{rule: "address", start: a - 1 - (len(s[max(0, a-40):a-1]) - from), end: b, severity: gateway.SeverityLow, score: 0.75}
+		}
+		if from == 0 || s[max(0, a-40)+from-1] != ' ' {
+			break
+		}
+		end = from - 1
+	}
 	i := a - 1
 	for i > 0 && a-i < 40 && s[i-1] != ' ' && s[i-1] != '\n' && s[i-1] != '"' && s[i-1] != ':' && s[i-1] != ',' {
 		i--

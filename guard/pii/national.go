@@ -5,17 +5,17 @@ package pii
 // without a word that names them. Sources are the issuing authorities' published
 // rules, named where they have a title.
 var numberRules = []numberRule{
-	{id: "card", plain: 11, check: isCard, words: []string{"card", "credit", "debit", "visa", "mastercard", "amex", "pan", "payment", "karte", "carte", "tarjeta", "cartão", "carta"},
+	{id: "card", bare: true, plain: 11, check: isCard, words: []string{"card", "credit", "debit", "visa", "mastercard", "amex", "pan", "payment", "karte", "carte", "tarjeta", "cartão", "carta"},
 		layouts: []string{"16", "4 4 4 4", "4-4-4-4", "4.4.4.4", "15", "4 6 5", "4-6-5", "4 4 4 3", "4-4-4-3", "4 6 4", "4-6-4", "14", "19", "13", "18", "4 4 4 4 3", "4-4-4-4-3", "6 13", "4 4 5"}},
 
 	// North America
-	{id: "us-ssn", plain: 1, layouts: []string{"3-2-4", "3 2 4", "9", "3.2.4"}, words: []string{"ssn", "social", "tax_id", "tax id", "taxid", "tin", "itin", "taxpayer", "ss#"}, // SSA, randomization of 2011
+	{id: "us-ssn", bare: true, plain: 1, layouts: []string{"3-2-4", "3 2 4", "9", "3.2.4"}, words: []string{"ssn", "social", "tax_id", "tax id", "taxid", "tin", "itin", "taxpayer", "ss#"}, // SSA, randomization of 2011
 		check: func(d string) bool {
 			area, group, serial := num(d[:3]), num(d[3:5]), num(d[5:])
 			itin := area >= 900 && (group >= 50 && group <= 65 || group >= 70 && group <= 99 && group != 89 && group != 93)
 			return area != 0 && area != 666 && (area < 900 || itin) && group != 0 && serial != 0 && d != "123456789" && d != "078051120"
 		}},
-	{id: "us-bank-routing", layouts: []string{"9"}, words: []string{"routing", "aba", "rtn"}, low: true,
+	{id: "us-bank-routing", bare: true, layouts: []string{"9"}, words: []string{"routing", "aba", "rtn"}, low: true,
 		check: func(d string) bool {
 			return varied(d) && weighted(d, 3, 7, 1, 3, 7, 1, 3, 7, 1)%10 == 0
 		}},
@@ -35,7 +35,7 @@ var numberRules = []numberRule{
 			return (n == 20 || n >= 23 && n <= 27 || n == 30 || n == 33 || n == 34) && (11-weighted(d, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)%11)%11 == int(d[10]-'0')
 		}},
 	{id: "cl-rut", plain: 2, layouts: []string{"2.3.3-1", "1.3.3-1", "8-1", "7-1"}, words: []string{"rut", "run"}, check: isRUT},
-	{id: "latin-id", layouts: []string{"8", "2.3.3", "10", "1.3.3.3", "7", "1.3.3"}, words: []string{"cédula", "cedula", "dni", "documento nacional", "documento de identidad"}, check: varied},
+	{id: "latin-id", bare: true, layouts: []string{"8", "2.3.3", "10", "1.3.3.3", "7", "1.3.3"}, words: []string{"cédula", "cedula", "dni", "documento nacional", "documento de identidad"}, check: varied},
 
 	// Europe
 	{id: "uk-nhs", layouts: []string{"3 3 4", "3-3-4", "10"}, words: []string{"nhs", "patient", "health number", "health no"},
@@ -43,7 +43,7 @@ var numberRules = []numberRule{
 			c := 11 - weighted(d, 10, 9, 8, 7, 6, 5, 4, 3, 2)%11
 			return varied(d) && c%11 == int(d[9]-'0') && c != 10
 		}},
-	{id: "uk-sort-code", layouts: []string{"2-2-2"}, words: []string{"sort code", "sortcode"}, low: true, check: varied},
+	{id: "uk-sort-code", bare: true, layouts: []string{"2-2-2"}, words: []string{"sort code", "sortcode"}, low: true, check: varied},
 	{id: "fr-nir", plain: 2, layouts: []string{"1 2 2 2 3 3 2", "15", "13 2", "1 2 2 2 3 3"}, words: []string{"nir", "insee", "sécurité sociale", "securite sociale", "sécu", "numéro de sécurité", "social security"}, check: isNIR},
 	{id: "de-steuer-id", layouts: []string{"11", "2 3 3 3"}, words: []string{"steuer", "idnr", "identifikationsnummer", "tax", "tin"},
 		check: func(d string) bool { return d[0] != '0' && varied(d) && mod11then10(d) }},
@@ -84,7 +84,7 @@ var numberRules = []numberRule{
 	{id: "fi-hetu", plain: 1, layouts: []string{"6-4"}, words: []string{"henkilötunnus", "hetu"},
 		check: func(d string) bool { return isHetu(d) }},
 	{id: "no-fodselsnummer", plain: 2, layouts: []string{"11", "6 5"}, words: []string{"fødselsnummer", "fodselsnummer", "personnummer", "fnr", "d-nummer"}, check: isFodselsnummer},
-	{id: "dk-cpr", layouts: []string{"6-4", "10"}, words: []string{"cpr", "personnummer"}, check: ddmmyy},
+	{id: "dk-cpr", bare: true, layouts: []string{"6-4", "10"}, words: []string{"cpr", "personnummer"}, check: ddmmyy},
 	{id: "cz-rodne-cislo", plain: 1, layouts: []string{"6/4", "10", "6/3"}, words: []string{"rodné", "rodne", "rč", "birth number"},
 		check: func(d string) bool {
 			month := num(d[2:4]) % 50
@@ -116,7 +116,7 @@ var numberRules = []numberRule{
 			}
 			return yymmdd(d[1:7]) && c == int(d[10]-'0')
 		}},
-	{id: "lv-personas-kods", layouts: []string{"6-5", "11"}, words: []string{"personas kods", "pk"}, check: ddmmyy},
+	{id: "lv-personas-kods", bare: true, layouts: []string{"6-5", "11"}, words: []string{"personas kods", "pk"}, check: ddmmyy},
 	{id: "hu-taj", layouts: []string{"3 3 3", "9", "3-3-3"}, words: []string{"taj"},
 		check: func(d string) bool { return weighted(d, 3, 7, 3, 7, 3, 7, 3, 7)%10 == int(d[8]-'0') && varied(d) }},
 	{id: "ru-snils", plain: 2, layouts: []string{"3-3-3 2", "3-3-3-2", "11"}, words: []string{"снилс", "СНИЛС", "snils"},
@@ -139,7 +139,7 @@ var numberRules = []numberRule{
 	{id: "in-aadhaar", layouts: []string{"4 4 4", "12", "4-4-4"}, words: []string{"aadhaar", "aadhar", "adhaar", "uidai", "uid", "आधार"},
 		check: func(d string) bool { return d[0] >= '2' && varied(d) && verhoeff(d) }},
 	{id: "cn-resident", plain: 1, layouts: []string{"18"}, words: []string{"身份证", "resident", "shenfenzheng", "identity"}, check: isChinaResident},
-	{id: "kr-rrn", plain: 1, layouts: []string{"6-7", "13"}, words: []string{"주민", "rrn", "resident registration"},
+	{id: "kr-rrn", bare: true, plain: 1, layouts: []string{"6-7", "13"}, words: []string{"주민", "rrn", "resident registration"},
 		check: func(d string) bool { return yymmdd(d) && d[6] >= '1' && d[6] <= '8' }},
 	{id: "jp-my-number", layouts: []string{"12", "4 4 4", "4-4-4"}, words: []string{"マイナンバー", "個人番号", "my number", "mynumber", "individual number"},
 		check: func(d string) bool {
@@ -157,23 +157,23 @@ var numberRules = []numberRule{
 		check: func(d string) bool {
 			return d[0] >= '2' && d[0] <= '6' && weighted(d, 1, 3, 7, 9, 1, 3, 7, 9)%10 == int(d[8]-'0')
 		}},
-	{id: "nz-ird", layouts: []string{"3-3-3", "2-3-3", "9", "8"}, words: []string{"ird"}, check: varied},
+	{id: "nz-ird", bare: true, layouts: []string{"3-3-3", "2-3-3", "9", "8"}, words: []string{"ird"}, check: varied},
 	{id: "za-id", plain: 1, layouts: []string{"13", "6 4 2 1", "6 4 3"}, words: []string{"said", "south african", "identity", "id number", "rsa id"},
 		check: func(d string) bool { return yymmdd(d) && d[10] <= '2' && luhn(d) }},
 	{id: "th-citizen", plain: 1, layouts: []string{"1-4-5-2-1", "13", "1 4 5 2 1"}, words: []string{"บัตรประชาชน", "thai", "citizen"},
 		check: func(d string) bool {
 			return (11-weighted(d, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)%11)%10 == int(d[12]-'0')
 		}},
-	{id: "my-nric", layouts: []string{"6-2-4", "12"}, words: []string{"nric", "mykad", "kad pengenalan", "ic no", "ic number"}, check: yymmdd},
-	{id: "id-nik", layouts: []string{"16"}, words: []string{"nik", "ktp"},
+	{id: "my-nric", bare: true, layouts: []string{"6-2-4", "12"}, words: []string{"nric", "mykad", "kad pengenalan", "ic no", "ic number"}, check: yymmdd},
+	{id: "id-nik", bare: true, layouts: []string{"16"}, words: []string{"nik", "ktp"},
 		check: func(d string) bool { return isDate(num(d[10:12]), num(d[8:10]), num(d[6:8])%40) }},
-	{id: "pk-cnic", layouts: []string{"5-7-1", "13"}, words: []string{"cnic", "nadra"}, check: varied},
+	{id: "pk-cnic", bare: true, layouts: []string{"5-7-1", "13"}, words: []string{"cnic", "nadra"}, check: varied},
 	{id: "il-teudat-zehut", layouts: []string{"9", "8-1"}, words: []string{"teudat", "תעודת זהות", "ת.ז", "israeli id"}, check: func(d string) bool { return varied(d) && luhn(d) }},
 	{id: "sa-national", layouts: []string{"10"}, words: []string{"iqama", "saudi", "الهوية", "absher"}, check: func(d string) bool { return (d[0] == '1' || d[0] == '2') && luhn(d) }},
-	{id: "ae-emirates-id", plain: 1, layouts: []string{"3-4-7-1", "15"}, words: []string{"emirates", "هوية"}, check: func(d string) bool { return d[:3] == "784" }},
-	{id: "imei", layouts: []string{"15", "2-6-6-1"}, words: []string{"imei"}, low: true, check: luhn},
-	{id: "bank-account", layouts: []string{"8", "9", "10", "11", "12", "13", "14", "4 4 4", "4 4 2"}, words: []string{"account number", "account no", "acct no", "account_number", "accountnumber", "kontonummer", "numéro de compte", "número de cuenta", "bank account"}, low: true, check: varied},
-	{id: "medical-record", layouts: []string{"6", "7", "8", "9", "10", "2-2-2", "3-3-3"}, words: []string{"mrn", "medical record", "patient id", "patient_id"}, low: true, check: varied},
+	{id: "ae-emirates-id", bare: true, plain: 1, layouts: []string{"3-4-7-1", "15"}, words: []string{"emirates", "هوية"}, check: func(d string) bool { return d[:3] == "784" }},
+	{id: "imei", bare: true, layouts: []string{"15", "2-6-6-1"}, words: []string{"imei"}, low: true, check: luhn},
+	{id: "bank-account", bare: true, layouts: []string{"8", "9", "10", "11", "12", "13", "14", "4 4 4", "4 4 2"}, words: []string{"account number", "account no", "acct no", "account_number", "accountnumber", "kontonummer", "numéro de compte", "número de cuenta", "bank account"}, low: true, check: varied},
+	{id: "medical-record", bare: true, layouts: []string{"6", "7", "8", "9", "10", "2-2-2", "3-3-3"}, words: []string{"mrn", "medical record", "patient id", "patient_id"}, low: true, check: varied},
 }
 
 func mod11Digit(sum int) int {

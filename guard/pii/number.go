@@ -15,6 +15,7 @@ type numberRule struct {
 	check func(digits string) bool
 	words []string // words that name it
 	low   bool     // severity medium instead of high
+	bare  bool     // the check is hardly one: only its own words name it
 }
 
 // group is a run of digits in s.
@@ -52,6 +53,11 @@ func (d *Detector) number(t *text, i int) (match, int) {
 		}
 		return match{}, end
 	}
+	if a == i && b-i <= 2 { // 12th
+		if m := t.spelledDate(i, b); m.rule != "" {
+			return m, m.end
+		}
+	}
 	if m := t.word(a); m.rule != "" {
 		return m, end
 	}
@@ -86,9 +92,13 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 		groups[n] = group{from, to}
 		n++
 	}
+	if b-i <= 2 {
+		if m := t.spelledDate(i, b); m.rule != "" {
+			return m, m.end
+		}
+	}
 	if n == 1 && b-i < 6 && !goesOn(s, b) {
-		m := t.address(i, b)
-		return m, b
+		return t.address(i, b), b
 	}
 	m := d.layout(t, groups[:n])
 	if m.rule == "" || m.score < named {
@@ -263,9 +273,15 @@ func judge(t *text, rules []layoutRule, groups []group) match {
 		if r.low {
 			m.severity = gateway.SeverityMedium
 		}
-		if t.around(start, end).said.has(topicRules + topic(lr.rule)) {
+		said := t.around(start, end).said
+		if said.has(topicRules + topic(lr.rule)) {
 			m.score = named
 			return m
+		}
+		if best.score < 0.9 && !r.bare && said.has(topicIdentity) && !t.denied(start) {
+			m.score = 0.9
+			best = m
+			continue
 		}
 		if lr.free && best.rule == "" && !t.denied(start) && !inPath(t.s, start) && !inList(t.s, start) {
 			best = m

@@ -83,10 +83,17 @@ var specimens = []struct{ rule, text, value string }{
 	{"email", "Größe: jörg@müller.de", "jörg@müller.de"},
 	{"birth-date", "date of birth: 1984-03-12", "1984-03-12"},
 	{"birth-date", "née le 12/03/1984 à Lyon", "12/03/1984"},
+	{"birth-date", "born on 12 March 1984 in Leeds", "12 March 1984"},
+	{"birth-date", "Birthday: March 12th, 1984.", "March 12th, 1984"},
+	{"birth-date", "geboren am 3. März 1971", "3. März 1971"},
+	{"pl-pesel", `{"national_id": "44051401359"}`, "44051401359"},
+	{"es-dni", "id number 12345678Z", "12345678Z"},
 	{"passport", "passport no. C01X00T47", "C01X00T47"},
 	{"passport", "passport 533380006", "533380006"},
 	{"address", "221B Baker Street", "221B Baker Street"},
 	{"address", "wohnt Hauptstraße 12 in Bonn", "Hauptstraße 12"},
+	{"address", "vive en Calle Gran Vía 28, Madrid", "Calle Gran Vía 28"},
+	{"address", "Via Roma 5", "Via Roma 5"},
 	{"address", "12 rue de la Paix", "12 rue de la Paix"},
 }
 

@@ -95,8 +95,11 @@ func (t *text) identifier(w string, start, end int, grouped bool) match {
 			continue
 		}
 		score := 0.85
-		if t.around(start, end).said.has(topicRules + topic(len(numberRules)+i)) {
+		said := t.around(start, end).said
+		if said.has(topicRules + topic(len(numberRules)+i)) {
 			score = named
+		} else if said.has(topicIdentity) && r.id != "vin" && r.id != "mx-rfc" && !t.denied(start) {
+			score = 0.9
 		} else if t.denied(start) || !r.stands(t.s[start:end], grouped) {
 			continue
 		}
