@@ -49,6 +49,7 @@ import (
 	"slices"
 
 	"toolward/gateway"
+	"toolward/guard/classify"
 	"toolward/guard/exfil"
 	"toolward/guard/normal"
 	"toolward/guard/pii"
@@ -71,6 +72,8 @@ type Scanner struct {
 	secrets *secret.Detector
 	pii     *pii.Detector
 	exfil   *exfil.Detector
+	model   *classify.Model
+	limits  Thresholds
 	judge   *judge
 	traces  *provenance.Store
 }
@@ -88,6 +91,10 @@ func New(o Options) (*Scanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
+	model, err := classify.Load()
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	j, err := newJudge(o.Judge)
 	if err != nil {
 		return nil, err
@@ -100,8 +107,18 @@ func New(o Options) (*Scanner, error) {
 		secrets: secrets,
 		pii:     pii.New(pii.Options{IP: o.PublicIPs}),
 		exfil:   exfil.New(),
+		model:   model,
+		limits:  o.Thresholds,
 		judge:   j,
 		traces:  provenance.New(o.Provenance),
+	}
+	for _, limit := range []*float64{&s.limits.Args, &s.limits.Result, &s.limits.Definition} {
+		if *limit == 0 {
+			*limit = model.Threshold()
+		}
+		if *limit < 0 || *limit > 1 {
+			return nil, fmt.Errorf("guard: a threshold of %v is not a probability", *limit)
+		}
 	}
 	if len(s.key) == 0 {
 		s.key = []byte(rand.Text())

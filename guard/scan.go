@@ -43,6 +43,7 @@ type scan struct {
 	traced   bool               // texts are looked up or remembered …
 	fields   []provenance.Field // … these
 	places   []place            // and where each stands
+	asked    []question         // for the external judge
 	err      error
 }
 
@@ -68,6 +69,7 @@ func (sc *scan) run(walk func()) (report gateway.Report, err error) {
 	if sc.sends && sc.traced {
 		sc.copies()
 	}
+	sc.consult()
 	if sc.err != nil {
 		return gateway.Report{}, sc.err
 	}
@@ -124,6 +126,7 @@ func (sc *scan) text(l *leaf) {
 	found = sc.secrets(found, t, l.name)
 	found = sc.s.pii.Scan(found, l.name, t.Raw)
 	if l.kind != leafNumber {
+		found = sc.injection(found, t, l)
 		found = sc.hidden(found, t)
 		found = sc.s.exfil.Scan(found, exfil.Text{Text: l.text, Name: l.name, Sent: sc.sends})
 	}
@@ -202,7 +205,7 @@ func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 // action is what the configuration says about a finding. A honeytoken in a
 // result is where it was put; only one that is sent is out.
 func (sc *scan) action(f *gateway.Finding) gateway.Action {
-	if f.Kind == gateway.FindingHoneytoken && !sc.sends {
+	if f.Kind == gateway.FindingHoneytoken && !sc.sends || f.Rule == unjudged {
 		return gateway.ActionObserve
 	}
 	return sc.s.actions.of(f.Kind, sc.tool)

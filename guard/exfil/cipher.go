@@ -13,28 +13,44 @@ var files = set("content", "contents", "data", "file", "blob", "bytes", "base64"
 
 // enciphered finds text that is readable only after decoding.
 func (s *scan) enciphered() {
-	if strings.Contains(s.text, "://") && len(s.text) < 4096 && len(s.out) > 0 {
-		return // its URL was judged
+	text := s.beside()
+	if len(text) < minPayload {
+		return
 	}
-	if via, n := s.decoded(s.text); n >= 2*minPayload || n >= minPayload && n*3 >= len(s.text) {
+	if via, n := s.decoded(text); n >= 2*minPayload || n >= minPayload && n*3 >= len(text) {
 		severity, score := gateway.SeverityMedium, 0.6
-		if files[strings.ToLower(s.t.Name)] && via == "base64" && !strings.ContainsRune(s.text, ' ') || jwt(s.text) {
+		if files[strings.ToLower(s.t.Name)] && via == "base64" && !strings.ContainsRune(text, ' ') || jwt(text) {
 			severity, score = gateway.SeverityLow, 0.2
 		}
 		s.add(RuleEncipher, severity, score, 0, len(s.text), via)
 		return
 	}
-	if escaped(s.text) {
-		if plain := unescape(s.text); looks(plain) >= words {
+	if escaped(text) {
+		if plain := unescape(text); looks(plain) >= words {
 			s.add(RuleEncipher, gateway.SeverityLow, 0.5, 0, len(s.text), "escapes")
 			return
 		}
 	}
-	if len(s.text) <= 8<<10 {
-		if via := cipher(s.text); via != "" {
+	if len(text) <= 8<<10 {
+		if via := cipher(text); via != "" {
 			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
 		}
 	}
+}
+
+// beside is the text without its URLs, which were judged as such.
+func (s *scan) beside() string {
+	if len(s.links) == 0 {
+		return s.text
+	}
+	var b strings.Builder
+	at := 0
+	for _, l := range s.links {
+		b.WriteString(s.text[at:l.lo])
+		at = l.hi
+	}
+	b.WriteString(s.text[at:])
+	return b.String()
 }
 
 // common are short words that hardly any English text of a few lines lacks.
@@ -43,6 +59,9 @@ var common = set("the", "and", "of", "to", "in", "is", "for", "on", "with", "tha
 // cipher names the simple cipher that turns s into English: a Caesar shift,
 // Atbash, or reversal. "" if there is none, or if s is English already.
 func cipher(s string) string {
+	if strings.Count(s, " ") < 4 {
+		return ""
+	}
 	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r < 'a' || r > 'z' })
 	if len(words) < 5 {
 		return ""
@@ -93,12 +112,9 @@ func hits(words []string, f func(byte) byte, reversed bool) int {
 	return n
 }
 
-// escaped reports whether a text that is no URL holds escapes of characters
+// escaped reports whether a text holds, outside URLs, escapes of characters
 // that need none: spaces and letters, in the way of URLs or HTML.
 func escaped(s string) bool {
-	if strings.Contains(s, "://") && !strings.Contains(s, "--data") {
-		return false
-	}
 	return strings.Count(s, "%20")+strings.Count(s, "%0A")+strings.Count(s, "&#32;")+strings.Count(s, "&#x20;") >= 2 ||
 		strings.Count(s, "&#") >= 6 && strings.Count(s, "&#")*12 > len(s)
 }

@@ -59,7 +59,7 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 	}
 	s := d.pool.Get().(*scan)
 	defer d.pool.Put(s)
-	s.text, s.t, s.out = t.Text, t, dst
+	s.text, s.t, s.out, s.links = t.Text, t, dst, s.links[:0]
 	from := len(dst)
 	s.urls()
 	if t.Sent {
@@ -77,11 +77,12 @@ const minPayload = 12
 
 // scan is the state of one Scan.
 type scan struct {
-	t    Text
-	text string
-	out  []gateway.Finding
-	x    reading.Expander
-	buf  []byte
+	t     Text
+	text  string
+	out   []gateway.Finding
+	links []link // its URLs, in order
+	x     reading.Expander
+	buf   []byte
 }
 
 func (s *scan) add(rule string, severity gateway.Severity, score float64, lo, hi int, via string) {

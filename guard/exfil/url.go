@@ -3,6 +3,7 @@ package exfil
 import (
 	"html"
 	"net/url"
+	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -25,6 +26,7 @@ func (s *scan) urls() {
 		if l.hi-l.lo > 12 {
 			s.url(l)
 		}
+		s.links = append(s.links, l)
 		at = max(l.hi, at+i+3)
 	}
 	s.dataURIs()
@@ -127,7 +129,7 @@ func (s *scan) query(l link, query string) {
 	if strings.Count(query, "&") >= 2 { // cut into parameters of their own
 		var b strings.Builder
 		for param := range strings.SplitSeq(query, "&") {
-			if _, value, ok := strings.Cut(param, "="); ok && len(value) >= 8 {
+			if name, value, ok := strings.Cut(param, "="); ok && len(value) >= 8 && !opaque[strings.ToLower(name)] {
 				b.WriteString(value)
 			}
 		}
@@ -230,20 +232,27 @@ func (s *scan) template(l link, u string) {
 	if decoded, err := url.PathUnescape(lower); err == nil {
 		lower = decoded
 	}
-	i := strings.IndexAny(lower, "{[<$")
-	if i < 0 {
-		// A placeholder may have ended the URL: "?d=<the summary>".
-		if l.hi < len(s.text) && s.text[l.hi] == '<' && strings.HasSuffix(u, "=") {
-			s.add(RuleTemplate, gateway.SeverityHigh, 0.85, l.lo, l.hi, "")
-		}
-		return
-	}
-	for _, p := range placeholders {
-		if strings.Contains(lower[i:], p) {
+	for i := range len(lower) {
+		if strings.IndexByte("{[<", lower[i]) >= 0 && placeholder(lower[i+1:]) {
 			s.add(RuleTemplate, gateway.SeverityHigh, 0.85, l.lo, l.hi, "")
 			return
 		}
 	}
+	// A placeholder may have ended the URL: "?d=<the summary>".
+	if l.hi < len(s.text) && s.text[l.hi] == '<' && placeholder(strings.ToLower(s.text[l.hi+1:min(len(s.text), l.hi+64)])) {
+		s.add(RuleTemplate, gateway.SeverityHigh, 0.85, l.lo, l.hi, "")
+	}
+}
+
+// placeholder reports whether s starts with a few words up to a closing
+// bracket that name data to be put in.
+func placeholder(s string) bool {
+	s = strings.TrimLeft(s, "{[<")
+	end := strings.IndexAny(s, "}]>")
+	if end < 3 || end > 48 || strings.ContainsAny(s[:end], `:"'=,/`) {
+		return false
+	}
+	return slices.ContainsFunc(placeholders, func(p string) bool { return strings.Contains(s[:end], p) })
 }
 
 // host judges a host name: data in its labels reaches whoever answers for the

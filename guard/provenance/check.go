@@ -264,6 +264,9 @@ func everyday(syms []symbol) bool {
 	for i := 0; i < len(syms); {
 		n := 1
 		for _, name := range fieldNames {
+			if i == 0 {
+				name = name[cutName(syms, name):]
+			}
 			if startsWith(syms[i:], name) {
 				n = len(name)
 				names += n
@@ -288,6 +291,17 @@ var fieldNames = func() (names [][]symbol) {
 	}
 	return names
 }()
+
+// cutName is how much of a name is missing at the start of a run, which may
+// begin inside it.
+func cutName(syms, name []symbol) int {
+	for cut := range max(0, len(name)-3) {
+		if startsWith(syms, name[cut:]) {
+			return cut
+		}
+	}
+	return 0
+}
 
 func startsWith(syms, prefix []symbol) bool {
 	return len(syms) >= len(prefix) && string(syms[:len(prefix)]) == string(prefix)
@@ -330,6 +344,10 @@ func (c *checker) settle(t text, skip int) {
 
 func overlap(a, b found) int { return min(a.hi, b.hi) - max(a.lo, b.lo) }
 
+// spill is how far the extent of a decoded copy may reach into a neighbouring
+// field: what an encoding's group of characters shares with it.
+const spill = 2
+
 // emit adds a match for each field that a copy stands in.
 func (c *checker) emit(t text, f found, pieces bool) {
 	for i, start := range t.starts {
@@ -338,7 +356,7 @@ func (c *checker) emit(t text, f found, pieces bool) {
 			end = t.starts[i+1]
 		}
 		lo, hi := max(f.lo, start), min(f.hi, end)
-		if lo >= hi {
+		if lo >= hi || hi-lo <= spill && f.hi-f.lo > 4*spill {
 			continue
 		}
 		c.matches = append(c.matches, Match{

@@ -1,0 +1,157 @@
+package guard
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"toolward/gateway"
+	"toolward/guard/classify"
+	"toolward/guard/normal"
+)
+
+// surface tells the classifier where a text was met, and the score from which
+// it is a finding there.
+func (sc *scan) surface() (classify.Surface, float64) {
+	switch {
+	case sc.defines:
+		return classify.ToolDescription, sc.s.limits.Definition
+	case sc.sends:
+		return classify.ToolArgs, sc.s.limits.Args
+	}
+	return classify.ToolResult, sc.s.limits.Result
+}
+
+// injection looks for orders to the model. What the external judge wants a say
+// about waits for it.
+func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
+	surface, limit := sc.surface()
+	lowest := limit
+	if sc.s.judge != nil {
+		lowest = min(lowest, sc.s.judge.From)
+	}
+	best, over := sc.s.model.Judge(t, surface, lowest)
+	sc.score = max(sc.score, best.Score)
+	for _, v := range over {
+		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: "injection.classifier", Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
+		if sc.defines {
+			f.Kind, f.Rule = gateway.FindingPoisoning, "poisoning.orders"
+		}
+		f.Sample = excerpt(l.text, f.Span, found)
+		switch {
+		case sc.s.judge.asks(v.Score):
+			f.Where, f.Key = string(l.path), l.key
+			sc.asked = append(sc.asked, question{f, ask(t, v), l.text, place{l.whole, sc.outside}, v.Score >= limit})
+		case v.Score >= limit:
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+func severityOf(score float64) gateway.Severity {
+	switch {
+	case score >= 0.9:
+		return gateway.SeverityHigh
+	case score >= 0.5:
+		return gateway.SeverityMedium
+	}
+	return gateway.SeverityLow
+}
+
+// excerpt is the start of what a finding is about, at most 80 characters,
+// without the credentials and personal data in it.
+func excerpt(text string, span [2]int, others []gateway.Finding) string {
+	var b strings.Builder
+	at, end := span[0], min(span[1], len(text))
+	for at < end && b.Len() < 80 {
+		covered := at
+		for _, f := range others {
+			if f.Span[0] <= at && at < f.Span[1] {
+				covered = max(covered, f.Span[1])
+			}
+		}
+		if covered > at {
+			b.WriteString("…")
+			at = covered
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[at:])
+		switch {
+		case r == utf8.RuneError, r < ' ', r >= 0xe0000:
+			b.WriteByte(' ')
+		default:
+			b.WriteRune(r)
+		}
+		at += size
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// question is a window that the external judge is asked about.
+type question struct {
+	finding gateway.Finding
+	text    string // what it is asked about
+	leaf    string // the text that the finding is in
+	place   place
+	own     bool // the own score is over the threshold
+}
+
+// ask is the text of a verdict as a model would read it.
+func ask(t *normal.Text, v classify.Verdict) string {
+	text := cut(t.Raw, v.Span)
+	if v.Via != "" {
+		text = t.Views[v.View].Text
+	}
+	return strings.ToValidUTF8(text[:min(len(text), judgeBytes)], "")
+}
+
+// consult asks the external judge about what waits for it, the highest scores
+// first, and settles those findings by its word.
+func (sc *scan) consult() {
+	if len(sc.asked) == 0 || sc.err != nil {
+		return
+	}
+	j := sc.s.judge
+	slices.SortStableFunc(sc.asked, func(a, b question) int { return cmp.Compare(b.finding.Score, a.finding.Score) })
+	ask, rest := sc.asked[:min(len(sc.asked), judgeTexts)], sc.asked[min(len(sc.asked), judgeTexts):]
+	texts := make([]string, len(ask))
+	for i := range ask {
+		texts[i] = ask[i].text
+	}
+	scores, err := j.scores(sc.ctx, texts)
+	switch {
+	case err != nil && j.OnFailure == FailBlock:
+		sc.err = err
+		return
+	case err != nil:
+		for i := range ask {
+			if j.OnFailure == FailAllow {
+				ask[i].finding.Rule = unjudged
+			}
+			sc.decide(&ask[i])
+		}
+	default:
+		for i := range ask {
+			q := &ask[i]
+			q.own = scores[i] >= j.Score
+			q.finding.Score, q.finding.Severity = scores[i], severityOf(scores[i])
+			q.finding.Rule = string(q.finding.Kind) + ".judge"
+			sc.decide(q)
+		}
+	}
+	for i := range rest {
+		sc.decide(&rest[i])
+	}
+}
+
+// unjudged is the rule of findings that the external judge was needed for and
+// did not answer about, where the configuration lets them pass.
+const unjudged = "injection.unjudged"
+
+func (sc *scan) decide(q *question) {
+	if q.own {
+		sc.settle(&q.finding, q.leaf, q.place)
+	}
+}
