@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"toolward/gateway"
 )
@@ -15,7 +16,17 @@ type Inspection struct {
 	Claims  json.RawMessage `json:"claims,omitempty"`
 	Valid   bool            `json:"valid"`
 	Problem string          `json:"problem,omitempty"` // why it is not valid, with the inner reason
-	Agent   *gateway.Agent  `json:"agent,omitempty"`   // who it stands for, if valid
+	Agent   *Identity       `json:"agent,omitempty"`   // who it stands for, if valid
+}
+
+// Identity is what policy gets to see of a token's bearer, besides the claims.
+type Identity struct {
+	ID      string    `json:"id"`
+	Issuer  string    `json:"issuer"`
+	Roles   []string  `json:"roles,omitempty"`
+	Scopes  []string  `json:"scopes,omitempty"`
+	Session string    `json:"session,omitempty"`
+	Expires time.Time `json:"expires"`
 }
 
 // Inspect verifies a token for an endpoint ("" for none) and explains.
@@ -29,7 +40,8 @@ func (v *Verifier) Inspect(ctx context.Context, c gateway.Credentials) Inspectio
 		i.Problem = explain(err)
 		return i
 	}
-	i.Valid, i.Agent = true, agent
+	i.Valid = true
+	i.Agent = &Identity{agent.ID, agent.Issuer, agent.Roles, agent.Scopes, agent.Session, agent.Expires.UTC()}
 	return i
 }
 

@@ -118,8 +118,8 @@ func newLocal() *Local {
 	return &Local{KeyFile: "toolward.key", Issuer: "toolward-local", Audience: "toolward"}
 }
 
-// algorithmNames are the JWS algorithms that auth knows; a test in cmd holds
-// the two lists together.
+// algorithmNames are the JWS algorithms that auth knows; a test holds the two
+// lists together.
 var algorithmNames = []string{
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }

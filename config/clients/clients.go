@@ -126,7 +126,7 @@ var all = []client{
 		notes: setVariable,
 	},
 	{
-		id: "gemini", title: "Gemini CLI", root: "mcpServers",
+		id: "gemini-cli", title: "Gemini CLI", root: "mcpServers",
 		path: func(o Options) string { return filepath.Join(o.Home, ".gemini", "settings.json") },
 		entry: func(o Options) any {
 			return object{{"httpUrl", o.URL}, {"headers", bearer(o, "${"+Variable+"}")}}
