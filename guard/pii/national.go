@@ -44,7 +44,7 @@ var numberRules = []numberRule{
 			return varied(d) && c%11 == int(d[9]-'0') && c != 10
 		}},
 	{id: "uk-sort-code", bare: true, layouts: []string{"2-2-2"}, words: []string{"sort code", "sortcode"}, low: true, check: varied},
-	{id: "fr-nir", plain: 2, layouts: []string{"1 2 2 2 3 3 2", "15", "13 2", "1 2 2 2 3 3"}, words: []string{"nir", "insee", "sécurité sociale", "securite sociale", "sécu", "numéro de sécurité", "social security"}, check: isNIR},
+	{id: "fr-nir", plain: 1, layouts: []string{"1 2 2 2 3 3 2", "15", "13 2", "1 2 2 2 3 3"}, words: []string{"nir", "insee", "sécurité sociale", "securite sociale", "sécu", "numéro de sécurité", "social security"}, check: isNIR},
 	{id: "de-steuer-id", layouts: []string{"11", "2 3 3 3"}, words: []string{"steuer", "idnr", "identifikationsnummer", "tax", "tin"},
 		check: func(d string) bool { return d[0] != '0' && varied(d) && mod11then10(d) }},
 	{id: "nl-bsn", layouts: []string{"9", "4.2.3", "3 3 3", "4 2 3", "8"}, words: []string{"bsn", "burgerservice", "sofi"},

@@ -86,7 +86,7 @@ func (t *text) word(a int) match {
 }
 
 func (t *text) identifier(w string, start, end int, grouped bool) match {
-	if isIBAN(w) {
+	if isIBAN(w) && (!grouped || inFours(t.s[start:end])) {
 		return match{rule: "iban", start: start, end: end, severity: gateway.SeverityHigh, score: 0.99}
 	}
 	for _, i := range t.d.byWidth[len(w)] {
@@ -175,6 +175,23 @@ func isIBAN(w string) bool {
 		}
 	}
 	return r == 1
+}
+
+// inFours reports whether groups of four stand between the separators, as
+// IBANs are printed; the last may be shorter.
+func inFours(raw string) bool {
+	n := 0
+	for i := range len(raw) {
+		switch {
+		case isAlnum(raw[i]):
+			n++
+		case n != 4:
+			return false
+		default:
+			n = 0
+		}
+	}
+	return n <= 4
 }
 
 func dniLetter(n int) byte { return "TRWAGMYFPDXBNJZSQVHLCKE"[n%23] }
