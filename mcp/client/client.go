@@ -9,9 +9,10 @@
 //   - Every answer is checked before it is passed on: JSON that two readers
 //     understand alike, the ID of a request in flight, at most
 //     [Options.MaxAnswer] bytes. What nobody asked for is dropped.
-//   - A request is sent once. It is repeated in two cases only, in which the
-//     server proved that it did not run it: its answer that it no longer knows
-//     the session (404), and its request for input (2026-07-28).
+//   - A request is sent once. It is repeated only where the server proved that
+//     it did not run it: by the answer that it no longer knows the session
+//     (404), that the token is no good any more (401, where the gateway can get
+//     another), or that it wants input first (2026-07-28).
 //   - What a server sends during a call reaches the agent whose call caused it.
 //     Where that cannot be known, requests are answered with an error, and
 //     notifications are dropped.
@@ -76,10 +77,9 @@ type Options struct {
 	URL    string            // http or https
 	Kind   Kind              //
 	Header map[string]string // sent with each request; the upstream's credentials among them
-	// Authorize returns the value of the Authorization field for a request,
-	// "" for none. Call is nil for requests that no agent caused. It overrides
-	// Header. Optional.
-	Authorize func(ctx context.Context, call *gateway.Call) (string, error)
+	// Credentials gives the Authorization field of each request. It overrides
+	// Header. Optional; [toolward/mcp/client/oauth] is one.
+	Credentials Credentials
 	TLS       *tls.Config // nil is the system's roots, TLS 1.2 and up
 
 	Revision  string        // speak this MCP revision; "" negotiates
@@ -88,6 +88,14 @@ type Options struct {
 	MaxAnswer int           // bytes of one message from the server; 0 means 16 MiB
 	Version   string        // of toolward, told to the server
 	Logger    *slog.Logger  // default discards
+}
+
+// Credentials are tokens of the gateway's own that come and go.
+type Credentials interface {
+	// Authorization returns the field's value for a request, "" for none.
+	Authorization(ctx context.Context) (string, error)
+	// Rejected says that the server answered 401 to a value.
+	Rejected(value string)
 }
 
 // Client makes connections to one upstream. It is safe for concurrent use.

@@ -38,7 +38,6 @@ type request struct {
 	method string
 	name   string                // for Mcp-Name, "" for none
 	params []gateway.HeaderField // Mcp-Param-*
-	call   *gateway.Call         // that caused it; nil if none did
 }
 
 // Conn is a connection to an upstream. It is safe for concurrent use.
@@ -128,7 +127,7 @@ func (c *Conn) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, err
 	if err != nil {
 		return nil, err
 	}
-	r := request{method: call.Method, call: call}
+	r := request{method: call.Method}
 	if c.modern {
 		r.name = nameHeader(call, params)
 		r.params = c.headers.of(call)

@@ -111,7 +111,7 @@ func (s *sse) post(ctx context.Context, r request) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if err := s.fill(ctx, req.Header, r.call, ""); err != nil {
+	if err := s.fill(ctx, req.Header, ""); err != nil {
 		return err
 	}
 	resp, err := s.client.http.Do(req)

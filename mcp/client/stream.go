@@ -108,7 +108,7 @@ func (s *streamable) get(ctx context.Context, session, lastEvent string) (*http.
 		return nil, err
 	}
 	req.Header.Set("Accept", "text/event-stream")
-	if err := s.fill(ctx, req.Header, nil, session); err != nil {
+	if err := s.fill(ctx, req.Header, session); err != nil {
 		return nil, err
 	}
 	if lastEvent != "" {

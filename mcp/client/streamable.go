@@ -68,24 +68,42 @@ func newStreamable(c *Client, conn *Conn) *streamable { return &streamable{clien
 
 func (s *streamable) roundTrip(ctx context.Context, f *flight, r request) (mcp.Message, error) {
 	if r.method == mcp.MethodInitialize {
-		return s.try(ctx, f, r, "")
+		return s.authorized(ctx, f, r, "")
 	}
 	session, err := s.settled(ctx)
 	if err != nil {
 		return mcp.Message{}, err
 	}
-	m, err := s.try(ctx, f, r, session)
+	m, err := s.authorized(ctx, f, r, session)
 	if errors.Is(err, errSession) {
 		if err := s.renew(ctx, session); err != nil {
 			return mcp.Message{}, err
 		}
-		m, err = s.try(ctx, f, r, s.sessionID())
+		m, err = s.authorized(ctx, f, r, s.sessionID())
 	}
 	if ctx.Err() != nil && !s.conn.modern {
 		s.conn.cancelled(f, "the call was cancelled or timed out") // a closed stream says nothing to a legacy server
 	}
 	return m, err
 }
+
+// authorized sends a request, and once more with a new token if the server
+// does not accept the one it was sent with.
+func (s *streamable) authorized(ctx context.Context, f *flight, r request, session string) (mcp.Message, error) {
+	m, err := s.try(ctx, f, r, session)
+	var no *unauthorized
+	if s.client.opts.Credentials == nil || !errors.As(err, &no) || no.value == "" {
+		return m, err
+	}
+	s.client.opts.Credentials.Rejected(no.value)
+	return s.try(ctx, f, r, session)
+}
+
+// unauthorized says that the server answered 401 to a credential.
+type unauthorized struct{ value string }
+
+func (*unauthorized) Error() string { return "HTTP error status 401" }
+func (*unauthorized) Unwrap() error { return errStatus }
 
 // try sends a request once. The exchange has a context of its own, which ends
 // with the call's until the answer is there: what is left of a stream after
@@ -150,6 +168,8 @@ func (s *streamable) take(ctx context.Context, f *flight, r request, resp *http.
 	resp.Body = &counted{ReadCloser: resp.Body}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // "" is refused below
 	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return mcp.Message{}, s.refused(resp.StatusCode, session, resp.Header).Because(&unauthorized{resp.Request.Header.Get("Authorization")})
 	case resp.StatusCode == http.StatusOK && kind == "text/event-stream":
 		return s.stream(ctx, f, resp.Body, session)
 	case kind == "application/json":
@@ -170,7 +190,7 @@ func (s *streamable) post(ctx context.Context, r request, session string) (*http
 	h := req.Header
 	h["Content-Type"] = []string{"application/json"}
 	h["Accept"] = []string{"application/json, text/event-stream"}
-	if err := s.fill(ctx, h, r.call, session); err != nil {
+	if err := s.fill(ctx, h, session); err != nil {
 		return nil, err
 	}
 	if s.conn.modern {
@@ -190,12 +210,12 @@ func (s *streamable) post(ctx context.Context, r request, session string) (*http
 }
 
 // fill sets the fields that every request carries.
-func (s *streamable) fill(ctx context.Context, h http.Header, call *gateway.Call, session string) error {
+func (s *streamable) fill(ctx context.Context, h http.Header, session string) error {
 	for name, value := range s.client.opts.Header {
 		h.Set(name, value)
 	}
-	if s.client.opts.Authorize != nil {
-		value, err := s.client.opts.Authorize(ctx, call)
+	if s.client.opts.Credentials != nil {
+		value, err := s.client.opts.Credentials.Authorization(ctx)
 		if err != nil {
 			return s.conn.down("the gateway has no credentials for upstream " + s.client.opts.Name).Because(err)
 		}
@@ -300,7 +320,7 @@ func sessionEnded(status int, session string, m mcp.Message) bool {
 }
 
 // refused is what an HTTP status means that carries no answer.
-func (s *streamable) refused(status int, session string, h http.Header) error {
+func (s *streamable) refused(status int, session string, h http.Header) *gateway.Refusal {
 	name := s.client.opts.Name
 	cause := fmt.Errorf("%w %d", errStatus, status)
 	switch {
@@ -404,7 +424,7 @@ func (s *streamable) close() error {
 	if err != nil {
 		return err
 	}
-	if err := s.fill(ctx, req.Header, nil, session); err != nil {
+	if err := s.fill(ctx, req.Header, session); err != nil {
 		return err
 	}
 	resp, err := s.client.http.Do(req)

@@ -53,7 +53,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, sur gateway.Surfa
 		v.refused(s.road.Stranger(r.Context(), c, gateway.AsRefusal("auth", err)), c.ID, true)
 		return nil
 	}
-	agent, refusal := s.road.Admit(r.Context(), gateway.Credentials{Token: token, Resource: s.opt.Resource(r.URL.Path), Peer: v.peer, Surface: sur})
+	agent, refusal := s.road.Admit(r.Context(), gateway.Credentials{Token: token, Resource: s.opt.Resource(v.endpoint()), Peer: v.peer, Surface: sur})
 	if refusal != nil {
 		v.refused(refusal, "", token != "")
 		return nil
@@ -62,9 +62,17 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, sur gateway.Surfa
 	return v
 }
 
+// endpoint is the path that a token is for: /message is the other half of /sse.
+func (v *visit) endpoint() string {
+	if v.r.URL.Path == "/message" {
+		return "/sse"
+	}
+	return v.r.URL.Path
+}
+
 // refused answers a refusal that belongs to no message.
 func (v *visit) refused(refusal *gateway.Refusal, call string, token bool) {
-	if challenge := v.srv.opt.Challenge(v.r.URL.Path, refusal, token); challenge != "" {
+	if challenge := v.srv.opt.Challenge(v.endpoint(), refusal, token); challenge != "" {
 		v.w.Header().Set("WWW-Authenticate", challenge)
 	}
 	v.retryAfter(refusal)
@@ -105,8 +113,8 @@ func (v *visit) body() ([]byte, *gateway.Refusal) {
 		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the Content-Type must be application/json")
 	}
 	most := v.srv.opt.MaxBody
-	size := min(max(v.r.ContentLength, 0), most) + 1
-	body := make([]byte, 0, max(size, 512))
+	// A Content-Length is a claim: it earns no more memory than a small body.
+	body := make([]byte, 0, min(max(v.r.ContentLength, 511), 64<<10)+1)
 	reader := http.MaxBytesReader(v.w, v.r.Body, most)
 	for {
 		if len(body) == cap(body) {

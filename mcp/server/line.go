@@ -115,8 +115,9 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
 	defer ss.running.Wait()
 	defer s.sessions.end(ss)
 	reader, _ := ss.main.attach(0, false)
-	ctx, cancel := v.streamContext()
+	ctx, cancel := v.streamContext(s.base)
 	defer cancel()
+	defer context.AfterFunc(s.draining, ss.retire)()
 	out := v.newEventWriter(ss.main, "")
 	out.start(0)
 	out.buf = mcp.AppendEvent(out.buf, mcp.Event{Name: "endpoint", Data: []byte("/message?sessionId=" + ss.id)})
@@ -159,6 +160,9 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 // agent is not let in or in or out fails. Each message needs a valid token
 // still: an expired one ends the connection.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cred gateway.Credentials, server string) error {
+	if _, known := s.opt.Upstreams.About(server); server != "" && !known {
+		return gateway.Refuse("surface", gateway.UnknownTool, "there is no upstream "+clip(server))
+	}
 	cred.Surface = gateway.SurfaceStdio
 	agent, refusal := s.road.Admit(ctx, cred)
 	if refusal != nil {

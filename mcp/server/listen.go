@@ -138,7 +138,7 @@ func (x *exchange) listen(ctx context.Context) outcome {
 		defer cancel()
 		select {
 		case <-ctx.Done():
-		case <-x.srv.base.Done():
+		case <-x.srv.draining.Done():
 		}
 	}
 	return outcome{result: x.complete(gateway.JoinMembers([]gateway.Member{{Name: "_meta", Value: one.tag()}}))}

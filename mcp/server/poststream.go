@@ -165,7 +165,7 @@ func (v *visit) get() {
 		v.gone()
 		return
 	}
-	ctx, cancel := v.streamContext()
+	ctx, cancel := v.streamContext(v.srv.draining)
 	defer cancel()
 	out := v.newEventWriter(st, x.revision)
 	out.start(after)
@@ -177,10 +177,11 @@ func (v *visit) get() {
 	out.end()
 }
 
-// streamContext ends with the connection, the agent's token and the server.
-func (v *visit) streamContext() (context.Context, context.CancelFunc) {
+// streamContext ends with the connection, the agent's token, and a context of
+// the server.
+func (v *visit) streamContext(server context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := untilExpiry(v.r.Context(), v.agent)
-	stop := context.AfterFunc(v.srv.base, cancel)
+	stop := context.AfterFunc(server, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 

@@ -78,7 +78,8 @@ func TestUnauthenticatedIsChallengedBeforeTheBodyIsRead(t *testing.T) {
 		}
 	}, nil)
 	for _, path := range []string{"/mcp", "/mcp/files", "/sse", "/message"} {
-		for token, want := range map[string]string{"": "Bearer for " + path + " unauthenticated", "bad": "Bearer for " + path + " unauthenticated sent"} {
+		endpoint := strings.Replace(path, "/message", "/sse", 1)
+		for token, want := range map[string]string{"": "Bearer for " + endpoint + " unauthenticated", "bad": "Bearer for " + endpoint + " unauthenticated sent"} {
 			r := s.send("POST", path, token, `not JSON`)
 			if r.status != 401 || r.header.Get("Www-Authenticate") != want {
 				t.Errorf("%s %q: got %d %q", path, token, r.status, r.header.Get("Www-Authenticate"))

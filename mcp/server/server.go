@@ -162,9 +162,11 @@ type Server struct {
 	lists    listCache
 	kept     budget // bytes of events in all streams
 
-	base context.Context // ends with Close
-	stop context.CancelFunc
-	done sync.WaitGroup
+	base     context.Context // ends with Close
+	stop     context.CancelFunc
+	draining context.Context // ends with Drain, or Close
+	drain    context.CancelFunc
+	done     sync.WaitGroup
 }
 
 // New makes a server. It fails if a required option is missing or Key has the
@@ -186,10 +188,16 @@ func New(o Options) (*Server, error) {
 	s := &Server{opt: o, road: o.Road, log: o.Logger, seal: seal, listens: newListens(o.MaxSessions, o.PerPrincipal), parked: newParking(o.Parked, o.ParkTTL)}
 	s.kept.most = o.ReplayAll
 	s.base, s.stop = context.WithCancel(context.Background())
+	s.draining, s.drain = context.WithCancel(s.base)
 	s.sessions = newSessions(s)
 	s.done.Go(func() { s.sessions.expire(s.base) })
 	return s, nil
 }
+
+// Drain ends the streams that would otherwise never end: those that carry no
+// call at once, those of the 2024-11-05 transport when their calls are
+// answered. Calls go on. It returns at once; agents come back elsewhere.
+func (s *Server) Drain() { s.drain() }
 
 // Close ends every session, stream and parked call, and waits until what was
 // running in them has returned. HTTP handlers return soon after it.

@@ -36,6 +36,7 @@ type session struct {
 	nstreams uint64
 	watched  map[resource]bool // resources/subscribe
 	ended    bool
+	retired  bool // takes no more requests
 
 	running sync.WaitGroup // requests that are not answered yet
 	element *list.Element  // in sessions.byUse
@@ -91,7 +92,7 @@ func (ss *session) begin(id json.RawMessage, cancel context.CancelFunc) *gateway
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	switch {
-	case ss.ended:
+	case ss.ended, ss.retired:
 		return noSession()
 	case ss.inflight[string(id)] != nil:
 		return gateway.Refuse("surface", gateway.Malformed, "a request with this id is still being served")
@@ -261,6 +262,16 @@ func (ss *session) idle(since time.Time) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	return len(ss.inflight) == 0 && ss.used.Before(since) && !ss.main.attached()
+}
+
+// retire takes no more requests, and ends the main stream once those that run
+// are answered.
+func (ss *session) retire() {
+	ss.mu.Lock()
+	ss.retired = true
+	ss.mu.Unlock()
+	ss.running.Wait()
+	ss.main.close()
 }
 
 // close ends the session: what runs in it is cancelled, its streams end, and

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -51,5 +52,42 @@ func TestLegacySSE(t *testing.T) {
 	}
 	if r := s.send("POST", endpoint, "ann", `{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.status != 404 {
 		t.Errorf("the session outlived its stream: %d", r.status)
+	}
+}
+
+// A drain ends streams that wait for nothing, and lets calls be answered.
+func TestDrainEndsIdleStreamsAndKeepsCalls(t *testing.T) {
+	b := newBlocking()
+	s := newStub(t, nil, b.do)
+	id := s.initialize("/mcp", "ann", "2025-11-25", "{}")
+	get := s.open(t.Context(), "GET", "/mcp", "ann", "", "Mcp-Session-Id", id)
+	defer get.Body.Close()
+	listen := s.openModern(t.Context(), "/mcp", "ann", "subscriptions/listen", "", `"notifications":{"toolsListChanged":true}`)
+	defer listen.Body.Close()
+	sse := s.open(t.Context(), "GET", "/sse", "ann", "")
+	defer sse.Body.Close()
+	stream := events(sse.Body)
+	endpoint := string(nextData(t, stream).Data)
+	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read"}}`
+	s.send("POST", endpoint, "ann", call)
+	answer := make(chan reply)
+	go func() { answer <- s.legacy("/mcp", "ann", id, call) }()
+	<-b.begun
+	<-b.begun
+	s.srv.Drain()
+	for _, r := range []io.Reader{get.Body, listen.Body} {
+		if _, err := io.ReadAll(r); err != nil {
+			t.Errorf("a stream broke instead of ending: %v", err)
+		}
+	}
+	close(b.free)
+	if r := <-answer; member(t, r.body, "result") == nil {
+		t.Errorf("the call was not answered: %s", r.body)
+	}
+	if e := nextData(t, stream); !strings.Contains(string(e.Data), `"result"`) {
+		t.Errorf("the call over SSE was not answered: %s", e.Data)
+	}
+	if _, err := stream.Next(); err != io.EOF {
+		t.Errorf("the SSE stream goes on: %v", err)
 	}
 }
