@@ -40,7 +40,7 @@ func newSessions(s *server) *sessions {
 // it was lost. Origin is the agent's side of the call, nil if it has none.
 // Release must be called when the call is over.
 func (p *sessions) get(ctx context.Context, id string, origin gateway.Origin) (Conn, func(), error) {
-	sc, err := p.enter(id, origin)
+	sc, err := p.enter(ctx, id, origin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +78,7 @@ func (p *sessions) open(id string) (conn Conn, release func()) {
 }
 
 // enter finds or starts the session's connection and counts the caller in.
-func (p *sessions) enter(id string, origin gateway.Origin) (*sessionConn, error) {
+func (p *sessions) enter(ctx context.Context, id string, origin gateway.Origin) (*sessionConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -93,7 +93,7 @@ func (p *sessions) enter(id string, origin gateway.Origin) (*sessionConn, error)
 		if err := p.room(); err != nil {
 			return nil, err
 		}
-		sc = p.dial(id, origin)
+		sc = p.dial(ctx, origin)
 		p.byID[id] = sc
 	}
 	sc.use()
@@ -148,9 +148,10 @@ func (p *sessions) room() error {
 	return r
 }
 
-// dial starts a connection that outlives the call which needed it first.
-func (p *sessions) dial(id string, origin gateway.Origin) *sessionConn {
-	ctx, cancel := context.WithTimeout(context.Background(), p.server.cfg.ListTimeout)
+// dial starts a connection that outlives the call which needed it first, and
+// is made in the name of its agent.
+func (p *sessions) dial(ctx context.Context, origin gateway.Origin) *sessionConn {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.server.cfg.ListTimeout)
 	sc := &sessionConn{ready: make(chan struct{}), stop: cancel}
 	events := func(e gateway.Event) {
 		if origin != nil {

@@ -80,7 +80,7 @@ type Options struct {
 	// Credentials gives the Authorization field of each request. It overrides
 	// Header. Optional; [toolward/mcp/client/oauth] is one.
 	Credentials Credentials
-	TLS       *tls.Config // nil is the system's roots, TLS 1.2 and up
+	TLS         *tls.Config // nil is the system's roots, TLS 1.2 and up
 
 	Revision  string        // speak this MCP revision; "" negotiates
 	Isolate   bool          // each connection serves one agent session: it is told that agent's name and capabilities

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -226,6 +227,52 @@ func TestCertificateIsVerified(t *testing.T) {
 	}
 	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
 	wantCode(t, err, gateway.UpstreamDown)
+}
+
+// changing are credentials that get a new token after each rejection.
+type changing struct{ rejected atomic.Int32 }
+
+func (c *changing) Authorization(context.Context) (string, error) {
+	return fmt.Sprintf("Bearer synthetic-%d", c.rejected.Load()), nil
+}
+func (c *changing) Rejected(string) { c.rejected.Add(1) }
+
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
+	scripted := upstreamtest.Serve(t, upstreamtest.Script{})
+	var calls atomic.Int32
+	good := atomic.Pointer[string]{}
+	set := func(s string) { good.Store(&s) }
+	set("Bearer synthetic-0")
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != *good.Load() {
+			calls.Add(1)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		scripted.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	creds := &changing{}
+	c, err := client.New(client.Options{Name: "s", URL: front.URL, Credentials: creds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := c.Dial(t.Context(), nil, func(gateway.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	set("Bearer synthetic-1")
+	if _, err := conn.Do(t.Context(), upstreamtest.Call(nil, "echo", `{}`)); err != nil {
+		t.Fatal(err)
+	}
+	set("Bearer none")
+	before := calls.Load()
+	_, err = conn.Do(t.Context(), upstreamtest.Call(nil, "echo", `{}`))
+	wantCode(t, err, gateway.UpstreamDown)
+	if n := calls.Load() - before; n > 3 { // the call twice, and perhaps the listening stream
+		t.Errorf("%d requests with bad tokens", n)
+	}
 }
 
 func TestCompressedAnswerIsRefused(t *testing.T) {

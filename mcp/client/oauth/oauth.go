@@ -121,10 +121,7 @@ func secure(raw string) error {
 	if u.Host == "" || u.User != nil || u.Fragment != "" {
 		return errors.New("it must name a host, and have no user and no fragment")
 	}
-	switch host := u.Hostname(); {
-	case u.Scheme == "https":
-	case u.Scheme == "http" && (host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")):
-	default:
+	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u)) {
 		return errors.New("it must be https")
 	}
 	return nil
