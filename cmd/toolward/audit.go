@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/audit"
+)
+
+func newAudit(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditHash(g))
+	return cmd
+}
+
+// record says which database a review command reads.
+type record struct {
+	g  *globals
+	db string
+}
+
+func (r *record) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.db, "db", "", "database to read, instead of the configuration's")
+}
+
+func (r *record) path() (string, error) {
+	if r.db != "" {
+		return r.db, nil
+	}
+	cfg, err := loadOrDemo(r.g)
+	if err != nil {
+		return "", err
+	}
+	return cfg.Audit.Path, nil
+}
+
+func (r *record) open() (*audit.Reader, error) {
+	path, err := r.path()
+	if err != nil {
+		return nil, err
+	}
+	return audit.OpenReader(path)
+}
+
+// filterFlags are the flags that select calls.
+type filterFlags struct {
+	audit.Filter
+	since, until string
+}
+
+func (f *filterFlags) flags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.since, "since", "", "from this time on: 2026-01-31, RFC 3339, or an age such as 2h or 7d")
+	fl.StringVar(&f.until, "until", "", "before this time, likewise")
+	fl.StringVar(&f.Agent, "agent", "", "calls of this agent")
+	fl.StringVar(&f.Server, "server", "", "calls of this upstream")
+	fl.StringVar(&f.Tool, "tool", "", "calls of this tool, server__name")
+	fl.StringVar(&f.Kind, "kind", "", "tool, prompt, resource, sampling, …")
+	fl.StringVar(&f.Effect, "effect", "", "allow, approve or deny")
+	fl.StringVar(&f.Code, "code", "", "refusals with this code: policy, guard, rate_limited, …")
+	fl.StringVar(&f.Outcome, "outcome", "", "ok, error, refused, withheld, timeout, cancelled, interrupted, …")
+	fl.StringVar(&f.Session, "session", "", "calls of this session")
+	fl.StringVar(&f.Text, "text", "", "text in arguments, result or reasons")
+}
+
+func (f *filterFlags) filter(now time.Time) (audit.Filter, error) {
+	var err error
+	if f.Since, err = parseWhen(f.since, now); err != nil {
+		return f.Filter, err
+	}
+	f.Until, err = parseWhen(f.until, now)
+	return f.Filter, err
+}
+
+// parseWhen reads a day, a time, or an age.
+func parseWhen(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 90m or 7d", s)
+}
+
+var callHeader = []string{"TIME", "ID", "AGENT", "TOOL", "EFFECT", "OUTCOME", "MS", "REASONS"}
+
+func callRow(c audit.Call) []string {
+	return []string{c.Time, c.ID, short(c.Agent, 24), short(orMethod(c), 40), c.Effect, c.Outcome, strconv.FormatFloat(c.Ms, 'f', 1, 64), short(reasons(c), 80)}
+}
+
+func orMethod(c audit.Call) string {
+	if c.Tool != "" {
+		return c.Tool
+	}
+	return c.Method
+}
+
+func reasons(c audit.Call) string {
+	var list []string
+	if json.Unmarshal([]byte(c.Reasons), &list) != nil {
+		return string(c.Reasons)
+	}
+	return strings.Join(list, "; ")
+}
+
+func newAuditList(g *globals) *cobra.Command {
+	var (
+		f      filterFlags
+		l      listing
+		r      = record{g: g}
+		limit  int
+		before int64
+	)
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "Calls, newest first",
+		Example: "  toolward audit list --since 24h --effect deny\n  toolward audit list --agent ci --tool files__write_file -o jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			calls, next, err := reader.List(cmd.Context(), filter, limit, before)
+			if err != nil {
+				return err
+			}
+			if err := printRows(l, cmd.OutOrStdout(), calls, callHeader, callRow); err != nil {
+				return err
+			}
+			if next != 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --before %d\n", next)
+			}
+			return nil
+		},
+	}
+	f.flags(cmd)
+	l.flag(cmd)
+	r.flag(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many, up to 1000")
+	cmd.Flags().Int64Var(&before, "before", 0, "go on where a listing ended")
+	return cmd
+}
+
+func newAuditShow(g *globals) *cobra.Command {
+	r := record{g: g}
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Everything that is on record about a call",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			call, events, err := reader.Show(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout()) // JSON escapes what a terminal would obey
+			enc.SetIndent("", "  ")
+			return enc.Encode(map[string]any{"call": call, "events": events})
+		},
+	}
+	r.flag(cmd)
+	return cmd
+}
+
+func newAuditTail(g *globals) *cobra.Command {
+	var (
+		f filterFlags
+		l listing
+		r = record{g: g}
+	)
+	cmd := &cobra.Command{
+		Use:   "tail",
+		Short: "Follow calls as they are recorded",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			if l.format == "table" {
+				fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))
+			} else {
+				l.format = "jsonl" // a stream has no end for an array to close at
+			}
+			for call, err := range reader.Follow(cmd.Context(), filter) {
+				if errors.Is(err, context.Canceled) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if l.format == "table" {
+					fmt.Fprintln(cmd.OutOrStdout(), printable(strings.Join(callRow(call), "  ")))
+				} else if err := printRows(l, cmd.OutOrStdout(), []audit.Call{call}, nil, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	f.flags(cmd)
+	l.flag(cmd)
+	r.flag(cmd)
+	return cmd
+}
+
+func newAuditVerify(g *globals) *cobra.Command {
+	var (
+		r      = record{g: g}
+		opt    audit.VerifyOptions
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove that nothing in the record was changed, removed or reordered",
+		Long: "Follows the chain of hashes and the signed checkpoints, and says where they do not hold.\n" +
+			"A tail that was cut off, or a record that was rebuilt as a whole, shows only against\n" +
+			"checkpoints that left the database: give the newest with --checkpoints. Exit code 1 if\n" +
+			"something does not hold.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path, err := r.path()
+			if err != nil {
+				return err
+			}
+			opt.Path = path
+			if len(opt.Checkpoints) == 0 {
+				if beside := path + ".checkpoints"; exists(beside) {
+					opt.Checkpoints = []string{beside}
+				}
+			}
+			v, err := audit.Verify(cmd.Context(), opt)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				if err := enc.Encode(v); err != nil {
+					return err
+				}
+			} else {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d events (%d to %d) chained, signed up to %d; %d checkpoints inside and %d outside hold\n",
+					v.Events, v.First, v.Last, v.Signed, v.Inside, v.Outside)
+				for _, p := range v.Problems {
+					fmt.Fprintln(cmd.OutOrStdout(), printable(p.String()))
+				}
+			}
+			if len(v.Problems) > 0 {
+				return foundError{"the record does not hold"}
+			}
+			return nil
+		},
+	}
+	r.flag(cmd)
+	cmd.Flags().StringVar(&opt.PublicKey, "public-key", "", "verifier key, instead of the one beside the database")
+	cmd.Flags().StringArrayVar(&opt.Checkpoints, "checkpoints", nil, "file with checkpoints that left the database; repeat for several")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/audit"
+)
+
+func newAuditStats(g *globals) *cobra.Command {
+	var (
+		f      filterFlags
+		r      = record{g: g}
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "What was called by whom, how it ended, and how long it took",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			s, err := reader.Stats(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(s)
+			}
+			return printStats(cmd, s)
+		},
+	}
+	f.flags(cmd)
+	r.flag(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printStats(cmd *cobra.Command, s audit.Stats) error {
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "%d calls from %s to %s\n", s.Calls, s.First, s.Last)
+	fmt.Fprintf(w, "ms           p50 %.1f  p95 %.1f  p99 %.1f  max %.1f\n", s.Latency.P50, s.Latency.P95, s.Latency.P99, s.Latency.Max)
+	fmt.Fprintf(w, "upstream ms  p50 %.1f  p95 %.1f  p99 %.1f  max %.1f\n", s.Upstream.P50, s.Upstream.P95, s.Upstream.P99, s.Upstream.Max)
+	for _, group := range []struct {
+		title  string
+		counts []audit.Count
+	}{{"OUTCOME", s.Outcomes}, {"REFUSED FOR", s.Codes}, {"AGENT", s.Agents}, {"TOOL", s.Tools}} {
+		if len(group.counts) == 0 {
+			continue
+		}
+		fmt.Fprintln(w)
+		err := printRows(listing{"table"}, w, group.counts, []string{group.title, "CALLS"}, func(c audit.Count) []string {
+			return []string{c.Value, strconv.FormatInt(c.Calls, 10)}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newAuditExport(g *globals) *cobra.Command {
+	var (
+		f      filterFlags
+		r      = record{g: g}
+		format string
+	)
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write calls as JSONL, CSV (safe to open in a spreadsheet) or OCSF, oldest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			n, err := reader.Export(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter)
+			if err == nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d calls\n", n)
+			}
+			return err
+		},
+	}
+	f.flags(cmd)
+	r.flag(cmd)
+	cmd.Flags().StringVar(&format, "format", string(audit.FormatJSONL), "jsonl, csv or ocsf")
+	return cmd
+}
+
+// newAuditPrune writes to the record, so it needs the gateway to be stopped; a
+// running one prunes by `audit.retain`.
+func newAuditPrune(g *globals) *cobra.Command {
+	var before string
+	cmd := &cobra.Command{
+		Use:   "prune --before TIME",
+		Short: "Remove old events from a stopped gateway's record, leaving a signed note",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			when, err := parseWhen(before, time.Now())
+			if err != nil {
+				return err
+			}
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			store, err := audit.Open(audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			n, err := store.Prune(cmd.Context(), when)
+			if err == nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", n)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&before, "before", "", "remove what is older: 2026-01-31, or an age such as 90d")
+	_ = cmd.MarkFlagRequired("before") // fails only for a flag that does not exist
+	return cmd
+}
+
+func newAuditHash(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "hash VALUE",
+		Short: "What stands in the record where this value was redacted",
+		Long:  "Redacted values are written as keyed hashes, so that equal values can be matched.\nLook for what this prints with `toolward audit list --text`.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			keys, err := audit.LoadKeys(cfg.Audit.Path + ".keys")
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), keys.Token(args[0]))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/config"
+)
+
+// errNoConfig is for commands that make no sense without a file.
+var errNoConfig = errors.New("no configuration: give --config toolward.yaml, or run in a folder that has one")
+
+// defaultFile is used where it exists and --config is not given.
+const defaultFile = "toolward.yaml"
+
+// load reads the configuration that a command was given, or ./toolward.yaml.
+func load(g *globals) (*config.Config, error) {
+	if g.config == "" {
+		if _, err := os.Stat(defaultFile); err != nil {
+			return nil, errNoConfig
+		}
+		g.config = defaultFile
+	}
+	return config.Load(g.config)
+}
+
+// loadOrDemo is load, and without any file the demo: a gateway that a newcomer
+// can call at once.
+func loadOrDemo(g *globals) (*config.Config, error) {
+	cfg, err := load(g)
+	if !errors.Is(err, errNoConfig) {
+		return cfg, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the demo server: %w", err)
+	}
+	cfg = config.Default()
+	cfg.Upstreams = []config.Upstream{{
+		Name: "demo", Command: self, Args: []string{"demo-server"},
+		Timeout: 10 * time.Second, Concurrency: 16, Response: 1 << 20, Isolate: "shared",
+	}}
+	return cfg, nil
+}
+
+func newConfig(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Report every error of a configuration, with its place and a remedy",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				g.config = args[0]
+			}
+			cfg, err := load(g)
+			var found config.Errors
+			if errors.As(err, &found) {
+				fmt.Fprintln(cmd.ErrOrStderr(), found.Error())
+				return foundError{fmt.Sprintf("%s has %d errors", g.config, len(found))}
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is fine: %d upstreams\n", g.config, len(cfg.Upstreams))
+			return nil
+		},
+	}, &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Print the configuration with its defaults, secrets masked",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				g.config = args[0]
+			}
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			return cfg.Print(cmd.OutOrStdout())
+		},
+	})
+	return cmd
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/config"
+	"toolward/config/clients"
+)
+
+func newConnect(g *globals) *cobra.Command {
+	var (
+		write bool
+		opt   clients.Options
+	)
+	cmd := &cobra.Command{
+		Use:       "connect CLIENT",
+		Short:     "Print, or with --write put in place, a client's side of the connection",
+		Long:      "Prints what to put into a client's configuration so that it uses this gateway.\nClients: " + strings.Join(clients.Names(), ", ") + ".\n\nWith --write the client's file is edited; a copy of the old one stays beside it.",
+		Example:   "  toolward connect claude-code\n  toolward connect cursor --write --token \"$(toolward token mint --subject me --role demo)\"",
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: clients.Names(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opt.Home, err = os.UserHomeDir(); err != nil {
+				return err
+			}
+			opt.OS, opt.AppData = runtime.GOOS, os.Getenv("APPDATA")
+			if opt.URL == "" {
+				if opt.URL, err = endpoint(g); err != nil {
+					return err
+				}
+			}
+			if self, err := os.Executable(); err == nil {
+				opt.Command = []string{self, "stdio"}
+				if g.config != "" {
+					opt.Command = append(opt.Command, "--config", g.config)
+				}
+			}
+			if !write {
+				s, err := clients.Connect(args[0], opt)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: put this into %s\n", s.Client, s.Path)
+				fmt.Fprintln(cmd.OutOrStdout(), s.Text)
+				printNotes(cmd.ErrOrStderr(), s.Notes)
+				return nil
+			}
+			w, err := clients.Write(args[0], opt, time.Now())
+			if err != nil {
+				return err
+			}
+			switch {
+			case !w.Changed:
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s has it already: %s\n", w.Client, w.Path)
+			case w.Backup != "":
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: wrote %s; the old file is %s\n", w.Client, w.Path, w.Backup)
+			default:
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: wrote %s\n", w.Client, w.Path)
+			}
+			printNotes(cmd.ErrOrStderr(), w.Notes)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&write, "write", false, "edit the client's file")
+	cmd.Flags().StringVar(&opt.URL, "url", "", "MCP endpoint, instead of the configuration's")
+	cmd.Flags().StringVar(&opt.Token, "token", "", "token to write into the file; without it the file refers to "+clients.Variable)
+	cmd.Flags().StringVar(&opt.Name, "name", "", "name of the entry (default toolward)")
+	return cmd
+}
+
+func printNotes(w io.Writer, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintln(w, "note: "+n)
+	}
+}
+
+// endpoint is the MCP endpoint that the configuration says.
+func endpoint(g *globals) (string, error) {
+	cfg, err := loadOrDemo(g)
+	if err != nil {
+		return "", err
+	}
+	return baseURL(cfg) + "/mcp", nil
+}
+
+// baseURL is where agents reach a gateway of this configuration.
+func baseURL(cfg *config.Config) string {
+	switch {
+	case cfg.PublicURL != "":
+		return strings.TrimRight(cfg.PublicURL, "/")
+	case cfg.TLS != nil:
+		return "https://" + cfg.Listen
+	}
+	return "http://" + cfg.Listen
+}
+
+func newImport() *cobra.Command {
+	return &cobra.Command{
+		Use:     "import FILE",
+		Short:   "Turn a client's MCP servers into upstreams of toolward.yaml",
+		Long:    "Reads a client's configuration (mcpServers of Claude, Cursor and Gemini CLI, servers of\nVS Code, mcp_servers of Codex) and prints `upstreams:` for toolward.yaml. Secrets are not\ncopied: they become ${VAR}.",
+		Example: "  toolward import ~/.cursor/mcp.json >> toolward.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			imported, err := clients.Import(args[0])
+			if err != nil {
+				return err
+			}
+			if len(imported.Upstreams) == 0 {
+				return errors.New("there are no MCP servers in " + args[0])
+			}
+			printNotes(cmd.ErrOrStderr(), imported.Warnings)
+			if len(imported.Variables) > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "set these where the gateway starts: %s\n", strings.Join(imported.Variables, ", "))
+			}
+			return imported.Render(cmd.OutOrStdout())
+		},
+	}
+}

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"toolward/audit"
+	"toolward/auth"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/gateway/approval"
+	"toolward/gateway/limit"
+	"toolward/gateway/session"
+	"toolward/guard"
+	"toolward/mcp/server"
+	"toolward/policy"
+	"toolward/upstream"
+	"toolward/web/telemetry"
+)
+
+// rooms is a whole gateway without a listener: what `serve` and `stdio` share.
+type rooms struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer // nil unless an exporter is configured
+
+	store    *audit.Store
+	local    *auth.Local // nil if the configuration has issuers only
+	verifier *auth.Verifier
+	scanner  *guard.Scanner
+	engine   *policy.Engine
+	catalog  *upstream.Catalog
+	road     *gateway.Road
+	surface  atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
+
+	closers []func() error // in the order of opening
+}
+
+// open builds every room. Upstreams are started and not waited for.
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (r *rooms, err error) {
+	r = &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		r.openTelemetry, r.openAudit, r.openAuth, r.openGuard, r.openPolicy, r.openUpstreams, r.openRoad,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// close ends what open began, last first.
+func (r *rooms) close() error {
+	var errs []error
+	for _, c := range slices.Backward(r.closers) {
+		errs = append(errs, c())
+	}
+	r.closers = nil
+	return errors.Join(errs...)
+}
+
+func (r *rooms) onClose(f func() error) { r.closers = append(r.closers, f) }
+
+func (r *rooms) openTelemetry(ctx context.Context) error {
+	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return nil
+	}
+	var err error
+	if r.tracer, err = telemetry.NewTracer(ctx, version()); err != nil {
+		return err
+	}
+	r.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return r.tracer.Close(ctx)
+	})
+	return nil
+}
+
+func (r *rooms) openAudit(context.Context) error {
+	commits := r.metrics.Histogram("toolward_audit_commit_seconds", "Time that a group commit of the audit record took.")
+	failures := r.metrics.Counter("toolward_audit_failures_total", "Commits of the audit record that failed.")
+	store, err := audit.Open(audit.Options{
+		Path:        r.cfg.Audit.Path,
+		Durability:  audit.Durability(r.cfg.Audit.Durability),
+		Bodies:      audit.Bodies(r.cfg.Audit.Bodies),
+		Retain:      r.cfg.Audit.Retain,
+		Checkpoints: r.cfg.Audit.Checkpoints,
+		Log:         r.log,
+		Observe: func(_ int, took time.Duration, err error) {
+			commits.Observe(took.Seconds())
+			if err != nil {
+				failures.Inc()
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.store = store
+	r.onClose(store.Close)
+	r.metrics.Gauge("toolward_audit_queue", "Events that wait for the audit record's writer.", nil, func() float64 { return float64(store.Queued()) })
+	return nil
+}
+
+func (r *rooms) openAuth(context.Context) error {
+	if r.cfg.Auth.Local != nil {
+		local, err := openLocal(r.cfg)
+		if err != nil {
+			return err
+		}
+		r.local = local
+	}
+	verifier, err := newVerifier(r.cfg, r.local, r.log)
+	if err != nil {
+		return err
+	}
+	r.verifier = verifier
+	r.onClose(verifier.Close)
+	return nil
+}
+
+// newVerifier accepts the tokens of all configured issuers, and of the local
+// one unless it is nil.
+func newVerifier(cfg *config.Config, local *auth.Local, log *slog.Logger) (*auth.Verifier, error) {
+	var issuers []auth.Issuer
+	if local != nil {
+		issuers = append(issuers, local.Issuer())
+	}
+	for _, i := range cfg.Auth.Issuers {
+		issuers = append(issuers, issuerOptions(i))
+	}
+	return auth.New(auth.Options{Issuers: issuers, Log: log})
+}
+
+// openLocal opens the gateway's own issuer, making its key on first use.
+func openLocal(cfg *config.Config) (*auth.Local, error) {
+	l := cfg.Auth.Local
+	return auth.OpenLocal(auth.LocalOptions{KeyFile: l.KeyFile, Issuer: l.Issuer, Audience: l.Audience})
+}
+
+func issuerOptions(i config.Issuer) auth.Issuer {
+	return auth.Issuer{
+		Issuer: i.Issuer, Audience: i.Audience,
+		JWKSURL: i.JWKSURL, PublicKeyFile: i.PublicKeyFile, SecretFile: i.SecretFile, Secret: []byte(i.Secret.Reveal()),
+		Algorithms: i.Algorithms, Agent: i.Agent, Roles: i.Roles, Scopes: i.Scopes,
+		RequiredScopes: i.RequiredScopes, AccessTokens: i.AccessTokensOnly,
+		Leeway: i.Leeway, MaxLifetime: i.MaxLifetime, Refresh: i.Refresh, Stale: i.Stale,
+	}
+}
+
+func (r *rooms) openGuard(context.Context) error {
+	opt, err := guardOptions(r.cfg, r.log)
+	if err != nil {
+		return err
+	}
+	r.scanner, err = guard.New(opt)
+	return err
+}
+
+func (r *rooms) openPolicy(ctx context.Context) error {
+	engine, err := policy.New(ctx, policyOptions(r.cfg, r.log, func(err error) {
+		result, detail := "ok", map[string]any{}
+		if err != nil {
+			result, detail = "failed", map[string]any{"error": err.Error()}
+		}
+		if noteErr := r.store.Note(context.Background(), "policy.reload_"+result, detail); noteErr != nil {
+			r.log.Error("the policy's reload could not be recorded", "error", noteErr)
+		}
+		r.listsChanged()
+	}))
+	if err != nil {
+		return err
+	}
+	r.engine = engine
+	r.onClose(engine.Close)
+	return nil
+}
+
+// listsChanged tells agents to ask for their lists again: what policy lets
+// them see may differ now.
+func (r *rooms) listsChanged() {
+	s := r.surface.Load()
+	if s == nil {
+		return
+	}
+	for _, name := range r.catalog.Servers() {
+		for _, kind := range []string{"tools", "prompts", "resources"} {
+			s.Event(gateway.Event{Server: name, Method: "notifications/" + kind + "/list_changed"})
+		}
+	}
+}
+
+func (r *rooms) openUpstreams(ctx context.Context) error {
+	servers := make([]upstream.Server, 0, len(r.cfg.Upstreams))
+	for _, u := range r.cfg.Upstreams {
+		s, err := upstreamServer(u, r.log)
+		if err != nil {
+			return err
+		}
+		servers = append(servers, s)
+	}
+	var pins upstream.Pins = r.store
+	if r.cfg.Pins.File != "" {
+		pins = upstream.NewLockFile(r.cfg.Pins.File)
+	}
+	catalog, err := upstream.New(ctx, upstream.Options{
+		Servers: servers, Pins: pins, Strict: r.cfg.Pins.Strict, Logger: r.log,
+		Inspect: r.scanner.Inspect,
+		Events: func(e gateway.Event) {
+			if s := r.surface.Load(); s != nil {
+				s.Event(e)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.catalog = catalog
+	r.onClose(catalog.Close)
+	for _, name := range catalog.Servers() {
+		r.metrics.Gauge("toolward_upstream_up", "Whether an upstream is connected.", map[string]string{"server": name}, func() float64 {
+			if about, _ := catalog.About(name); about.Up {
+				return 1
+			}
+			return 0
+		})
+	}
+	return nil
+}
+
+func (r *rooms) openRoad(context.Context) error {
+	limits, err := limit.New(limitOptions(r.cfg.Limits))
+	if err != nil {
+		return err
+	}
+	approvals, err := approval.New(approval.Options{Store: r.store, Wait: r.cfg.Approvals.Wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
+	if err != nil {
+		return err
+	}
+	observers := []gateway.Observer{r.metrics}
+	if r.tracer != nil {
+		observers = append(observers, r.tracer)
+	}
+	r.road = &gateway.Road{
+		Auth:      r.verifier,
+		Limit:     limits,
+		Catalog:   r.catalog,
+		Guard:     r.scanner,
+		Policy:    r.engine,
+		Sessions:  session.New(session.Options{Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max}),
+		Approvals: approvals,
+		Recorder:  r.store,
+		Observers: observers,
+	}
+	return nil
+}
+
+// openSurface makes the MCP surface. base is the gateway's public URL, "" on
+// standard input and output.
+func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
+	opt := server.Options{
+		Road: r.road, Upstreams: r.catalog, Token: auth.Token,
+		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Logger: r.log,
+	}
+	if endpoints != nil {
+		opt.Resource, opt.Challenge = endpoints.URI, endpoints.Challenge
+	}
+	s, err := server.New(opt)
+	if err != nil {
+		return nil, err
+	}
+	r.surface.Store(s)
+	r.onClose(func() error { s.Close(); return nil })
+	return s, nil
+}
+
+// ready is what /readyz asks.
+func (r *rooms) ready() map[string]error {
+	return map[string]error{
+		"audit":  r.store.Ready(),
+		"auth":   r.verifier.Ready(),
+		"policy": r.engine.Ready(),
+	}
+}
+
+// limitOptions turns the configuration's rates into the limiter's.
+func limitOptions(l config.Limits) limit.Options {
+	rate := func(b config.Bucket) limit.Rate { return limit.Rate{PerSecond: b.Rate.PerSecond(), Burst: b.Burst} }
+	opt := limit.Options{
+		Default: rate(l.Default), Failures: rate(l.Failures), Concurrency: l.Concurrency, Total: l.Total,
+		Agents: map[string]limit.Rate{}, Tools: map[string]limit.Tool{},
+	}
+	for name, b := range l.Agents {
+		opt.Agents[name] = rate(b)
+	}
+	for name, t := range l.Tools {
+		var tool limit.Tool
+		if t.Bucket != nil {
+			tool.All = rate(*t.Bucket)
+		}
+		if t.Agent != nil {
+			tool.PerAgent = rate(*t.Agent)
+		}
+		opt.Tools[name] = tool
+	}
+	return opt
+}
+
+// issuerNames are the authorization servers that clients may be sent to.
+func issuerNames(cfg *config.Config) []string {
+	var names []string
+	for _, i := range cfg.Auth.Issuers {
+		names = append(names, i.Issuer)
+	}
+	return names
+}
+
+// beside is a file next to the audit database, where the gateway keeps what
+// belongs to one installation.
+func beside(cfg *config.Config, name string) string {
+	return filepath.Join(filepath.Dir(cfg.Audit.Path), name)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/guard"
+)
+
+func newGuard(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "guard", Short: "Scan text, measure the detectors, and lift false alarms"}
+	cmd.AddCommand(newGuardAllow(g))
+	return cmd
+}
+
+// guardOptions turns the configuration into guard's. Fingerprints are keyed by
+// a file beside the record, so that the CLI's and the gateway's agree.
+func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
+	key, err := guardKey(beside(cfg, "toolward.guard.key"))
+	if err != nil {
+		return guard.Options{}, err
+	}
+	allow, err := guard.OpenAllow(allowPath(cfg))
+	if err != nil {
+		return guard.Options{}, err
+	}
+	opt := guard.Options{Actions: actions(cfg.Guard.Actions), Key: key, Allow: allow, Servers: map[string]guard.ServerActions{}}
+	for _, h := range cfg.Guard.Honeytokens {
+		opt.Honeytokens = append(opt.Honeytokens, h.Reveal())
+	}
+	for name, s := range cfg.Guard.Servers {
+		sa := guard.ServerActions{Actions: actions(s.Actions), Tools: map[string]map[gateway.FindingKind]gateway.Action{}}
+		for tool, a := range s.Tools {
+			sa.Tools[tool] = actions(a)
+		}
+		opt.Servers[name] = sa
+	}
+	if j := cfg.Guard.Judge; j != nil {
+		opt.Judge = &guard.Judge{URL: j.URL, From: j.From, To: j.To, Timeout: j.Timeout, OnFailure: guard.OnFailure(j.OnFailure), Headers: map[string]string{}}
+		for name, v := range j.Headers {
+			opt.Judge.Headers[name] = v.Reveal()
+		}
+		log.Info("guard asks an external judge", "url", j.URL)
+	}
+	return opt, nil
+}
+
+func allowPath(cfg *config.Config) string {
+	if cfg.Guard.Allow != "" {
+		return cfg.Guard.Allow
+	}
+	return beside(cfg, "guard-allow.json")
+}
+
+// actions leaves out what the configuration does not say.
+func actions(a config.Actions) map[gateway.FindingKind]gateway.Action {
+	m := map[gateway.FindingKind]gateway.Action{}
+	for kind, action := range map[gateway.FindingKind]string{
+		gateway.FindingInjection: a.Injection, gateway.FindingSecret: a.Secrets, gateway.FindingPII: a.PII,
+		gateway.FindingExfil: a.Exfil, gateway.FindingProvenance: a.Provenance, gateway.FindingHidden: a.Hidden,
+		gateway.FindingPoisoning: a.Poisoning, gateway.FindingHoneytoken: a.Honeytoken,
+	} {
+		if action != "" {
+			m[kind] = gateway.Action(action)
+		}
+	}
+	return m
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// newHealth is for containers whose image has no other HTTP client.
+func newHealth(g *globals) *cobra.Command {
+	var url string
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "Ask a running gateway whether it is healthy",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				cfg, err := loadOrDemo(g)
+				if err != nil {
+					return err
+				}
+				scheme := "http"
+				if cfg.TLS != nil {
+					scheme = "https"
+				}
+				url = scheme + "://" + cfg.Listen
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return foundError{fmt.Sprintf("%s answers %s", url, resp.Status)}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&url, "url", "", "base URL of the gateway, instead of the configuration's address")
+	return cmd
+}

@@ -1,0 +1,108 @@
+// Command toolward is a gateway for the tool calls of AI agents. See README.md.
+//
+// This package parses flags, builds the rooms from the configuration and joins
+// them; no decision about a call is made here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every command.
+const (
+	exitFound  = 1 // the command worked and found something: a failed test, a broken chain
+	exitFailed = 2 // the command could not run
+)
+
+// foundError ends a command that did its work and found something wrong. What
+// it found is already printed.
+type foundError struct{ what string }
+
+func (e foundError) Error() string { return e.what }
+
+func main() {
+	// SIGPIPE of a closed pager must not look like a crash; a second signal of
+	// the others ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var found foundError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &found):
+		if found.what != "" {
+			fmt.Fprintln(os.Stderr, "toolward: "+found.what)
+		}
+		return exitFound
+	default:
+		fmt.Fprintf(os.Stderr, "toolward: %v\n", err)
+		return exitFailed
+	}
+}
+
+// globals are the flags that every command has.
+type globals struct {
+	config string // path of toolward.yaml, "" for none
+}
+
+func newRoot() *cobra.Command {
+	var g globals
+	root := &cobra.Command{
+		Use:           "toolward",
+		Short:         "A gateway for the tool calls of AI agents",
+		Long:          "toolward stands between agents and tools. Every call is authenticated, limited, scanned,\nauthorized by a Rego policy, executed and recorded; or refused with a reason.",
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&g.config, "config", os.Getenv("TOOLWARD_CONFIG"), "path of toolward.yaml (or TOOLWARD_CONFIG)")
+	root.AddCommand(
+		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newConfig(&g),
+		newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newDemo(), newVersion(),
+	)
+	return root
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "dev-" + s.Value[:12]
+		}
+	}
+	return "dev"
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintln(cmd.OutOrStdout(), version())
+			return nil
+		},
+	}
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/audit"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/policy"
+)
+
+func newPolicy(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Write, check, test and explain policies"}
+	cmd.AddCommand(newPolicyInit(g), newPolicyCheck(g), newPolicyTest(g), newPolicyExplain(g), newPolicyReplay(g))
+	return cmd
+}
+
+func policyOptions(cfg *config.Config, log *slog.Logger, onReload func(error)) policy.Options {
+	return policy.Options{Path: cfg.Policy.Path, Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Logger: log, OnReload: onReload}
+}
+
+// openEngine loads the configured policy, or the one at a path in its place.
+func openEngine(ctx context.Context, g *globals, path string) (*policy.Engine, *config.Config, error) {
+	cfg, err := loadOrDemo(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	opt := policyOptions(cfg, slog.New(slog.DiscardHandler), nil)
+	if path != "" {
+		opt.Path = path
+	}
+	opt.Shadow = ""
+	e, err := policy.Open(ctx, opt)
+	return e, cfg, err
+}
+
+func newPolicyInit(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init DIR",
+		Short: "Write a starter policy, a file per tool that upstreams offer",
+		Long:  "Asks the configured upstreams what they offer and writes a file for each tool, which allows\nnobody until you complete its rule, and a test beside it. Files that exist are left alone.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			catalog, closeAll, err := openCatalog(cmd.Context(), g)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closeAll()) }()
+			written, err := policy.Init(args[0], catalog.List(gateway.KindTool, ""))
+			for _, name := range written {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			if err == nil && len(written) == 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "nothing to write: every tool has its file already")
+			}
+			return err
+		},
+	}
+}
+
+func newPolicyCheck(g *globals) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   "check [PATH]",
+		Short: "Report every error of a policy, also against what upstreams offer",
+		Long:  "Compiles the policy and reports all errors with their places: names that do not exist, rules\nthat can never fire, packages for tools that nobody offers, arguments that a tool's schema does\nnot have. Exit code 1 if there are any.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			path := ""
+			if len(args) == 1 {
+				path = args[0]
+			}
+			engine, _, err := openEngine(cmd.Context(), g, path)
+			var broken policy.Problems
+			if errors.As(err, &broken) {
+				fmt.Fprintln(cmd.ErrOrStderr(), broken.Error())
+				return foundError{fmt.Sprintf("%d problems", len(broken))}
+			}
+			if err != nil {
+				return err
+			}
+			var tools []*gateway.Tool
+			var down []string
+			if !offline {
+				if tools, down, err = offered(cmd.Context(), g); err != nil {
+					return err
+				}
+			}
+			problems := engine.Check(tools, down)
+			if offline {
+				problems = slices.DeleteFunc(problems, func(p policy.Problem) bool { return strings.HasPrefix(p.Code, "unknown_") })
+			}
+			for _, p := range problems {
+				fmt.Fprintln(cmd.ErrOrStderr(), p)
+			}
+			if slices.ContainsFunc(problems, func(p policy.Problem) bool { return p.Severity == policy.Error }) {
+				return foundError{"the policy has errors"}
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "the policy is fine (revision %s)\n", engine.Revision())
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not start upstreams to look at what they offer")
+	return cmd
+}
+
+// offered is everything that upstreams offer, and which of them are down.
+func offered(ctx context.Context, g *globals) (tools []*gateway.Tool, down []string, err error) {
+	catalog, closeAll, err := openCatalog(ctx, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
+		tools = append(tools, catalog.List(kind, "")...)
+	}
+	for _, name := range catalog.Servers() {
+		if about, _ := catalog.About(name); !about.Up {
+			down = append(down, name)
+		}
+	}
+	return tools, down, closeAll()
+}
+
+func newPolicyTest(g *globals) *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:   "test [PATH]",
+		Short: "Run the policy's tests (rules test_… in files …_test.rego)",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			opt := policyOptions(cfg, nil, nil)
+			if len(args) == 1 {
+				opt.Path = args[0]
+			}
+			report, err := policy.Test(cmd.Context(), opt)
+			if err != nil {
+				return err
+			}
+			err = printRows(l, cmd.OutOrStdout(), report.Results, []string{"RESULT", "TEST", "PLACE"}, func(t policy.TestResult) []string {
+				result := "FAIL"
+				switch {
+				case t.Passed:
+					result = "ok"
+				case t.Skipped:
+					result = "skipped"
+				}
+				return []string{result, t.Package + "." + t.Name, t.File + ":" + strconv.Itoa(t.Line)}
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d tests, %d failed; %.0f %% of the policy's lines were evaluated\n", len(report.Results), report.Failed(), report.Coverage)
+			if report.Failed() > 0 {
+				return foundError{}
+			}
+			return nil
+		},
+	}
+	l.flag(cmd)
+	return cmd
+}
+
+func newPolicyExplain(g *globals) *cobra.Command {
+	var path, db string
+	cmd := &cobra.Command{
+		Use:   "explain CALL",
+		Short: "Which rules decided a recorded call, and which did not hold",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, _, err := openEngine(cmd.Context(), g, path)
+			if err != nil {
+				return err
+			}
+			r := record{g: g, db: db}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			found := false
+			for replayed, err := range reader.Replay(cmd.Context(), audit.Filter{Call: args[0]}) {
+				if err != nil {
+					return err
+				}
+				found = true
+				if replayed.Partial != "" {
+					fmt.Fprintf(cmd.ErrOrStderr(), "note: the record does not hold all that policy saw: %s\n", replayed.Partial)
+				}
+				x, err := engine.Explain(cmd.Context(), replayed.Call)
+				if err != nil {
+					return err
+				}
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				if err := enc.Encode(x); err != nil {
+					return err
+				}
+			}
+			if !found {
+				return fmt.Errorf("the record has no call %q that policy judged", args[0])
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "policy", "", "explain by this policy instead of the configured one")
+	cmd.Flags().StringVar(&db, "db", "", "database to read, instead of the configuration's")
+	return cmd
+}
+
+// redecided is a recorded call that another policy decides otherwise.
+type redecided struct {
+	Call    string   `json:"call"`
+	Time    string   `json:"time"`
+	Agent   string   `json:"agent"`
+	Tool    string   `json:"tool"`
+	Was     string   `json:"was"`
+	Would   string   `json:"would"`
+	Reasons []string `json:"reasons,omitempty"`
+	Partial string   `json:"partial,omitempty"`
+}
+
+func newPolicyReplay(g *globals) *cobra.Command {
+	var (
+		f filterFlags
+		l listing
+		r = record{g: g}
+	)
+	cmd := &cobra.Command{
+		Use:     "replay PATH",
+		Short:   "Decide recorded calls again by another policy, and list what would change",
+		Example: "  toolward policy replay ./policies-next --since 7d",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, _, err := openEngine(cmd.Context(), g, args[0])
+			if err != nil {
+				return err
+			}
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := r.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			rows, n, err := replay(cmd.Context(), engine, reader, filter)
+			if err != nil {
+				return err
+			}
+			err = printRows(l, cmd.OutOrStdout(), rows, []string{"TIME", "CALL", "AGENT", "TOOL", "WAS", "WOULD BE", "REASONS"}, func(x redecided) []string {
+				return []string{x.Time, x.Call, x.Agent, x.Tool, x.Was, x.Would, short(strings.Join(x.Reasons, "; "), 80)}
+			})
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d calls, %d would be decided otherwise\n", n, len(rows))
+			return err
+		},
+	}
+	f.flags(cmd)
+	l.flag(cmd)
+	r.flag(cmd)
+	return cmd
+}
+
+// replay decides the request of each recorded call again.
+func replay(ctx context.Context, engine *policy.Engine, reader *audit.Reader, f audit.Filter) (rows []redecided, n int, err error) {
+	for replayed, err := range reader.Replay(ctx, f) {
+		if err != nil {
+			return nil, n, err
+		}
+		n++
+		c := replayed.Call
+		c.Result = nil
+		was := c.Decision.Effect
+		d, err := engine.Decide(ctx, c)
+		if err != nil && d.Effect == "" {
+			return nil, n, err
+		}
+		if d.Effect == was {
+			continue
+		}
+		rows = append(rows, redecided{
+			Call: c.ID, Time: c.Time.UTC().Format(time.RFC3339), Agent: c.Agent.ID, Tool: c.ToolName(),
+			Was: string(was), Would: string(d.Effect), Reasons: d.Reasons, Partial: replayed.Partial,
+		})
+	}
+	return rows, n, nil
+}

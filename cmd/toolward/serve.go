@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/auth"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/mcp/server"
+	"toolward/web"
+	"toolward/web/rest"
+)
+
+func newServe(g *globals) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: "Runs the gateway until it is told to stop, then lets calls under way finish.\n\n" +
+			"Without --config it listens on loopback, offers a demo upstream, keeps its record in\n" +
+			"./toolward.db, signs its own tokens, and prints one on standard output.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			if listen != "" {
+				cfg.Listen = listen
+			}
+			return serve(cmd.Context(), cfg, g.config == "", cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on, instead of the configuration's")
+	return cmd
+}
+
+func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writer) (err error) {
+	log := newLogger(cfg.Log, talk)
+	r, err := open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+
+	var strict = cfg.TLS
+	opt := web.Options{
+		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: cfg.HTTP.Hosts, Origins: cfg.HTTP.Origins,
+		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
+		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
+		Grace: cfg.HTTP.Drain, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
+	}
+	if strict != nil {
+		opt.Cert, opt.Key, opt.RedirectHTTP = strict.Cert, strict.Key, strict.RedirectHTTP
+	}
+	site, err := web.New(opt)
+	if err != nil {
+		return err
+	}
+	base := cfg.PublicURL
+	if base == "" {
+		base = site.URL()
+	}
+	endpoints, err := auth.NewEndpoints(base, issuerNames(cfg), cfg.Auth.Scopes)
+	if err != nil {
+		return err
+	}
+	surface, err := r.openSurface(endpoints)
+	if err != nil {
+		return err
+	}
+	r.routes(site, surface, endpoints)
+	site.OnDrain(func() { surface.Close() })
+	go r.reloadOnHangup(ctx)
+
+	waited, cancel := context.WithTimeout(ctx, startupWait)
+	_ = r.catalog.Ready(waited) // those that are not up yet are named below, and join when they are
+	cancel()
+	if err := announce(r, base, demo, out, talk); err != nil {
+		return err
+	}
+	return site.Serve(ctx)
+}
+
+// startupWait is how long a start waits for upstreams before it listens.
+const startupWait = 10 * time.Second
+
+// routes is every path that is served; anything else is 404.
+func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth.Endpoints) {
+	trace := func(h http.Handler) http.Handler {
+		if r.tracer == nil {
+			return h
+		}
+		return r.tracer.Middleware(h)
+	}
+	for _, path := range []string{"/mcp", "/mcp/{server}", "/sse", "/message"} {
+		site.Handle(path, trace(surface))
+	}
+	site.Handle("/v1/", trace(rest.New(rest.Options{
+		Road: r.road, Resource: endpoints.URI("/v1"), Token: auth.Token, Challenge: endpoints.Challenge, Peer: web.PeerOf,
+	})))
+	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
+	for _, path := range r.resources() {
+		site.Handle("GET "+auth.WellKnown+path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Access-Control-Allow-Origin", "*") // public, and browsers' clients look here first
+			_, _ = w.Write(endpoints.Metadata(path))
+		}))
+	}
+}
+
+// resources are the paths of the endpoints that tokens are for.
+func (r *rooms) resources() []string {
+	paths := []string{"", "/mcp", "/sse", "/v1"}
+	for _, name := range r.catalog.Servers() {
+		paths = append(paths, "/mcp/"+name)
+	}
+	return paths
+}
+
+// forOperators lets through who is on this machine, and agents with one of the
+// roles that the configuration names for administration.
+func (r *rooms) forOperators(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if ip := net.ParseIP(web.PeerOf(req)); ip != nil && ip.IsLoopback() {
+			next.ServeHTTP(w, req)
+			return
+		}
+		token, err := auth.Token(req)
+		if err == nil {
+			agent, refusal := r.road.Admit(req.Context(), gateway.Credentials{Token: token, Peer: web.PeerOf(req), Surface: gateway.SurfaceREST})
+			if refusal == nil && slices.ContainsFunc(agent.Roles, func(role string) bool { return slices.Contains(r.cfg.Admin.Roles, role) }) {
+				next.ServeHTTP(w, req)
+				return
+			}
+		}
+		http.Error(w, "metrics are for this machine, or for a token with an admin role", http.StatusForbidden)
+	})
+}
+
+// reloadOnHangup reads the policy again on SIGHUP, beside its own watching.
+func (r *rooms) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			_ = r.engine.Reload(ctx) // reported by the engine's own hook
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// announce says what runs where. For a start without configuration it also
+// mints a token and says what to paste; the token is alone on standard output.
+func announce(r *rooms, base string, demo bool, out, talk io.Writer) error {
+	fmt.Fprintf(talk, "toolward %s\n\n  MCP      %s/mcp   (one upstream: %s/mcp/NAME)\n  REST     %s/v1/tools\n  record   %s\n", version(), base, base, base, r.cfg.Audit.Path)
+	for _, name := range r.catalog.Servers() {
+		about, _ := r.catalog.About(name)
+		state := fmt.Sprintf("%d tools", len(r.catalog.List(gateway.KindTool, name)))
+		if !about.Up {
+			state = "not up: " + about.Reason
+		}
+		fmt.Fprintf(talk, "  upstream %-12s %s\n", name, state)
+	}
+	if len(r.catalog.Servers()) == 0 {
+		fmt.Fprintln(talk, "  no upstreams: add some to toolward.yaml, or `toolward import` a client's")
+	}
+	if !demo || r.local == nil {
+		fmt.Fprintln(talk)
+		return nil
+	}
+	token, err := r.local.Mint(auth.MintOptions{Subject: "you", Roles: []string{"demo"}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(talk, `
+A token for one hour is on standard output. Try it:
+
+  curl -s %[1]s/v1/tools/demo__read_mail/call -H "Authorization: Bearer $TOKEN" -d '{"id":1}'
+
+Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini-cli):
+
+  toolward connect claude-code
+
+`, base)
+	fmt.Fprintln(out, token)
+	return nil
+}
+
+// newLogger logs to standard error.
+func newLogger(l config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		level = slog.LevelInfo // the configuration was checked: only an unset level comes here
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/auth"
+	"toolward/gateway"
+)
+
+func newToken(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "token", Short: "Make and read tokens of the local issuer"}
+	cmd.AddCommand(newTokenMint(g), newTokenInspect(g))
+	return cmd
+}
+
+func newTokenMint(g *globals) *cobra.Command {
+	var m auth.MintOptions
+	cmd := &cobra.Command{
+		Use:     "mint --subject NAME",
+		Short:   "Make a token; it is alone on standard output",
+		Example: "  toolward token mint --subject ci-agent --role reader --ttl 15m",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			if cfg.Auth.Local == nil {
+				return errors.New("the configuration has no local issuer: add `auth: {local: {}}`, or ask your issuer for a token")
+			}
+			local, err := openLocal(cfg)
+			if err != nil {
+				return err
+			}
+			token, err := local.Mint(m)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), token)
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&m.Subject, "subject", "", "the agent's name")
+	f.StringArrayVar(&m.Roles, "role", nil, "a role; repeat for several")
+	f.StringArrayVar(&m.Scopes, "scope", nil, "a scope; repeat for several")
+	f.StringVar(&m.Audience, "audience", "", "the audience, instead of the issuer's")
+	f.DurationVar(&m.TTL, "ttl", time.Hour, "how long it is valid; a day at most")
+	f.StringVar(&m.Session, "session", "", "sid: labels accumulate by it instead of by the agent")
+	_ = cmd.MarkFlagRequired("subject") // fails only for a flag that does not exist
+	return cmd
+}
+
+func newTokenInspect(g *globals) *cobra.Command {
+	var resource string
+	cmd := &cobra.Command{
+		Use:   "inspect [TOKEN|-]",
+		Short: "Verify a token as the gateway would, and explain",
+		Long:  "Verifies a token as the gateway would and says what it found. The token is an argument,\nstandard input (-), or TOOLWARD_TOKEN. Exit code 1 if it would be refused.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token, err := tokenArgument(cmd.InOrStdin(), args)
+			if err != nil {
+				return err
+			}
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			var local *auth.Local
+			if cfg.Auth.Local != nil {
+				if local, err = openLocal(cfg); err != nil {
+					return err
+				}
+			}
+			verifier, err := newVerifier(cfg, local, newLogger(cfg.Log, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer verifier.Close()
+			found := verifier.Inspect(cmd.Context(), gateway.Credentials{Token: token, Resource: resource})
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(found); err != nil {
+				return err
+			}
+			if !found.Valid {
+				return foundError{"the gateway would refuse this token"}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&resource, "resource", "", "URI of the endpoint that it is for")
+	return cmd
+}
+
+func tokenArgument(stdin io.Reader, args []string) (string, error) {
+	switch {
+	case len(args) == 1 && args[0] != "-":
+		return args[0], nil
+	case len(args) == 1:
+		b, err := io.ReadAll(io.LimitReader(stdin, 64<<10))
+		return strings.TrimSpace(string(b)), err
+	case os.Getenv("TOOLWARD_TOKEN") != "":
+		return os.Getenv("TOOLWARD_TOKEN"), nil
+	}
+	return "", errors.New("give a token, - to read it from standard input, or TOOLWARD_TOKEN")
+}
