@@ -225,10 +225,12 @@ func (p *process) done() <-chan struct{} { return p.lost }
 func (p *process) why() error {
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
-	select {
-	case <-p.ended:
-	case <-t.C: // it closed its output and lives on
-		return errors.New("its standard output was closed")
+	for _, c := range []chan struct{}{p.ended, p.stderr.read} {
+		select {
+		case <-c:
+		case <-t.C: // it closed its output and lives on
+			return errors.New("its standard output was closed")
+		}
 	}
 	if last := p.stderr.lastLine(); last != "" {
 		return fmt.Errorf("%s; the last line of its standard error: %q", p.cmd.ProcessState, last)

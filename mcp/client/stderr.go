@@ -20,11 +20,13 @@ const (
 // slog escapes what is in it, so a server cannot forge records.
 type stderrLog struct {
 	log  *slog.Logger
+	read chan struct{} // closed when all of it is read
+
 	mu   sync.Mutex
 	last string
 }
 
-func newStderrLog(log *slog.Logger) *stderrLog { return &stderrLog{log: log} }
+func newStderrLog(log *slog.Logger) *stderrLog { return &stderrLog{log: log, read: make(chan struct{})} }
 
 // lastLine is the last line that was not empty: usually why a server ended.
 func (s *stderrLog) lastLine() string {
@@ -34,6 +36,7 @@ func (s *stderrLog) lastLine() string {
 }
 
 func (s *stderrLog) copy(stderr *os.File) {
+	defer close(s.read)
 	defer stderr.Close()
 	r := bufio.NewReaderSize(stderr, maxStderrLine)
 	var window time.Time
