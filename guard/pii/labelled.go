@@ -118,7 +118,7 @@ func (t *text) address(a, b int) match {
 	if b-a > 6 || !opens(s, a) {
 		return match{}
 	}
-	if a >= 8 && s[a-1] == ' ' {
+	if a >= 8 && s[a-1] == ' ' && !isDigit(s[a-2]) {
 		if m := streetBefore(s, a, b); m.rule != "" {
 			return m
 		}

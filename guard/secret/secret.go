@@ -88,8 +88,8 @@ const (
 	phraseScanner
 )
 
-// at reads on from the literal of t at s[start:end] and appends what it finds.
-func (c *scan) at(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
+// readOn reads on from the literal of t at s[start:end] and appends what it finds.
+func (c *scan) readOn(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
 	switch t.scan {
 	case passwordScanner:
 		return c.scanPassword(dst, s, start, end)
@@ -180,7 +180,7 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 		for _, n := range d.machine.Ends(row) {
 			for k := range d.triggers[n] {
 				t := &d.triggers[n][k]
-				dst = c.at(dst, t, s, i+1-t.length, i+1)
+				dst = c.readOn(dst, t, s, i+1-t.length, i+1)
 			}
 		}
 	}
