@@ -32,9 +32,9 @@ func dsn(path, mode string, busy time.Duration, more string) string {
 // goes to the driver directly: database/sql would add its locks and copies to
 // each of a million inserts.
 type conn struct {
-	c      *sqlite3.SQLiteConn
-	insert driver.StmtExecContext
-	args   [12]driver.NamedValue
+	c                     *sqlite3.SQLiteConn
+	begin, insert, commit driver.Stmt
+	args                  [12]driver.NamedValue
 }
 
 // dial opens the database for writing and checks that it is ours. With fresh,
@@ -72,16 +72,30 @@ func (c *conn) setUp(opts Options, fresh bool) error {
 		"PRAGMA trusted_schema = OFF",
 		"PRAGMA cell_size_check = ON",
 		"PRAGMA journal_size_limit = 67108864", // give the log's space back after a long reader
+		"PRAGMA wal_autocheckpoint = 4000",     // pages: fewer, larger foldings cost less per event
 	} {
 		if err := c.exec(pragma); err != nil {
 			return err
 		}
 	}
-	stmt, err := c.c.Prepare(`INSERT INTO events (seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return err
+	return c.prepare()
+}
+
+func (c *conn) prepare() error {
+	for _, p := range []struct {
+		stmt *driver.Stmt
+		text string
+	}{
+		{&c.begin, "BEGIN IMMEDIATE"},
+		{&c.commit, "COMMIT"},
+		{&c.insert, "INSERT INTO events (seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+	} {
+		stmt, err := c.c.Prepare(p.text)
+		if err != nil {
+			return err
+		}
+		*p.stmt = stmt
 	}
-	c.insert = stmt.(driver.StmtExecContext)
 	for i := range c.args {
 		c.args[i].Ordinal = i + 1
 	}
@@ -209,8 +223,7 @@ func (c *conn) add(e *Event, hash []byte) error {
 		}
 	}
 	v[10].Value, v[11].Value = string(e.Body), hash
-	_, err := c.insert.ExecContext(context.Background(), v[:])
-	return err
+	return run(c.insert, v[:])
 }
 
 // at is the chain at an event: the zero head before the first, and for one
@@ -248,13 +261,21 @@ func (c *conn) tail(after int64, n int) ([]Event, []head, error) {
 	return events, heads, nil
 }
 
+// run executes a prepared statement.
+func run(stmt driver.Stmt, args []driver.NamedValue) error {
+	_, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), args)
+	return err
+}
+
 // close closes the connection.
 func (c *conn) close() error {
-	var err error
-	if c.insert != nil {
-		err = c.insert.(interface{ Close() error }).Close()
+	var errs []error
+	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
 	}
-	return errors.Join(err, c.c.Close())
+	return errors.Join(append(errs, c.c.Close())...)
 }
 
 func values(v ...driver.Value) []driver.Value { return v }

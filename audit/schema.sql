@@ -16,8 +16,7 @@ CREATE TABLE events (
   effect       TEXT,                 -- what policy decided: allow, approve, deny; NULL if it was not asked. Of call.outcome: about the result
   code         TEXT,                 -- why it was refused or withheld (a closed list: docs/audit.md); NULL if it was not
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
-  hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
-  time         TEXT GENERATED ALWAYS AS (strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')) VIRTUAL
+  hash         BLOB NOT NULL CHECK (length(hash) = 32)  -- SHA-256 of the row before it and of this row (package doc of audit)
 ) STRICT;
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
@@ -41,14 +40,20 @@ CREATE TRIGGER events_refuse_replace BEFORE INSERT ON events
 WHEN EXISTS (SELECT 1 FROM events WHERE seq = new.seq)
 BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
 
+-- timeline is events with a time that people can read. (A generated column would
+-- be computed at every insert.)
+CREATE VIEW timeline AS
+SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type, call, agent, server, tool, kind, effect, code, body
+FROM events;
+
 -- calls has one row per call: what was asked, what was decided, what became of it.
 CREATE VIEW calls AS
 SELECT
   a.seq                                       AS seq,           -- of its first event; orders calls
   a.call                                      AS id,            -- UUIDv7, shown to the agent in refusals
-  a.time                                      AS time,          -- when the request was read, ISO 8601, UTC
+  strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch') AS time, -- when the request was read, ISO 8601, UTC
   a.time_unix_ms                              AS time_unix_ms,
-  o.time                                      AS finished,      -- when the outcome was recorded; NULL if refused or unfinished
+  strftime('%Y-%m-%dT%H:%M:%fZ', o.time_unix_ms / 1000.0, 'unixepoch') AS finished, -- when the outcome was recorded; NULL if refused or unfinished
   a.body ->> '$.surface'                      AS surface,       -- mcp, sse, stdio, rest, cli
   a.body ->> '$.protocol'                     AS protocol,      -- MCP revision
   a.body ->> '$.peer'                         AS peer,          -- the agent's network address

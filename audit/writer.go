@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,6 +169,7 @@ func (w *writer) run() {
 	for {
 		select {
 		case e := <-w.queue:
+			runtime.Gosched() // those who were just answered may have more: one commit for all of them
 			w.commit(w.drain(append(batch[:0], e)))
 		case f := <-w.tasks:
 			f()
@@ -260,7 +262,7 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 	if err := w.sameFile(); err != nil {
 		return nil, w.fail(err)
 	}
-	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := run(w.conn.begin, nil); err != nil {
 		return nil, w.fail(err)
 	}
 	end := w.head
@@ -282,7 +284,7 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
 		}
 	}
-	if err := w.conn.exec("COMMIT"); err != nil {
+	if err := run(w.conn.commit, nil); err != nil {
 		return nil, w.fail(err)
 	}
 	w.head = end

@@ -37,4 +37,4 @@ SELECT tool, count(*) AS calls, round(avg(upstream_ms), 1) AS avg_ms, max(upstre
 FROM calls WHERE upstream_ms IS NOT NULL GROUP BY tool ORDER BY avg_ms DESC;
 
 -- 10. What did the gateway itself do: starts, reloads, quarantines, checkpoints, prunes?
-SELECT time, type, body FROM events WHERE call IS NULL ORDER BY seq DESC LIMIT 100;
+SELECT time, type, body FROM timeline WHERE call IS NULL ORDER BY seq DESC LIMIT 100;
