@@ -40,6 +40,7 @@ func loadOrDemo(g *globals) (*config.Config, error) {
 		return nil, fmt.Errorf("find the demo server: %w", err)
 	}
 	cfg = config.Default()
+	cfg.Log.Level = "warn" // a newcomer should see what to do next, not how the rooms are
 	cfg.Upstreams = []config.Upstream{{
 		Name: "demo", Command: self, Args: []string{"demo-server"},
 		Timeout: 10 * time.Second, Concurrency: 16, Response: 1 << 20, Isolate: "shared",

@@ -102,8 +102,8 @@ func (h *Handler) problem(w http.ResponseWriter, r *http.Request, refusal *gatew
 
 // body reads the request's body. The limit is the listener's.
 func body(r *http.Request) ([]byte, *gateway.Refusal) {
-	if ct := r.Header.Get("Content-Type"); ct != "" && !strings.HasPrefix(strings.ToLower(ct), "application/json") {
-		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the body must be application/json")
+	if !readable(r.Header.Get("Content-Type")) {
+		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the body must be JSON (application/json)")
 	}
 	raw, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
@@ -114,6 +114,18 @@ func body(r *http.Request) ([]byte, *gateway.Refusal) {
 		return nil, gateway.Refuse("surface", gateway.Malformed, "the body did not arrive whole").Because(err)
 	}
 	return raw, nil
+}
+
+// readable reports whether a body of this type is read as JSON. What curl says
+// of -d where nothing else is asked of it is let pass: the body is parsed
+// strictly whatever its type, and the token keeps other sites' forms out.
+func readable(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case "", "application/json", "application/x-www-form-urlencoded":
+		return true
+	}
+	return false
 }
 
 // call runs one tool by its name. The answer is the tool's result, as the
