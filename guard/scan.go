@@ -44,6 +44,7 @@ type scan struct {
 	fields   []provenance.Field // … these
 	places   []place            // and where each stands
 	asked    []question         // for the external judge
+	short    joined             // texts that may be parts of one
 	err      error
 }
 
@@ -69,6 +70,7 @@ func (sc *scan) run(walk func()) (report gateway.Report, err error) {
 	if sc.sends && sc.traced {
 		sc.copies()
 	}
+	sc.across()
 	sc.consult()
 	if sc.err != nil {
 		return gateway.Report{}, sc.err
@@ -112,6 +114,7 @@ func (sc *scan) leaf(l *leaf) {
 		return
 	}
 	sc.text(l)
+	sc.short.add(l)
 	if sc.traced {
 		sc.fields = append(sc.fields, provenance.Field{Where: string(l.path), Key: l.key, Text: l.text})
 		sc.places = append(sc.places, place{l.whole, sc.outside})

@@ -58,7 +58,9 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 		return dst
 	}
 	s := d.pool.Get().(*scan)
-	defer d.pool.Put(s)
+	if len(t.Text) <= maxPooled {
+		defer d.pool.Put(s)
+	}
 	s.text, s.t, s.out, s.links = t.Text, t, dst, s.links[:0]
 	from := len(dst)
 	s.urls()
@@ -71,6 +73,9 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 	slices.SortStableFunc(out[from:], func(a, b gateway.Finding) int { return cmp.Compare(a.Span[0], b.Span[0]) })
 	return out
 }
+
+// maxPooled is the longest text whose buffers are used again.
+const maxPooled = 256 << 10
 
 // minPayload is the fewest bytes that are worth hiding somewhere.
 const minPayload = 12

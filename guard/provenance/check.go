@@ -23,7 +23,7 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 		return nil, false
 	}
 	c := s.checkers.Get().(*checker)
-	defer s.checkers.Put(c)
+	defer s.put(c, fields)
 	c.s, c.p, c.matches, c.truncated = s, p, nil, false
 	for _, keys := range []bool{false, true} {
 		for _, t := range joined(fields, keys) {
@@ -33,6 +33,20 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 	}
 	c.across(fields)
 	return c.matches, c.truncated
+}
+
+// maxPooled is the longest arguments whose checker is used again: its buffers
+// are several times as large.
+const maxPooled = 256 << 10
+
+func (s *Store) put(c *checker, fields []Field) {
+	n := 0
+	for i := range fields {
+		n += len(fields[i].Text)
+	}
+	if c.p, c.matches = nil, nil; n <= maxPooled {
+		s.checkers.Put(c)
+	}
 }
 
 // readings looks up every reading of a text.

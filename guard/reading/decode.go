@@ -140,9 +140,10 @@ func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 }
 
 // squeeze returns the values of the bytes of text that are in the alphabet,
-// and where each stands.
-func squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
-	values, places = make([]byte, 0, len(text)), make([]int32, 0, len(text))
+// and where each stands. They are valid until the next call.
+func (x *Expander) squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
+	values, places = slices.Grow(x.values[:0], len(text)), slices.Grow(x.stands[:0], len(text))
+	defer func() { x.values, x.stands = values, places }()
 	for i, c := range text {
 		if d := a[c]; d >= 0 {
 			values, places = append(values, byte(d)), append(places, int32(i))
@@ -156,7 +157,7 @@ func squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
 // another field may precede it. The common encodings are read
 // backwards too.
 func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name string) {
-	values, places := squeeze(v.Text[lo:hi], a)
+	values, places := x.squeeze(v.Text[lo:hi], a)
 	alignments := 8
 	for width*alignments/2%8 == 0 {
 		alignments /= 2
@@ -174,7 +175,8 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 			if x.work -= len(values); x.work < 0 {
 				return
 			}
-			decoded := pack(values[start:], width)
+			decoded := pack(x.packed[:0], values[start:], width)
+			x.packed = decoded
 			x.stretches(v, decoded, name, func(i int) int {
 				n := min(start+i*8/width, len(places)-1)
 				return lo + int(places[n])
@@ -183,9 +185,9 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 	}
 }
 
-// pack puts values of so many bits together to bytes.
-func pack(values []byte, width int) []byte {
-	out := make([]byte, 0, len(values)*width/8)
+// pack adds values of so many bits to out, put together to bytes.
+func pack(out, values []byte, width int) []byte {
+	out = slices.Grow(out, len(values)*width/8)
 	acc, have := uint(0), 0
 	for _, d := range values {
 		acc = acc<<width | uint(d)
@@ -199,13 +201,13 @@ func pack(values []byte, width int) []byte {
 
 // radix85 decodes groups of five characters to four bytes, at every alignment.
 func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
-	values, places := squeeze(v.Text[lo:hi], a)
+	values, places := x.squeeze(v.Text[lo:hi], a)
 	for start := range min(5, len(values)) {
 		if x.work -= len(values); x.work < 0 {
 			return
 		}
 		group := values[start:]
-		out := make([]byte, 0, len(group)*4/5)
+		out := slices.Grow(x.packed[:0], len(group))
 		for ; len(group) >= 2; group = group[min(5, len(group)):] {
 			n := uint64(0)
 			for i := range 5 {
@@ -223,6 +225,7 @@ func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
 				out = out[:len(out)-5+len(group)]
 			}
 		}
+		x.packed = out
 		x.stretches(v, out, name, func(i int) int { return lo + int(places[min(start+i*5/4, len(places)-1)]) })
 	}
 }

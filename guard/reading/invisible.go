@@ -79,7 +79,7 @@ func (x *Expander) zeroWidth(v *View) {
 			if x.work -= len(bits); x.work < 0 || start >= len(bits) {
 				return
 			}
-			x.stretches(v, pack(bits[start:], 1), "zero-width", func(i int) int { return int(at[min(start+i*8, len(at)-1)]) })
+			x.stretches(v, pack(nil, bits[start:], 1), "zero-width", func(i int) int { return int(at[min(start+i*8, len(at)-1)]) })
 		}
 		for i := range bits {
 			bits[i] ^= 1

@@ -14,7 +14,10 @@
 // the bytes of all readings and the compressed streams are bounded.
 package reading
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // View is one reading of a text, or of a part of it.
 type View struct {
@@ -61,6 +64,12 @@ type Expander struct {
 	streams int // compressed streams left
 	cuts    []int
 
+	texts   []byte  // of views; what a view has stays where it is when this grows
+	origins []int32 // likewise
+	values  []byte  // of one region …
+	stands  []int32 // … where they stand
+	packed  []byte  // … and what they decode to
+
 	tokens [][]byte // of a list of numbers …
 	places []int32  // … where they stand
 	codes  []byte   // … and what they mean
@@ -71,7 +80,7 @@ type Expander struct {
 // truncated is true. cuts are the offsets where another field starts, in
 // order, for encodings that only decode as a whole; nil is none.
 func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool) {
-	x.cuts = cuts
+	x.cuts, x.texts, x.origins = cuts, x.texts[:0], x.origins[:0]
 	x.views = append(x.views[:0], View{Text: text, end: len(text)})
 	x.budget, x.work, x.streams = maxGrowth*len(text)+freeGrowth, maxPasses*len(text)+freePasses, maxStreams
 	for i := 0; i < len(x.views); i++ {
@@ -103,7 +112,9 @@ func (x *Expander) add(v *View, text []byte, via string, lo, hi int, origin []in
 	}
 	end := v.At(hi-1) + 1
 	if origin == nil {
-		origin = make([]int32, len(text))
+		from := len(x.origins)
+		x.origins = slices.Grow(x.origins, len(text))[:from+len(text)]
+		origin = x.origins[from:len(x.origins):len(x.origins)]
 		for i := range origin { // spread over the extent
 			origin[i] = int32(v.At(lo + i*(hi-lo)/len(text)))
 		}
@@ -113,6 +124,13 @@ func (x *Expander) add(v *View, text []byte, via string, lo, hi int, origin []in
 		}
 	}
 	x.views = append(x.views, View{Text: text, Via: via, Depth: v.Depth + 1, origin: origin, end: end})
+}
+
+// keep copies decoded bytes to where views have theirs.
+func (x *Expander) keep(b []byte) []byte {
+	from := len(x.texts)
+	x.texts = append(x.texts, b...)
+	return x.texts[from:len(x.texts):len(x.texts)]
 }
 
 // stretches adds the parts of decoded bytes that are readable text, and what
@@ -127,7 +145,7 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 		n := readable(decoded[i:])
 		if n >= minStretch {
 			lo, hi := place(i), place(i+n-1)
-			x.add(v, bytes.Clone(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
+			x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
 		}
 		for j := max(i, i+n-1); j <= i+n && j < len(decoded); j++ {
 			if data, name := x.inflate(decoded[j:]); data != nil {

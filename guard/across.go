@@ -1,0 +1,57 @@
+package guard
+
+import (
+	"strings"
+
+	"toolward/gateway"
+)
+
+// joined is the short texts of a call one after the other, as a model reads
+// them: an order may be cut over several.
+type joined struct {
+	text   strings.Builder
+	starts []int
+}
+
+const (
+	maxShort  = 256      // a longer text is judged well enough alone
+	maxJoined = 16 << 10 // bytes of all together
+)
+
+// add joins a text that has several words.
+func (j *joined) add(l *leaf) {
+	if l.key || l.kind != leafText || len(l.text) > maxShort || j.text.Len() > maxJoined || strings.IndexByte(l.text, ' ') < 0 {
+		return
+	}
+	j.starts = append(j.starts, j.text.Len())
+	j.text.WriteString(l.text)
+	j.text.WriteByte(' ')
+}
+
+// across looks for orders that are cut over several texts. There is no place
+// to point at, so what would be redacted blocks.
+func (sc *scan) across() {
+	if len(sc.short.starts) < 2 || sc.defines || sc.err != nil {
+		return
+	}
+	text := sc.short.text.String()
+	t := sc.s.norm.Normalize(text)
+	defer t.Release()
+	surface, limit := sc.surface()
+	_, over := sc.s.model.Judge(t, surface, limit)
+	for _, v := range over {
+		inside := 0
+		for _, start := range sc.short.starts {
+			if v.Span[0] < start && start < v.Span[1] {
+				inside++
+			}
+		}
+		if inside == 0 {
+			continue // it lies in one text, which was judged as such
+		}
+		sc.score = max(sc.score, v.Score)
+		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: "injection.across", Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
+		f.Sample = excerpt(text, f.Span, sc.secrets(nil, t, ""))
+		sc.settle(&f, text, place{outside: true})
+	}
+}
