@@ -1,50 +1,379 @@
 package normal
 
 import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/ascii85"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
+	"io"
 	"strings"
 )
 
-// decode looks for encoded text in view i and adds what it finds. Depth
-// is that of view i.
+// decode looks for encoded text in view i and adds what it finds. Depth is
+// that of view i.
 func (t *Text) decode(i, depth int) {
+	if depth >= t.owner.opts.Depth {
+		return
+	}
+	t.tokens(i, depth)
+	t.series(i, depth)
+	t.segments(i, depth)
+}
+
+// shortestToken is how long a word must be to be tried as encoded, in bytes.
+const shortestToken = 16
+
+// tokens tries every long run of bytes without a space.
+func (t *Text) tokens(i, depth int) {
 	src := t.Views[i].Text
+	tried := 0 // what base85 was tried on ends here
 	for at := 0; at < len(src); {
-		if !base64Byte[src[at]] {
+		if !tokenByte[src[at]] {
 			at++
 			continue
 		}
 		from := at
-		for at < len(src) && base64Byte[src[at]] {
+		seen := tokenClass(0)
+		for at < len(src) && tokenByte[src[at]] {
+			seen |= tokenClasses[src[at]]
 			at++
 		}
-		if at-from < 16 {
+		end := at
+		if seen&^base64Classes == 0 {
+			if stop := continued(src, from, at); stop > at {
+				end, at = stop, stop
+			}
+		}
+		if end-from < shortestToken {
 			continue
 		}
 		v := &t.Views[i]
-		if text := base64Text(src[from:at]); text != "" {
-			t.add(text, join(v.Via, "base64"), v.Raw(from, at), depth+1)
+		if text, name := unpack(src[from:end], seen); text != "" {
+			t.add(text, join(v.Via, name), v.Raw(from, end), depth+1)
+			continue
+		}
+		if seen&hasOther == 0 || from < tried {
+			continue
+		}
+		// Base85 uses quotes and brackets too: take in all up to the spaces.
+		first := strings.LastIndexAny(src[tried:from], " \n\t") + 1 + tried
+		tried = end
+		if k := strings.IndexAny(src[end:], " \n\t"); k >= 0 {
+			tried += k
+		} else {
+			tried = len(src)
+		}
+		if text, name := fromBase85(strings.Trim(src[first:tried], "\",")); text != "" {
+			t.add(text, join(v.Via, name), t.Views[i].Raw(first, tried), depth+1)
 		}
 	}
 }
 
-// base64Byte has the bytes of both alphabets of RFC 4648.
-var base64Byte = func() (set [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=") {
+// continued returns the end of a block of base64 that an encoder broke into
+// lines of equal width, given its first line; to itself if it is but one.
+func continued(src string, from, to int) int {
+	width := to - from
+	if width < 48 || width > 80 || width%4 != 0 {
+		return to
+	}
+	for {
+		next := to
+		for next < len(src) && (src[next] == '\n' || src[next] == '\r') {
+			next++
+		}
+		stop := next
+		for stop < len(src) && tokenClasses[src[stop]]&base64Classes != 0 {
+			stop++
+		}
+		if next == to || stop-next < 2 || stop-next > width {
+			return to
+		}
+		if to = stop; stop-next < width {
+			return to
+		}
+	}
+}
+
+// tokenClass is a set of kinds of bytes.
+type tokenClass uint8
+
+const (
+	hasLower tokenClass = 1 << iota
+	hasUpper
+	hasDigit
+	hasBase64 // + / - _ =
+	hasOther  // other printable bytes
+
+	base64Classes = hasLower | hasUpper | hasDigit | hasBase64
+)
+
+// tokenByte has the bytes that encodings of bytes use; tokenClasses what each
+// is. Quotes, commas, angle brackets and braces end a token.
+var tokenByte, tokenClasses = func() (set [256]bool, class [256]tokenClass) {
+	for c := byte('!'); c <= '~'; c++ {
+		switch {
+		case c >= 'a' && c <= 'z':
+			class[c] = hasLower
+		case c >= 'A' && c <= 'Z':
+			class[c] = hasUpper
+		case c >= '0' && c <= '9':
+			class[c] = hasDigit
+		case strings.IndexByte("+/-_=", c) >= 0:
+			class[c] = hasBase64
+		case strings.IndexByte("\"'`,<>{}[]()|\\", c) >= 0:
+			continue
+		default:
+			class[c] = hasOther
+		}
 		set[c] = true
 	}
-	return set
+	return set, class
 }()
 
-func base64Text(s string) string {
+// unpack decodes one token by whatever encoding makes text of it.
+func unpack(s string, seen tokenClass) (text, name string) {
 	s = strings.TrimRight(s, "=")
-	s = strings.NewReplacer("-", "+", "_", "/").Replace(s)
-	if len(s)%4 == 1 {
+	if strings.Count(s, "=") >= 6 {
+		return readable(fromQuotedPrintable(s), "quoted-printable")
+	}
+	if seen&hasOther == 0 {
+		if cut := strings.LastIndexByte(s, '='); cut > 0 { // key=value
+			if text, name = unpack(s[cut+1:], seen); text != "" {
+				return text, name
+			}
+		}
+		if seen&hasDigit != 0 || seen&(hasLower|hasUpper) == hasLower|hasUpper {
+			if text = fromBinary(s); text != "" {
+				return text, "binary"
+			}
+			if b := fromHex(s); b != nil {
+				return readable(b, "hex")
+			}
+			if seen&hasLower == 0 || seen&hasUpper == 0 {
+				if b := fromBase32(s); b != nil {
+					if text, name = readable(b, "base32"); text != "" {
+						return text, name
+					}
+				}
+			}
+			if b := fromBase64(s); b != nil {
+				if text, name = readable(b, "base64"); text != "" {
+					return text, name
+				}
+			}
+			if seen&hasBase64 == 0 {
+				if b := fromBase58(s); b != nil {
+					return readable(b, "base58")
+				}
+			}
+		}
+		return "", ""
+	}
+	if s[0] == '#' || s[0] == ':' || s[0] == '@' || s[0] == '$' {
+		return unpack(s[1:], classesOf(s[1:]))
+	}
+	if strings.Contains(s, "://") {
+		return "", ""
+	}
+	if cut := strings.IndexAny(s, ":;"); cut >= 0 && cut < len(s)-shortestToken { // data:text/plain;base64:…
+		if text, name = unpack(s[cut+1:], classesOf(s[cut+1:])); text != "" {
+			return text, name
+		}
+	}
+	return "", ""
+}
+
+func classesOf(s string) (seen tokenClass) {
+	for i := range len(s) {
+		seen |= tokenClasses[s[i]]
+	}
+	return seen
+}
+
+// readable turns decoded bytes into text: as they are, unpacked, or from
+// UTF-16. It returns "" if they are none.
+func readable(b []byte, name string) (string, string) {
+	if len(b) > 4 {
+		switch {
+		case b[0] == 0x1f && b[1] == 0x8b:
+			b, name = inflate(b, gzipReader), join(name, "gzip")
+		case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
+			b, name = inflate(b, zlib.NewReader), join(name, "zlib")
+		case bytes.Count(b, []byte{0}) >= len(b)/3:
+			b = bytes.ReplaceAll(b, []byte{0}, nil)
+		case !printable(b):
+			b, name = inflate(b, func(r io.Reader) (io.ReadCloser, error) { return flate.NewReader(r), nil }), join(name, "deflate")
+		}
+	}
+	if !printable(b) {
+		return "", ""
+	}
+	return string(b), name
+}
+
+func gzipReader(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
+
+// inflate unpacks b, to at most four times its size and 4 KiB: a bomb yields
+// its beginning.
+func inflate(b []byte, open func(io.Reader) (io.ReadCloser, error)) []byte {
+	r, err := open(bytes.NewReader(b))
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	out := make([]byte, 4*len(b)+4096)
+	n, err := io.ReadFull(r, out)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil
+	}
+	return out[:n]
+}
+
+func fromHex(s string) []byte {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
+	if len(s)%2 != 0 || len(s) < shortestToken {
+		return nil
+	}
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// fromBinary reads a run of binary digits.
+func fromBinary(s string) string {
+	if len(s) < 56 || strings.Trim(s, "01") != "" {
 		return ""
 	}
-	b, err := base64.RawStdEncoding.DecodeString(s)
-	if err != nil || !printable(b) {
-		return ""
+	b := make([]byte, len(s))
+	for i := range b {
+		b[i] = s[i] - '0'
 	}
-	return string(b)
+	return bitText(b)
+}
+
+func fromBase32(s string) []byte {
+	s = strings.ToUpper(strings.TrimRight(s, "="))
+	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// fromBase64 reads either alphabet of RFC 4648, padded or not, broken into
+// lines or not, and cut off at any place.
+func fromBase64(s string) []byte {
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		switch s[i] {
+		case '-':
+			b = append(b, '+')
+		case '_':
+			b = append(b, '/')
+		case '\n', '\r':
+		default:
+			b = append(b, s[i])
+		}
+	}
+	b = bytes.TrimRight(b, "=")
+	if len(b)%4 == 1 {
+		b = b[:len(b)-1]
+	}
+	n, err := base64.RawStdEncoding.Decode(b, b)
+	if err != nil {
+		return nil
+	}
+	return b[:n]
+}
+
+const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+// longestBase58 bounds the work of base58, which grows with the square.
+const longestBase58 = 512
+
+func fromBase58(s string) []byte {
+	if len(s) < 22 || len(s) > longestBase58 {
+		return nil
+	}
+	var out []byte // least significant first
+	for i := range len(s) {
+		carry := strings.IndexByte(base58Alphabet, s[i])
+		if carry < 0 {
+			return nil
+		}
+		for k := range out {
+			carry += int(out[k]) * 58
+			out[k] = byte(carry)
+			carry >>= 8
+		}
+		for carry > 0 {
+			out = append(out, byte(carry))
+			carry >>= 8
+		}
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+func fromQuotedPrintable(s string) []byte {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] == '=' && i+2 < len(s) && hexValue[s[i+1]] != 0xff && hexValue[s[i+2]] != 0xff {
+			out = append(out, hexValue[s[i+1]]<<4|hexValue[s[i+2]])
+			i += 2
+			continue
+		}
+		out = append(out, s[i])
+	}
+	return out
+}
+
+const base85Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+
+// fromBase85 reads Ascii85 and the alphabet of RFC 1924 that Python and git
+// use. What stands before it may be part of the word, so each of the five places
+// where it may start is tried.
+func fromBase85(s string) (string, string) {
+	if len(s) < 20 || len(s) > 1<<14 {
+		return "", ""
+	}
+	for skip := range 5 {
+		p := s[skip : len(s)-(len(s)-skip)%5]
+		out := make([]byte, len(p))
+		n, _, err := ascii85.Decode(out, []byte(p), true)
+		if err == nil && reads(string(out[:n])) {
+			return string(out[:n]), "ascii85"
+		}
+		if b := base85(p); reads(string(b)) {
+			return string(b), "base85"
+		}
+	}
+	return "", ""
+}
+
+func base85(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i+5 <= len(s); i += 5 {
+		var v uint64
+		for k := range 5 {
+			d := strings.IndexByte(base85Alphabet, s[i+k])
+			if d < 0 {
+				return nil
+			}
+			v = v*85 + uint64(d)
+		}
+		if v > 0xffffffff {
+			return nil
+		}
+		out = append(out, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+	}
+	return out
 }

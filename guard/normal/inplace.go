@@ -8,7 +8,7 @@ import (
 type worker struct {
 	rw      rewriter
 	scratch []byte
-	dec     []byte
+	row     []span
 }
 
 // class says what a byte may start.

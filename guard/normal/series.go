@@ -1,0 +1,286 @@
+package normal
+
+import (
+	"strings"
+)
+
+// A series is a row of short groups of one kind that spell a text: letters set
+// apart, numbers, Morse, code words. fewest is how many groups make one.
+const fewest = 8
+
+// group is the kind of a group.
+type group uint8
+
+const (
+	noGroup  group = iota
+	single         // one letter or digit
+	number         // a decimal number up to three digits
+	hexPair        // two hexadecimal digits, 0x allowed
+	bits           // seven or eight binary digits
+	morse          // dots and dashes
+	codeWord       // Alfa, Bravo, …
+)
+
+var codeWords = func() map[string]byte {
+	m := map[string]byte{}
+	for i, w := range strings.Fields("alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu") {
+		m[w] = 'a' + byte(i)
+	}
+	m["alpha"], m["juliet"], m["x-ray"], m["whisky"] = 'a', 'j', 'x', 'w'
+	return m
+}()
+
+// span of a group in a view.
+type span struct{ from, to int }
+
+// series finds rows of groups in view i and adds what they spell.
+func (t *Text) series(i, depth int) {
+	src := t.Views[i].Text
+	var kind, alt group // what all groups of the row are, and may also be
+	row := t.work.row[:0]
+	t.work.row = nil // views found on the way have rows of their own
+	flush := func() {
+		if len(row) >= fewest && kind != noGroup {
+			t.spell(i, depth, row, kind)
+			if alt != noGroup && alt != kind {
+				t.spell(i, depth, row, alt)
+			}
+		}
+		row, kind, alt = row[:0], noGroup, noGroup
+	}
+	for at := 0; at < len(src); {
+		for at < len(src) && separates[src[at]] {
+			at++
+		}
+		from := at
+		for at < len(src) && !separates[src[at]] {
+			at++
+		}
+		if at == from {
+			break
+		}
+		if at-from > 10 {
+			if len(row) > 0 {
+				flush()
+			}
+			continue
+		}
+		k, a := classify(src[from:at])
+		switch {
+		case k == noGroup:
+			if len(row) > 0 {
+				flush()
+			}
+			continue
+		case len(row) == 0:
+			kind, alt = k, a
+		case k == kind && a == alt:
+		case k == kind || a == kind:
+			alt = noGroup
+		case k == alt || alt != noGroup && a == alt:
+			kind, alt = alt, noGroup
+		default:
+			flush()
+			kind, alt = k, a
+		}
+		row = append(row, span{from, at})
+	}
+	flush()
+	t.work.row = row[:0]
+}
+
+// separates has the bytes between groups.
+var separates = func() (set [256]bool) {
+	for _, c := range []byte(" \t\r\n,;:_/|*[]()\"'") {
+		set[c] = true
+	}
+	return set
+}()
+
+// classify says what a group is, and what else it may be.
+func classify(w string) (kind, alt group) {
+	c := w[0]
+	if c == '.' || c == '-' || c >= 0x80 {
+		if isMorse(w) {
+			return morse, noGroup
+		}
+		return noGroup, noGroup
+	}
+	digits, hex, binary := 0, 0, 0
+	for k := range len(w) {
+		if w[k] >= '0' && w[k] <= '9' {
+			digits++
+		}
+		if w[k] == '0' || w[k] == '1' {
+			binary++
+		}
+		if hexValue[w[k]] != 0xff {
+			hex++
+		}
+	}
+	switch n := len(w); {
+	case binary == n && (n == 7 || n == 8):
+		return bits, noGroup
+	case n == 1 && digits == 1:
+		return number, single
+	case n == 1 && letter(c):
+		return single, noGroup
+	case n == 2 && digits == 2:
+		return number, hexPair
+	case n <= 3 && digits == n:
+		return number, noGroup
+	case n == 2 && hex == 2, n == 4 && c == '0' && w[1] == 'x':
+		return hexPair, noGroup
+	case n >= 4 && letter(c):
+		if _, ok := codeWords[strings.ToLower(w)]; ok {
+			return codeWord, noGroup
+		}
+	}
+	return noGroup, noGroup
+}
+
+// spell adds what a row of groups says, if that is text.
+func (t *Text) spell(i, depth int, row []span, kind group) {
+	v := &t.Views[i]
+	var out []byte
+	name := ""
+	switch kind {
+	case single:
+		name, out = "spaced", joinSingles(v.Text, row)
+	case number:
+		name, out = numbers(v.Text, row)
+	case hexPair:
+		name = "hex"
+		for _, g := range row {
+			w := v.Text[g.from:g.to]
+			out = append(out, hexValue[w[len(w)-2]]<<4|hexValue[w[len(w)-1]])
+		}
+	case bits:
+		name = "binary"
+		for _, g := range row {
+			b := byte(0)
+			for _, c := range []byte(v.Text[g.from:g.to]) {
+				b = b<<1 | (c - '0')
+			}
+			out = append(out, b)
+		}
+	case morse:
+		name, out = "morse", fromMorse(v.Text, row)
+	case codeWord:
+		name = "spelling-alphabet"
+		for k, g := range row {
+			if k > 0 && strings.ContainsAny(v.Text[row[k-1].to:g.from], "\n/|,") {
+				out = append(out, ' ')
+			}
+			out = append(out, codeWords[strings.ToLower(v.Text[g.from:g.to])])
+		}
+	}
+	if printable(out) {
+		t.add(string(out), join(v.Via, name), v.Raw(row[0].from, row[len(row)-1].to), depth+1)
+	}
+}
+
+// joinSingles joins letters that stand apart. Where most gaps are of one
+// width, a wider one is a space between words.
+func joinSingles(src string, row []span) []byte {
+	widths := map[int]int{}
+	for k := 1; k < len(row); k++ {
+		widths[row[k].from-row[k-1].to]++
+	}
+	usual := 1
+	for w, n := range widths {
+		if n > widths[usual] || n == widths[usual] && w < usual {
+			usual = w
+		}
+	}
+	var out []byte
+	for k, g := range row {
+		if k > 0 && g.from-row[k-1].to > usual {
+			out = append(out, ' ')
+		}
+		out = append(out, src[g.from:g.to]...)
+	}
+	return out
+}
+
+// numbers reads decimal or octal character codes, places in the alphabet, or
+// rows and columns of a Polybius square.
+func numbers(src string, row []span) (string, []byte) {
+	high, octals, square := 0, true, true
+	value := func(g span) int {
+		n := 0
+		for _, c := range []byte(src[g.from:g.to]) {
+			n = n*10 + int(c-'0')
+		}
+		return n
+	}
+	for _, g := range row {
+		n := value(g)
+		high = max(high, n)
+		w := src[g.from:g.to]
+		octals = octals && strings.Trim(w, "01234567") == ""
+		square = square && len(w) == 2 && strings.Trim(w, "12345") == ""
+	}
+	var out []byte
+	name := "decimal"
+	for k, g := range row {
+		n := value(g)
+		switch {
+		case square:
+			name = "polybius"
+			n = n/10*5 + n%10 - 6
+			if n > 8 { // I and J share a place
+				n++
+			}
+			n += 'a'
+		case high <= 27:
+			name = "alphabet-places"
+			if k > 0 && g.from-row[k-1].to > 1 {
+				out = append(out, ' ')
+			}
+			if n == 0 || n == 27 {
+				n = ' '
+			} else {
+				n += 'a' - 1
+			}
+		case octals && high >= 100:
+			name = "octal"
+			n = n/100*64 + n/10%10*8 + n%10
+		}
+		out = append(out, byte(n))
+	}
+	return name, out
+}
+
+func isMorse(w string) bool {
+	return strings.Trim(w, ".-·•−–") == "" && len(w) <= 10
+}
+
+const morseCodes = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. " +
+	"----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----. .-.-.- --..-- ..--.. -.-.-- -..-. .--.-. ---..."
+
+const morseSigns = "abcdefghijklmnopqrstuvwxyz0123456789.,?!/@:"
+
+var morseAlphabet = func() map[string]byte {
+	m := map[string]byte{}
+	for i, code := range strings.Fields(morseCodes) {
+		m[code] = morseSigns[i]
+	}
+	return m
+}()
+
+func fromMorse(src string, row []span) []byte {
+	plain := strings.NewReplacer("·", ".", "•", ".", "−", "-", "–", "-")
+	var out []byte
+	for k, g := range row {
+		if k > 0 && g.from-row[k-1].to > 1 {
+			out = append(out, ' ')
+		}
+		c, ok := morseAlphabet[plain.Replace(src[g.from:g.to])]
+		if !ok {
+			return nil
+		}
+		out = append(out, c)
+	}
+	return out
+}
