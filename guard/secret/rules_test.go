@@ -3,6 +3,7 @@ package secret
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 )
@@ -177,5 +178,23 @@ func TestBrokenPatternsAreRefused(t *testing.T) {
 		if _, err := compile(text); err == nil {
 			t.Errorf("%q: compiled, want an error", text)
 		}
+	}
+}
+
+// TestDocumentationListsEveryRule keeps docs/guard-secrets.md complete.
+func TestDocumentationListsEveryRule(t *testing.T) {
+	page, err := os.ReadFile("../../docs/guard-secrets.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := 0
+	for _, r := range rules() {
+		forms += len(r.forms)
+		if want := "| `secret." + r.id + "` | " + r.service; !strings.Contains(string(page), want) {
+			t.Errorf("docs/guard-secrets.md lacks %q", want)
+		}
+	}
+	if want := fmt.Sprintf("%d rules with %d formats", len(rules()), forms); !strings.Contains(string(page), want) {
+		t.Errorf("docs/guard-secrets.md should say %q", want)
 	}
 }
