@@ -152,7 +152,7 @@ func (s *Store) open() error {
 	if s.Reader, err = OpenReader(s.opts.Path); err != nil {
 		return err
 	}
-	if s.State, err = openState(s.opts.Path, s.opts.Durability, keys); err != nil {
+	if s.State, err = openState(s.opts.Path, s.opts.Durability); err != nil {
 		return err
 	}
 	err = s.Note(context.Background(), TypeOpen, map[string]any{

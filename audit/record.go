@@ -134,13 +134,13 @@ func (r *recorder) args(o *object, s *secrecy, c *gateway.Call) {
 // but may quote them.
 func (r *recorder) hideArgs(s *secrecy, c *gateway.Call) {
 	for i := range c.Findings {
-		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && hides(f) {
-			s.hide(textAt(c.Args.Value(), f))
+		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && f.Hidden() {
+			s.hide(f.Text(c.Args.Value()))
 		}
 	}
 	for _, place := range c.Decision.Redact {
-		if v, ok := lookup(c.Args.Value(), place); ok {
-			s.hide(asText(v))
+		if v, ok := gateway.At(c.Args.Value(), place); ok {
+			s.hide(gateway.TextOf(v))
 		}
 	}
 }

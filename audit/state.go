@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"toolward/gateway"
@@ -14,19 +13,17 @@ import (
 // State is what the database holds beside the record: approvals and pins. It
 // may be open in several processes at once: the gateway waits for an approval
 // that a command gives. It is safe for concurrent use.
-type State struct {
-	db   *sql.DB
-	keys *Keys
-}
+type State struct{ db *sql.DB }
 
 // OpenState opens the approvals and pins of an existing record, for commands.
-// The gateway's are in its [Store].
+// The gateway's are in its [Store]. Whoever decides for a gateway has to be able
+// to read its keys (keysPath; "": path + ".keys"): a copy of the database that
+// was made for reviewers does not do.
 func OpenState(path, keysPath string) (*State, error) {
 	if keysPath == "" {
 		keysPath = path + ".keys"
 	}
-	keys, err := LoadKeys(keysPath)
-	if err != nil {
+	if _, err := LoadKeys(keysPath); err != nil {
 		return nil, err
 	}
 	reader, err := OpenReader(path) // says exactly what is wrong with the file
@@ -36,26 +33,23 @@ func OpenState(path, keysPath string) (*State, error) {
 	if err := reader.Close(); err != nil {
 		return nil, err
 	}
-	return openState(path, DurabilityPower, keys)
+	return openState(path, DurabilityPower)
 }
 
 // Close closes the connection.
 func (s *State) Close() error { return s.db.Close() }
 
-func openState(path string, d Durability, keys *Keys) (*State, error) {
+func openState(path string, d Durability) (*State, error) {
 	sync := "NORMAL"
 	if d == DurabilityPower {
 		sync = "FULL"
-	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("audit database: %w", err)
 	}
 	db, err := sql.Open("sqlite3", dsn(path, "rw", 5*time.Second, "&_txlock=immediate&_synchronous="+sync))
 	if err != nil {
 		return nil, fmt.Errorf("audit database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	return &State{db: db, keys: keys}, nil
+	return &State{db: db}, nil
 }
 
 // Pins returns every accepted definition, ordered by server, kind and name.

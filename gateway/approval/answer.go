@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -30,25 +31,35 @@ func denied(a gateway.Approval) *gateway.Refusal {
 	return refusal
 }
 
-// shown is the arguments as the person who decides may see them: without what
-// guard found to be secret and what policy redacts. The call itself is bound to
-// the whole.
-func shown(c *gateway.Call) json.RawMessage {
+// shown is the arguments and the policy's reasons as the person who decides may
+// see them: without what guard found to be secret and what policy redacts. The
+// call itself is bound to the whole.
+func shown(c *gateway.Call) (args json.RawMessage, reasons []string) {
 	var edits []gateway.Edit
-	for _, f := range c.Findings {
-		if f.Stage == gateway.StageRequest && (f.Kind == gateway.FindingSecret || f.Kind == gateway.FindingHoneytoken || f.Action == gateway.ActionRedact) {
-			edits = append(edits, gateway.Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: "[" + f.Rule + "]"})
+	var hidden []string
+	for i := range c.Findings {
+		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && f.Hidden() {
+			with := "[" + f.Rule + "]"
+			edits = append(edits, gateway.Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: with})
+			if text := f.Text(c.Args.Value()); text != "" {
+				hidden = append(hidden, text, with)
+			}
 		}
 	}
 	for _, place := range c.Decision.Redact {
 		edits = append(edits, gateway.Edit{Where: place, With: gateway.Redacted})
 	}
-	raw, err := gateway.Redact(c.Args.Raw(), edits)
+	reasons = make([]string, len(c.Decision.Reasons))
+	scrub := strings.NewReplacer(hidden...)
+	for i, reason := range c.Decision.Reasons {
+		reasons[i] = scrub.Replace(reason)
+	}
+	args, err := gateway.Redact(c.Args.Raw(), edits)
 	if err != nil {
 		// Showing nothing is safe; the person can still look at the record.
-		return json.RawMessage(`"the arguments could not be redacted and are not shown"`)
+		args = json.RawMessage(`"the arguments could not be redacted and are not shown"`)
 	}
-	return raw
+	return args, reasons
 }
 
 // teller sends progress to an agent that asked for it (MCP 2025-11-25

@@ -240,10 +240,11 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	if err != nil {
 		return gateway.Approval{}, err
 	}
+	args, reasons := shown(c)
 	now := time.Now()
 	return gateway.Approval{
 		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer,
-		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: shown(c), Reasons: c.Decision.Reasons,
+		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Reasons: reasons,
 		Revision: c.Decision.Revision, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
 	}, nil
 }

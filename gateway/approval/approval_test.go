@@ -343,6 +343,7 @@ func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
 		c := newCall(t, `{"password":"`+secret+`","note":"x"}`, func(c *gateway.Call) {
 			c.Findings = []gateway.Finding{{Kind: gateway.FindingSecret, Rule: "secret.generic", Stage: gateway.StageRequest, Where: "/password", Action: gateway.ActionObserve}}
 			c.Decision.Redact = []string{"/note"}
+			c.Decision.Reasons = []string{"sends " + secret}
 		})
 		id := ask(t, r, c)
 		a, err := other.Approval(t.Context(), id)
@@ -351,6 +352,9 @@ func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
 		}
 		if got, want := string(a.Args), `{"password":"[secret.generic]","note":"[redacted]"}`; got != want {
 			t.Errorf("shown: %s, want %s", got, want)
+		}
+		if len(a.Reasons) != 1 || a.Reasons[0] != "sends [secret.generic]" {
+			t.Errorf("reasons shown: %q", a.Reasons)
 		}
 		decide(t, r, id, gateway.ApprovalGiven)
 		if err := r.Wait(t.Context(), c); err != nil {
