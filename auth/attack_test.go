@@ -238,11 +238,13 @@ func TestVerifyRefusesTokensOutOfTime(t *testing.T) {
 		{"exp exponent", map[string]any{"exp": json.Number("4e9")}, false},
 		{"exp over int64", map[string]any{"exp": json.Number("9223372036854775808")}, false},
 		{"exp far", map[string]any{"exp": json.Number("9223372036854775807")}, false},
+		{"exp that wraps around in nanoseconds", map[string]any{"exp": 18446744074 + at(time.Hour)}, false},
 		{"exp negative", map[string]any{"exp": -1}, false},
 		{"exp true", map[string]any{"exp": true}, false},
 		{"exp array", map[string]any{"exp": []any{at(time.Hour)}}, false},
 		{"nbf at leeway", map[string]any{"nbf": at(leeway)}, true},
 		{"nbf past leeway", map[string]any{"nbf": at(leeway + time.Second)}, false},
+		{"nbf negative", map[string]any{"nbf": -5}, false},
 		{"nbf string", map[string]any{"nbf": "1"}, false},
 		{"iat at leeway", map[string]any{"iat": at(leeway)}, true},
 		{"iat past leeway", map[string]any{"iat": at(leeway + time.Second)}, false},
@@ -273,9 +275,12 @@ func TestVerifyTakesKidAsNameOnly(t *testing.T) {
 }
 
 func TestVerifyRefusesMissingKidAmongSeveralKeys(t *testing.T) {
-	iss, v := setup(t, nil, "ES256", "ES256")
+	iss, v := setup(t, nil)
 	claims := iss.Claims("a", aud, nil)
-	mustAccept(t, v, iss.Sign(claims))
+	withFirst := iss.SignWith(map[string]any{"kid": nil}, claims)
+	iss.AddKey("ES256")
+	mustAccept(t, v, iss.Sign(claims)) // the set has both now
+	mustRefuse(t, v, withFirst)
 	mustRefuse(t, v, iss.SignWith(map[string]any{"kid": nil}, claims))
 }
 
@@ -315,6 +320,8 @@ func TestVerifyRefusesOtherForms(t *testing.T) {
 		"blank":             good + " ",
 		"standard base64":   "+/+/." + parts[1] + "." + parts[2],
 		"no header":         "." + parts[1] + "." + parts[2],
+		"folded crit":       iss.SignWith(map[string]any{"Crit": []string{"x"}}, claims),
+		"folded kid":        iss.SignWith(map[string]any{"kid": nil, "Kid": "key-1"}, claims),
 		"header twice alg":  authtest.Forge(t, `{"alg":"none","alg":"ES256","kid":"key-1"}`, claims, fixedSignature("x")),
 		"header folded alg": authtest.Forge(t, `{"alg":"ES256","Alg":"none","kid":"key-1"}`, claims, fixedSignature("x")),
 		"header not JSON":   enc([]byte("alg: ES256")) + "." + parts[1] + "." + parts[2],

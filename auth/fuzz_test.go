@@ -65,3 +65,14 @@ func FuzzParseKeys(f *testing.F) {
 		}
 	})
 }
+
+// A kid is bounded before it is compared or kept anywhere.
+func TestParseTokenBoundsKid(t *testing.T) {
+	enc := base64.RawURLEncoding.EncodeToString
+	for n, want := range map[int]error{maxKid: nil, maxKid + 1: errKid} {
+		raw := enc([]byte(`{"alg":"ES256","kid":"`+strings.Repeat("k", n)+`"}`)) + "." + enc([]byte(`{"iss":"i"}`)) + ".AAAA"
+		if _, err := parseToken(raw); err != want {
+			t.Errorf("kid of %d bytes: %v, want %v", n, err, want)
+		}
+	}
+}

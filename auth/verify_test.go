@@ -107,8 +107,21 @@ func TestEveryAlgorithmVerifies(t *testing.T) {
 func TestVerifyPinsAlgorithmPerKey(t *testing.T) {
 	iss, v := setup(t, func(o *auth.Options) { o.Issuers[0].Algorithms = []string{"RS256", "PS256", "ES384", "ES256"} }, "RS256") // its JWK says alg RS256
 	mustAccept(t, v, iss.Sign(iss.Claims("a", aud, nil)))
+	mustRefuse(t, v, iss.SignAs("PS256", iss.Claims("a", aud, nil)))
 	for _, alg := range []string{"PS256", "ES256", "ES384"} {
 		mustRefuse(t, v, iss.SignWith(map[string]any{"alg": alg}, iss.Claims("a", aud, nil)))
+	}
+}
+
+// The issuer's list binds it, also when the key would do (PEM names no algorithm).
+func TestVerifyPinsAlgorithmPerIssuer(t *testing.T) {
+	iss := authtest.New(t, "RS256")
+	v := newVerifier(t, auth.Options{Issuers: []auth.Issuer{{
+		Issuer: iss.Name(), Audience: []string{aud}, PublicKeyFile: pemFile(t, iss), Algorithms: []string{"RS256"},
+	}}})
+	mustAccept(t, v, iss.SignAs("RS256", iss.Claims("a", aud, nil)))
+	for _, alg := range []string{"RS384", "RS512", "PS256"} {
+		mustRefuse(t, v, iss.SignAs(alg, iss.Claims("a", aud, nil)))
 	}
 }
 
@@ -126,7 +139,10 @@ func TestRevokedAgentIsOutAtOnce(t *testing.T) {
 
 func TestKnownHoldsForOneResourceAndUntilExpiry(t *testing.T) {
 	now := time.Now()
-	iss, v := setup(t, func(o *auth.Options) { o.Now = func() time.Time { return now } })
+	iss, v := setup(t, func(o *auth.Options) {
+		o.Now = func() time.Time { return now }
+		o.Cache = 1 // one group, so that nothing but the comparison tells entries apart
+	})
 	c := gateway.Credentials{Token: iss.Sign(iss.Claims("a", aud, nil))}
 	if v.Known(c) != nil {
 		t.Fatal("a token is known before it was verified")

@@ -173,13 +173,25 @@ func (i *Issuer) SignWith(header, claims map[string]any) string {
 			h[name] = v
 		}
 	}
-	return Forge(i.t, h, claims, func(signed string) []byte {
-		sig, err := jwt.GetSigningMethod(k.alg).Sign(signed, k.private)
+	return Forge(i.t, h, claims, i.signer(k.alg, k))
+}
+
+// SignAs makes a token with the newest key by another algorithm that fits it
+// (PS256 with an RSA key), and says so in the header.
+func (i *Issuer) SignAs(alg string, claims map[string]any) string {
+	i.t.Helper()
+	k := i.newest()
+	return Forge(i.t, map[string]any{"alg": alg, "kid": k.kid, "typ": "JWT"}, claims, i.signer(alg, k))
+}
+
+func (i *Issuer) signer(alg string, k signer) func(string) []byte {
+	return func(signed string) []byte {
+		sig, err := jwt.GetSigningMethod(alg).Sign(signed, k.private)
 		if err != nil {
 			i.t.Fatalf("sign: %v", err)
 		}
 		return sig
-	})
+	}
 }
 
 // Forge puts a token together from any header and claims: a string is taken as
