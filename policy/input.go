@@ -9,12 +9,13 @@ import (
 	"toolward/gateway"
 )
 
-// Terms of the input that many calls share are converted once: the agent per
-// token, the tool per definition. Everything else is handed over as it is and
-// converted by OPA when a rule looks at it, so a policy that reads one argument
-// does not pay for a megabyte of others.
+// The input is handed to OPA as Go maps, which it converts where a rule looks:
+// a policy that reads one argument does not pay for a megabyte of others. What
+// many calls share is made once: the agent per token, the tool per definition.
+// There must be no AST value among the maps, because OPA gives them to
+// json.marshal as they are.
 
-// input builds the input document of a call. Result is included if withResult.
+// input builds the input document of a call, with the result if withResult.
 func (r *revision) input(c *gateway.Call, withResult bool) ast.Value {
 	stage := gateway.StageRequest
 	if c.Result != nil {
@@ -79,59 +80,35 @@ func findingInput(f *gateway.Finding) map[string]any {
 	return m
 }
 
-// agentInput converts an agent. Nil, in records of refusals before
-// authentication, has no ID and no role.
-func agentInput(a *gateway.Agent) ast.Value {
+// agentInput is an agent. Nil, in records of refusals before authentication,
+// has no ID and no role.
+func agentInput(a *gateway.Agent) map[string]any {
 	if a == nil {
 		a = &gateway.Agent{}
 	}
-	claims := ast.NewObject()
-	if v, err := ast.InterfaceToValue(a.Claims); err == nil && a.Claims != nil {
-		if o, ok := v.(ast.Object); ok {
-			claims = o
-		}
+	claims := a.Claims
+	if claims == nil {
+		claims = map[string]any{}
 	}
-	return ast.NewObject(
-		ast.Item(ast.InternedTerm("id"), ast.StringTerm(a.ID)),
-		ast.Item(ast.InternedTerm("issuer"), ast.StringTerm(a.Issuer)),
-		ast.Item(ast.InternedTerm("roles"), stringsTerm(a.Roles)),
-		ast.Item(ast.InternedTerm("scopes"), stringsTerm(a.Scopes)),
-		ast.Item(ast.InternedTerm("claims"), ast.NewTerm(claims)),
-	)
+	return map[string]any{
+		"id": a.ID, "issuer": a.Issuer, "roles": orEmpty(a.Roles), "scopes": orEmpty(a.Scopes), "claims": claims,
+	}
 }
 
-// toolInput converts a tool. A call of a reverse kind may have none: then only
-// its server is known.
-func toolInput(t *gateway.Tool, server string) ast.Value {
+// toolInput is a tool. A call of a reverse kind may have none: then only its
+// server is known.
+func toolInput(t *gateway.Tool, server string) map[string]any {
 	if t == nil {
 		t = &gateway.Tool{Server: server}
 	}
-	annotations := ast.NewObject()
-	if t.Annotations != nil {
-		if v, err := ast.InterfaceToValue(gateway.Decode(t.Annotations)); err == nil {
-			if o, ok := v.(ast.Object); ok {
-				annotations = o
-			}
-		}
+	annotations, ok := gateway.Decode(t.Annotations).(map[string]any)
+	if !ok {
+		annotations = map[string]any{}
 	}
-	return ast.NewObject(
-		ast.Item(ast.InternedTerm("kind"), ast.StringTerm(string(t.Kind))),
-		ast.Item(ast.InternedTerm("server"), ast.StringTerm(t.Server)),
-		ast.Item(ast.InternedTerm("name"), ast.StringTerm(t.Name)),
-		ast.Item(ast.InternedTerm("wire"), ast.StringTerm(t.Wire)),
-		ast.Item(ast.InternedTerm("labels"), stringsTerm(t.Labels)),
-		ast.Item(ast.InternedTerm("annotations"), ast.NewTerm(annotations)),
-		ast.Item(ast.InternedTerm("fingerprint"), ast.StringTerm(t.Fingerprint)),
-		ast.Item(ast.InternedTerm("pinned"), ast.BooleanTerm(t.Pinned)),
-	)
-}
-
-func stringsTerm(list []string) *ast.Term {
-	terms := make([]*ast.Term, len(list))
-	for i, s := range list {
-		terms[i] = ast.StringTerm(s)
+	return map[string]any{
+		"kind": string(t.Kind), "server": t.Server, "name": t.Name, "wire": t.Wire, "labels": orEmpty(t.Labels),
+		"annotations": annotations, "fingerprint": t.Fingerprint, "pinned": t.Pinned,
 	}
-	return ast.ArrayTerm(terms...)
 }
 
 func orEmpty(list []string) []string {

@@ -21,7 +21,7 @@ type Options struct {
 	Library string // a directory of Rego that replaces the embedded library; "" is the embedded one
 	Shadow  string // a policy that decides beside the real one, for the record only; "" is none
 
-	Timeout time.Duration // for one evaluation; 0 is 100 ms
+	Timeout time.Duration // for one evaluation; 0 is [DefaultTimeout]
 	Logger  *slog.Logger  // of the process; nil discards
 
 	// OnReload is called after each attempt to load a changed policy, one at a
@@ -29,6 +29,11 @@ type Options struct {
 	// rule. It must not call the engine's Reload or Close.
 	OnReload func(err error)
 }
+
+// DefaultTimeout bounds one evaluation. A policy decides in well under a
+// millisecond; what has to be stopped runs for seconds. Less would refuse calls
+// whenever the machine stands still for a moment.
+const DefaultTimeout = 500 * time.Millisecond
 
 // Status is what is in force.
 type Status struct {
@@ -76,7 +81,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 
 // Open loads a policy as it is now, as [New] does, and does not follow changes.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	o.Timeout = cmp.Or(o.Timeout, 100*time.Millisecond)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -28,8 +28,8 @@ type revision struct {
 	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
 	problems []Problem              // warnings
 
-	agents   cache[*gateway.Agent, ast.Value]
-	tools    cache[*gateway.Tool, ast.Value]
+	agents   cache[*gateway.Agent, map[string]any]
+	tools    cache[*gateway.Tool, map[string]any]
 	speaking cache[*gateway.Tool, bool]
 	visible  cache[string, *visibility]
 }
@@ -64,6 +64,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 		marked[name] = m.Copy()
 	}
 	r.rules = instrument(marked)
+	specialise(marked)
 	r.compiler = newCompiler()
 	if r.compiler.Compile(marked); r.compiler.Failed() {
 		return nil, sorted(append(ps, fromOPA(r.compiler.Errors)...))
@@ -141,15 +142,15 @@ func (r *revision) eval(ctx context.Context, limit time.Duration, entry string, 
 	return value, fired.numbers, err
 }
 
-func (r *revision) agent(a *gateway.Agent) ast.Value {
-	return r.agents.get(a, func() ast.Value { return agentInput(a) })
+func (r *revision) agent(a *gateway.Agent) map[string]any {
+	return r.agents.get(a, func() map[string]any { return agentInput(a) })
 }
 
-func (r *revision) tool(c *gateway.Call) ast.Value {
+func (r *revision) tool(c *gateway.Call) map[string]any {
 	if c.Tool == nil {
 		return toolInput(nil, c.Server)
 	}
-	return r.tools.get(c.Tool, func() ast.Value { return toolInput(c.Tool, "") })
+	return r.tools.get(c.Tool, func() map[string]any { return toolInput(c.Tool, "") })
 }
 
 // cache is a bounded map, safe for concurrent use. When it is full it starts

@@ -57,12 +57,12 @@ func (r *revision) visibleTo(ctx context.Context, limit time.Duration, a *gatewa
 // possible evaluates the library's visible rule as far as it can be without a
 // call, and reports whether anything is left.
 func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway.Agent, t *gateway.Tool) (bool, error) {
-	in := ast.NewObject(
-		ast.Item(ast.InternedTerm("stage"), ast.InternedTerm("request")),
-		ast.Item(ast.InternedTerm("agent"), ast.NewTerm(r.agent(a))),
-		ast.Item(ast.InternedTerm("tool"), ast.NewTerm(toolInput(t, ""))),
-		ast.Item(ast.InternedTerm("call"), ast.ObjectTerm(ast.Item(ast.InternedTerm("kind"), ast.StringTerm(string(t.Kind))))),
-	)
+	in, err := ast.InterfaceToValue(map[string]any{
+		"stage": "request", "agent": r.agent(a), "tool": toolInput(t, ""), "call": map[string]any{"kind": string(t.Kind)},
+	})
+	if err != nil {
+		return false, err
+	}
 	q := r.queries[entryVisible]
 	cancel := topdown.NewCancel()
 	alarm := time.AfterFunc(limit, cancel.Cancel)
@@ -88,23 +88,33 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 // differ only in what no rule looks at, such as the token's expiry, share their
 // answers.
 func (r *revision) likeness(a *gateway.Agent) string {
-	term := r.agent(a)
+	agent := any(r.agent(a))
 	var b strings.Builder
 	for _, path := range r.reads.agent {
-		ref := ast.EmptyRef()
-		if path != "" {
-			for name := range strings.SplitSeq(path, ".") {
-				ref = append(ref, ast.StringTerm(name))
-			}
-		}
 		b.WriteByte(0)
-		if v, err := term.Find(ref); err == nil {
-			s, err := json.Marshal(v.String())
-			if err != nil {
-				continue
+		if v, ok := follow(agent, path); ok {
+			// Maps are written in the order of their keys.
+			if raw, err := json.Marshal(v); err == nil {
+				b.Write(raw)
 			}
-			b.Write(s)
 		}
 	}
 	return b.String()
+}
+
+// follow follows the names of a path, "claims.team"; "" is the value itself.
+func follow(v any, path string) (any, bool) {
+	if path == "" {
+		return v, true
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = m[name]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
 }

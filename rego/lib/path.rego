@@ -13,14 +13,10 @@ package toolward.lib.path
 # METADATA
 # title: Under
 # description: True if path is root or inside it. "/srv/docs2" is not under "/srv/docs".
-under(path, root) if {
-	clean(root) == "/"
-	clean(path)
-}
+under(path, root) if startswith(closed(path), closed(root))
 
-under(path, root) if clean(path) == clean(root)
-
-under(path, root) if startswith(clean(path), concat("", [clean(root), "/"]))
+# The slash at the end is what keeps /srv/docs2 out of /srv/docs.
+closed(path) := concat("", [trim_right(clean(path), "/"), "/"])
 
 # METADATA
 # title: Under any
@@ -43,12 +39,22 @@ all_under(paths, root) if {
 # METADATA
 # title: Clean
 # description: The absolute path without doubled slashes, "." segments and a slash at the end. Undefined if it is not plain and absolute.
-clean(path) := cleaned if {
+clean(path) := path if {
+	plain(path)
+	regex.match(tidy, path)
+} else := concat("/", array.concat([""], segments)) if {
 	plain(path)
 	startswith(path, "/")
 	segments := [s | some s in split(path, "/"); not s in {"", "."}]
-	cleaned := concat("", ["/", concat("/", segments)])
+	count(segments) > 0
+} else := "/" if {
+	plain(path)
+	regex.match(`^/[/.]*$`, path)
 }
+
+# Nearly every path is tidy already: segments that are not empty and do not
+# start with a dot.
+tidy := `^(/[^/.][^/]*)+$`
 
 # METADATA
 # title: Relative
@@ -72,12 +78,8 @@ extension(path) := lower(ext) if {
 
 # METADATA
 # title: Hidden
-# description: True if any segment starts with a dot, as .git and .ssh do.
-hidden(path) if {
-	some segment in split(path, "/")
-	startswith(segment, ".")
-	segment != "."
-}
+# description: True if any segment but "." starts with a dot, as .git, .ssh and ".." do.
+hidden(path) if regex.match(`(^|/)\.[^/]`, path)
 
 # METADATA
 # title: Plain
@@ -88,16 +90,8 @@ plain(path) if {
 }
 
 # Control characters and DEL; backslash (Windows, UNC); per cent (%2e, %2f);
-# a tilde in front (home); a drive letter; a segment of two or more dots; every
-# format character (bidi, zero width); and what NFKC or a careless reader folds
-# to a dot or a slash.
-ambiguous := concat("|", [
-	`[\x00-\x1f\x7f\\%]`,
-	`^~`,
-	`^[A-Za-z]:`,
-	`(^|/)\.{2,}(/|$)`,
-	`(^|/)\.+[ ]`,
-	`\p{Cf}|\p{Cc}|\p{Zl}|\p{Zp}`,
-	`[\x{2024}\x{2025}\x{2026}\x{FE52}\x{FF0E}\x{FF61}\x{3002}]`,
-	`[\x{2044}\x{2215}\x{29F8}\x{FF0F}\x{FF3C}\x{FE68}\x{2216}\x{29F5}\x{1735}]`,
-])
+# format characters and line separators (bidi, zero width); what NFKC or a
+# careless reader folds to a dot or a slash; a tilde in front (home); a drive
+# letter; a segment of two or more dots, or of dots and blanks, which Windows
+# cuts.
+ambiguous := `[\x00-\x1f\x7f\\%\p{Cc}\p{Cf}\p{Zl}\p{Zp}\x{2024}\x{2025}\x{2026}\x{FE52}\x{FF0E}\x{FF61}\x{3002}\x{2044}\x{2215}\x{29F8}\x{FF0F}\x{FF3C}\x{FE68}\x{2216}\x{29F5}\x{1735}]|^~|^[A-Za-z]:|(^|/)\.[. ]+(/|$)`
