@@ -110,3 +110,23 @@ export async function rest(g, method, where, token, body) {
   try { json = JSON.parse(text); } catch { json = undefined; }
   return { status: r.status, headers: r.headers, text, json };
 }
+
+// modern sends one stateless MCP request of revision 2026-07-28.
+export async function modern(g, token, method, params = {}, where = '/mcp') {
+  const version = '2026-07-28';
+  const r = await fetch(g.url + where, {
+    method: 'POST',
+    headers: {
+      ...auth(token), 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream',
+      'MCP-Protocol-Version': version, 'Mcp-Method': method, ...(params.name ? { 'Mcp-Name': params.name } : {}),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0', id: 1, method,
+      params: { ...params, _meta: { 'io.modelcontextprotocol/protocolVersion': version, 'io.modelcontextprotocol/clientCapabilities': {}, 'io.modelcontextprotocol/clientInfo': { name: 'e2e', version: '1' } } },
+    }),
+  });
+  const text = await r.text();
+  let json;
+  try { json = JSON.parse(text); } catch { json = undefined; }
+  return { status: r.status, headers: r.headers, text, json };
+}

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
-import { auth, binary, rest, servers, startGateway, until } from './gateway.js';
+import { auth, binary, modern, rest, servers, startGateway, until } from './gateway.js';
 
 // A policy that allows one path prefix and one role.
 const policies = {
@@ -18,7 +18,7 @@ import data.toolward.lib.path
 
 allow if {
 	"reader" in input.agent.roles
-	path.within(input.args.path, "DIR/docs/public")
+	path.under(input.args.path, "DIR/docs/public")
 }
 
 redact contains "result.content[*].text" if contains(input.args.path, "salaries")
@@ -136,7 +136,7 @@ describe('refusals', () => {
     }
     assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
     assert.ok(Number(last.headers.get('retry-after')) > 0);
-    const mcp = await rest(g, 'POST', '/mcp', hasty, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'demo__echo', arguments: { text: 'x' } } });
+    const mcp = await modern(g, hasty, 'tools/call', { name: 'demo__echo', arguments: { text: 'x' } });
     assert.equal(mcp.status, 429, mcp.text);
     assert.ok(Number(mcp.headers.get('retry-after')) > 0);
   });
@@ -146,7 +146,8 @@ describe('refusals', () => {
     assert.equal(r.status, 403, r.text);
     assert.doesNotMatch(r.text, /collect@example/);
     const [row] = g.sql(`select * from calls where id = '${r.json.call}'`);
-    assert.match(row.findings, /injection/);
+    assert.match(row.result_findings, /injection/);
+    assert.equal(row.outcome, 'withheld');
   });
 
   test('a secret is redacted on its way to the agent and in the record', async () => {

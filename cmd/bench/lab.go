@@ -23,7 +23,16 @@ type lab struct {
 	atRest                  float64 // resident memory of the gateway before any load, MiB
 }
 
-func newLab(ctx context.Context, binary string) (*lab, error) {
+// gatewayArgs starts the gateway, with its profiles on an address if there is one.
+func gatewayArgs(dir, profile string) []string {
+	args := []string{"serve", "--config", filepath.Join(dir, "toolward.yaml")}
+	if profile != "" {
+		args = append(args, "--pprof", profile)
+	}
+	return args
+}
+
+func newLab(ctx context.Context, binary, profile string) (*lab, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
@@ -52,7 +61,7 @@ func newLab(ctx context.Context, binary string) (*lab, error) {
 		l.close()
 		return nil, err
 	}
-	if l.gateway, err = l.start(ctx, "gateway", binary, "serve", "--config", filepath.Join(l.dir, "toolward.yaml")); err != nil {
+	if l.gateway, err = l.start(ctx, "gateway", binary, gatewayArgs(l.dir, profile)...); err != nil {
 		l.close()
 		return nil, err
 	}

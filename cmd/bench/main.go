@@ -27,6 +27,7 @@ import (
 // plan is what one run of the benchmark does.
 type plan struct {
 	binary   string
+	profile  string
 	rounds   int
 	duration time.Duration
 	warmup   time.Duration
@@ -49,6 +50,7 @@ func main() {
 	conns := flag.String("conns", "1,16,64", "connections, comma-separated")
 	sizes := flag.String("sizes", "1024,65536", "payload bytes, comma-separated")
 	flag.StringVar(&p.binary, "toolward", "bin/toolward", "the gateway's binary")
+	flag.StringVar(&p.profile, "pprof", "", "loopback address for the gateway's profiles")
 	flag.IntVar(&p.rounds, "rounds", 5, "rounds per cell")
 	flag.DurationVar(&p.duration, "duration", 2*time.Second, "measured time of a round")
 	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "time before it that does not count")
@@ -76,7 +78,7 @@ func numbers(list string) []int {
 
 // run measures every cell and prints a row for each.
 func (p plan) run(ctx context.Context) error {
-	lab, err := newLab(ctx, p.binary)
+	lab, err := newLab(ctx, p.binary, p.profile)
 	if err != nil {
 		return err
 	}

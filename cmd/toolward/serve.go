@@ -25,7 +25,7 @@ import (
 )
 
 func newServe(g *globals) *cobra.Command {
-	var listen string
+	var listen, profile string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the gateway",
@@ -41,10 +41,16 @@ func newServe(g *globals) *cobra.Command {
 			if listen != "" {
 				cfg.Listen = listen
 			}
+			if profile != "" {
+				if err := serveProfiles(profile); err != nil {
+					return err
+				}
+			}
 			return serve(cmd.Context(), cfg, g.config == "", cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on, instead of the configuration's")
+	cmd.Flags().StringVar(&profile, "pprof", "", "also serve Go profiles on this loopback address")
 	return cmd
 }
 
@@ -56,15 +62,14 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 
-	var strict = cfg.TLS
 	opt := web.Options{
 		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: cfg.HTTP.Hosts, Origins: cfg.HTTP.Origins,
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
 		Grace: cfg.HTTP.Drain, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
 	}
-	if strict != nil {
-		opt.Cert, opt.Key, opt.RedirectHTTP = strict.Cert, strict.Key, strict.RedirectHTTP
+	if t := cfg.TLS; t != nil {
+		opt.Cert, opt.Key, opt.RedirectHTTP = t.Cert, t.Key, t.RedirectHTTP
 	}
 	site, err := web.New(opt)
 	if err != nil {
