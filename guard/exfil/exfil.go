@@ -62,6 +62,7 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 		defer d.pool.Put(s)
 	}
 	s.text, s.t, s.out, s.links = t.Text, t, dst, s.links[:0]
+	s.spent, s.truncated, s.reference = 0, false, 0
 	from := len(dst)
 	s.urls()
 	if t.Sent {
@@ -88,7 +89,17 @@ type scan struct {
 	links []link // its URLs, in order
 	x     reading.Expander
 	buf   []byte
+
+	spent     int  // bytes decoded
+	truncated bool // that not all was decoded, and it was reported
+	reference int8 // 1 if the text has a Markdown image, -1 if it has none, 0 if that is not known
 }
+
+// Bounds on the bytes decoded for one text.
+const (
+	maxSpent  = 32      // as a multiple of it …
+	freeSpent = 1 << 20 // … and what a short one may take beyond that
+)
 
 func (s *scan) add(rule string, severity gateway.Severity, score float64, lo, hi int, via string) {
 	s.out = append(s.out, gateway.Finding{
@@ -117,8 +128,16 @@ func sample(s string) string {
 // the longest reading, other than s and plain escapes of it, that looks like
 // language or structured data.
 func (s *scan) decoded(text string) (via string, n int) {
+	if s.spent > maxSpent*len(s.text)+freeSpent {
+		if !s.truncated {
+			s.truncated = true
+			s.add(RuleTruncated, gateway.SeverityMedium, 0.5, 0, len(s.text), "")
+		}
+		return "", 0
+	}
 	s.buf = append(s.buf[:0], text...)
 	views, _ := s.x.Expand(s.buf, nil)
+	s.spent += s.x.Spent()
 	for i := range views {
 		v := &views[i]
 		if v.Via == "" || escapesOnly(v.Via) || len(v.Text) <= n {

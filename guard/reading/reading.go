@@ -60,7 +60,8 @@ const (
 type Expander struct {
 	views   []View
 	budget  int // bytes of readings left
-	work    int // bytes of decoding left
+	work    int // bytes of decoding left …
+	spare   int // … of so many
 	streams int // compressed streams left
 	cuts    []int
 
@@ -83,6 +84,7 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 	x.cuts, x.texts, x.origins = cuts, x.texts[:0], x.origins[:0]
 	x.views = append(x.views[:0], View{Text: text, end: len(text)})
 	x.budget, x.work, x.streams = maxGrowth*len(text)+freeGrowth, maxPasses*len(text)+freePasses, maxStreams
+	x.spare = x.work
 	for i := 0; i < len(x.views); i++ {
 		if x.views[i].Depth == maxDepth {
 			continue
@@ -95,6 +97,16 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 		regions(v.Text, func(lo, hi int) { x.region(&v, lo, hi) })
 	}
 	return x.views, x.budget < 0 || x.work < 0
+}
+
+// Spent is the work of the last Expand: bytes decoded and bytes of readings.
+// Who reads many texts bounds the sum, since each may take a little for free.
+func (x *Expander) Spent() int {
+	n := x.spare - x.work
+	for i := range x.views[1:] {
+		n += len(x.views[1+i].Text)
+	}
+	return n
 }
 
 // add appends a view of bytes [lo,hi) of v. origin maps into v and is
