@@ -205,6 +205,21 @@ func TestCleanTextDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestPlantedTextsAreReadOnce scans a mebibyte of each text that an attacker
+// repeats. There is no clock in it: work that grows with the square of the text
+// runs into the test's timeout.
+func TestPlantedTextsAreReadOnce(t *testing.T) {
+	d := pii.New(pii.Options{IP: true})
+	for _, unit := range []string{"4 4 4 4 12 123-12 ", "4111 1111 1111 1112 ", "4111111111111111,", "a@b@c@", "AB12CD34 ", "1", "a1", "1.1.", "passport 1 dob ", "DE89 3704 ", "+1 (2", "12 March ", "   1,"} {
+		text := strings.Repeat(unit, 1<<20/len(unit))
+		for _, f := range d.Scan(nil, "", text) {
+			if f.Span[1] > len(text) || f.Span[0] >= f.Span[1] {
+				t.Errorf("%q: span %v", unit, f.Span)
+			}
+		}
+	}
+}
+
 func BenchmarkScan(b *testing.B) {
 	d := pii.New(pii.Options{})
 	for _, bm := range []struct{ name, unit string }{

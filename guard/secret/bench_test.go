@@ -7,6 +7,42 @@ import (
 	"toolward/guard/secret"
 )
 
+// plant is a text that is repeated.
+type plant struct{ name, unit string }
+
+// plants are what an attacker repeats to keep the detector busy.
+var plants = []plant{
+	{"prefixes", "ghp_ghp_AKIAsk-sk-proj-xoxb-glpat-"},
+	{"dashes", "-sk-"},
+	{"jwts", "-eyJ.eyJ"},
+	{"schemes", "a://b:c"},
+	{"passwords", "password: password is token=secret: "},
+	{"armour", "-----BEGIN PRIVATE KEY-----AAAA"},
+	{"runs", strings.Repeat("aB3dE5gH", 49) + " "},
+	{"colons", "12345:"},
+	{"bearers", "bearer=bearer="},
+	{"putty", "PuTTY-User-Key-File-Private-Lines:"},
+	{"escapes", `\n\t`},
+	{"slashes", "aB3/xY9+"},
+	{"seeds", "mnemonic: abandon abandon "},
+	{"names", "token_token_"},
+	{"at signs", "user:pw@tcp("},
+}
+
+// TestPlantedTextsAreReadOnce scans a mebibyte of each plant. There is no clock in
+// it: work that grows with the square of the text runs into the test's timeout.
+func TestPlantedTextsAreReadOnce(t *testing.T) {
+	d := newDetector(t, secret.Options{Honeytokens: []string{"token token 1"}})
+	for _, p := range plants {
+		text := strings.Repeat(p.unit, 1<<20/len(p.unit))
+		for _, f := range d.Scan(nil, "token", text) {
+			if f.Span[1] > len(text) || f.Span[0] >= f.Span[1] {
+				t.Errorf("%s: span %v", p.name, f.Span)
+			}
+		}
+	}
+}
+
 // BenchmarkScan measures clean traffic and texts that are written to keep the
 // detector busy.
 func BenchmarkScan(b *testing.B) {
@@ -14,18 +50,11 @@ func BenchmarkScan(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, bm := range []struct{ name, unit string }{
+	for _, bm := range append([]plant{
 		{"json", `{"id": 5091, "name": "web", "status": "ok", "updated_at": "2026-09-01T10:00:00Z", "sha": "395d78e3af39932a4b5ce5e1f95570bee62fb700", "url": "https://example.com/a/b"} `},
 		{"prose", "The deployment finished without errors and the team can look at the results on the dashboard, where each of the services has its own page. "},
 		{"code", "func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {\n\tkey := r.Header.Get(\"X-Request-Id\")\n\treturn s.store.Put(r.Context(), key)\n}\n"},
-		{"prefixes", "ghp_ghp_AKIAsk-sk-proj-xoxb-glpat-"},
-		{"dashes", "-sk-"},
-		{"jwts", "-eyJ.eyJ"},
-		{"schemes", "a://b:c"},
-		{"passwords", "password: password is token=secret: "},
-		{"armour", "-----BEGIN PRIVATE KEY-----AAAA"},
-		{"runs", strings.Repeat("aB3dE5gH", 49) + " "},
-	} {
+	}, plants...) {
 		b.Run(bm.name, func(b *testing.B) {
 			text := strings.Repeat(bm.unit, 64<<10/len(bm.unit))
 			b.SetBytes(int64(len(text)))

@@ -227,11 +227,15 @@ func handsOver(text string) bool {
 // that is the name itself or a word at most four away. key is the name of the
 // field whose value s is.
 func (v vocabulary) context(key, s string, start int) (said mention, near bool) {
-	floor, end := max(0, start-window), start
-	if from, to, ok := assigned(s, start); ok {
-		if id := idBefore(s, from, to); to == start-1 && s[to] == ':' && id < to {
-			return v.context(key, s, id) // 123456:TOKEN
+	from, to, ok := assigned(s, start)
+	if ok && to == start-1 && s[to] == ':' {
+		if id := idBefore(s, from, to); id < to { // 123456:TOKEN
+			start = id
+			from, to, ok = assigned(s, start)
 		}
+	}
+	floor, end := max(0, start-window), start
+	if ok {
 		switch m := v.name(s, from, to); m {
 		case strong, weak, denied:
 			return m, true

@@ -17,11 +17,8 @@ func (c *scan) scanBearer(dst []gateway.Finding, s string, end int) []gateway.Fi
 	if from == end {
 		return dst
 	}
-	to := from
-	for to < len(s) && to-from < maxBearer && b64token[s[to]] {
-		to++
-	}
-	for to > from && (s[to-1] == '.' || s[to-1] == '-' && !isWordByte(s[to-2])) {
+	to := c.runs.end(b64tokenName, s, from, maxBearer)
+	for to > from && (s[to-1] == '.' || s[to-1] == '-' && to-1 > from && !isWordByte(s[to-2])) {
 		to--
 	}
 	token := s[from:to]

@@ -12,6 +12,8 @@ const (
 	// MinHoneytoken is the fewest letters and digits that a honeytoken may have:
 	// fewer would be found by chance.
 	MinHoneytoken = 8
+	// MaxHoneytoken is the most that one may have.
+	MaxHoneytoken = 256
 	// MaxHoneytokens bounds the letters and digits of all honeytokens together.
 	MaxHoneytokens = 16 << 10
 )
@@ -34,6 +36,9 @@ func newHoneypot(tokens []string) (*honeypot, error) {
 		bare := bareLetters(token)
 		if len(bare) < MinHoneytoken {
 			return nil, fmt.Errorf("honeytoken %d: %d letters and digits, want at least %d", n+1, len(bare), MinHoneytoken)
+		}
+		if len(bare) > MaxHoneytoken {
+			return nil, fmt.Errorf("honeytoken %d: %d letters and digits, want at most %d", n+1, len(bare), MaxHoneytoken)
 		}
 		total += len(bare)
 		literals = append(literals, bare)

@@ -32,7 +32,7 @@ var suffixes = []string{"hash", "reset", "policy", "field", "file", "length", "i
 
 // scanPassword finds what a word for a password announces.
 func (c *scan) scanPassword(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
-	from, firm := announced(s, start, end)
+	from, firm := c.announced(s, start, end)
 	if from < 0 {
 		return dst
 	}
@@ -46,7 +46,7 @@ func (c *scan) scanPassword(dst []gateway.Finding, s string, start, end int) []g
 // scanShortSecret finds assigned secrets of machines below minToken bytes, and
 // such that have letters no token has.
 func (c *scan) scanShortSecret(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
-	from, firm := announced(s, start, end)
+	from, firm := c.announced(s, start, end)
 	if from < 0 || !firm {
 		return dst
 	}
@@ -75,7 +75,7 @@ func (c *scan) scanField(dst []gateway.Finding, s string) []gateway.Finding {
 
 // announced returns where the value begins that the word at s[start:end]
 // announces, or -1. firm is true after a sign of assignment, false after a verb.
-func announced(s string, start, end int) (from int, firm bool) {
+func (c *scan) announced(s string, start, end int) (from int, firm bool) {
 	if !startsName(s, start, end) {
 		return -1, false
 	}
@@ -83,10 +83,8 @@ func announced(s string, start, end int) (from int, firm bool) {
 	for rest < len(s) && rest-end < 24 && (alnum[s[rest]] || s[rest] == '_' || s[rest] == '-' || s[rest] == '.') {
 		rest++
 	}
-	for _, suffix := range suffixes {
-		if rest-end >= len(suffix) && containsFold(s[end:rest], suffix) {
-			return -1, false
-		}
+	if contains(c.suffixes, s[end:rest]) {
+		return -1, false
 	}
 	i := skipAny(s, rest, " \t\"'`\\])*", 6)
 	if i >= len(s) {

@@ -45,12 +45,14 @@ var alphabets = [len(alphabetNames)]*alphabet{
 }
 
 var (
-	lowers   = alphabets[3]
-	alnum    = alphabets[5]
-	urlsafe  = alphabets[6]
-	base64s  = alphabets[7]
-	b64token = alphabets[8]
+	lowers  = alphabets[3]
+	alnum   = alphabets[5]
+	urlsafe = alphabets[6]
+	base64s = alphabets[7]
 )
+
+// b64tokenName is the number of the alphabet of RFC 6750.
+const b64tokenName = 8
 
 // part is a literal, or min to max bytes of an alphabet.
 type part struct {

@@ -43,6 +43,9 @@ func (c *scan) scanPEM(dst []gateway.Finding, s string, start, end int) []gatewa
 // scanPuTTY finds PuTTY private keys, versions 2 and 3, up to the MAC that ends them.
 func scanPuTTY(dst []gateway.Finding, s string, start int) []gateway.Finding {
 	text := s[start:min(len(s), start+maxPEM)]
+	if next := strings.Index(text[1:], "PuTTY-User-Key-File-"); next >= 0 {
+		text = text[:1+next]
+	}
 	i := strings.Index(text, "Private-Lines:")
 	if i < 0 {
 		return dst

@@ -131,6 +131,19 @@ func (d *Detector) isPlaceholder(token string) bool {
 	return len(token) >= 10 && (steps*2 > len(token) || distinct < 6)
 }
 
+// contains reports whether any of the machine's literals stands in s.
+func contains(m *literal.Machine, s string) bool {
+	row := 0
+	for i := range len(s) {
+		next, hit := m.Step(row, s[i])
+		if hit {
+			return true
+		}
+		row = next
+	}
+	return false
+}
+
 // containsFold is strings.Contains without regard to ASCII case; word is lower
 // case already. It does not allocate.
 func containsFold(s, word string) bool {

@@ -1,4 +1,4 @@
-// Package secret finds credentials in text: keys of some two hundred formats,
+// Package secret finds credentials in text: keys of some 350 formats,
 // private keys, JSON Web Tokens, URLs and connection strings with a password,
 // Authorization headers, passwords that people write, unknown tokens beside words
 // that announce them, and honeytokens of the operator's choosing.
@@ -48,7 +48,8 @@ import (
 type Options struct {
 	// Honeytokens are values that must never appear. They are also found in another
 	// case and with separators put in or taken out. Each needs at least
-	// [MinHoneytoken] letters and digits; all together at most [MaxHoneytokens].
+	// [MinHoneytoken] letters and digits and may have [MaxHoneytoken]; all together
+	// may have [MaxHoneytokens].
 	Honeytokens []string
 }
 
@@ -59,7 +60,9 @@ type Detector struct {
 	triggers [][]trigger // by the machine's literal
 	words    vocabulary
 	fillers  *literal.Machine // placeholderWords
-	honey    *honeypot        // nil without honeytokens
+	suffixes *literal.Machine
+	keepers  *literal.Machine
+	honey    *honeypot // nil without honeytokens
 }
 
 // trigger is what to do where a literal of the automaton stands.
@@ -129,7 +132,7 @@ func New(options Options) (*Detector, error) {
 }
 
 func newDetector(options Options, rules []rule) (*Detector, error) {
-	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords)}
+	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords), suffixes: literal.New(suffixes), keepers: literal.New(keepers)}
 	byLiteral := map[string][]trigger{}
 	add := func(text string, t trigger) {
 		t.length = len(text)
@@ -165,8 +168,8 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 // Scan appends to dst the credentials and honeytokens in s, ordered by place and
 // not overlapping, except that a honeytoken may stand over a credential. key is
 // the name of the field whose value s is, or a JSON pointer to it (RFC 6901), or
-// "" where there is none. Kind, Rule, Span, Severity,
-// Score (the confidence, 0 to 1) and Sample of each finding are set.
+// "" where there is none. Kind, Rule, Span, Severity, Score (the confidence, 0 to
+// 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
 	base := len(dst)
 	c := scan{Detector: d, key: d.words.field(key)}

@@ -187,7 +187,10 @@ func TestHoneytokensThatChanceWritesAreRefused(t *testing.T) {
 	if _, err := secret.New(secret.Options{Honeytokens: []string{"Canary-Account-7731", "a-b-c-1"}}); err == nil || !strings.Contains(err.Error(), "honeytoken 2") {
 		t.Errorf("got %v, want an error that names honeytoken 2", err)
 	}
-	if _, err := secret.New(secret.Options{Honeytokens: []string{strings.Repeat("x", secret.MaxHoneytokens+1)}}); err == nil {
+	if _, err := secret.New(secret.Options{Honeytokens: []string{strings.Repeat("x", secret.MaxHoneytoken+1)}}); err == nil {
+		t.Error("too long a token: got no error")
+	}
+	if _, err := secret.New(secret.Options{Honeytokens: slices.Repeat([]string{strings.Repeat("x", secret.MaxHoneytoken)}, secret.MaxHoneytokens/secret.MaxHoneytoken+1)}); err == nil {
 		t.Error("too long a list: got no error")
 	}
 }

@@ -48,7 +48,7 @@ func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gatewa
 		return dst
 	}
 	password := s[colon+1 : at]
-	if len(password) < 2 || c.isPlaceholder(password) || isReference(password) || password == s[end:colon] {
+	if len(password) < 2 || c.isPlaceholder(password) || c.isReference(password) || password == s[end:colon] {
 		return dst
 	}
 	for _, word := range defaultPasswords {
@@ -74,11 +74,11 @@ func isDatabase(s string, end int) bool {
 // go-sql-driver/mysql.
 func (c *scan) scanGoDSN(dst []gateway.Finding, s string, start int) []gateway.Finding {
 	i := start
-	for i > 0 && start-i < maxPassword && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '=' {
+	for i > 0 && start-i < maxPassword && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '=' && s[i-1] != '(' {
 		i--
 	}
 	user, password, ok := strings.Cut(s[i:start], ":")
-	if !ok || password == "" || password == user || c.isPlaceholder(password) || isReference(password) {
+	if !ok || password == "" || password == user || c.isPlaceholder(password) || c.isReference(password) {
 		return dst
 	}
 	for _, word := range defaultPasswords {

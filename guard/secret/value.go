@@ -84,7 +84,7 @@ func (c *scan) isPassword(value string, firm bool) bool {
 		}
 	}
 	// Password123, secure_pass: documentation's, or as good as none.
-	return !containsFold(value, "pass") && !containsFold(value, "p@ss") && !c.isPlaceholder(value) && !isReference(value)
+	return !containsFold(value, "pass") && !containsFold(value, "p@ss") && !c.isPlaceholder(value) && !c.isReference(value)
 }
 
 // isShortSecret reports a machine's secret that is too short to be told by its
@@ -149,16 +149,11 @@ func hump(name string) bool {
 var keepers = []string{"process.env", "os.environ", "getenv", "env.", "env[", "config.", "secrets.", "vault:", "ref:", "self.", "this.", "req.", "request.", "getpass", "input(", "prompt(", "props.", "://", "()", "=>", "var.", "data.", "str,", "str=", "string;"}
 
 // isReference reports a value that says where the secret is, not what it is.
-func isReference(value string) bool {
+func (d *Detector) isReference(value string) bool {
 	if isExpression(value) || isVariable(value) {
 		return true
 	}
-	for _, keeper := range keepers {
-		if len(keeper) <= len(value) && containsFold(value, keeper) {
-			return true
-		}
-	}
-	return false
+	return contains(d.keepers, value)
 }
 
 // isVariable reports an expansion: $NAME, ${…}, {{…}}, <name>, %NAME%, @name@.
