@@ -119,11 +119,14 @@ func TestKnownKeysOutliveBrokenEndpoint(t *testing.T) {
 		"no keys member": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) },
 		"keys not array": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":{}}`) },
 		"keys twice":     func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[],"keys":[]}`) },
-		"50 MiB":         func(w http.ResponseWriter, _ *http.Request) { writeMany(w, big, 50) },
-		"other host":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, evil.JWKSURL(), http.StatusFound) },
-		"redirect loop":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/jwks", http.StatusFound) },
-		"duplicate kid":  func(w http.ResponseWriter, _ *http.Request) { writeKeys(w, evil, "key-1", "key-1") },
-		"too many keys":  func(w http.ResponseWriter, _ *http.Request) { writeKeys(w, evil, make([]string, 100)...) },
+		"50 MiB": func(w http.ResponseWriter, _ *http.Request) {
+			writeKeys(w, evil, "key-1")
+			writeMany(w, big, 50)
+		},
+		"other host":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, evil.JWKSURL(), http.StatusFound) },
+		"redirect loop": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/jwks", http.StatusFound) },
+		"duplicate kid": func(w http.ResponseWriter, _ *http.Request) { writeKeys(w, evil, "key-1", "key-1") },
+		"too many keys": func(w http.ResponseWriter, _ *http.Request) { writeKeys(w, evil, make([]string, 100)...) },
 		"cut in the middle": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, `{"keys":[`)

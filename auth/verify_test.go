@@ -211,6 +211,8 @@ func TestNewRefusesBadIssuers(t *testing.T) {
 		{"HS* needs a secret", auth.Issuer{Issuer: "i", Secret: make([]byte, 32), Algorithms: []string{"RS256"}}},
 		{"a leeway of 2m0s is over 1m0s", auth.Issuer{Issuer: "i", Secret: make([]byte, 32), Leeway: 2 * time.Minute}},
 		{"a secret of 5 bytes", auth.Issuer{Issuer: "i", Secret: []byte("short")}},
+		{"the key is too short for HS512", auth.Issuer{Issuer: "i", Secret: make([]byte, 32), Algorithms: []string{"HS256", "HS512"}}},
+		{"or of another type", auth.Issuer{Issuer: "i", PublicKeyFile: pemFile, Algorithms: []string{"RS256", "EdDSA"}}},
 		{"this is a key file, not a secret", auth.Issuer{Issuer: "i", SecretFile: pemFile}},
 		{"no such file", auth.Issuer{Issuer: "i", PublicKeyFile: filepath.Join(dir, "missing")}},
 		{"neither PEM nor a JWK", auth.Issuer{Issuer: "i", PublicKeyFile: write("text", "hello")}},
