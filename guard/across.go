@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -31,8 +32,9 @@ func (j *joined) add(l *leaf) {
 // across looks for orders that are cut over several texts. There is no place
 // to point at, so what would be redacted blocks.
 func (sc *scan) across() {
-	if len(sc.short.starts) < 2 || sc.defines || sc.err != nil {
-		return
+	found := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool { return f.Kind == gateway.FindingInjection })
+	if len(sc.short.starts) < 2 || sc.defines || found || sc.err != nil {
+		return // among them: a result's text and structured content, which say the same twice
 	}
 	text := sc.short.text.String()
 	t := sc.s.norm.Normalize(text)

@@ -16,6 +16,7 @@ package exfil
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -102,26 +103,30 @@ const (
 )
 
 func (s *scan) add(rule string, severity gateway.Severity, score float64, lo, hi int, via string) {
-	s.out = append(s.out, gateway.Finding{
-		Kind: gateway.FindingExfil, Rule: rule, Span: [2]int{lo, hi}, Severity: severity, Score: score, Via: via,
-		Sample: sample(s.text[lo:hi]),
-	})
+	f := gateway.Finding{Kind: gateway.FindingExfil, Rule: rule, Span: [2]int{lo, hi}, Severity: severity, Score: score, Via: via}
+	if rule == RuleHost { // the name is the data
+		f.Sample = strconv.Itoa(hi-lo) + " bytes"
+	} else {
+		f.Sample = sample(s.text[lo:hi])
+	}
+	s.out = append(s.out, f)
 }
 
-// sample shows where data would go, not the data: the part of a URL before
-// its path, or the first characters.
+// sample shows where data would go, not the data: the part of a URL before its
+// path, or only how much there is.
 func sample(s string) string {
-	keep := min(len(s), 24)
-	if i := strings.Index(s, "://"); i >= 0 && i < 16 {
-		keep = i + 3
-		for keep < len(s) && keep < 64 && !strings.ContainsRune("/?#", rune(s[keep])) {
-			keep++
-		}
+	i := strings.Index(s, "://")
+	if i < 0 || i > 16 {
+		return strconv.Itoa(len(s)) + " bytes"
 	}
-	if keep == len(s) {
+	end := i + 3
+	for end < len(s) && end < 64 && !strings.ContainsRune("/?#", rune(s[end])) {
+		end++
+	}
+	if end == len(s) {
 		return s
 	}
-	return strings.ToValidUTF8(s[:keep], "") + "…"
+	return strings.ToValidUTF8(s[:end], "") + "…"
 }
 
 // decoded returns how the text reads that is hidden in s, "" if nothing is:

@@ -379,6 +379,19 @@ func overlap(a, b found) int { return min(a.hi, b.hi) - max(a.lo, b.lo) }
 // field: what an encoding's group of characters shares with it.
 const spill = 2
 
+// grow takes in the rest of the words that a copy begins and ends in: the
+// first and last letters of a run are not always among its fingerprints, and
+// an encoded copy shares its first and last characters with what is beside it.
+func grow(text []byte, lo, hi, least, most int) (int, int) {
+	for n := 0; n < gram && lo > least && (alnum(text[lo-1]) || text[lo-1] >= 0x80); n++ {
+		lo--
+	}
+	for n := 0; n < gram && hi < most && (alnum(text[hi]) || text[hi] == '=' || text[hi] >= 0x80); n++ {
+		hi++
+	}
+	return lo, hi
+}
+
 // emit adds a match for each field that a copy stands in.
 func (c *checker) emit(t text, f found, pieces bool) {
 	for i, start := range t.starts {
@@ -390,6 +403,7 @@ func (c *checker) emit(t text, f found, pieces bool) {
 		if lo >= hi || hi-lo <= spill && f.hi-f.lo > 4*spill {
 			continue
 		}
+		lo, hi = grow(t.text, lo, hi, start, end)
 		c.matches = append(c.matches, Match{
 			Field: t.fields[i], Span: [2]int{lo - start, hi - start}, From: c.p.calls[f.call].id,
 			Length: f.length, Via: f.via, Pieces: pieces, Entity: f.entity,
