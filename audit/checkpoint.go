@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -52,7 +53,7 @@ func (w *writer) sign(before ...*Event) error {
 		return err
 	}
 	w.signed, w.signedAt = w.head, now
-	if err := appendFile(w.opts.Checkpoints, text+"\n"); err != nil {
+	if err := appendNote(w.opts.Checkpoints, text); err != nil {
 		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
 	}
 	w.opts.Log.Info("audit checkpoint", "event", end.seq, "hash", base64.StdEncoding.EncodeToString(end.hash[:]))
@@ -76,24 +77,58 @@ func (w *writer) writeDurably(events []*Event) error {
 	return nil
 }
 
-func appendFile(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+// appendNote appends a note and an empty line to a file of them, durably. What
+// a loss of power or a full disk left unfinished at the end goes first: it would
+// run into the next note.
+func appendNote(path, text string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	held, at, err := tailOf(f)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	end := at
+	if i := bytes.LastIndex(held, []byte("\n\n")); i >= 0 {
+		end += int64(i) + 2
+	}
+	err = f.Truncate(end)
+	if err == nil {
+		_, err = f.WriteAt([]byte(text+"\n"), end)
+	}
+	if err != nil {
+		err = errors.Join(err, f.Truncate(end))
+	}
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// tailOf reads the end of a file of checkpoints, where the newest are, and says
+// at what offset it begins. The file grows for years.
+func tailOf(f *os.File) (tail []byte, at int64, err error) {
+	const enough = 64 << 10
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	at = max(0, info.Size()-enough)
+	tail, err = io.ReadAll(io.NewSectionReader(f, at, enough))
+	return tail, at, err
 }
 
 // heldByCheckpoint refuses a database that does not hold what the newest
 // checkpoint outside of it says: its tail was cut, or it was replaced by an
 // older copy or another record.
 func (w *writer) heldByCheckpoint(end head) error {
-	text, err := os.ReadFile(w.opts.Checkpoints)
+	f, err := os.Open(w.opts.Checkpoints)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing left the database yet
 	}
 	if err != nil {
+		return err
+	}
+	text, _, err := tailOf(f)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	claim, ok, err := w.keys.newest(text)

@@ -64,7 +64,7 @@ func recordForever(path string) {
 func TestKilledUnderLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db")
 	acknowledged := map[string]string{}
-	rounds := 25
+	rounds := 15
 	if testing.Short() {
 		rounds = 5
 	}

@@ -54,7 +54,7 @@ func TestDiskFull(t *testing.T) {
 func TestDiskFullAtEveryWrite(t *testing.T) {
 	dir, resize := smallDisk(t, 16384)
 	reached := 0
-	for kib := 8; kib <= 1280; kib += 8 {
+	for kib := 8; kib <= 1280; kib += 12 {
 		path := filepath.Join(dir, fmt.Sprint(kib), "toolward.db")
 		must(t, os.Mkdir(filepath.Dir(path), 0o700))
 		resize(kib)
@@ -83,5 +83,18 @@ func TestDiskFullAtEveryWrite(t *testing.T) {
 	}
 	if reached != 40 {
 		t.Errorf("the largest disk took %d records, want all 40: the loop ends too early", reached)
+	}
+}
+
+func TestVerifyOnReadOnlyMedia(t *testing.T) {
+	dir, _ := smallDisk(t, 4096)
+	path := newRecord(t, 3)
+	for _, suffix := range []string{"", ".pub", ".checkpoints"} {
+		must(t, os.WriteFile(filepath.Join(dir, "evidence.db"+suffix), []byte(read(t, path+suffix)), 0o600))
+	}
+	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	copied := filepath.Join(dir, "evidence.db")
+	if v := verify(t, copied, copied+".checkpoints"); len(v.Problems) > 0 || v.Events != 10 {
+		t.Errorf("got %+v", v)
 	}
 }

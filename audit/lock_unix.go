@@ -27,10 +27,10 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("audit lock %s: %w", path, err), f.Close())
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = fmt.Fprintln(f, os.Getpid())
 	}
-	if err != nil && !errors.Is(err, syscall.ENOSPC) { // a full disk must not keep the reason from being found
+	if err != nil && !errors.Is(err, syscall.ENOSPC) { // the lock holds; a full disk shows where it matters
 		return nil, errors.Join(fmt.Errorf("audit lock %s: %w", path, err), f.Close())
 	}
 	return f, nil

@@ -19,9 +19,22 @@ func OpenReader(path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("audit database: %w", err)
 	}
-	db, err := sql.Open("sqlite3", dsn(path, "ro", 5*time.Second, "&_query_only=1"))
+	db, err := openReadOnly(path, "&_query_only=1")
+	if err != nil && !exists(path+"-wal") {
+		// On a disk that cannot be written, SQLite cannot make the files it
+		// shares with a writer. There is none, so it may do without.
+		db, err = openReadOnly(path, "&_query_only=1&immutable=1")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("audit database %s: %w", path, err)
+	}
+	return &Reader{db: db}, nil
+}
+
+func openReadOnly(path, more string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite3", dsn(path, "ro", 5*time.Second, more))
+	if err != nil {
+		return nil, err
 	}
 	db.SetMaxOpenConns(4)
 	var id, version int
@@ -34,9 +47,14 @@ func OpenReader(path string) (*Reader, error) {
 		err = fmt.Errorf("its schema is version %d; this program reads %d", version, schemaVersion)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("audit database %s: %w", path, err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	return &Reader{db: db}, nil
+	return db, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Close closes the connections.

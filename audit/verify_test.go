@@ -174,6 +174,20 @@ func TestVerifyFindsForgedOutsideCheckpoint(t *testing.T) {
 	}
 }
 
+// Wherever a loss of power cuts the file of checkpoints, the record goes on and
+// verifies against what is left.
+func TestTornCheckpointFile(t *testing.T) {
+	path := newRecord(t, 1)
+	whole := read(t, path+".checkpoints")
+	for cut := range len(whole) {
+		must(t, os.WriteFile(path+".checkpoints", []byte(whole[:cut]), 0o600))
+		must(t, appendNote(path+".checkpoints", strings.TrimSuffix(whole, "\n")[strings.LastIndex(whole, "\n\ntool")+2:]))
+		if v := verify(t, path, path+".checkpoints"); len(v.Problems) > 0 || v.Outside == 0 {
+			t.Fatalf("cut at %d: %+v", cut, v)
+		}
+	}
+}
+
 func TestVerifySaysWhatItCannotRead(t *testing.T) {
 	path := newRecord(t, 1)
 	if _, err := Verify(t.Context(), VerifyOptions{Path: path + ".absent", PublicKey: read(t, path+".pub")}); err == nil {
