@@ -100,7 +100,12 @@ func serveBare(args string) error {
 		},
 		BufferPool: &buffers{sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}},
 	}
-	return http.ListenAndServe(addr, proxy)
+	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Without it the server closes a body whose end the transport has not
+		// seen yet when a fast upstream answers, and the answer is cut.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	}))
 }
 
 type buffers struct{ pool sync.Pool }
