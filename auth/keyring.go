@@ -21,6 +21,9 @@ type source interface {
 
 var errUnchanged = errors.New("unchanged")
 
+// outage is how often tokens may cause a load while there are no keys at all.
+const outage = time.Second
+
 // keyring holds an issuer's keys and renews them: by itself once they are
 // refresh old, and when a token names a key that is not there, for which it
 // loads only once per retry however many such tokens arrive. Loads never run
@@ -36,7 +39,8 @@ type keyring struct {
 	wg                    *sync.WaitGroup
 	mu                    sync.Mutex
 	loading               chan struct{} // closed when the load under way is over; nil if none is
-	asked                 time.Time     // when a token last caused a load
+	asked                 time.Time     // when a token last caused a load beside keys that were there
+	missed                time.Time     // when a token last caused a load because there were none
 	failed                string        // what went wrong last, so that it is logged once
 }
 
@@ -57,14 +61,14 @@ func (r *keyring) start(ctx context.Context, wg *sync.WaitGroup) {
 	}
 	wg.Go(func() {
 		for {
-			wait := r.refresh
-			if r.usable(r.now().UnixNano()) == nil || r.lastError() != "" {
-				wait = min(wait, r.retry)
-			}
 			select {
-			case <-r.renew(false):
+			case <-r.renew(nil, 0):
 			case <-ctx.Done():
 				return
+			}
+			wait := r.refresh
+			if r.lastError() != "" {
+				wait = min(wait, r.retry)
 			}
 			timer := time.NewTimer(wait)
 			select {
@@ -83,9 +87,19 @@ func (r *keyring) lastError() string {
 	return r.failed
 }
 
-// renew begins a load unless one is under way or, if a token causes it, a token
-// caused one less than retry ago. The channel is closed when the load is over.
-func (r *keyring) renew(token bool) <-chan struct{} {
+// demand renews the keys for a token that names one that is not there. Whether
+// there are others makes two cases: a key that was added just after an outage
+// must not wait because the outage caused a load.
+func (r *keyring) demand(usable bool) <-chan struct{} {
+	if usable {
+		return r.renew(&r.asked, r.retry)
+	}
+	return r.renew(&r.missed, outage)
+}
+
+// renew begins a load unless one is under way or the last for the same reason
+// is younger than pause. The channel is closed when the load is over.
+func (r *keyring) renew(last *time.Time, pause time.Duration) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loading != nil {
@@ -93,13 +107,13 @@ func (r *keyring) renew(token bool) <-chan struct{} {
 	}
 	done := make(chan struct{})
 	now := r.now()
-	if r.src == nil || r.ctx.Err() != nil || token && !r.asked.IsZero() && now.Sub(r.asked) < r.retry {
+	if r.src == nil || r.ctx.Err() != nil || last != nil && !last.IsZero() && now.Sub(*last) < pause {
 		close(done)
 		return done
 	}
 	r.loading = done
-	if token {
-		r.asked = now
+	if last != nil {
+		*last = now
 	}
 	// The load belongs to nobody's request: whoever asked first may go away.
 	r.wg.Go(func() {
@@ -115,17 +129,18 @@ func (r *keyring) renew(token bool) <-chan struct{} {
 // find returns the key a token names and the set it is from. It waits for a
 // load if the key is not there.
 func (r *keyring) find(ctx context.Context, t *token) (*key, *keySet, error) {
-	if s := r.usable(r.now().UnixNano()); s != nil {
+	s := r.usable(r.now().UnixNano())
+	if s != nil {
 		if k := s.find(t.kid, t.hasKid); k != nil {
 			return k, s, nil
 		}
 	}
 	select {
-	case <-r.renew(true):
+	case <-r.demand(s != nil):
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
-	s := r.usable(r.now().UnixNano())
+	s = r.usable(r.now().UnixNano())
 	if s == nil {
 		return nil, nil, errNoKeys
 	}

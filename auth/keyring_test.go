@@ -338,3 +338,20 @@ func TestCloseEndsFetching(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An issuer that was down is asked again by the next token, and a key that it
+// adds right then works at once.
+func TestKeyAddedRightAfterOutage(t *testing.T) {
+	iss, v, c, sign := withClock(t)
+	for v.Ready() != nil { // until the first fetch
+		runtime.Gosched()
+	}
+	iss.Misbehave(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	c.add(auth.DefaultRefresh + auth.DefaultStale)
+	wantNoKeys(t, v, sign(nil))
+	iss.Misbehave(nil)
+	c.add(time.Second)
+	mustAccept(t, v, sign(nil))
+	iss.AddKey("ES256")
+	mustAccept(t, v, sign(nil))
+}
