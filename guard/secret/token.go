@@ -171,12 +171,15 @@ func inBlock(s string, a, b int) bool {
 	return n == blockLine
 }
 
+// maxURL is how much of a URL is read back to its scheme, in bytes.
+const maxURL = 512
+
 // urlBefore returns the part before s[a] of the URL that it stands in, "" if
 // it stands in none. Paths are full of random names; only what a query names, a
 // userinfo, and the path of a webhook are credentials.
 func urlBefore(s string, a int) string {
 	i := a
-	for i > 0 && a-i < 160 && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '(' && s[i-1] != '<' {
+	for i > 0 && a-i < maxURL && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '(' && s[i-1] != '<' {
 		i--
 	}
 	if word := s[i:a]; strings.Contains(word, "://") {
