@@ -57,11 +57,30 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, erro
 		return nil, errors.New(firstLine(err))
 	}
 	return func(args gateway.Args) error {
-		if err := compiled.Validate(args.Value()); err != nil {
-			return explain(err)
+		err := compiled.Validate(args.Value())
+		if err == nil {
+			return nil
 		}
-		return nil
+		if given, ok := withoutNulls(args.Value()); ok && compiled.Validate(given) == nil {
+			return nil
+		}
+		return explain(err)
 	}, nil
+}
+
+// withoutNulls is the arguments without those that are null; ok is false if
+// none is. Many models write null for an argument that they leave out, and
+// many servers take it so: that is for the server to say. A required argument
+// is still missed.
+func withoutNulls(args any) (given map[string]any, ok bool) {
+	m, _ := args.(map[string]any)
+	given = make(map[string]any, len(m))
+	for name, v := range m {
+		if v != nil {
+			given[name] = v
+		}
+	}
+	return given, len(given) < len(m)
 }
 
 // nowhere answers every remote reference with the schema that accepts

@@ -26,6 +26,8 @@ func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{`{"path":"a","n":3}`, ""},
 		{`{}`, "at /: missing property 'path'"},
+		{`{"path":"a","n":null}`, ""}, // left out, in the words of many models
+		{`{"path":null}`, "at /path: got null, want string"},
 		{`{"path":1}`, "at /path: got number, want string"},
 		{`{"path":"a","x":1}`, "at /: additional properties 'x' not allowed"},
 		{`{"path":"a","n":1.5}`, "at /n: got number, want integer"},

@@ -54,10 +54,10 @@ type Conn struct {
 	server   gateway.Object // its capabilities
 	headers  headers
 
-	life context.Context // ends with Close
-	end  context.CancelFunc
-	work sync.WaitGroup
-	asks chan struct{} // bounds requests of the server that are being answered
+	life   context.Context // ends with Close
+	end    context.CancelFunc
+	work   sync.WaitGroup
+	asking atomic.Int32 // requests of the server between calls that are being answered
 
 	ids     atomic.Int64
 	mu      sync.Mutex
@@ -74,7 +74,7 @@ func newConn(c *Client, origin gateway.Origin, events func(gateway.Event)) *Conn
 	life, end := context.WithCancel(context.Background())
 	return &Conn{
 		client: c, log: c.log, origin: origin, events: events, latest: origin,
-		life: life, end: end, asks: make(chan struct{}, 16),
+		life: life, end: end,
 		flights: map[string]*flight{}, asked: map[string]context.CancelFunc{},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"sync/atomic"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -15,6 +16,8 @@ type flight struct {
 	call  *gateway.Call // nil if no agent caused it
 	token json.RawMessage
 	clock *clock
+
+	asking atomic.Int32 // requests of the server in this call that are being answered
 
 	// For links that read all answers in one place. Notes come before the
 	// answer; they are dropped when the agent does not keep up, the answer is not.

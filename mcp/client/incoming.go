@@ -192,20 +192,24 @@ func (c *Conn) serve(m mcp.Message, from *flight) {
 		c.refuse(m, mcp.CodeInternal, "the gateway cannot tell which agent this is for; ask during a call")
 		return
 	}
-	select {
-	case c.asks <- struct{}{}:
-	default:
+	asking := &c.asking
+	if f != nil {
+		asking = &f.asking
+	}
+	if asking.Add(1) > maxAsking {
+		asking.Add(-1)
 		c.refuse(m, mcp.CodeInternal, "too many requests of this server wait for an answer")
 		return
 	}
-	started := c.spawn(func() {
-		defer func() { <-c.asks }()
+	c.spawn(func() {
+		defer asking.Add(-1)
 		c.ask(m, origin, f)
 	})
-	if !started {
-		<-c.asks
-	}
 }
+
+// maxAsking is how many requests of a server may wait for an answer at once:
+// in one call, and on one connection between calls.
+const maxAsking = 16
 
 // ask puts a request of the server to the agent and sends back the answer.
 func (c *Conn) ask(m mcp.Message, origin gateway.Origin, f *flight) {

@@ -83,7 +83,7 @@ func (c *Conn) discover(ctx context.Context) (found bool, err error) {
 		}
 		if m.Error != nil {
 			next := mutual(supportedIn(m.Error))
-			if mcp.ErrorCode(m.Error) != mcp.CodeRevision || !mcp.Modern(next) || next == c.revision {
+			if mcp.ErrorCode(m.Error) != mcp.CodeRevision || !mcp.Modern(next) {
 				return false, &Error{Raw: m.Error}
 			}
 			c.revision = next

@@ -26,7 +26,9 @@ type stderrLog struct {
 	last string
 }
 
-func newStderrLog(log *slog.Logger) *stderrLog { return &stderrLog{log: log, read: make(chan struct{})} }
+func newStderrLog(log *slog.Logger) *stderrLog {
+	return &stderrLog{log: log, read: make(chan struct{})}
+}
 
 // lastLine is the last line that was not empty: usually why a server ended.
 func (s *stderrLog) lastLine() string {

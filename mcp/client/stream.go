@@ -118,15 +118,16 @@ func (s *streamable) get(ctx context.Context, session, lastEvent string) (*http.
 }
 
 // listen keeps the stream open on which a legacy server sends what belongs to
-// no request. A server that offers none says so, and is not asked again.
-func (s *streamable) listen() {
+// no request. A server that offers none says so, and is not asked again. Opened
+// is called when it answered for the first time.
+func (s *streamable) listen(opened func()) {
 	ctx := s.conn.life
 	at := position{retry: retryFirst}
 	backoff := retryFirst
 	for {
 		start := time.Now()
 		session := s.sessionID()
-		again := s.listenOnce(ctx, session, &at)
+		again := s.listenOnce(ctx, session, &at, opened)
 		if !again || ctx.Err() != nil {
 			return
 		}
@@ -140,8 +141,9 @@ func (s *streamable) listen() {
 	}
 }
 
-func (s *streamable) listenOnce(ctx context.Context, session string, at *position) (again bool) {
+func (s *streamable) listenOnce(ctx context.Context, session string, at *position, opened func()) (again bool) {
 	resp, err := s.get(ctx, session, at.id)
+	opened()
 	if err != nil {
 		return true
 	}

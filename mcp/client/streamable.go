@@ -399,12 +399,23 @@ func (s *streamable) send(ctx context.Context, body []byte) error {
 	return nil
 }
 
+// established opens the stream for what belongs to no request. It waits a
+// little until it is open: widespread servers put what they ask during a call
+// on that stream, and drop it if it is not there.
 func (s *streamable) established() {
 	if s.conn.modern {
 		s.conn.spawn(s.conn.listenAlways)
 		return
 	}
-	s.conn.spawn(s.listen)
+	opened := make(chan struct{})
+	if s.conn.spawn(func() { s.listen(sync.OnceFunc(func() { close(opened) })) }) {
+		t := time.NewTimer(time.Second)
+		defer t.Stop()
+		select {
+		case <-opened:
+		case <-t.C:
+		}
+	}
 }
 
 func (s *streamable) perSession() bool      { return s.sessionID() != "" }
