@@ -179,7 +179,7 @@ const maxURL = 512
 // userinfo, and the path of a webhook are credentials.
 func urlBefore(s string, a int) string {
 	i := a
-	for i > 0 && a-i < maxURL && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '(' && s[i-1] != '<' {
+	for i > 0 && a-i < maxURL && strings.IndexByte(" \t\r\n\"'(<", s[i-1]) < 0 {
 		i--
 	}
 	if word := s[i:a]; strings.Contains(word, "://") {
