@@ -48,7 +48,7 @@ type Finding struct {
 	Key      bool        `json:"key,omitempty"`    // the span is in the member's name, not in its value
 	Span     [2]int      `json:"span"`             // byte offsets in the decoded string at Where; {0,0} means all of it
 	Severity Severity    `json:"severity"`         //
-	Score    float64     `json:"score,omitempty"`  // probability, for findings of the classifier
+	Score    float64     `json:"score,omitempty"`  // confidence, 0 to 1: a probability where a classifier found it
 	Sample   string      `json:"sample,omitempty"` // a redacted sample: never the secret, at most 80 characters
 	Via      string      `json:"via,omitempty"`    // how it was hidden: "base64", "tag-characters", "base64>url"
 	From     string      `json:"from,omitempty"`   // provenance: ID of the call whose result it copies
