@@ -76,3 +76,38 @@ func BenchmarkToolsList200(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOverHTTP is a call over loopback: without a session, in a session,
+// and in a session with one notification before the result, which makes the
+// answer an event stream. The differences are what sessions and streams cost.
+func BenchmarkOverHTTP(b *testing.B) {
+	s := newStub(b, nil, func(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
+		if len(c.Args.Raw()) > 2 {
+			if err := c.Origin.Notify(ctx, c, "notifications/progress", []byte(`{"progressToken":1,"progress":1}`)); err != nil {
+				return nil, err
+			}
+		}
+		return &gateway.Result{Raw: json.RawMessage(`{"content":[]}`)}, nil
+	})
+	session := s.initialize("/mcp", "ann", "2025-11-25", "{}")
+	call := func(args string) string {
+		return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read","arguments":` + args + `}}`
+	}
+	for _, c := range []struct {
+		name string
+		send func() reply
+	}{
+		{"stateless", func() reply { return s.modern("/mcp", "ann", "tools/call", "files__read", `"name":"files__read"`) }},
+		{"session", func() reply { return s.legacy("/mcp", "ann", session, call(`{}`)) }},
+		{"stream", func() reply { return s.legacy("/mcp", "ann", session, call(`{"p":1}`)) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := c.send(); r.status != 200 {
+					b.Fatal(r.status)
+				}
+			}
+		})
+	}
+}
