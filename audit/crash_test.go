@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashPath); path != "" {
 		recordForever(path)
 	}
+	if path := os.Getenv(faultPath); path != "" {
+		recordThroughFault(path)
+		return
+	}
 	os.Exit(m.Run())
 }
 
