@@ -26,6 +26,7 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test
+	$(GO) test -tags e2e -count=1 ./e2e
 
 fuzz: ## each parser at a boundary, for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
