@@ -12,7 +12,8 @@ type mention int
 
 const (
 	unsaid    mention = iota
-	qualified         // denies inside a name (token_type, user_key), says nothing in prose
+	qualified         // denies behind the word that it qualifies (token_type, secret_name), and before "key"
+	pager             // denies anywhere in a name: page_token, sync_token, cache_key
 	denied            // names something random and public: a commit, a cursor, an ETag
 	container         // says nothing: "value", "content"; what encloses it may
 	weak              // "key", which is more often a map's than a lock's
@@ -36,12 +37,12 @@ func newVocabulary() vocabulary {
 			"hash", "hashes", "hashed", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "blake2", "digest", "checksum", "crc", "integrity", "fingerprint", "commit", "commits", "revision", "rev",
 			"ref", "refs", "traceparent", "traceid", "requestid", "correlation", "uuid", "guid", "ulid", "href", "nonce", "csrf", "xsrf", "kid", "thumbprint", "serial", "certificate", "cert", "arn",
 			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode", "h1", "signature", "sig", "encrypted", "wrapped", "ciphertext", "mac", "hmac", "x5t", "x5c"},
-		qualified: {"pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "count", "counts", "page", "next", "prev", "previous", "sync", "cache", "cached",
-			"partition", "primary", "foreign", "sort", "row", "object", "trace", "span", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
-			"limit", "max", "min", "total", "usage", "prompt", "completion", "expires", "expiry", "expiration", "expire", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation",
-			"i18n", "color", "class", "style", "bucket", "s3", "blob", "asset", "build", "release", "tree", "parent", "branch", "merge", "role", "order", "transaction", "tx", "address", "tokenizer",
-			"lang", "locale", "search", "scroll", "watermark", "offset", "checkpoint", "resume", "delta", "state", "challenge", "captcha", "device", "event", "job", "run", "charge", "hostname",
-			"node", "pod", "instance", "shard", "bundle", "chunk", "module", "package", "peer", "policy", "reset", "forgot", "field", "label", "hint", "placeholder", "required", "strength", "manager", "rotation", "reader", "provider", "method", "endpoint"},
+		pager: {"page", "next", "prev", "previous", "sync", "cache", "cached", "partition", "primary", "foreign", "sort", "row", "search", "scroll", "watermark", "offset", "checkpoint", "resume", "delta", "state", "challenge", "captcha",
+			"max", "min", "limit", "total", "usage", "prompt", "completion", "count", "counts", "span", "reset", "forgot"},
+		qualified: {"pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "object", "trace", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
+			"expires", "expiry", "expiration", "expire", "expired", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation", "i18n", "color", "class", "style", "bucket", "s3", "blob", "asset", "build", "release",
+			"tree", "parent", "branch", "merge", "role", "order", "transaction", "tx", "address", "tokenizer", "lang", "locale", "device", "event", "job", "run", "charge", "hostname", "node", "pod", "instance", "shard", "bundle",
+			"chunk", "module", "package", "peer", "policy", "field", "label", "hint", "placeholder", "required", "strength", "manager", "rotation", "reader", "provider", "method", "endpoint", "status", "scope", "at", "issuer"},
 	} {
 		for _, name := range names {
 			v[name] = said
@@ -111,15 +112,21 @@ func (v vocabulary) field(pointer string) string {
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // name judges an identifier or a title ("X-Api-Key", "access token") in
-// s[floor:end]. One word that denies outweighs the rest: sync_token is not a
-// token. "key" is strong after a word that says what it opens.
+// s[floor:end], from its last word to its first. A word that denies outweighs the
+// rest: sync_token is not a token. One that qualifies does so behind a strong word:
+// token_type is not a token, job_token is. "key" is strong after a word that
+// says what it opens.
 func (v vocabulary) name(s string, floor, end int) mention {
 	said := unsaid
 	weaks, unknown := 0, 0
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
 		switch m := v.look(s, i, j); m {
-		case denied, qualified:
+		case denied, pager:
 			return denied
+		case qualified:
+			if said < strong {
+				return denied
+			}
 		case weak:
 			weaks++
 			said = max(said, m)
@@ -251,7 +258,7 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
 		n++
 		m := v.look(s, i, j)
-		if m == qualified && n == 1 { // "token id X"
+		if (m == qualified || m == pager) && n == 1 { // "token id X"
 			return denied, true
 		}
 		if m < denied || m == container {
@@ -259,8 +266,12 @@ func (v vocabulary) context(key, s string, start int) (said mention, near bool) 
 		}
 		if from, to, ok := wordBefore(s, floor, i); ok && m != denied {
 			switch v.look(s, from, to) {
-			case denied, qualified: // "public key", "device token"
+			case denied, pager: // "public key", "page token"
 				m = denied
+			case qualified: // "object key"
+				if m == weak {
+					m = denied
+				}
 			case weak, strong: // "api key"
 				m = strong
 			}
