@@ -18,6 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	parent()
 	upstreamtest.Main()
 	goleak.VerifyTestMain(m)
 }

@@ -52,8 +52,6 @@ func (c *clock) resume() {
 	}
 }
 
-// expired reports whether time ran out, the caller's own deadline included.
-func (c *clock) expired() bool {
-	cause := context.Cause(c.ctx)
-	return errors.Is(cause, errTimeout) || errors.Is(cause, context.DeadlineExceeded)
-}
+// expired reports whether the upstream's time ran out. The caller's own
+// deadline is not that: an agent in a hurry says nothing about the upstream.
+func (c *clock) expired() bool { return errors.Is(context.Cause(c.ctx), errTimeout) }

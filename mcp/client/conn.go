@@ -232,7 +232,7 @@ func (c *Conn) failure(clock *clock, f *flight, err error) error {
 	var r *gateway.Refusal
 	name := c.client.opts.Name
 	switch {
-	case clock.expired():
+	case clock.expired() || f.call == nil && errors.Is(clock.ctx.Err(), context.DeadlineExceeded):
 		r = gateway.Refuse("upstream", gateway.UpstreamTimeout, "upstream "+name+" did not answer in time; it may have done what was asked")
 		r.Remedy = "raise upstreams." + name + ".timeout if such calls take longer than " + c.client.opts.Timeout.String()
 	case clock.ctx.Err() != nil:

@@ -50,6 +50,13 @@ func (h *HTTP) Last(method string) (http.Header, string) {
 	return h.headers[method], h.posted[method]
 }
 
+// Sessions is how many sessions are open.
+func (h *HTTP) Sessions() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.sessions)
+}
+
 // DropSessions forgets all sessions: clients get 404 from then on.
 func (h *HTTP) DropSessions() {
 	h.mu.Lock()
