@@ -15,9 +15,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 		return x.refuseParams(ctx, reason)
 	}
 	if err := x.checkParamHeaders(c); err != nil {
-		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, err.Error()))
-		o.code = mcp.CodeHeaderMismatch
-		return o
+		return x.mismatch(ctx, clip(err.Error()))
 	}
 	parked, reason := x.unsealState(c)
 	switch {

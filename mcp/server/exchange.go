@@ -151,20 +151,32 @@ func (x *exchange) response() {
 	x.session.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
 }
 
-// refuse records a refusal that is not about a call on the road.
+// refuse records a refusal that is not about a call on the road. It takes from
+// the agent's limit like a call: a flood of broken messages is one of calls.
 func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
+	if release, err := x.srv.road.Limit.Acquire(x.agent, nil); err != nil {
+		r = gateway.AsRefusal("limit", err)
+	} else {
+		release()
+	}
 	c := gateway.NewCall(x.surface, gateway.KindLifecycle, clip(x.msg.Method))
 	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
 	return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
 }
 
-// refuseParams is a refusal of well-formed JSON that is not what the method takes.
-func (x *exchange) refuseParams(ctx context.Context, reason string) outcome {
-	o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, reason))
-	if o.refusal.Code == gateway.Malformed {
-		o.code = mcp.CodeInvalidParams
+// refuseAs is [exchange.refuse] with another JSON-RPC code and HTTP status than
+// the table's (0 for the table's), unless something else refused before.
+func (x *exchange) refuseAs(ctx context.Context, r *gateway.Refusal, code, status int) outcome {
+	o := x.refuse(ctx, r)
+	if o.refusal == r {
+		o.code, o.status = code, status
 	}
 	return o
+}
+
+// refuseParams is a refusal of well-formed JSON that is not what the method takes.
+func (x *exchange) refuseParams(ctx context.Context, reason string) outcome {
+	return x.refuseAs(ctx, gateway.Refuse("surface", gateway.Malformed, reason), mcp.CodeInvalidParams, 0)
 }
 
 // encode is the JSON-RPC message that answers the request, and the HTTP status

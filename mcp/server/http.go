@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -90,7 +91,19 @@ func (v *visit) json(status int, body []byte) {
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
 	v.w.WriteHeader(status)
+	if len(body) > 64<<10 {
+		// What socket buffers do not take waits for the agent to read.
+		rc := http.NewResponseController(v.w)
+		_ = rc.SetWriteDeadline(writeDeadline(len(body))) // not every writer has deadlines
+		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
+	}
 	_, _ = v.w.Write(body) // an error means that the agent left
+}
+
+// writeDeadline is when an agent that does not read is given up: after half a
+// minute, and a second for every 32 KiB.
+func writeDeadline(size int) time.Time {
+	return time.Now().Add(30*time.Second + time.Duration(size>>15)*time.Second)
 }
 
 var (

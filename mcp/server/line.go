@@ -182,7 +182,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cr
 		cancel() // nobody can be answered any more
 		written <- err
 	}()
-	err := s.readLines(ctx, in, &link{srv: s, ss: ss}, cred)
+	err := s.readLines(ctx, in, &link{srv: s, ss: ss, peer: cred.Peer}, cred)
 	if err == nil {
 		ss.running.Wait()
 	}

@@ -184,10 +184,25 @@ func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.M
 	return p
 }
 
-// entry is a definition as the upstream wrote it, but for the name on /mcp.
+// entry is a definition as the upstream wrote it, but for the name on /mcp, and
+// for the URI of the resource that shows a tool's results (extension
+// io.modelcontextprotocol/ui, in both of its spellings): an agent reads that
+// resource at the same endpoint.
 func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
 	if x.server != "" {
 		return t.Definition
 	}
-	return edit(t.Definition, gateway.Edit{Where: "/" + l.name, With: t.Wire})
+	edits := []gateway.Edit{{Where: "/" + l.name, With: t.Wire}}
+	if l.kind == gateway.KindTool && mayHold(t.Definition, "resourceUri") {
+		definition, _ := gateway.Split(t.Definition) // the catalog read it before
+		meta, _ := definition.Object("_meta")        // without one, the object is empty
+		ui, _ := meta.Object("ui")
+		if uri, ok, err := ui.String("resourceUri"); ok && err == nil {
+			edits = append(edits, gateway.Edit{Where: "/_meta/ui/resourceUri", With: gateway.WireURI(t.Server, uri)})
+		}
+		if uri, ok, err := meta.String("ui/resourceUri"); ok && err == nil {
+			edits = append(edits, gateway.Edit{Where: "/_meta/ui~1resourceUri", With: gateway.WireURI(t.Server, uri)})
+		}
+	}
+	return edit(t.Definition, edits...)
 }

@@ -49,9 +49,7 @@ func (s *Server) streamable(w http.ResponseWriter, r *http.Request, server strin
 func (v *visit) refuse(refusal *gateway.Refusal, status int) {
 	x := v.exchange()
 	x.msg.Method = v.r.Method
-	o := x.refuse(v.r.Context(), refusal)
-	o.status = status
-	v.write(x, o)
+	v.write(x, x.refuseAs(v.r.Context(), refusal, 0, status))
 }
 
 // write answers an exchange that has no stream.
@@ -112,16 +110,14 @@ func (v *visit) post() {
 func (x *exchange) read(ctx context.Context, body []byte) (outcome, bool) {
 	var err error
 	if x.msg, err = mcp.ParseAgent(body); err != nil {
-		o := x.refuse(ctx, gateway.AsRefusal("surface", err))
-		if x.msg.ID == nil && o.refusal.Code == gateway.Malformed && !json.Valid(body) {
-			o.code = mcp.CodeParse
+		code := 0
+		if !json.Valid(body) {
+			code = mcp.CodeParse
 		}
-		return o, false
+		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), code, 0), false
 	}
 	if err := x.decode(); err != nil {
-		o := x.refuse(ctx, gateway.AsRefusal("surface", err))
-		o.code = mcp.CodeInvalidParams
-		return o, false
+		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), mcp.CodeInvalidParams, 0), false
 	}
 	return outcome{}, true
 }
@@ -140,9 +136,8 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 		return x.enterModern(ctx, header, meta)
 	}
 	if header != "" && !mcp.Known(header) {
-		o := x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "the revision in "+mcp.HeaderRevision+" is not supported"))
-		o.code, o.status = mcp.CodeInvalidRequest, http.StatusBadRequest
-		return o, false
+		r := gateway.Refuse("surface", gateway.Unsupported, "the revision in "+mcp.HeaderRevision+" is not supported")
+		return x.refuseAs(ctx, r, mcp.CodeInvalidRequest, http.StatusBadRequest), false
 	}
 	if x.msg.Method == mcp.MethodInitialize {
 		return outcome{}, true
@@ -161,17 +156,15 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 
 // refuseSession refuses a request for the sake of its session.
 func (x *exchange) refuseSession(ctx context.Context, r *gateway.Refusal) outcome {
-	o := x.refuse(ctx, r)
-	if o.refusal.Code == gateway.Forbidden {
-		o.status = http.StatusNotFound
+	if r.Code == gateway.Forbidden {
+		return x.refuseAs(ctx, r, 0, http.StatusNotFound)
 	}
-	return o
+	return x.refuse(ctx, r)
 }
 
+// mismatch refuses headers that contradict the body.
 func (x *exchange) mismatch(ctx context.Context, reason string) outcome {
-	o := x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, reason))
-	o.code, o.status = mcp.CodeHeaderMismatch, http.StatusBadRequest
-	return o
+	return x.refuseAs(ctx, gateway.Refuse("surface", gateway.Malformed, reason), mcp.CodeHeaderMismatch, http.StatusBadRequest)
 }
 
 // enterModern checks what 2026-07-28 requires of every request over HTTP. The

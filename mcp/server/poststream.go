@@ -75,13 +75,8 @@ type eventWriter struct {
 	buf      []byte
 }
 
-// Writing has writeTimeout per batch, so that an agent that does not read
-// holds a connection only for so long. retryAfter tells agents of sessions
-// when to come back after a break.
-const (
-	writeTimeout = 30 * time.Second
-	retryAfter   = time.Second
-)
+// retryAfter tells agents of sessions when to come back after a break.
+const retryAfter = time.Second
 
 func (v *visit) newEventWriter(st *stream, revision string) *eventWriter {
 	return &eventWriter{w: v.w, rc: http.NewResponseController(v.w), stream: st.id, revision: revision}
@@ -128,7 +123,7 @@ func (e *eventWriter) write(batch []event) error {
 }
 
 func (e *eventWriter) flush() error {
-	_ = e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
+	_ = e.rc.SetWriteDeadline(writeDeadline(len(e.buf))) // not every writer has deadlines
 	_, err := e.w.Write(e.buf)
 	if cap(e.buf) > 64<<10 {
 		e.buf = nil

@@ -133,3 +133,14 @@ func TestErrorCodesFollowTheAgentsRevision(t *testing.T) {
 		}
 	}
 }
+
+// Broken messages cost as much as calls.
+func TestAFloodOfBrokenMessagesIsLimited(t *testing.T) {
+	s := newStub(t, nil, never(t))
+	s.limit = &gateway.Refusal{Code: gateway.RateLimited, Step: "limit", Reasons: []string{"slow down"}, RetryAfter: time.Second}
+	for _, body := range []string{`not JSON`, `{"jsonrpc":"2.0","id":1,"method":"ping","METHOD":"x"}`, `[]`} {
+		if r := s.send("POST", "/mcp", "ann", body); r.status != 429 || r.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: got %d %v", body, r.status, r.header)
+		}
+	}
+}
