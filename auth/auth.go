@@ -34,6 +34,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -75,10 +76,11 @@ type Options struct {
 
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
-	issuers map[string]*issuer
-	cache   *cache
-	revoked func(*gateway.Agent) bool
-	now     func() time.Time
+	issuers  map[string]*issuer
+	cache    *cache
+	refusals refusals
+	revoked  func(*gateway.Agent) bool
+	now      func() time.Time
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -101,11 +103,12 @@ func New(o Options) (*Verifier, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	v := &Verifier{
-		issuers: make(map[string]*issuer, len(o.Issuers)),
-		cache:   newCache(o.Cache),
-		revoked: o.Revoked,
-		now:     o.Now,
-		stop:    stop,
+		issuers:  make(map[string]*issuer, len(o.Issuers)),
+		cache:    newCache(o.Cache),
+		refusals: refusals{seed: maphash.MakeSeed()},
+		revoked:  o.Revoked,
+		now:      o.Now,
+		stop:     stop,
 	}
 	client := newKeyClient(o.Transport)
 	var errs []error

@@ -41,8 +41,10 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 		r.RetryAfter = retryNoKeys
 		return nil, r
 	default:
-		return nil, gateway.Refuse("auth", gateway.Unauthenticated,
+		r := gateway.Refuse("auth", gateway.Unauthenticated,
 			"the token is not valid here: it must be of an accepted issuer, meant for this endpoint, and not expired").Because(err)
+		v.refusals.add(c, r, v.now())
+		return nil, r
 	}
 	if r := RequireScopes(e.agent, v.issuers[e.agent.Issuer].RequiredScopes...); r != nil {
 		return nil, r

@@ -12,6 +12,9 @@ type Authenticator interface {
 	// Known returns the agent of a token that was verified before and is still
 	// valid, without any cryptography; nil if there is none.
 	Known(Credentials) *Agent
+	// Refused returns the refusal that the same credentials were given a moment
+	// ago, nil if they were not.
+	Refused(Credentials) *Refusal
 	// Verify verifies a token. It returns a *Refusal (Unauthenticated,
 	// InsufficientScope) or a fault.
 	Verify(context.Context, Credentials) (*Agent, error)
@@ -128,11 +131,15 @@ type Road struct {
 }
 
 // Admit answers who is asking. Every request of every surface starts here,
-// before its body is read. Refusals are recorded; a peer over its allowance of
-// failures is refused without cryptography and without a record.
+// before its body is read. Refusals are recorded. Credentials that were refused
+// a moment ago, and a peer over its allowance of failures, are refused without
+// cryptography and without a record.
 func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 	if a := r.Auth.Known(cred); a != nil {
 		return a, nil
+	}
+	if refusal := r.Auth.Refused(cred); refusal != nil {
+		return nil, refusal
 	}
 	if err := r.Limit.Strangers(cred.Peer); err != nil {
 		return nil, AsRefusal("limit", err)

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 // open are rooms that let everything pass.
 type open struct{ gateway.Catalog }
 
+func (open) Refused(gateway.Credentials) *gateway.Refusal { return nil }
+
 func (open) Known(c gateway.Credentials) *gateway.Agent {
 	return &gateway.Agent{ID: c.Token, Issuer: "test"}
 }
