@@ -3,106 +3,197 @@ package upstream
 import (
 	"fmt"
 	"strings"
+
+	"toolward/gateway"
 )
 
-// maxExpansion is how many subschemas a schema may have with its references
-// written out.
-const maxExpansion = 100_000
+// maxSteps is how many subschemas may be applied along one path into the
+// arguments.
+const maxSteps = 100_000
 
-// bounded refuses schemas whose validation could take exponential time: thirty
-// definitions that each refer twice to the next are two lines of JSON and a
-// billion steps. It counts subschemas with references followed; a reference
-// back to what is being counted ends there, since what it does depends on the
-// depth of the arguments, which gateway.MaxDepth bounds.
-func bounded(doc any) error {
-	b := bounder{root: doc, cost: map[string]int{}, open: map[string]bool{}}
-	n := b.count(doc)
-	switch {
-	case n > maxExpansion:
-		return fmt.Errorf("it expands to more than %d subschemas", maxExpansion)
-	case b.loops > maxLoops:
-		return fmt.Errorf("it refers back to itself in more than %d places", maxLoops)
+// depthBound returns how deep the arguments of a schema may be nested so that
+// checking them stays cheap, gateway.MaxDepth for nearly every schema, and an
+// error if even flat arguments would be too dear.
+//
+// Forty definitions that each refer twice to the next are a few lines of JSON
+// and a trillion steps; a definition that applies itself twice to a member
+// doubles the work with each level of nesting. So the work is counted before
+// it is done: per value, all subschemas that apply to it, with references
+// followed, plus those of the one member or element that costs most.
+func depthBound(schema any) (int, error) {
+	b := bounder{root: schema, known: map[step]int{}, open: map[step]bool{}}
+	if b.cost(schema, gateway.MaxDepth) <= maxSteps {
+		return gateway.MaxDepth, nil
 	}
-	return nil
+	for depth := range gateway.MaxDepth {
+		if b.cost(schema, depth) > maxSteps {
+			if depth == 0 {
+				return 0, fmt.Errorf("it expands to more than %d subschemas", maxSteps)
+			}
+			return depth - 1, nil
+		}
+	}
+	return gateway.MaxDepth - 1, nil
 }
 
-// maxLoops bounds references that close a cycle. Each can multiply the work of
-// each level of nesting, so a schema with very many of them is an attack; JSON
-// Schema's own meta-schema has about forty.
-const maxLoops = 64
+// depthOf is how deep a decoded value is nested; 0 for a scalar.
+func depthOf(v any) int {
+	deepest := -1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, sub := range v {
+			deepest = max(deepest, depthOf(sub))
+		}
+	case []any:
+		for _, sub := range v {
+			deepest = max(deepest, depthOf(sub))
+		}
+	default:
+		return 0
+	}
+	return max(deepest, 0) + 1
+}
 
 type bounder struct {
 	root  any
-	cost  map[string]int  // by reference, once counted
-	open  map[string]bool // being counted
-	loops int
+	known map[step]int
+	open  map[step]bool
 }
 
-func (b *bounder) count(v any) int {
-	switch v := v.(type) {
-	case map[string]any:
-		n := 1
-		for key, sub := range v {
-			switch key {
-			case "$ref", "$dynamicRef", "$recursiveRef":
-				if ref, ok := sub.(string); ok {
-					n += b.follow(ref)
-				}
-			case "enum", "const", "default", "examples":
-			default:
-				n += b.count(sub)
-			}
-			if n > maxExpansion {
-				return maxExpansion + 1
-			}
-		}
-		return n
-	case []any:
-		n := 0
-		for _, sub := range v {
-			if n += b.count(sub); n > maxExpansion {
-				return maxExpansion + 1
-			}
-		}
-		return n
-	}
-	return 0
+// step is a reference followed for a value that is an object, or not, and has
+// so many levels left.
+type step struct {
+	ref    string
+	depth  int
+	object bool
 }
 
-func (b *bounder) follow(ref string) int {
-	if n, ok := b.cost[ref]; ok {
-		return n
-	}
-	if b.open[ref] {
-		b.loops++
-		return 1
-	}
-	target, ok := b.resolve(ref)
+// cost is the work for a value of at most this depth. A value is an object or
+// an array, never both, so the dearer one counts.
+func (b *bounder) cost(schema any, depth int) int {
+	return max(b.costAs(schema, depth, true), b.costAs(schema, depth, false))
+}
+
+func (b *bounder) costAs(schema any, depth int, object bool) int {
+	m, ok := schema.(map[string]any)
 	if !ok {
 		return 1
 	}
-	b.open[ref] = true
-	n := b.count(target)
-	delete(b.open, ref)
-	b.cost[ref] = n
+	n, dearest := 1, 0
+	for key, sub := range m {
+		switch key {
+		case "$ref", "$dynamicRef", "$recursiveRef":
+			n += b.follow(sub, depth, object)
+		case "not", "if", "then", "else":
+			n += b.costAs(sub, depth, object)
+		case "allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies":
+			n += each(sub, func(s any) int { return b.costAs(s, depth, object) })
+		case "properties":
+			if object && depth > 0 {
+				dearest = max(dearest, b.dearest(sub, depth-1))
+			}
+		case "patternProperties", "additionalProperties", "unevaluatedProperties":
+			if object && depth > 0 {
+				n += b.below(key, sub, depth-1)
+			}
+		case "prefixItems":
+			if !object && depth > 0 {
+				dearest = max(dearest, b.dearest(sub, depth-1))
+			}
+		case "items", "additionalItems", "unevaluatedItems", "contains":
+			if !object && depth > 0 {
+				n += b.below(key, sub, depth-1)
+			}
+		}
+		if n > maxSteps {
+			return maxSteps + 1
+		}
+	}
+	return min(n+dearest, maxSteps+1)
+}
+
+// below is the cost of a keyword that applies to members or elements: one
+// schema, or several that may all apply to the same one.
+func (b *bounder) below(key string, sub any, depth int) int {
+	if key == "patternProperties" {
+		return each(sub, func(s any) int { return b.cost(s, depth) })
+	}
+	if _, list := sub.([]any); list { // "items" before 2020-12
+		return b.dearest(sub, depth)
+	}
+	return b.cost(sub, depth)
+}
+
+// each adds up the costs of a list, or a map, of schemas.
+func each(sub any, cost func(any) int) int {
+	n := 0
+	switch sub := sub.(type) {
+	case []any:
+		for _, s := range sub {
+			n = min(n+cost(s), maxSteps+1)
+		}
+	case map[string]any:
+		for _, s := range sub {
+			n = min(n+cost(s), maxSteps+1)
+		}
+	}
 	return n
 }
 
-// resolve finds what a local reference points at. Anchors are looked for by
-// name anywhere; remote references are nobody's business here.
-func (b *bounder) resolve(ref string) (any, bool) {
-	local, ok := strings.CutPrefix(ref, "#")
+func (b *bounder) dearest(sub any, depth int) int {
+	most := 0
+	switch sub := sub.(type) {
+	case []any:
+		for _, s := range sub {
+			most = max(most, b.cost(s, depth))
+		}
+	case map[string]any:
+		for _, s := range sub {
+			most = max(most, b.cost(s, depth))
+		}
+	}
+	return most
+}
+
+// follow is the cost of what a reference points at. One that comes back to
+// itself without going deeper never ends; the validator finds that.
+func (b *bounder) follow(raw any, depth int, object bool) int {
+	ref, ok := raw.(string)
 	if !ok {
+		return 1
+	}
+	at := step{ref, depth, object}
+	if n, ok := b.known[at]; ok {
+		return n
+	}
+	if b.open[at] {
+		return 1
+	}
+	target, ok := resolve(b.root, ref)
+	if !ok {
+		return 1
+	}
+	b.open[at] = true
+	n := b.costAs(target, depth, object)
+	delete(b.open, at)
+	b.known[at] = n
+	return n
+}
+
+// resolve finds what a local reference points at: a JSON pointer, or an anchor
+// anywhere. Remote references are never followed.
+func resolve(root any, ref string) (any, bool) {
+	local, ok := strings.CutPrefix(ref, "#")
+	switch {
+	case !ok:
 		return nil, false
+	case local == "":
+		return root, true
+	case local[0] != '/':
+		return findAnchor(root, local)
 	}
-	if local == "" {
-		return b.root, true
-	}
-	if local[0] != '/' {
-		return findAnchor(b.root, local)
-	}
-	at := b.root
-	for _, token := range strings.Split(local[1:], "/") {
+	at := root
+	for token := range strings.SplitSeq(local[1:], "/") {
 		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 		m, ok := at.(map[string]any)
 		if !ok {

@@ -36,7 +36,8 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, erro
 		return nil, fmt.Errorf("it is larger than %d KiB", maxSchema>>10)
 	}
 	doc := gateway.Decode(schema)
-	if err := bounded(doc); err != nil {
+	depth, err := depthBound(doc)
+	if err != nil {
 		return nil, err
 	}
 	remote := &nowhere{}
@@ -57,6 +58,9 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, erro
 		return nil, errors.New(firstLine(err))
 	}
 	return func(args gateway.Args) error {
+		if depth < gateway.MaxDepth && depthOf(args.Value()) > depth {
+			return fmt.Errorf("they are nested deeper than %d levels, more than can be checked against this schema", depth)
+		}
 		err := compiled.Validate(args.Value())
 		if err == nil {
 			return nil

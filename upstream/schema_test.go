@@ -93,6 +93,37 @@ func TestSchemasThatAttack(t *testing.T) {
 	}
 }
 
+// A definition that applies itself twice to a member doubles the work with each
+// level: sixty levels would take longer than the universe has.
+func TestArgumentsAreNotNestedDeeperThanCanBeChecked(t *testing.T) {
+	check := compileSchema(t, `{"$ref":"#/$defs/n","$defs":{"n":{"allOf":[{"properties":{"c":{"$ref":"#/$defs/n"}}},{"properties":{"c":{"$ref":"#/$defs/n"}}}]}}}`)
+	nested := func(n int) gateway.Args {
+		args, err := gateway.ParseArgs([]byte(strings.Repeat(`{"c":`, n) + `{}` + strings.Repeat(`}`, n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return args
+	}
+	if err := check(nested(8)); err != nil {
+		t.Errorf("eight levels: %v", err)
+	}
+	if err := check(nested(60)); err == nil || !strings.Contains(err.Error(), "nested deeper") {
+		t.Errorf("sixty levels: %v", err)
+	}
+}
+
+func TestOrdinaryRecursionIsNotBounded(t *testing.T) {
+	for name, schema := range map[string]string{
+		"tree":       `{"type":"object","properties":{"left":{"$ref":"#"},"right":{"$ref":"#"},"rest":{"type":"array","items":{"$ref":"#"}}}}`,
+		"JSON value": `{"$defs":{"v":{"anyOf":[{"type":"string"},{"type":"array","items":{"$ref":"#/$defs/v"}},{"type":"object","additionalProperties":{"$ref":"#/$defs/v"}}]}},"additionalProperties":{"$ref":"#/$defs/v"}}`,
+		"flat":       `{"type":"object","properties":{"a":{"type":"string"}}}`,
+	} {
+		if depth, err := depthBound(gateway.Decode(json.RawMessage(schema))); err != nil || depth != gateway.MaxDepth {
+			t.Errorf("%s: %d, %v", name, depth, err)
+		}
+	}
+}
+
 func TestSchemaThatLoopsInPlaceIsAnError(t *testing.T) {
 	check, err := schemas{slog.New(slog.DiscardHandler)}.compile(json.RawMessage(`{"$ref":"#"}`))
 	if err != nil {

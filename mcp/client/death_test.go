@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ func parent() {
 // kill -9 of the gateway must not leave servers behind, not even one that
 // ignores the end of its input.
 func TestServerDiesWithAKilledGateway(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs the parent death signal of Linux")
+	}
 	ledger := filepath.Join(t.TempDir(), "ledger")
 	self, env := upstreamtest.Command(t, upstreamtest.Script{Ledger: ledger, Faults: []string{"stubborn"}})
 	cmd := exec.Command(self)
