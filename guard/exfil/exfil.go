@@ -148,11 +148,27 @@ func (s *scan) decoded(text string) (via string, n int) {
 		if v.Via == "" || escapesOnly(v.Via) || len(v.Text) <= n {
 			continue
 		}
+		if !usual(v.Via) && (len(v.Text) < 2*minPayload || 2*len(v.Text) < len(text)) {
+			continue // rare encodings turn much into something by chance
+		}
 		if looks(string(v.Text)) >= likely {
 			via, n = v.Via, len(v.Text)
 		}
 	}
 	return via, n
+}
+
+// usual reports whether a way of hiding starts, escapes aside, with an encoding
+// that everybody has at hand.
+func usual(via string) bool {
+	for part := range strings.SplitSeq(via, ">") {
+		switch part {
+		case "url", "html", "json", "quoted-printable", "octal":
+		default:
+			return part == "base64" || part == "hex" || part == "base32" || part == "codes" || part == "binary"
+		}
+	}
+	return true
 }
 
 // escapesOnly reports whether a way of hiding is an escape that URLs, HTML and

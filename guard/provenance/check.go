@@ -2,6 +2,7 @@ package provenance
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"toolward/guard/reading"
@@ -25,7 +26,7 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 	c := s.checkers.Get().(*checker)
 	defer s.put(c, fields)
 	c.s, c.p, c.matches, c.truncated = s, p, nil, false
-	c.spent, c.allowance = 0, allowance(fields)
+	c.spent, c.allowance, c.ciphered = 0, allowance(fields), 0
 	for _, keys := range []bool{false, true} {
 		for _, t := range joined(fields, keys) {
 			c.readings(t.text, t.starts)
@@ -65,6 +66,7 @@ func (c *checker) readings(text []byte, cuts []int) {
 		c.truncated = true
 		return
 	}
+	c.cuts = cuts
 	views, truncated := c.x.Expand(text, cuts)
 	c.spent += c.x.Spent()
 	c.truncated = c.truncated || truncated
@@ -119,11 +121,16 @@ const (
 	maxPieces = 512
 )
 
+// maxCiphered bounds the symbols that all Caesar shifts and Atbash are tried
+// on; ROT13 is tried on all. Encoded files look enciphered as a whole.
+const maxCiphered = 8 << 10
+
 // checker holds the state of one Check. Its buffers are used again.
 type checker struct {
 	s       *Store
 	p       *principal
 	x       reading.Expander
+	cuts    []int    // where fields start
 	syms    []symbol // of the view, in order …
 	offs    []int32  // … and their offsets in it
 	turned  []symbol // in another order …
@@ -137,6 +144,7 @@ type checker struct {
 
 	spent     int // on readings so far …
 	allowance int // … of so much
+	ciphered  int // symbols that substitutions were tried on
 	truncated bool
 }
 
@@ -167,18 +175,24 @@ func (c *checker) view(v *reading.View) {
 	}
 	k := c.s.keys
 	c.pass(v, "", c.syms, c.offs, &k.plain)
-	c.pass(v, "rot13", c.syms, c.offs, &k.caesar[13])
+	c.pass(v, caesarNames[13], c.syms, c.offs, &k.caesar[13])
 	if v.Depth <= 2 {
-		for _, cipher := range ciphers(c.syms) {
-			c.pass(v, cipher.name, c.syms, c.offs, cipher.ring(k))
-		}
+		enciphered(c.syms, func(lo, hi int) {
+			if c.ciphered += hi - lo; c.ciphered > maxCiphered {
+				return
+			}
+			for shift := 1; shift < len(k.caesar); shift++ {
+				c.pass(v, caesarNames[shift], c.syms[lo:hi], c.offs[lo:hi], &k.caesar[shift])
+			}
+			c.pass(v, "atbash", c.syms[lo:hi], c.offs[lo:hi], &k.atbash)
+		})
 		c.turned, c.from = rotated(c.turned[:0], c.from[:0], v.Text)
 		c.pass(v, "rot47", c.turned, c.from, &k.plain)
 		for first := range 2 {
 			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.Text, first)
 			c.pass(v, "interleaved", c.turned, c.from, &k.plain)
 		}
-		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.Text)
+		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.Text, c.cutsOf(v))
 		for i, n := range c.from {
 			c.from[i] = c.offs[n]
 		}
@@ -190,6 +204,23 @@ func (c *checker) view(v *reading.View) {
 	reverse(c.syms)
 	reverse(c.offs)
 	c.pass(v, "reversed", c.syms, c.offs, &k.plain)
+}
+
+var caesarNames = func() (names [26]string) {
+	for i := range names {
+		names[i] = "caesar" + strconv.Itoa(i)
+	}
+	names[13] = "rot13"
+	return names
+}()
+
+// cutsOf are the places where another field starts in the text itself; in what
+// was decoded they are not known.
+func (c *checker) cutsOf(v *reading.View) []int {
+	if v.Depth > 0 {
+		return nil
+	}
+	return c.cuts
 }
 
 // pass looks up symbols in one order; offs are their offsets in the view. It
@@ -269,7 +300,7 @@ func (c *checker) finish(v *reading.View, name string, syms []symbol, offs []int
 			words: name == "words-reversed" || name == "reversed-words",
 		}
 		switch {
-		case (f.words || name == "interleaved") && f.length < c.s.opts.MinRun+gram: // a few words in another order are other words
+		case f.words && f.length < c.s.opts.MinRun+2: // a few words in another order are other words
 		case f.entity || f.length >= c.s.opts.MinRun && !everyday(syms[o.start:o.reach]):
 			if len(c.found) == maxFound {
 				c.truncated = true

@@ -1,115 +1,70 @@
 package provenance
 
-import (
-	"strconv"
-	"unicode/utf8"
-)
-
-// cipher is a substitution that a text seems to be written in.
-type cipher struct {
-	name   string
-	shift  int
-	mirror bool
-}
-
-func (c cipher) ring(k *keys) *ring {
-	if c.mirror {
-		return &k.atbash
-	}
-	return &k.caesar[c.shift]
-}
+import "unicode/utf8"
 
 // frequency of letters in English text, in thousandths; other languages in
 // Latin script are closer to it than to any of its rotations.
 var frequency = [26]int{82, 15, 28, 43, 127, 22, 20, 61, 70, 2, 8, 40, 24, 67, 75, 19, 1, 60, 63, 91, 28, 10, 24, 2, 20, 1}
 
-// cipherBlock is the number of letters by which the cipher is guessed: short
-// enough that a ciphered part is not drowned in the text around it.
-const cipherBlock = 48
-
-// A block looks like text from this score a letter on: English has 65, random
-// letters 38.
+// A block of letters looks like text if they are on average as frequent as
+// this: in English they are 65, random ones 38.
 const (
-	likeText   = 50
-	maxCiphers = 4 // shifts tried for one reading
+	cipherBlock = 24
+	likeText    = 54
 )
 
-// ciphers guesses, from the frequency of letters in overlapping blocks that do
-// not look like text, which Caesar shifts and whether Atbash should be tried.
-// ROT13 always is.
-func ciphers(syms []symbol) []cipher {
-	var votes [27]int        // by shift; the last is Atbash
-	var half [2][26]int      // letters of the two halves of a block
-	letters, counted := 0, 0 // in all, in the block
-	judge := func() {
-		var count [26]int
-		for i := range count {
-			count[i] = half[0][i] + half[1][i]
-		}
-		if score(&count, 0, false) < likeText*counted {
-			for shift := range votes {
-				if shift != 0 && shift != 13 && score(&count, shift%26, shift == 26) >= likeText*counted {
-					votes[shift]++
-				}
+// enciphered calls f for the parts of a text that do not look like text, with
+// some of what is around them: a substitution may have been applied there.
+func enciphered(syms []symbol, f func(lo, hi int)) {
+	var half [2]int // sums of the two halves of a block
+	letters, start, end := 0, -1, 0
+	at := [3]int{} // where the block, its second half, and the next block start
+	judge := func(i int) {
+		if half[0]+half[1] < likeText*cipherBlock {
+			if start >= 0 && at[0] > end+gram { // apart from the last part
+				f(start, end)
+				start = -1
 			}
+			if start < 0 {
+				start = max(0, at[0]-2*gram)
+			}
+			end = min(len(syms), i+2*gram)
 		}
-		half[0], half[1] = half[1], [26]int{}
-		counted = cipherBlock / 2
+		half[0], half[1] = half[1], 0
+		at[0], at[1] = at[1], i
 	}
-	for _, s := range syms {
+	for i, s := range syms {
 		if s < 26 {
-			half[1][s]++
-			letters++
-			if counted++; letters%(cipherBlock/2) == 0 {
-				judge()
+			half[1] += frequency[s]
+			if letters++; letters%(cipherBlock/2) == 0 && letters >= cipherBlock {
+				judge(i + 1)
+			} else if letters == cipherBlock/2 {
+				half[0], half[1], at[1] = half[1], 0, i+1
 			}
 		}
 	}
-	if letters >= gram && letters%(cipherBlock/2) != 0 {
-		judge()
+	if letters%(cipherBlock/2) != 0 || letters < cipherBlock {
+		half[0], half[1] = 0, 0 // what is left is too short to tell
+		judge(len(syms))
 	}
-	var list []cipher
-	for len(list) < maxCiphers {
-		best := 0
-		for shift, n := range votes {
-			if n > votes[best] {
-				best = shift
-			}
-		}
-		switch {
-		case votes[best] == 0:
-			return list
-		case best == 26:
-			list = append(list, cipher{name: "atbash", mirror: true})
-		default:
-			list = append(list, cipher{name: "caesar" + strconv.Itoa(best), shift: best})
-		}
-		votes[best] = 0
+	if start >= 0 {
+		f(start, end)
 	}
-	return list
-}
-
-// score is how much letters, moved back by shift or mirrored, look like text.
-func score(count *[26]int, shift int, mirror bool) int {
-	sum := 0
-	for i, n := range count {
-		from := (i - shift + 26) % 26
-		if mirror {
-			from = 25 - i
-		}
-		sum += n * frequency[from]
-	}
-	return sum
 }
 
 // wordsReversed gives the symbols of a text with its words in reverse order,
 // and the index of each among the symbols in the usual order. offs are their
-// offsets in text.
-func wordsReversed(dst []symbol, from []int32, syms []symbol, offs []int32, text []byte) ([]symbol, []int32) {
+// offsets in text; words end at cuts too.
+func wordsReversed(dst []symbol, from []int32, syms []symbol, offs []int32, text []byte, cuts []int) ([]symbol, []int32) {
 	for end := len(syms); end > 0; {
 		start := end - 1
-		for start > 0 && oneWord(text, int(offs[start-1]), int(offs[start])) {
-			start--
+		for ; start > 0 && oneWord(text, int(offs[start-1]), int(offs[start])); start-- {
+			for len(cuts) > 0 && cuts[len(cuts)-1] > int(offs[start]) {
+				cuts = cuts[:len(cuts)-1]
+			}
+			if len(cuts) > 0 && cuts[len(cuts)-1] > int(offs[start-1]) {
+				break
+			}
 		}
 		for i := start; i < end; i++ {
 			dst, from = append(dst, syms[i]), append(from, int32(i))
@@ -126,7 +81,7 @@ func oneWord(text []byte, a, b int) bool {
 	}
 	for _, c := range text[a:b] {
 		switch c {
-		case ' ', '\n', '\t', '\r', ',', ';', ':', '"', '|':
+		case ' ', '\n', '\t', '\r', '+', '=', '?', '&', '"', '\'':
 			return false
 		}
 	}

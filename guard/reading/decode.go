@@ -172,7 +172,7 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 			name += ">reversed"
 		}
 		for start := range min(alignments, len(values)) {
-			if x.work -= len(values); x.work < 0 {
+			if !x.pay(len(values)) {
 				return
 			}
 			decoded := pack(x.packed[:0], values[start:], width)
@@ -203,7 +203,7 @@ func pack(out, values []byte, width int) []byte {
 func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
 	values, places := x.squeeze(v.Text[lo:hi], a)
 	for start := range min(5, len(values)) {
-		if x.work -= len(values); x.work < 0 {
+		if !x.pay(len(values)) {
 			return
 		}
 		group := values[start:]
@@ -272,7 +272,9 @@ func (x *Expander) number58(v *View, lo, hi int) {
 	if n := hi - lo; n < minBase58 || n > 256 {
 		return
 	}
-	x.work -= 4 * (hi - lo)
+	if !x.pay(4 * (hi - lo)) {
+		return
+	}
 	num, radix, d := new(big.Int), big.NewInt(58), new(big.Int)
 	for _, c := range v.Text[lo:hi] {
 		num.Mul(num, radix).Add(num, d.SetInt64(int64(base58[c])))

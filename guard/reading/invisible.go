@@ -76,7 +76,7 @@ func (x *Expander) zeroWidth(v *View) {
 	}
 	for range 2 {
 		for start := range 8 {
-			if x.work -= len(bits); x.work < 0 || start >= len(bits) {
+			if start >= len(bits) || !x.pay(len(bits)) {
 				return
 			}
 			x.stretches(v, pack(nil, bits[start:], 1), "zero-width", func(i int) int { return int(at[min(start+i*8, len(at)-1)]) })

@@ -9,10 +9,7 @@ func (x *Expander) morse(v *View) {
 		return
 	}
 	for i := 0; i < len(v.Text); {
-		n := 0
-		for i+n < len(v.Text) && morseByte[v.Text[i+n]] {
-			n++
-		}
+		n := morseRun(v.Text[i:])
 		if n >= 3*minStretch {
 			var text []byte
 			var places []int32
@@ -37,6 +34,20 @@ func (x *Expander) morse(v *View) {
 		}
 		i += n + 1
 	}
+}
+
+// morseRun is the length of the Morse code that text starts with, in which what
+// has no code may stand as it is.
+func morseRun(text []byte) int {
+	end, foreign := 0, 0
+	for i, c := range text {
+		if morseByte[c] {
+			end, foreign = i+1, 0
+		} else if foreign++; foreign > 2 {
+			break
+		}
+	}
+	return end
 }
 
 var morseByte = [256]bool{'.': true, '-': true, ' ': true, '/': true, '|': true, '\n': true}

@@ -47,7 +47,7 @@ const (
 	maxDepth   = 5         // decodings within decodings
 	maxGrowth  = 6         // bytes of all readings, as a multiple of the text …
 	freeGrowth = 128 << 10 // … and what a short text may take beyond that
-	maxPasses  = 24        // bytes put through some decoder, as a multiple of the text …
+	maxPasses  = 16        // bytes put through some decoder, as a multiple of the text …
 	freePasses = 256 << 10 // … and what a short text may take beyond that
 	maxInflate = 64 << 10  // bytes from one compressed stream
 	maxStreams = 16        // compressed streams, which may hold others or themselves
@@ -97,6 +97,16 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 		regions(v.Text, func(lo, hi int) { x.region(&v, lo, hi) })
 	}
 	return x.views, x.budget < 0 || x.work < 0
+}
+
+// pay takes the work of decoding n bytes from the budget, if it is there.
+func (x *Expander) pay(n int) bool {
+	if x.work < n {
+		x.spare, x.work = x.spare-x.work-1, -1 // nothing is tried that is shorter, either
+		return false
+	}
+	x.work -= n
+	return true
 }
 
 // Spent is the work of the last Expand: bytes decoded and bytes of readings.

@@ -19,14 +19,28 @@ var classOf = func() (c [256]uint8) {
 }()
 
 // weight is what two neighbours of these classes add to the score.
-var weight = [4][4]int{
-	lower: {upper: 8, digit: 7},
-	upper: {lower: 3, digit: 7, upper: 2},
-	digit: {lower: 7, upper: 7, digit: 2},
+var weight = [5][5]int{
+	lower: {upper: 8, digit: 10, odd: 3},
+	upper: {lower: 3, digit: 10, upper: 2, odd: 3},
+	digit: {lower: 10, upper: 10, digit: 2, odd: 3},
+	odd:   {lower: 3, upper: 3, digit: 3},
 }
 
+// odd are characters that hardly stand between letters in text or JSON, and do
+// in base85.
+const odd = 4
+
+var oddClass = func() (c [256]uint8) {
+	c = classOf
+	for _, b := range []byte("!#$%&*+;<>?@^`~") {
+		c[b] = odd
+	}
+	return c
+}()
+
 const (
-	sieveMark = 40 // score from which a region counts
+	longToken = 20 // letters and digits in a row that hardly any word has
+	sieveMark = 36 // score from which a region counts
 	sieveMax  = 72 // highest score, so that a region ends soon after what made it
 )
 
@@ -36,11 +50,16 @@ const (
 // time only.
 func regions(text []byte, f func(lo, hi int)) {
 	score, start, marked, last := 0, 0, false, uint8(other)
-	lonely, done := 0, 0
+	lonely, done, token := 0, 0, 0
 	for i, c := range text {
-		class := classOf[c]
+		class := oddClass[c]
 		w := weight[last][class]
-		if w == 0 && class != other && last == other && i >= 2 && classOf[text[i-2]] != other && lonely > 0 {
+		if token++; class == other || class == odd {
+			token = 0
+		} else if token > longToken {
+			w += 4
+		}
+		if w == 0 && class != other && last == other && i >= 2 && oddClass[text[i-2]] != other && lonely > 0 {
 			w = 4 // single letters with something between them: "S G V s"
 		}
 		if class != other && last == other {

@@ -117,6 +117,9 @@ func entity(b []byte) (string, int, string) {
 	}
 	for i := 2; i < len(b) && i < 34; i++ {
 		if b[i] == ';' {
+			if u, ok := commonEntities[string(b[1:i])]; ok {
+				return u, i + 1, "html"
+			}
 			if u := html.UnescapeString(string(b[:i+1])); len(u) <= i {
 				return u, i + 1, "html"
 			}
@@ -128,6 +131,9 @@ func entity(b []byte) (string, int, string) {
 	}
 	return "", 0, ""
 }
+
+// commonEntities need no allocation.
+var commonEntities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " "}
 
 func backslash(b []byte) (string, int, string) {
 	if len(b) < 2 {
