@@ -25,7 +25,31 @@ func load(g *globals) (*config.Config, error) {
 		}
 		g.config = defaultFile
 	}
-	return config.Load(g.config)
+	cfg, err := config.Load(g.config)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, supported(cfg)
+}
+
+// supported refuses fields that this version reads and has no room for yet:
+// ignoring one would leave a person believing that it does something.
+func supported(cfg *config.Config) error {
+	var errs config.Errors
+	refuse := func(set bool, path string) {
+		if set {
+			errs = append(errs, &config.Error{File: cfg.Where(path), Field: path, Message: "not supported by this version of toolward"})
+		}
+	}
+	for _, u := range cfg.Upstreams {
+		refuse(u.OpenAPI != "", "upstreams."+u.Name+".openapi")
+	}
+	refuse(cfg.Policy.Bundle != "", "policy.bundle")
+	refuse(cfg.Audit.Sink != "", "audit.sink")
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
 }
 
 // loadOrDemo is load, and without any file the demo: a gateway that a newcomer

@@ -39,7 +39,9 @@ func newServe(g *globals) *cobra.Command {
 				return err
 			}
 			if listen != "" {
-				cfg.Listen = listen
+				if err := cfg.SetListen(listen); err != nil {
+					return err
+				}
 			}
 			if profile != "" {
 				if err := serveProfiles(profile); err != nil {
@@ -147,7 +149,7 @@ func (r *rooms) forOperators(next http.Handler) http.Handler {
 		token, err := auth.Token(req)
 		if err == nil {
 			agent, refusal := r.road.Admit(req.Context(), gateway.Credentials{Token: token, Peer: web.PeerOf(req), Surface: gateway.SurfaceREST})
-			if refusal == nil && slices.ContainsFunc(agent.Roles, func(role string) bool { return slices.Contains(r.cfg.Admin.Roles, role) }) {
+			if refusal == nil && r.cfg.Admin.Enabled && slices.ContainsFunc(agent.Roles, func(role string) bool { return slices.Contains(r.cfg.Admin.Roles, role) }) {
 				next.ServeHTTP(w, req)
 				return
 			}
