@@ -99,25 +99,34 @@ func decision(o *object, s *secrecy, d *gateway.Decision) {
 	o.close()
 }
 
+// maxFindings bounds what one hostile text can add to the record.
+const maxFindings = 200
+
 func findings(o *object, s *secrecy, all []gateway.Finding, stage gateway.Stage) {
-	first := true
+	n := 0
 	for i := range all {
 		f := all[i]
 		if f.Stage != stage {
 			continue
 		}
-		if first {
+		n++
+		if n > maxFindings {
+			continue
+		}
+		if n == 1 {
 			o.name("findings")
 			o.b = append(o.b, '[')
 		} else {
 			o.b = append(o.b, ',')
 		}
-		first = false
 		f.Where, f.Sample = s.scrub(f.Where), s.scrub(f.Sample)
 		o.b = appendLine(o.b, marshal(f))
 	}
-	if !first {
+	if n > 0 {
 		o.b = append(o.b, ']')
+	}
+	if n > maxFindings {
+		o.number("findings_cut", n)
 	}
 }
 

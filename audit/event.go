@@ -18,7 +18,7 @@ const (
 	TypeCheckpoint = "audit.checkpoint" // a signed note over the events so far
 	TypePrune      = "audit.prune"      // a signed note over what was removed
 	TypeClock      = "audit.clock"      // the wall clock was set
-	TypeRecover    = "audit.recover"    // the record can be written again, after what it says
+	TypeRecover    = "audit.recover"    // the record can be written again; outcomes may be missing before it
 )
 
 // Event is one row of the table events. Empty texts are NULL there.

@@ -71,6 +71,24 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	checkChain(t, s)
 }
 
+// An outcome that could not be written leaves a call of which nobody knows how
+// it ended; it must not look as if it were still running.
+func TestLostOutcomeShowsAsInterrupted(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	c := newCall(t, `{}`)
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
+	respond(c, `{}`)
+	if err := s.Record(t.Context(), gateway.PhaseOutcome, c); err == nil {
+		t.Fatal("recorded")
+	}
+	must(t, os.Rename(s.opts.Path+".aside", s.opts.Path))
+	untilRecorded(t, s)
+	if got := shown(t, s, c.ID).Outcome; got != "interrupted" {
+		t.Errorf("shows as %s", got)
+	}
+}
+
 func TestLongReaderDoesNotBlock(t *testing.T) {
 	s := openStore(t)
 	record(t, s, `{}`, `{}`)

@@ -71,7 +71,7 @@ func (r *recorder) request(o *object, s *secrecy, c *gateway.Call) {
 	o.text("peer", c.Peer)
 	o.text("method", c.Method)
 	o.text("endpoint", c.Server)
-	o.text("name", s.scrub(c.Name))
+	o.text("name", clip(s.scrub(c.Name), 4<<10))
 	if c.Parent != nil {
 		o.text("parent", c.Parent.ID)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,6 +205,31 @@ func TestAttackLogForging(t *testing.T) {
 	must(t, json.Unmarshal([]byte(got.Args), &args))
 	if args[forgery] != forgery {
 		t.Errorf("the arguments did not survive: %q", args)
+	}
+}
+
+// A call cannot blow up its record by what it is called, nor by how much is
+// found in it.
+func TestAttackBloatedRecord(t *testing.T) {
+	s := openStore(t)
+	c := newCall(t, `{"a":["`+strings.Repeat(secretValue+`","`, 3000)+`"]}`)
+	c.Tool, c.Name = nil, strings.Repeat("x", 1<<20)
+	for i := range 3000 {
+		c.Findings = append(c.Findings, gateway.Finding{Kind: gateway.FindingSecret, Rule: "secret.x", Stage: gateway.StageRequest, Where: "/a/" + strconv.Itoa(i)})
+	}
+	must(t, s.Record(t.Context(), gateway.PhaseRefusal, c))
+	_, events, err := s.Show(t.Context(), c.ID)
+	must(t, err)
+	if n := len(events[0].Body); n > 150<<10 {
+		t.Errorf("the event has %d bytes", n)
+	}
+	var b struct {
+		Findings []any
+		Cut      int `json:"findings_cut"`
+	}
+	must(t, json.Unmarshal([]byte(events[0].Body), &b))
+	if len(b.Findings) != maxFindings || b.Cut != 3000 {
+		t.Errorf("%d findings, cut %d", len(b.Findings), b.Cut)
 	}
 }
 

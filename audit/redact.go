@@ -10,8 +10,9 @@ import (
 // secrecy knows which values of a call must not be written, and what is
 // written instead. The nil secrecy hides nothing.
 type secrecy struct {
-	keys  *Keys
-	pairs []string // value, token, value, token …
+	keys     *Keys
+	pairs    []string          // value, token, value, token …
+	replacer *strings.Replacer // of pairs; nil until needed
 }
 
 // minScrub is the shortest value that is also looked for in other texts of the
@@ -44,6 +45,7 @@ func (s *secrecy) redact(raw json.RawMessage, stage gateway.Stage, findings []ga
 func (s *secrecy) hide(text string) string {
 	token := s.keys.Token(text)
 	if len(text) >= minScrub {
+		s.replacer = nil
 		s.pairs = append(s.pairs, text, "["+token+"]")
 		if escaped := pointerEscaper.Replace(text); escaped != text {
 			s.pairs = append(s.pairs, escaped, "["+token+"]")
@@ -59,10 +61,10 @@ func (s *secrecy) scrub(text string) string {
 	if len(s.pairs) == 0 || text == "" {
 		return text
 	}
-	for i := 0; i < len(s.pairs); i += 2 {
-		text = strings.ReplaceAll(text, s.pairs[i], s.pairs[i+1])
+	if s.replacer == nil {
+		s.replacer = strings.NewReplacer(s.pairs...) // one pass over a text, however many values there are
 	}
-	return text
+	return s.replacer.Replace(text)
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")

@@ -69,7 +69,7 @@ SELECT
   coalesce(o.code, a.code)                    AS code,
   CASE WHEN a.type = 'call.refusal' THEN 'refused'
        WHEN o.seq IS NOT NULL THEN o.body ->> '$.outcome'
-       WHEN a.seq < (SELECT max(seq) FROM events WHERE type = 'audit.open' AND call IS NULL) THEN 'interrupted'
+       WHEN a.seq < (SELECT max(seq) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL) THEN 'interrupted'
        ELSE 'running' END                     AS outcome,       -- ok, error (the tool's own), refused, withheld, timeout, cancelled, failed, interrupted, running
   coalesce(o.body -> '$.refusal.reasons', a.body -> '$.refusal.reasons', a.body -> '$.decision.reasons') AS reasons, -- JSON array of texts
   coalesce(o.body ->> '$.refusal.cause', a.body ->> '$.refusal.cause') AS cause,  -- the fault behind it, which the agent was not told

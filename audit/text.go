@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxColumn bounds texts that agents choose, in bytes. The body has no bound of
-// its own: what is in it was bounded by the surfaces and by Options.MaxBody.
+// maxColumn bounds texts that agents choose, in bytes.
 const maxColumn = 512
 
 // unsafeRune reports whether a rune could break a line, move a cursor or
@@ -41,6 +40,14 @@ func column(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// clip bounds a text in the body. What is no whole rune at the end goes.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func needsEscape(s string) bool {
