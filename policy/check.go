@@ -88,12 +88,19 @@ func checkRule(rule *ast.Rule) []Problem {
 	return checkKey(rule, name)
 }
 
+// checkAllow wants true or false written out: a value that is computed could be
+// 1 or "yes", which look like consent and are not.
 func checkAllow(rule *ast.Rule) []Problem {
 	var ps []Problem
 	for r := rule; r != nil; r = r.Else {
-		if v := r.Head.Value; v != nil && v.IsGround() {
+		if v := r.Head.Value; v != nil {
 			if _, ok := v.Value.(ast.Boolean); !ok {
-				ps = append(ps, problemAt(r.Location, "rule_form", "allow is %s, and only true allows", clip(v.String())))
+				condition := "…"
+				if _, computed := v.Value.(ast.Ref); computed {
+					condition = clip(v.String()) + " == true"
+				}
+				ps = append(ps, problemAt(r.Location, "rule_form", "allow is %s, and only true allows", clip(v.String())).
+					hint("write `allow if %s`", condition))
 			}
 		}
 	}
@@ -104,10 +111,10 @@ func checkFlow(rule *ast.Rule) []Problem {
 	modes := []string{"allow", "approve", "deny"}
 	var ps []Problem
 	for r := rule; r != nil; r = r.Else {
-		if v := r.Head.Value; v != nil && v.IsGround() {
+		if v := r.Head.Value; v != nil {
 			if s, ok := v.Value.(ast.String); !ok || !slices.Contains(modes, string(s)) {
-				ps = append(ps, problemAt(r.Location, "rule_value", "flow is %s, which refuses", clip(v.String())).
-					hint("it is one of allow, approve, deny"))
+				ps = append(ps, problemAt(r.Location, "rule_value", "flow is %s", clip(v.String())).
+					hint("write one of \"allow\", \"approve\" and \"deny\""))
 			}
 		}
 	}

@@ -16,8 +16,8 @@ func (e *Engine) Reload(ctx context.Context) error {
 	before := e.Status()
 	err := e.load(ctx)
 	after := e.Status()
-	if err == nil && before.Failed == nil && before.Revision == after.Revision && before.Shadow == after.Shadow {
-		return nil // nothing changed, so there is nothing to tell
+	if before.Revision == after.Revision && before.Shadow == after.Shadow && sameError(before.Failed, err) {
+		return err // nothing changed, so there is nothing to tell
 	}
 	if err != nil {
 		e.opt.Logger.Error("the changed policy does not load; the one before stays in force", "revision", after.Revision, "error", err)
@@ -76,4 +76,8 @@ func loadRevision(ctx context.Context, o Options, have *revision) (*revision, er
 	}
 	rev, ps := compile(ctx, s)
 	return rev, failing(ps)
+}
+
+func sameError(a, b error) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.Error() == b.Error())
 }

@@ -49,16 +49,18 @@ const (
 	entryVisible  = "data.toolward.visible"
 )
 
+var entries = []string{entryDecision, entryReverse, entryVisible}
+
 // compile turns sources into a revision. Problems that are errors come without
 // one.
 func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	r := &revision{digest: s.digest, demo: s.demo, queries: map[string]query{}}
 	modules, ps := parse(s.modules)
 	r.parsed = modules
-	ps = append(ps, checkForms(modules)...)
 	if failing(ps) != nil {
-		return nil, sorted(ps)
+		return nil, sorted(append(ps, checkForms(modules)...))
 	}
+	ps = checkForms(modules)
 	marked := make(map[string]*ast.Module, len(modules))
 	for name, m := range modules {
 		marked[name] = m.Copy()
@@ -74,12 +76,10 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	if failing(ps) != nil {
 		return nil, sorted(ps)
 	}
-	r.store = inmem.NewFromObjectWithOpts(s.data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	var err error
-	if r.txn, err = r.store.NewTransaction(ctx); err != nil {
+	if err := r.openStore(ctx, s.data); err != nil {
 		return nil, fromOPA(err)
 	}
-	for _, entry := range []string{entryDecision, entryReverse, entryVisible} {
+	for _, entry := range entries {
 		if ps := r.prepare(entry); ps != nil {
 			return nil, ps
 		}
@@ -88,6 +88,12 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	r.problems = sorted(ps)
 	r.agents.most, r.tools.most, r.speaking.most, r.visible.most = 4096, 16384, 16384, 256
 	return r, nil
+}
+
+func (r *revision) openStore(ctx context.Context, data map[string]any) (err error) {
+	r.store = inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+	r.txn, err = r.store.NewTransaction(ctx)
+	return err
 }
 
 // prepare compiles one entry point. A library without it is refused here, not

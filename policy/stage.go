@@ -133,6 +133,9 @@ func checkUse(c *ast.Compiler) []Problem {
 			continue
 		}
 		asked := speaks(m.Package)
+		if checkPackage(m) != nil {
+			continue // said already, once
+		}
 		for _, rule := range m.Rules {
 			name := ruleName(rule)
 			if len(c.Graph.Dependents(rule)) > 0 {

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,19 +70,56 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 	defer alarm.Stop()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	var fired marks
-	left, _, err := topdown.NewQuery(q.partial).
+	left, support, err := topdown.NewQuery(q.partial).
 		WithQueryCompiler(q.compiler).
 		WithCompiler(r.compiler).
 		WithStore(r.store).
 		WithTransaction(r.txn).
 		WithInput(ast.NewTerm(in)).
 		WithUnknowns(unknowns).
-		WithShallowInlining(true).
 		WithPartialNamespace("partial").
 		WithBuiltins(fired.builtins()).
 		WithCancel(cancel).
 		PartialRun(ctx)
-	return len(left) > 0, err
+	return slices.ContainsFunc(left, func(b ast.Body) bool { return satisfiable(b, support) }), err
+}
+
+// satisfiable reports whether what partial evaluation left of a condition can
+// come true. OPA leaves `not true` where a negated rule is known to hold, and
+// puts negated rules of several expressions into modules of their own.
+func satisfiable(body ast.Body, support []*ast.Module) bool {
+	return !slices.ContainsFunc(body, func(e *ast.Expr) bool {
+		term, ok := e.Terms.(*ast.Term)
+		if !ok {
+			return false
+		}
+		switch v := term.Value.(type) {
+		case ast.Boolean:
+			return bool(v) == e.Negated
+		case ast.Ref:
+			return e.Negated && holds(v, support)
+		}
+		return false
+	})
+}
+
+// holds reports whether a rule in support is true whatever is unknown.
+func holds(ref ast.Ref, support []*ast.Module) bool {
+	for _, m := range support {
+		for _, rule := range m.Rules {
+			if m.Package.Path.Extend(rule.Head.Ref()).Equal(ref) && isTrue(rule.Body) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isTrue(body ast.Body) bool {
+	return !slices.ContainsFunc(body, func(e *ast.Expr) bool {
+		term, ok := e.Terms.(*ast.Term)
+		return !ok || e.Negated || term.Value.Compare(ast.Boolean(true)) != 0
+	})
 }
 
 // likeness is what the policy reads of an agent, and nothing else: agents that

@@ -1,0 +1,266 @@
+package policy
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"toolward/gateway"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	allowAll = "package gateway\n\nallow := true\n"
+	allowNo  = "package gateway\n\nallow := false\n"
+	broken   = "package gateway\n\nallow if {\n"
+)
+
+// watched is an engine that follows a policy of one file, and its reloads.
+func watched(t *testing.T, shadow string) (e *Engine, file string, reloads chan error) {
+	t.Helper()
+	dir := writeFiles(t, map[string]string{"p.rego": allowAll})
+	reloads = make(chan error, 16)
+	e, err := New(t.Context(), Options{Path: dir, Shadow: shadow, OnReload: func(err error) { reloads <- err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e, filepath.Join(dir, "p.rego"), reloads
+}
+
+// replace writes a file as editors do: a new one, moved over the old.
+func replace(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file+".tmp", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".tmp", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReload(t *testing.T) {
+	e, file, reloads := watched(t, "")
+	call := readCall(t, `{}`)
+	first := e.Revision()
+
+	replace(t, file, allowNo)
+	if err := <-reloads; err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectDeny || d.Revision == first {
+		t.Errorf("%+v after the change, want deny of another revision", d)
+	}
+
+	replace(t, file, broken)
+	err := <-reloads
+	var ps Problems
+	if !errors.As(err, &ps) || len(ps) == 0 || ps[0].Line == 0 {
+		t.Errorf("reload of a broken file: %v, want Problems with a place", err)
+	}
+	if e.Ready() == nil {
+		t.Error("ready although the files are not in force")
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectDeny {
+		t.Errorf("%s, want the deny of the last good revision", d.Effect)
+	}
+
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-reloads; err == nil {
+		t.Error("a deleted policy was loaded")
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectDeny {
+		t.Errorf("%s after the file was deleted, want the last good revision", d.Effect)
+	}
+
+	replace(t, file, allowAll)
+	if err := <-reloads; err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectAllow || e.Ready() != nil {
+		t.Errorf("%s, ready %v; want allow and ready", d.Effect, e.Ready())
+	}
+	if e.Revision() != first {
+		t.Error("the same files have another revision")
+	}
+}
+
+// TestSameErrorIsToldOnce: looking again at files that are still broken must
+// not fill log and record.
+func TestSameErrorIsToldOnce(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"p.rego": allowAll})
+	told := 0
+	e, err := Open(t.Context(), Options{Path: dir, OnReload: func(error) { told++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(t, filepath.Join(dir, "p.rego"), broken)
+	for range 3 {
+		if e.Reload(t.Context()) == nil {
+			t.Fatal("a broken policy was loaded")
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+}
+
+// TestResultIsJudgedByTheRevisionOfItsRequest: a reload between the halves of a
+// call must not mix two policies in it.
+func TestResultIsJudgedByTheRevisionOfItsRequest(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"p.rego": allowAll + "\ndeny contains \"old\" if input.result.old\n"})
+	e, err := Open(t.Context(), Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := readCall(t, `{}`)
+	c.Decision = decide(t, e, c)
+	replace(t, filepath.Join(dir, "p.rego"), allowAll)
+	if err := e.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.Result = &gateway.Result{Raw: []byte(`{"old":true}`)}
+	d := decide(t, e, c)
+	if d.Effect != gateway.EffectDeny || d.Revision != c.Decision.Revision {
+		t.Errorf("%+v, want the deny of revision %s", d, c.Decision.Revision)
+	}
+}
+
+// TestOneSnapshotPerCall changes two files that only make sense together while
+// calls are decided: policy and data of one revision, never of two.
+func TestOneSnapshotPerCall(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"p.rego":    "package gateway\n\nallow if data.word == \"one\"\n\nlabel contains \"one\" if data.word == \"one\"\n",
+		"data.json": `{"word":"one"}`,
+	})
+	e, err := Open(t.Context(), Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		wg.Go(func() {
+			c := readCall(t, `{}`)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				d, err := e.Decide(t.Context(), c)
+				if err != nil || d.Effect == gateway.EffectAllow && len(d.Labels) != 1 {
+					t.Errorf("%+v %v", d, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		word := []string{"two", "one"}[i%2]
+		replace(t, filepath.Join(dir, "data.json"), `{"word":"`+word+`"}`)
+		if err := e.Reload(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+func TestShadow(t *testing.T) {
+	next := writeFiles(t, map[string]string{"p.rego": allowNo})
+	e, _, reloads := watched(t, next)
+	d := decide(t, e, readCall(t, `{}`))
+	if d.Effect != gateway.EffectAllow || d.Shadow != gateway.EffectDeny {
+		t.Errorf("effect %s, shadow %s; want allow and deny", d.Effect, d.Shadow)
+	}
+	replace(t, filepath.Join(next, "p.rego"), broken)
+	if err := <-reloads; err == nil || !strings.Contains(err.Error(), "shadow") {
+		t.Errorf("reload: %v, want an error that names the shadow policy", err)
+	}
+	if d := decide(t, e, readCall(t, `{}`)); d.Shadow != gateway.EffectDeny {
+		t.Errorf("shadow %q, want that of the last good revision", d.Shadow)
+	}
+}
+
+func TestUnreadablePolicies(t *testing.T) {
+	loop := t.TempDir()
+	if err := os.Symlink(loop, filepath.Join(loop, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	big := t.TempDir()
+	f, err := os.Create(filepath.Join(big, "p.rego"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(1<<30), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, path, want string }{
+		{"missing", filepath.Join(t.TempDir(), "none"), "no such file"},
+		{"empty directory", t.TempDir(), "no .rego file"},
+		{"symlink loop", loop, "no .rego file"},
+		{"a gibibyte", big, "larger than"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := Open(t.Context(), Options{Path: tt.path}); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestConfigMapLayout is how Kubernetes mounts files: links through a link.
+func TestConfigMapLayout(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "..2026_11_24")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(
+		os.WriteFile(filepath.Join(data, "p.rego"), []byte(allowAll), 0o600),
+		os.Symlink("..2026_11_24", filepath.Join(dir, "..data")),
+		os.Symlink("..data/p.rego", filepath.Join(dir, "p.rego")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, e, readCall(t, `{}`)); d.Effect != gateway.EffectAllow || len(d.Rules) != 1 {
+		t.Errorf("%+v, want allow by one rule", d)
+	}
+}
+
+func TestDemoPolicySaysSo(t *testing.T) {
+	e, err := Open(t.Context(), Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.Status().Demo {
+		t.Error("the demo policy does not show as such")
+	}
+	c := readCall(t, `{}`)
+	if d := decide(t, e, c); d.Effect != gateway.EffectAllow {
+		t.Errorf("%s, want allow", d.Effect)
+	}
+	c.Tool.Labels, c.Session.Labels = []string{"external"}, []string{"private", "untrusted"}
+	c.Tool = &gateway.Tool{Kind: gateway.KindTool, Server: "mail", Name: "send", Wire: "mail__send", Labels: []string{"external"}}
+	if d := decide(t, e, c); d.Effect != gateway.EffectDeny {
+		t.Errorf("private and untrusted data may leave: %s, want deny", d.Effect)
+	}
+}
