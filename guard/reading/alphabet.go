@@ -1,0 +1,81 @@
+package reading
+
+import "slices"
+
+// An alphabet gives the value of each byte in a positional encoding, -1 for
+// bytes that are not part of it and are skipped: separators, line ends,
+// padding, what a copy was cut with.
+type alphabet [256]int8
+
+func newAlphabet(lists ...string) *alphabet {
+	var a alphabet
+	for i := range a {
+		a[i] = -1
+	}
+	for _, l := range lists {
+		for v := range len(l) {
+			a[l[v]] = int8(v)
+		}
+	}
+	return &a
+}
+
+const (
+	uppers = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	lowers = "abcdefghijklmnopqrstuvwxyz"
+	digits = "0123456789"
+)
+
+var (
+	sextet   = newAlphabet(uppers+lowers+digits+"+/", uppers+lowers+digits+"-_") // RFC 4648 §4, §5
+	uuencode = newAlphabet(uuencoded("`"), uuencoded(" "))                       // POSIX uuencode
+	nibble   = newAlphabet(digits+"abcdef", digits+"ABCDEF")
+	bit      = newAlphabet("01")
+	base58   = newAlphabet("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
+	z85      = newAlphabet(digits + lowers + uppers + ".-:+=^!/*?&<>()[]{}@%$#") // ZeroMQ RFC 32
+	b85      = newAlphabet(digits + uppers + lowers + "!#$%&()*+-;<=>?@^_`{|}~") // RFC 1924
+	radixA85 = func() *alphabet {
+		var l []byte
+		for c := byte('!'); c <= 'u'; c++ {
+			l = append(l, c)
+		}
+		return newAlphabet(string(l))
+	}()
+)
+
+// uuencoded is the alphabet of uuencode, whose zero is one of two characters.
+func uuencoded(zero string) string {
+	l := []byte(zero)
+	for c := byte('!'); c < '`'; c++ {
+		l = append(l, c)
+	}
+	return string(l)
+}
+
+// base32s are the alphabets of base32, each in one case.
+var base32s = []struct {
+	name     string
+	letters  uint8
+	alphabet *alphabet
+}{
+	{"base32", upper, newAlphabet(uppers + "234567")}, // RFC 4648 §6
+	{"base32", lower, newAlphabet(lowers + "234567")},
+	{"base32hex", upper, newAlphabet(digits + uppers[:22])}, // RFC 4648 §7
+	{"base32hex", lower, newAlphabet(digits + lowers[:22])},
+	{"crockford32", upper, newAlphabet("0123456789ABCDEFGHJKMNPQRSTVWXYZ")},
+	{"crockford32", lower, newAlphabet("0123456789abcdefghjkmnpqrstvwxyz")},
+	{"zbase32", lower, newAlphabet("ybndrfg8ejkmcpqxot1uwisza345h769")},
+}
+
+// squeeze returns the values of the bytes of text that are in the alphabet,
+// and where each stands. They are valid until the next call.
+func (x *Expander) squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
+	values, places = slices.Grow(x.values[:0], len(text)), slices.Grow(x.stands[:0], len(text))
+	defer func() { x.values, x.stands = values, places }()
+	for i, c := range text {
+		if d := a[c]; d >= 0 {
+			values, places = append(values, byte(d)), append(places, int32(i))
+		}
+	}
+	return values, places
+}

@@ -1,0 +1,42 @@
+package reading
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+)
+
+// inflate decompresses the gzip, zlib or bzip2 stream that b starts with, up
+// to [maxInflate] bytes, or returns nil. A stream that is cut short gives what
+// it has.
+func (x *Expander) inflate(b []byte) ([]byte, string) {
+	if len(b) < 12 || x.streams == 0 {
+		return nil, ""
+	}
+	var r io.Reader
+	var err error
+	name := ""
+	switch {
+	case b[0] == 0x1f && b[1] == 0x8b && b[2] == 8:
+		name = "gzip"
+		r, err = gzip.NewReader(bytes.NewReader(b))
+	case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
+		name = "zlib"
+		r, err = zlib.NewReader(bytes.NewReader(b))
+	case b[0] == 'B' && b[1] == 'Z' && b[2] == 'h' && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
+		name, r = "bzip2", bzip2.NewReader(bytes.NewReader(b))
+	default:
+		return nil, ""
+	}
+	x.streams--
+	if err != nil {
+		return nil, ""
+	}
+	data, _ := io.ReadAll(io.LimitReader(r, maxInflate)) // a cut stream is read as far as it goes
+	if len(data) < minDecoded {
+		return nil, ""
+	}
+	return data, name
+}
