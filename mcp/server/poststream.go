@@ -54,7 +54,12 @@ func (p *postStream) begin() error {
 // openLater turns the answer into a stream if it takes long, so that nothing
 // between here and the agent gives up on it.
 func (p *postStream) openLater(after time.Duration) (stop func()) {
-	t := time.AfterFunc(after, func() { _ = p.open() }) // an agent without streams waits in silence
+	t := time.AfterFunc(after, func() {
+		if p.open() == nil { // an agent without streams waits in silence
+			p.sign.Store(true)
+			p.poke()
+		}
+	})
 	return func() { t.Stop() }
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"toolward/gateway"
@@ -136,6 +137,27 @@ func TestWhatIsNotKeptCannotBeResumed(t *testing.T) {
 	if e := nextData(t, events(resp.Body)); e.ID != "0.10" {
 		t.Errorf("got event %s, want 0.10", e.ID)
 	}
+}
+
+// A stream that was opened shows it at once, not a pause later.
+func TestAnOpenedStreamShowsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStream("", 0, &budget{most: 1 << 20})
+		p := &postStream{stream: st}
+		r, _ := st.attach(0, false)
+		begin, signs := time.Now(), make(chan time.Duration, 8)
+		go func() {
+			_ = st.pump(t.Context(), r, time.Hour, func(batch []event) error {
+				signs <- time.Since(begin)
+				return nil
+			})
+		}()
+		defer p.openLater(20 * time.Second)()
+		if got := <-signs; got != 20*time.Second {
+			t.Errorf("the first sign of life came after %v", got)
+		}
+		st.close()
+	})
 }
 
 func TestAnAgentThatDoesNotReadIsBounded(t *testing.T) {

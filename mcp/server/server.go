@@ -9,9 +9,11 @@
 //
 //   - A message is parsed once, strictly, and its parts are passed on as they
 //     were written (see package mcp for why mcp-go's types are not used). A
-//     result through /mcp/{server} is byte for byte the upstream's, except that
-//     2026-07-28 agents get the members their revision requires where an older
-//     upstream did not write them. On /mcp, names and URIs are mapped besides.
+//     result through /mcp/{server} is byte for byte the upstream's but for three
+//     things: 2026-07-28 agents get the members their revision requires where an
+//     older upstream did not write them, requestState is sealed, and error codes
+//     that the agent's revision does not have become those it has. On /mcp,
+//     names and URIs are mapped besides.
 //   - A session belongs to the principal and the endpoint that opened it.
 //     Anyone else who names it is told that it does not exist. Requests,
 //     cancellations and answers are matched by session and ID, never by ID.

@@ -61,6 +61,7 @@ type stream struct {
 	once   sync.Once
 	failed error // what start returned; written within once
 	wake   chan struct{}
+	sign   atomic.Bool // the pump shall show a sign of life now
 
 	mu      sync.Mutex
 	started bool
@@ -309,14 +310,18 @@ func (st *stream) pump(ctx context.Context, r *reader, alive time.Duration, writ
 		}
 		select {
 		case <-st.wake:
-		case <-tick.C:
-			if err := write(nil); err != nil {
-				return err
+			if st.sign.Swap(false) {
+				err = write(nil)
 			}
+		case <-tick.C:
+			err = write(nil)
 		case <-r.taken:
 			return errTakeover
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
