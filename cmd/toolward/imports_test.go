@@ -31,6 +31,7 @@ var imports = map[string][]string{
 	"audit":            {"gateway"},
 	"mcp":              {"gateway"},
 	"mcp/client":       {"gateway", "mcp"},
+	"mcp/client/oauth": {"gateway"},
 	"mcp/server":       {"gateway", "mcp"},
 	"mcp/demo":         {},
 	"web":              {"gateway", "web/problem"},
