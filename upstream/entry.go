@@ -11,13 +11,13 @@ import (
 
 // entry is one definition of a server's lists, before pins are looked at.
 type entry struct {
-	tool      gateway.Tool
-	invalid   string // why nobody can use it, "" if it is well formed
-	suspect   string // why guard objects to it, "" if it does not
-	repeated  bool   // the server listed the name before
-	unpinned  bool   // resources come and go as data: they are not pinned
-	listed    bool   // it stands in a list; false for the server's instructions
-	inspected bool   // suspect is known
+	tool     gateway.Tool
+	template *template // for resource templates
+	invalid  string    // why nobody can use it, "" if it is well formed
+	suspect  string    // why guard objects to it, "" if it does not
+	repeated bool      // the server listed the name before
+	unpinned bool      // resources come and go as data: they are not pinned
+	listed   bool      // it stands in a list; false for the server's instructions
 }
 
 func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name} }
@@ -40,6 +40,22 @@ var lists = []listing{
 }
 
 const templatesList = "resources/templates/list"
+
+// parsed keeps the entries of the last reading by their bytes, so that a list
+// that is read again is not compiled again.
+type parsed map[string]entry
+
+// entryOf returns the entry of a definition: a copy of what was parsed before
+// if the bytes are the same.
+func (s *server) entryOf(l listing, definition json.RawMessage, next parsed) *entry {
+	key := l.method + " " + string(definition)
+	e, known := s.parsed[key]
+	if !known {
+		e = *s.newEntry(l, definition)
+	}
+	next[key] = e
+	return &e
+}
 
 // newEntry reads one definition. What is wrong with it is kept as the reason
 // of its quarantine: a bad entry must not take the rest of the list with it.
@@ -69,6 +85,11 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 	}
 	if len(name) > maxName {
 		e.invalid = fmt.Sprintf("its name is longer than %d bytes", maxName)
+	}
+	if e.tool.Template {
+		if e.template, err = compileTemplate(name); err != nil {
+			e.invalid = "its URI template is not valid: " + err.Error()
+		}
 	}
 	if l.kind == gateway.KindTool && e.invalid == "" {
 		schema, _ := o.Get("inputSchema")
@@ -131,7 +152,9 @@ func (s *server) inspect(ctx context.Context, entries []*entry) {
 		}
 		key := string(e.tool.Kind) + " " + e.tool.Name + " " + e.tool.Fingerprint
 		reason, known := s.verdicts[key]
-		if !known {
+		if !known && ctx.Err() != nil {
+			reason = "guard had no time to inspect its definition"
+		} else if !known {
 			var err error
 			if reason, err = s.cat.opts.Inspect(ctx, &e.tool, others); err != nil {
 				s.log.Error("definition could not be inspected", "tool", e.tool.Wire, "err", err)

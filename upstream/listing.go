@@ -1,10 +1,12 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -33,8 +35,9 @@ type listed struct {
 func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 	l := &listed{about: conn.About(), members: map[string][]gateway.Member{}}
 	budget := maxListBytes
+	next := parsed{}
 	for _, spec := range lists {
-		err := s.readList(ctx, conn, spec, l, &budget)
+		err := s.readList(ctx, conn, spec, l, next, &budget)
 		var refusal *gateway.Refusal
 		switch {
 		case err == nil:
@@ -47,13 +50,14 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 	if l.about.Instructions != "" {
 		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
 	}
+	s.parsed = next
 	markRepeated(l.entries)
 	s.inspect(ctx, l.entries)
 	return l, nil
 }
 
 // readList follows the pages of one list.
-func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *listed, budget *int) error {
+func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *listed, next parsed, budget *int) error {
 	cursor, count := "", 0
 	seen := map[string]bool{}
 	for page := range maxPages {
@@ -83,18 +87,18 @@ func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *liste
 				s.log.Warn("list is cut", "method", spec.method, "entries", maxEntries, "limit", "entries")
 				return nil
 			}
-			l.entries = append(l.entries, s.newEntry(spec, d))
+			l.entries = append(l.entries, s.entryOf(spec, d, next))
 		}
-		next, more, err := o.String("nextCursor")
-		if err != nil || !more || next == "" {
+		after, more, err := o.String("nextCursor")
+		if err != nil || !more || after == "" {
 			return nil
 		}
-		if seen[next] {
+		if seen[after] {
 			s.log.Warn("list is cut: its pages go round in a circle", "method", spec.method, "entries", count)
 			return nil
 		}
-		seen[next] = true
-		cursor = next
+		seen[after] = true
+		cursor = after
 	}
 	s.log.Warn("list is cut", "method", spec.method, "entries", count, "limit", "pages")
 	return nil
@@ -129,17 +133,38 @@ func elements(array json.RawMessage) ([]json.RawMessage, error) {
 }
 
 // publish puts what was read into the catalog and tells agents which lists
-// changed.
+// changed. What is the same as before stays as it is, down to the pointers, so
+// that caches made from it hold.
 func (s *server) publish(ctx context.Context, l *listed) {
 	c := s.cat
 	c.mu.Lock()
+	if s.up && s.same(l) {
+		c.mu.Unlock()
+		return
+	}
 	before := s.prints()
 	c.pinNew(ctx, l.entries)
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
 	c.rebuild()
 	after := s.prints()
+	for _, e := range l.entries {
+		if t := c.judge(e); t.Quarantined != "" {
+			s.log.Warn("definition is quarantined", "kind", t.Kind, "tool", t.Wire, "reason", t.Quarantined)
+		}
+	}
 	c.mu.Unlock()
 	s.announce(before, after)
+}
+
+// same reports whether what was read is what the catalog holds. The caller
+// holds c.mu.
+func (s *server) same(l *listed) bool {
+	return slices.EqualFunc(s.entries, l.entries, func(a, b *entry) bool {
+		return a.tool.Kind == b.tool.Kind && a.invalid == b.invalid && a.suspect == b.suspect && bytes.Equal(a.tool.Definition, b.tool.Definition)
+	}) && maps.EqualFunc(s.members, l.members, func(a, b []gateway.Member) bool {
+		return slices.EqualFunc(a, b, func(x, y gateway.Member) bool { return x.Name == y.Name && bytes.Equal(x.Value, y.Value) })
+	}) && s.about.Revision == l.about.Revision && bytes.Equal(s.about.Info, l.about.Info) &&
+		bytes.Equal(s.about.Capabilities, l.about.Capabilities) && s.about.Instructions == l.about.Instructions
 }
 
 // setDown takes the server out of the lists.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"toolward/gateway"
 )
 
 func TestWireNames(t *testing.T) {
@@ -92,7 +90,7 @@ func TestTemplatesMatchWhatTheyExpandTo(t *testing.T) {
 		{"a.b://{x}", []string{"a.b://1"}, []string{"aXb://1"}},
 	}
 	for _, tt := range tests {
-		m, err := compileTemplate(&gateway.Tool{Name: tt.template})
+		m, err := compileTemplate(tt.template)
 		if err != nil {
 			t.Errorf("%s: %v", tt.template, err)
 			continue
@@ -109,7 +107,7 @@ func TestTemplatesMatchWhatTheyExpandTo(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"x://{", "x://{}"} {
-		if _, err := compileTemplate(&gateway.Tool{Name: bad}); err == nil {
+		if _, err := compileTemplate(bad); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
 	}

@@ -27,7 +27,9 @@ type server struct {
 	stale         chan struct{} // a list may have changed, or calls fail: read the lists again
 	tried         chan struct{} // closed after the first attempt, good or bad
 
-	verdicts map[string]string // of guard; only the supervisor uses it
+	// Only the supervisor uses these.
+	verdicts map[string]string // of guard
+	parsed   parsed
 
 	// Guarded by cat.mu.
 	up      bool

@@ -1,28 +1,23 @@
 package upstream
 
 import (
-	"fmt"
+	"errors"
 	"regexp"
 	"strings"
-
-	"toolward/gateway"
 )
 
 // template recognises the URIs that a resource template (RFC 6570) can make.
-type template struct {
-	tool *gateway.Tool
-	re   *regexp.Regexp
-}
+type template struct{ re *regexp.Regexp }
 
-func (t template) matches(uri string) bool { return t.re.MatchString(uri) }
+func (t *template) matches(uri string) bool { return t.re.MatchString(uri) }
 
 // compileTemplate turns a URI template into a pattern. It answers which entry
 // of the catalog a URI belongs to, not what the variables are: an expression
 // matches whatever its operator may expand to.
-func compileTemplate(t *gateway.Tool) (template, error) {
+func compileTemplate(text string) (*template, error) {
 	var b strings.Builder
 	b.WriteString(`^`)
-	rest := t.Name
+	rest := text
 	for {
 		literal, after, found := strings.Cut(rest, "{")
 		b.WriteString(regexp.QuoteMeta(literal))
@@ -31,7 +26,7 @@ func compileTemplate(t *gateway.Tool) (template, error) {
 		}
 		expression, tail, closed := strings.Cut(after, "}")
 		if !closed || expression == "" {
-			return template{}, fmt.Errorf("template %q: an expression is not closed or empty", clip(t.Name, 80))
+			return nil, errors.New("an expression is empty or not closed")
 		}
 		switch expression[0] {
 		case '+', '#':
@@ -54,7 +49,7 @@ func compileTemplate(t *gateway.Tool) (template, error) {
 	b.WriteString(`$`)
 	re, err := regexp.Compile(b.String())
 	if err != nil {
-		return template{}, fmt.Errorf("template %q: %w", clip(t.Name, 80), err)
+		return nil, err
 	}
-	return template{tool: t, re: re}, nil
+	return &template{re}, nil
 }

@@ -14,6 +14,12 @@ type view struct {
 	byWire   map[gateway.Kind]map[string]*gateway.Tool // quarantined entries included
 }
 
+// matcher leads from a URI to the template that makes such.
+type matcher struct {
+	*template
+	tool *gateway.Tool
+}
+
 type serverView struct {
 	up      bool
 	about   gateway.About
@@ -21,7 +27,7 @@ type serverView struct {
 	byName  map[gateway.Kind]map[string]*gateway.Tool
 	all     []*gateway.Tool // quarantined entries included
 	members map[string][]gateway.Member
-	byTmpl  []template
+	byTmpl  []matcher
 	any     *gateway.Tool // stands for resources that the server does not list
 	tasks   *gateway.Tool // stands for tasks/list
 }
@@ -84,9 +90,9 @@ func (v *view) reachable(server string) error {
 }
 
 func (s *serverView) unlisted(uri string) *gateway.Tool {
-	for _, t := range s.byTmpl {
-		if t.matches(uri) {
-			return t.tool
+	for _, m := range s.byTmpl {
+		if m.matches(uri) {
+			return m.tool
 		}
 	}
 	return s.any
@@ -172,7 +178,6 @@ func (c *Catalog) viewOf(s *server, before *view) *serverView {
 		if !e.listed {
 			if t.Quarantined != "" {
 				sv.about.Instructions = ""
-				c.log.Warn("server instructions are withheld", "server", s.cfg.Name, "reason", t.Quarantined)
 			}
 			continue
 		}
@@ -193,11 +198,7 @@ func (c *Catalog) viewOf(s *server, before *view) *serverView {
 			sv.byName[t.Kind][t.Name] = t
 		}
 		if t.Template && t.Quarantined == "" {
-			if m, err := compileTemplate(t); err == nil {
-				sv.byTmpl = append(sv.byTmpl, m)
-			} else {
-				c.log.Warn("resource template cannot be matched", "server", s.cfg.Name, "err", err)
-			}
+			sv.byTmpl = append(sv.byTmpl, matcher{e.template, t})
 		}
 	}
 	return sv

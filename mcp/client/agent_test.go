@@ -222,6 +222,11 @@ func TestOwnConnectionTellsTheAgentsNameAndCapabilities(t *testing.T) {
 func TestLostSessionIsRenewedAndTheCallRunsOnce(t *testing.T) {
 	r := dial(t, "http+sessions", upstreamtest.Script{}, client.Options{}, nil)
 	call(t, r, nil, "echo", `{"before":1}`)
+	c := upstreamtest.Call(nil, "", `{"uri":"test://one"}`)
+	c.Kind, c.Method, c.Name, c.Server = gateway.KindResource, "resources/subscribe", "test://one", "s"
+	if _, err := r.Do(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
 	r.http.DropSessions()
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -238,6 +243,7 @@ func TestLostSessionIsRenewedAndTheCallRunsOnce(t *testing.T) {
 			t.Errorf("call %d ran %d times", i, n)
 		}
 	}
+	waitFor(t, "the subscription in the new session", func() bool { return strings.Count(r.read(t), "resources/subscribe") == 2 })
 }
 
 func TestNoticesBetweenCallsReachTheCatalog(t *testing.T) {

@@ -133,6 +133,7 @@ func (c *Conn) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, err
 		r.params = c.headers.of(call)
 	}
 	result, err := c.exchange(clock, call, r, params)
+	c.subscribed(call, result)
 	if err != nil || !c.modern || !asksInput(call, result) {
 		return result, err
 	}

@@ -11,11 +11,11 @@ import (
 	"toolward/mcp"
 )
 
-// listening is what a modern server is asked to tell unasked: one
-// subscriptions/listen request for the connection (MCP 2026-07-28), made anew
-// when the set of resources changes.
+// listening is what a server is asked to tell unasked. To a modern one that is
+// one subscriptions/listen request for the connection (MCP 2026-07-28), made
+// anew when the set of resources changes.
 type listening struct {
-	uris    map[string]bool
+	uris    map[string]bool    // resources that are subscribed to
 	restart context.CancelFunc // ends the request under way
 	wake    chan struct{}      // closed to begin one where none is under way
 	acked   chan struct{}      // closed when the server confirmed the present set
@@ -62,6 +62,35 @@ func (c *Conn) subscribe(ctx context.Context, call *gateway.Call) (*gateway.Resu
 		return &gateway.Result{Raw: json.RawMessage("{}")}, nil
 	case <-ctx.Done():
 		return nil, gateway.Refuse("upstream", gateway.UpstreamTimeout, "upstream "+c.client.opts.Name+" did not confirm the subscription")
+	}
+}
+
+// subscribed notes what a legacy server accepted.
+func (c *Conn) subscribed(call *gateway.Call, r *gateway.Result) {
+	if r == nil || r.Error != nil || call.Method != mcp.MethodSubscribe && call.Method != mcp.MethodUnsubscribe {
+		return
+	}
+	c.listenMu.Lock()
+	defer c.listenMu.Unlock()
+	if call.Method == mcp.MethodUnsubscribe {
+		delete(c.uris, ownURI(call))
+		return
+	}
+	if c.uris == nil {
+		c.uris = map[string]bool{}
+	}
+	c.uris[ownURI(call)] = true
+}
+
+// resubscribe tells a legacy server in a new session what the old one knew.
+func (c *Conn) resubscribe() {
+	c.listenMu.Lock()
+	uris := slices.Sorted(maps.Keys(c.uris))
+	c.listenMu.Unlock()
+	for _, uri := range uris {
+		if _, err := c.request(c.life, mcp.MethodSubscribe, []gateway.Member{{Name: "uri", Value: mcp.Quote(uri)}}); err != nil {
+			c.log.Warn("subscription could not be restored", "uri", uri, "err", err)
+		}
 	}
 }
 

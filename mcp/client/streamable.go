@@ -9,14 +9,11 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
-	"toolward/gateway"
 	"toolward/mcp"
 )
 
@@ -231,154 +228,6 @@ func (s *streamable) fill(ctx context.Context, h http.Header, session string) er
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 	return nil
-}
-
-// keepSession remembers the session that an initialize opened.
-func (s *streamable) keepSession(h http.Header) error {
-	id := h.Get(mcp.HeaderSession)
-	for i := range len(id) {
-		if id[i] < 0x21 || id[i] > 0x7e || len(id) > 1024 {
-			return s.conn.invalid("with a session ID that is not visible ASCII, or too long")
-		}
-	}
-	s.mu.Lock()
-	s.session = id
-	s.mu.Unlock()
-	return nil
-}
-
-func (s *streamable) sessionID() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.session
-}
-
-// settled is the session once no renewal is under way.
-func (s *streamable) settled(ctx context.Context) (string, error) {
-	for {
-		s.mu.Lock()
-		session, renewed := s.session, s.renewed
-		s.mu.Unlock()
-		if renewed == nil {
-			return session, nil
-		}
-		select {
-		case <-renewed:
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
-}
-
-// readAll reads a body up to the limit.
-func (s *streamable) readAll(resp *http.Response) ([]byte, error) {
-	limit := s.client.opts.MaxAnswer
-	if resp.ContentLength > int64(limit) {
-		return nil, s.tooLong()
-	}
-	var raw bytes.Buffer
-	raw.Grow(int(min(max(resp.ContentLength, 0), 256<<10)) + bytes.MinRead) // no more on the server's word alone
-	_, err := raw.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
-	if err == nil && raw.Len() > limit {
-		return nil, s.tooLong()
-	}
-	return raw.Bytes(), err
-}
-
-func (s *streamable) tooLong() error {
-	return s.conn.invalid(fmt.Sprintf("more than %d bytes", s.client.opts.MaxAnswer))
-}
-
-// answer checks a JSON body. An error that names no request, or this one, is
-// the answer whatever the status: modern servers say "no such method" with 404.
-func (s *streamable) answer(f *flight, status int, raw []byte, session string) (mcp.Message, error) {
-	m, err := mcp.ParseUpstream(raw)
-	switch {
-	case err != nil && status != http.StatusOK:
-		return mcp.Message{}, s.refused(status, session, nil)
-	case err != nil:
-		return mcp.Message{}, s.conn.invalid("what is not a valid message").Because(err)
-	case !m.IsResponse() || m.ID != nil && string(m.ID) != f.id:
-		return mcp.Message{}, s.conn.invalid("another request than the one that was sent")
-	case m.Error == nil && status != http.StatusOK:
-		return mcp.Message{}, s.refused(status, session, nil)
-	case m.Error != nil && sessionEnded(status, session, m):
-		return mcp.Message{}, s.refused(http.StatusNotFound, session, nil)
-	case m.Error != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return mcp.Message{}, s.refused(status, session, nil)
-	}
-	return m, nil
-}
-
-// sessionEnded reports whether an error means that the session is unknown. The
-// specification says 404; widespread servers say 400 and name the session.
-func sessionEnded(status int, session string, m mcp.Message) bool {
-	if session == "" {
-		return false
-	}
-	return status == http.StatusNotFound || status == http.StatusBadRequest && bytes.Contains(bytes.ToLower(m.Error), []byte("session"))
-}
-
-// refused is what an HTTP status means that carries no answer.
-func (s *streamable) refused(status int, session string, h http.Header) *gateway.Refusal {
-	name := s.client.opts.Name
-	cause := fmt.Errorf("%w %d", errStatus, status)
-	switch {
-	case session != "" && status == http.StatusNotFound:
-		return s.conn.down("upstream " + name + " ended the session").Because(fmt.Errorf("%w: %w", errSession, cause))
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		r := s.conn.down("upstream " + name + " does not accept the gateway's credentials")
-		r.Remedy = "check the headers or oauth of upstreams." + name + " in the configuration"
-		return r.Because(cause)
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		r := s.conn.down("upstream " + name + " is overloaded")
-		r.RetryAfter = retryAfter(h)
-		return r.Because(cause)
-	case status >= 300 && status < 400:
-		r := s.conn.down("upstream " + name + " answers with a redirect, which is not followed")
-		r.Remedy = "put the final address into upstreams." + name + ".url"
-		return r.Because(cause)
-	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusBadRequest || status == http.StatusOK || status == http.StatusAccepted || status == http.StatusUnsupportedMediaType || status == http.StatusNotAcceptable:
-		return s.conn.invalid("with HTTP status " + strconv.Itoa(status) + " and no MCP message").Because(fmt.Errorf("%w: %w", errNotStreamable, cause))
-	}
-	return s.conn.down("upstream " + name + " answered with HTTP status " + strconv.Itoa(status)).Because(cause)
-}
-
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
-	if err != nil || n < 0 {
-		return 0
-	}
-	return min(time.Duration(n)*time.Second, time.Hour)
-}
-
-// renew opens a new session in place of one that the server ended. However many
-// calls notice, one of them does it.
-func (s *streamable) renew(ctx context.Context, lost string) error {
-	if _, err := s.settled(ctx); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	if s.renewed != nil { // another call was quicker
-		s.mu.Unlock()
-		_, err := s.settled(ctx)
-		return err
-	}
-	if s.session != lost {
-		s.mu.Unlock()
-		return nil
-	}
-	s.renewed, s.session = make(chan struct{}), ""
-	s.mu.Unlock()
-	err := s.conn.reinitialize(ctx)
-	s.mu.Lock()
-	close(s.renewed)
-	s.renewed = nil
-	if err != nil && s.session == "" {
-		s.session = lost // the next call tries again
-	}
-	s.mu.Unlock()
-	return err
 }
 
 // send posts a notification or an answer.
