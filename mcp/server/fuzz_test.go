@@ -1,7 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +110,40 @@ func FuzzSeal(f *testing.F) {
 		}
 		if _, err := seal.open(closed, epoch.AddDate(0, 0, 1), a, b); err == nil {
 			t.Error("opened after it expired")
+		}
+	})
+}
+
+// Whatever an agent posts is answered with valid JSON, or with nothing, and an
+// upstream is called only with what the strict parser read.
+func FuzzPost(f *testing.F) {
+	var calls []*gateway.Call
+	s := newBareStub(f, nil, func(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
+		calls = append(calls, c)
+		return &gateway.Result{Raw: json.RawMessage(`{}`)}, nil
+	})
+	f.Cleanup(func() { s.srv.Close() })
+	f.Add(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read","arguments":{"a":1},"_meta":{}}}`, "2025-11-25")
+	f.Add(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"toolward://files/file:///a"}}`, "2026-07-28")
+	f.Add(`[{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}]`, "")
+	f.Fuzz(func(t *testing.T, body, revision string) {
+		calls = nil
+		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(body))
+		r.Header = http.Header{"Authorization": {"Bearer ann"}, "Content-Type": {"application/json"}, "Accept": {"application/json"}, "Mcp-Protocol-Version": {revision}}
+		w := httptest.NewRecorder()
+		s.srv.ServeHTTP(w, r)
+		if w.Body.Len() > 0 && gateway.CheckJSON(w.Body.Bytes()) != nil {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		for _, c := range calls {
+			o, err := gateway.ParseObject([]byte(body))
+			if err != nil {
+				t.Fatalf("called %s for a body that is refused: %v", c.Name, err)
+			}
+			params, _ := o.Object("params")
+			if name, _, _ := params.String("name"); c.Kind == gateway.KindTool && name != c.Name {
+				t.Errorf("called %s for %s", c.Name, body)
+			}
 		}
 	})
 }

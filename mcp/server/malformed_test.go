@@ -262,3 +262,24 @@ func TestBatchElementsWalkTheRoadOneByOne(t *testing.T) {
 		t.Errorf("65 messages: got %d", r.status)
 	}
 }
+
+func TestMetaOfAgentsIsCleaned(t *testing.T) {
+	const good = `"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"`
+	for in, want := range map[string]string{
+		`{"progressToken": 7, "x":1.0}`:                               `{"progressToken": 7, "x":1.0}`,
+		`{` + good + `,"baggage":"a=b"}`:                              `{` + good + `,"baggage":"a=b"}`,
+		`{"toolward/decision":{},"a":1}`:                              `{"a":1}`,
+		`{"traceparent":"00-0-0-01"}`:                                 `{}`,
+		`{"traceparent":["` + good + `"]}`:                            `{}`,
+		`{"tracestate":{"a":1},"baggage":[]}`:                         `{}`,
+		`{"baggage":"` + strings.Repeat("x", 10_000_000) + `","a":1}`: `{"a":1}`,
+	} {
+		meta, err := gateway.ParseObject([]byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(cleanMeta(meta)); got != want {
+			t.Errorf("%.80s: got %.80s, want %s", in, got, want)
+		}
+	}
+}
