@@ -13,17 +13,13 @@ import (
 func refusal(o *object, s *secrecy, r *gateway.Refusal) {
 	o.open("refusal")
 	o.text("step", r.Step)
-	scrubbed := make([]string, len(r.Reasons))
-	for i, reason := range r.Reasons {
-		scrubbed[i] = s.scrub(reason)
-	}
-	o.texts("reasons", scrubbed)
+	o.texts("reasons", s.all(r.Reasons))
 	o.text("remedy", s.scrub(r.Remedy))
 	o.text("scope", r.Scope)
 	o.text("approval", r.Approval)
 	o.ms("retry_after_ms", r.RetryAfter)
 	if cause := errors.Unwrap(r); cause != nil {
-		o.text("cause", s.scrub(cause.Error()))
+		o.text("cause", clip(s.scrub(cause.Error()), maxText))
 	}
 	o.close()
 }
@@ -68,14 +64,7 @@ func decision(o *object, s *secrecy, d *gateway.Decision) {
 	}
 	o.open("decision")
 	o.text("effect", string(d.Effect))
-	reasons := d.Reasons
-	if len(s.pairs) > 0 {
-		reasons = make([]string, len(d.Reasons))
-		for i, reason := range d.Reasons {
-			reasons[i] = s.scrub(reason)
-		}
-	}
-	o.texts("reasons", reasons)
+	o.texts("reasons", s.all(d.Reasons))
 	if len(d.Rules) > 0 {
 		o.name("rules")
 		o.b = append(o.b, '[')

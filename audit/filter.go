@@ -23,7 +23,7 @@ type Filter struct {
 	Text         string // is in arguments, result or reasons; exact case, at most 1 KiB
 }
 
-const maxText = 1 << 10
+const maxFilter = 1 << 10
 
 // where is the condition of a filter with its values.
 func (f Filter) where() (string, []any, error) {
@@ -42,8 +42,8 @@ func (f Filter) where() (string, []any, error) {
 		{"agent", f.Agent}, {"server", f.Server}, {"tool", f.Tool}, {"kind", f.Kind}, {"effect", f.Effect},
 		{"code", f.Code}, {"outcome", f.Outcome}, {"session", f.Session},
 	} {
-		if len(c.value) > maxText {
-			return "", nil, fmt.Errorf("the filter for %s is longer than %d bytes", c.column, maxText)
+		if len(c.value) > maxFilter {
+			return "", nil, fmt.Errorf("the filter for %s is longer than %d bytes", c.column, maxFilter)
 		}
 		if c.value != "" {
 			add(c.column+" = ?", c.value)
@@ -52,8 +52,8 @@ func (f Filter) where() (string, []any, error) {
 	if f.Call != "" {
 		add("id >= ? AND id < ?", f.Call, f.Call+"\x7f") // IDs are ASCII: the range is the prefix
 	}
-	if len(f.Text) > maxText || len(f.Call) > maxText {
-		return "", nil, fmt.Errorf("the text to look for is longer than %d bytes", maxText)
+	if len(f.Text) > maxFilter || len(f.Call) > maxFilter {
+		return "", nil, fmt.Errorf("the text to look for is longer than %d bytes", maxFilter)
 	}
 	if f.Text != "" {
 		add("(instr(args, ?) OR instr(result, ?) OR instr(reasons, ?))", f.Text, f.Text, f.Text)

@@ -67,11 +67,11 @@ func (r *recorder) columns(e *Event, s *secrecy, c *gateway.Call) {
 func (r *recorder) request(o *object, s *secrecy, c *gateway.Call) {
 	r.args(o, s, c)
 	o.text("surface", string(c.Surface))
-	o.text("protocol", c.Protocol)
+	o.text("protocol", clip(c.Protocol, maxColumn))
 	o.text("peer", c.Peer)
-	o.text("method", c.Method)
-	o.text("endpoint", c.Server)
-	o.text("name", clip(s.scrub(c.Name), 4<<10))
+	o.text("method", clip(c.Method, maxColumn))
+	o.text("endpoint", clip(c.Server, maxColumn))
+	o.text("name", clip(s.scrub(c.Name), maxText))
 	if c.Parent != nil {
 		o.text("parent", c.Parent.ID)
 	}

@@ -213,7 +213,8 @@ func TestAttackLogForging(t *testing.T) {
 func TestAttackBloatedRecord(t *testing.T) {
 	s := openStore(t)
 	c := newCall(t, `{"a":["`+strings.Repeat(secretValue+`","`, 3000)+`"]}`)
-	c.Tool, c.Name = nil, strings.Repeat("x", 1<<20)
+	c.Tool, c.Name, c.Method, c.Server = nil, strings.Repeat("x", 1<<20), strings.Repeat("m", 1<<20), strings.Repeat("s", 1<<20)
+	c.Refusal = gateway.Refuse("policy", gateway.PolicyDenied, strings.Repeat("r", 1<<20)).Because(errors.New(strings.Repeat("c", 1<<20)))
 	for i := range 3000 {
 		c.Findings = append(c.Findings, gateway.Finding{Kind: gateway.FindingSecret, Rule: "secret.x", Stage: gateway.StageRequest, Where: "/a/" + strconv.Itoa(i)})
 	}

@@ -91,28 +91,3 @@ func (w *writer) verifiedEnd() (head, error) {
 	}
 	return at, nil
 }
-
-// clock notices that the wall clock was set, by comparing it with the
-// monotonic clock.
-type clock struct {
-	start time.Time // with its monotonic reading
-	wall  time.Time // the same instant by the wall clock alone
-}
-
-func newClock() clock {
-	now := time.Now()
-	return clock{now, now.Round(0)}
-}
-
-// step returns by how much the wall clock ran ahead of (or behind) the
-// monotonic clock since the last step.
-func (c *clock) step() (time.Duration, bool) {
-	const jitter = 2 * time.Second // slewing and suspends of a moment are not steps
-	now := time.Now()
-	step := now.Round(0).Sub(c.wall) - now.Sub(c.start)
-	if step.Abs() < jitter {
-		return 0, false
-	}
-	*c = newClock()
-	return step, true
-}

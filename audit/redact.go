@@ -67,4 +67,13 @@ func (s *secrecy) scrub(text string) string {
 	return s.replacer.Replace(text)
 }
 
+// all scrubs and bounds a list of texts.
+func (s *secrecy) all(texts []string) []string {
+	var scrubbed []string
+	for _, text := range texts[:min(len(texts), 50)] {
+		scrubbed = append(scrubbed, clip(s.scrub(text), maxText))
+	}
+	return scrubbed
+}
+
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")

@@ -6,8 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxColumn bounds texts that agents choose, in bytes.
-const maxColumn = 512
+// Bounds of texts that agents, upstreams and policies choose, in bytes.
+const (
+	maxColumn = 512
+	maxText   = 4 << 10 // of one text in a body: a reason, a cause, a name
+)
 
 // unsafeRune reports whether a rune could break a line, move a cursor or
 // reorder what a reviewer reads: C0, DEL, C1, line and paragraph separators,

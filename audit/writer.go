@@ -49,6 +49,7 @@ type writer struct {
 	signedAt time.Time
 	pruned   time.Time // of the last look for what to prune
 	clock    clock
+	grown    bool // the write-ahead log is over its bound, and that was said
 }
 
 type entry struct {
@@ -198,27 +199,6 @@ func (w *writer) drain(batch []*entry) []*entry {
 	return batch
 }
 
-// upkeep is what has to happen also when nobody calls.
-func (w *writer) upkeep() {
-	if w.failure() != nil {
-		w.recover()
-		return
-	}
-	if step, set := w.clock.step(); set {
-		w.note(TypeClock, map[string]any{"step_ms": step.Milliseconds()})
-	}
-	since := time.Since(w.signedAt)
-	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
-		w.signOrLog()
-	}
-	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
-		w.pruned = time.Now()
-		if _, err := w.prune(time.Now().Add(-w.opts.Retain)); err != nil {
-			w.opts.Log.Error("audit record could not be pruned", "error", err)
-		}
-	}
-}
-
 // commit writes a batch and answers each of its entries.
 func (w *writer) commit(batch []*entry) {
 	if w.failure() != nil && !w.recover() {
@@ -246,13 +226,6 @@ func (w *writer) commit(batch []*entry) {
 func answer(batch []*entry, err error) {
 	for _, e := range batch {
 		e.done <- err
-	}
-}
-
-// note writes an event of the writer's own.
-func (w *writer) note(eventType string, detail any) {
-	if _, err := w.write([]*Event{ownEvent(eventType, detail)}); err != nil {
-		w.opts.Log.Error("audit event could not be written", "type", eventType, "error", err)
 	}
 }
 

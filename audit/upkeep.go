@@ -1,0 +1,72 @@
+package audit
+
+import (
+	"os"
+	"time"
+)
+
+// upkeep is what has to happen also when nobody calls.
+func (w *writer) upkeep() {
+	if w.failure() != nil {
+		w.recover()
+		return
+	}
+	if step, set := w.clock.step(); set {
+		w.note(TypeClock, map[string]any{"step_ms": step.Milliseconds()})
+	}
+	w.watchLog()
+	since := time.Since(w.signedAt)
+	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
+		w.signOrLog()
+	}
+	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
+		w.pruned = time.Now()
+		if _, err := w.prune(time.Now().Add(-w.opts.Retain)); err != nil {
+			w.opts.Log.Error("audit record could not be pruned", "error", err)
+		}
+	}
+}
+
+// watchLog warns when the write-ahead log grows: somebody reads for so long
+// that it cannot be folded into the database.
+func (w *writer) watchLog() {
+	const bound = 256 << 20
+	info, err := os.Stat(w.opts.Path + "-wal")
+	grown := err == nil && info.Size() > bound
+	if grown && !w.grown {
+		w.opts.Log.Warn("the audit database's write-ahead log grows: another process keeps a read transaction open", "bytes", info.Size())
+	}
+	w.grown = grown
+}
+
+// note writes an event of the writer's own.
+func (w *writer) note(eventType string, detail any) {
+	if _, err := w.write([]*Event{ownEvent(eventType, detail)}); err != nil {
+		w.opts.Log.Error("audit event could not be written", "type", eventType, "error", err)
+	}
+}
+
+// clock notices that the wall clock was set, by comparing it with the
+// monotonic clock.
+type clock struct {
+	start time.Time // with its monotonic reading
+	wall  time.Time // the same instant by the wall clock alone
+}
+
+func newClock() clock {
+	now := time.Now()
+	return clock{now, now.Round(0)}
+}
+
+// step returns by how much the wall clock ran ahead of (or behind) the
+// monotonic clock since the last step.
+func (c *clock) step() (time.Duration, bool) {
+	const jitter = 2 * time.Second // slewing and suspends of a moment are not steps
+	now := time.Now()
+	step := now.Round(0).Sub(c.wall) - now.Sub(c.start)
+	if step.Abs() < jitter {
+		return 0, false
+	}
+	*c = newClock()
+	return step, true
+}
