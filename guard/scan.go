@@ -127,7 +127,9 @@ func (sc *scan) text(l *leaf) {
 	defer t.Release()
 	var found []gateway.Finding
 	found = sc.secrets(found, t, l.name)
-	found = sc.s.pii.Scan(found, l.name, t.Raw)
+	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
+		return sc.s.pii.Scan(dst, l.name, text)
+	})
 	if l.kind != leafNumber {
 		found = sc.injection(found, t, l)
 		found = sc.hidden(found, t)
@@ -136,19 +138,26 @@ func (sc *scan) text(l *leaf) {
 	sc.report(l, found)
 }
 
-// secrets looks for credentials in every view of the text, and in the text as
-// it was written where reading it changed it.
+// secrets looks for credentials in a text.
 func (sc *scan) secrets(found []gateway.Finding, t *normal.Text, name string) []gateway.Finding {
+	return everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
+		return sc.s.secrets.Scan(dst, name, text)
+	})
+}
+
+// everyView lets a detector read every view of a text, and the text as it was
+// written where reading it changed it.
+func everyView(found []gateway.Finding, t *normal.Text, detect func([]gateway.Finding, string) []gateway.Finding) []gateway.Finding {
 	for i := range t.Views {
 		v := &t.Views[i]
 		from := len(found)
-		found = sc.s.secrets.Scan(found, name, v.Text)
+		found = detect(found, v.Text)
 		for j := from; j < len(found); j++ {
 			found[j].Span, found[j].Via = v.Raw(found[j].Span[0], found[j].Span[1]), v.Via
 		}
 	}
 	if t.Clean() != t.Raw {
-		found = sc.s.secrets.Scan(found, name, t.Raw)
+		found = detect(found, t.Raw)
 	}
 	return found
 }

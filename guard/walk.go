@@ -40,7 +40,6 @@ type walker struct {
 	in    string
 	at    int
 	path  []byte // pointer to the current value
-	names []string
 	visit func(*leaf)
 	leaf  leaf
 }

@@ -15,11 +15,11 @@
 //
 // # What is found
 //
-// A run of at least [Options.MinRun] letters and digits of a small result
-// (about 14,000 letters and digits by default) is found wherever it stands in
-// one call's values, also when it is cut across them in order. From a longer
-// result with N letters and digits, fewer fingerprints are kept, and a run of
-// about N/5000 + MinRun is found for certain, shorter ones by chance. Shorter
+// A run of more than [Options.MinRun] letters and digits of a small result (up
+// to about 10,000 by default) is found wherever it stands in one call's values,
+// also when it is cut across them in order. From a longer result with N letters
+// and digits, fewer fingerprints are kept, and a run of about N/5000 + MinRun is
+// found for certain, shorter ones by chance. Shorter
 // things are found when they are rare by themselves (an account number, an
 // ID), or when many pieces of one result add up, also over several calls.
 //
@@ -193,18 +193,3 @@ func (s *Store) account(d int) {
 const fixedSize = 20 << 10
 
 func (p *principal) size() int { return fixedSize + p.table.size() }
-
-// Forget drops all that is remembered for a principal.
-func (s *Store) Forget(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.byName[name]; e != nil {
-		p := e.Value.(*principal)
-		s.recent.Remove(e)
-		delete(s.byName, name)
-		p.mu.Lock()
-		s.total -= p.size()
-		p.dead = true
-		p.mu.Unlock()
-	}
-}

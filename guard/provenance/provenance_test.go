@@ -244,9 +244,6 @@ func TestConcurrentUse(t *testing.T) {
 				name := fmt.Sprint((i + j) % 5)
 				learn(s, name, "call", noise(uint64(j), 500))
 				check(s, name, leaked, noise(uint64(j), 50))
-				if j%7 == 0 {
-					s.Forget(name)
-				}
 			}
 		})
 	}
