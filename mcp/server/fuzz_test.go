@@ -123,13 +123,20 @@ func FuzzPost(f *testing.F) {
 		return &gateway.Result{Raw: json.RawMessage(`{}`)}, nil
 	})
 	f.Cleanup(func() { s.srv.Close() })
-	f.Add(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read","arguments":{"a":1},"_meta":{}}}`, "2025-11-25")
-	f.Add(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"toolward://files/file:///a"}}`, "2026-07-28")
+	f.Add(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read","arguments":{"a":1},`+modernMeta+`}}`, "2026-07-28")
+	f.Add(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"toolward://files/file:///a",`+modernMeta+`}}`, "2026-07-28")
+	f.Add(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read"}}`, "2025-11-25")
 	f.Add(`[{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}]`, "")
 	f.Fuzz(func(t *testing.T, body, revision string) {
 		calls = nil
 		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(body))
-		r.Header = http.Header{"Authorization": {"Bearer ann"}, "Content-Type": {"application/json"}, "Accept": {"application/json"}, "Mcp-Protocol-Version": {revision}}
+		var lax struct { // reads as encoding/json does: the last of two names, in any case
+			Method string
+			Params struct{ Name, URI string }
+		}
+		_ = json.Unmarshal([]byte(body), &lax)
+		r.Header = http.Header{"Authorization": {"Bearer ann"}, "Content-Type": {"application/json"}, "Accept": {"application/json"},
+			"Mcp-Protocol-Version": {revision}, "Mcp-Method": {lax.Method}, "Mcp-Name": {lax.Params.Name + lax.Params.URI}}
 		w := httptest.NewRecorder()
 		s.srv.ServeHTTP(w, r)
 		if w.Body.Len() > 0 && gateway.CheckJSON(w.Body.Bytes()) != nil {
