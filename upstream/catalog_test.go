@@ -282,6 +282,22 @@ func TestChangedDefinitionIsQuarantinedUntilAccepted(t *testing.T) {
 	}
 }
 
+// What a person accepts in another process is in force here soon.
+func TestAcceptedElsewhereIsAcceptedHere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "toolward.lock")
+	one := start(t, upstream.Options{Strict: true, Pins: upstream.NewLockFile(path), Servers: []upstream.Server{server(t, "s", tools(def("a")), client.Options{})}})
+	other := start(t, upstream.Options{Strict: true, Pins: upstream.NewLockFile(path), Servers: []upstream.Server{server(t, "s", tools(def("a")), client.Options{})}})
+	told := one.events.count("s", "notifications/tools/list_changed")
+	tool, _ := other.Find(gateway.KindTool, "", "s__a")
+	if err := other.Pin(t.Context(), "s", gateway.KindTool, "a", tool.Fingerprint, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the other's pin", func() bool { return names(one.List(gateway.KindTool, "")) == "s__a" })
+	if n := one.events.count("s", "notifications/tools/list_changed"); n != told+1 {
+		t.Errorf("%d list changes were told, want %d", n, told+1)
+	}
+}
+
 func TestStrictQuarantinesWhatNobodyAccepted(t *testing.T) {
 	c := start(t, upstream.Options{Strict: true, Servers: []upstream.Server{server(t, "s", tools(def("a")), client.Options{})}})
 	if got := c.List(gateway.KindTool, ""); len(got) > 0 {

@@ -171,6 +171,7 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 	for _, s := range c.order {
 		c.done.Go(func() { s.supervise(run) })
 	}
+	c.done.Go(func() { c.followPins(run) })
 	return c, nil
 }
 
