@@ -40,7 +40,7 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		}
 		f.Sample = excerpt(l.text, f.Span, found)
 		switch {
-		case sc.s.judge.asks(v.Score):
+		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
 			f.Where, f.Key = string(l.path), l.key
 			sc.asked = append(sc.asked, question{f, ask(t, v), l.text, place{l.whole, sc.outside}, v.Score >= limit})
 		case v.Score >= limit:
@@ -88,6 +88,10 @@ func excerpt(text string, span [2]int, others []gateway.Finding) string {
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
 }
+
+// maxAsked bounds the windows that wait for the external judge, of which it is
+// asked about the likeliest; any more go by their own score.
+const maxAsked = 8 * judgeTexts
 
 // question is a window that the external judge is asked about.
 type question struct {

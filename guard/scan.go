@@ -138,11 +138,18 @@ func (sc *scan) text(l *leaf) {
 	sc.report(l, found)
 }
 
+// sure is the confidence that a credential needs in what was decoded: what
+// looks like one there by chance is taken for one least of all.
+const sure = 0.7
+
 // secrets looks for credentials in a text.
 func (sc *scan) secrets(found []gateway.Finding, t *normal.Text, name string) []gateway.Finding {
-	return everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
+	from := len(found)
+	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
 		return sc.s.secrets.Scan(dst, name, text)
 	})
+	kept := slices.DeleteFunc(found[from:], func(f gateway.Finding) bool { return f.Via != "" && f.Score < sure })
+	return found[:from+len(kept)]
 }
 
 // everyView lets a detector read every view of a text, and the text as it was
