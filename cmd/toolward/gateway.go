@@ -44,18 +44,13 @@ type rooms struct {
 }
 
 // open builds every room. Upstreams are started and not waited for.
-func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (r *rooms, err error) {
-	r = &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.close())
-		}
-	}()
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
+	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
 		r.openTelemetry, r.openAudit, r.openAuth, r.openGuard, r.openPolicy, r.openUpstreams, r.openRoad,
 	} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return nil, errors.Join(err, r.close())
 		}
 	}
 	return r, nil
@@ -271,8 +266,12 @@ func (r *rooms) openRoad(context.Context) error {
 // openSurface makes the MCP surface. base is the gateway's public URL, "" on
 // standard input and output.
 func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
+	key, err := installationKey(r.cfg, "cursors and states")
+	if err != nil {
+		return nil, err
+	}
 	opt := server.Options{
-		Road: r.road, Upstreams: r.catalog, Token: auth.Token,
+		Road: r.road, Key: key, Upstreams: r.catalog, Token: auth.Token,
 		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Logger: r.log,
 	}
 	if endpoints != nil {

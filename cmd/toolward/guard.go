@@ -17,9 +17,9 @@ func newGuard(g *globals) *cobra.Command {
 }
 
 // guardOptions turns the configuration into guard's. Fingerprints are keyed by
-// a file beside the record, so that the CLI's and the gateway's agree.
+// the installation's secret, so that the CLI's and the gateway's agree.
 func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
-	key, err := guardKey(beside(cfg, "toolward.guard.key"))
+	key, err := installationKey(cfg, "guard fingerprints")
 	if err != nil {
 		return guard.Options{}, err
 	}

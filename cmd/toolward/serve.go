@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		return err
 	}
 	r.routes(site, surface, endpoints)
-	site.OnDrain(func() { surface.Close() })
+	site.OnDrain(surface.Drain)
 	go r.reloadOnHangup(ctx)
 
 	waited, cancel := context.WithTimeout(ctx, startupWait)
