@@ -47,9 +47,10 @@ const (
 	entryDecision = "data.toolward.decision"
 	entryReverse  = "data.toolward.reverse.decision"
 	entryVisible  = "data.toolward.visible"
+	entryAll      = "data.toolward" // every rule of the library, for [Engine.Explain]
 )
 
-var entries = []string{entryDecision, entryReverse, entryVisible}
+var entries = []string{entryDecision, entryReverse, entryVisible, entryAll}
 
 // compile turns sources into a revision. Problems that are errors come without
 // one.
@@ -100,7 +101,7 @@ func (r *revision) openStore(ctx context.Context, data map[string]any) (err erro
 // at the first call.
 func (r *revision) prepare(entry string) []Problem {
 	ref := ast.MustParseRef(entry)
-	if len(r.compiler.GetRulesExact(ref)) == 0 {
+	if entry != entryAll && len(r.compiler.GetRulesExact(ref)) == 0 {
 		return []Problem{{File: "toolward", Code: "library_incomplete", Severity: Error, Message: "the library does not define " + entry}}
 	}
 	qc := r.compiler.QueryCompiler()
