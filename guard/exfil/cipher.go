@@ -31,6 +31,10 @@ func (s *scan) enciphered() {
 			return
 		}
 	}
+	if strings.Count(text, `\\\"`) >= 2 { // JSON in a string of JSON in a string
+		s.add(RuleEncipher, gateway.SeverityLow, 0.5, 0, len(s.text), "json>json")
+		return
+	}
 	if len(text) <= 8<<10 {
 		if via := cipher(text); via != "" {
 			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
@@ -56,9 +60,12 @@ func (s *scan) beside() string {
 // common are short words that hardly any English text of a few lines lacks.
 var common = set("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
 
-// cipher names the simple cipher that turns s into English: a Caesar shift,
-// Atbash, or reversal. "" if there is none, or if s is English already.
+// cipher names the simple cipher that turns s into English: swapped case, a
+// Caesar shift, Atbash, or reversal. "" if there is none, or if s is English already.
 func cipher(s string) string {
+	if swapped(s) {
+		return "swapped-case"
+	}
 	if strings.Count(s, " ") < 4 {
 		return ""
 	}
@@ -88,6 +95,21 @@ func cipher(s string) string {
 		return "reversed"
 	}
 	return ""
+}
+
+// swapped reports whether the case of a text was turned round: "tHE rOBOT".
+func swapped(s string) bool {
+	n, all := 0, 0
+	for word := range strings.FieldsSeq(s) {
+		if len(word) < 3 || !letter(word[0]) || !letter(word[1]) || !letter(word[2]) {
+			continue
+		}
+		all++
+		if word[0] >= 'a' && word[1] <= 'Z' && word[2] <= 'Z' {
+			n++
+		}
+	}
+	return n >= 2 && n*4 >= all
 }
 
 // hits counts the common words among deciphered ones.

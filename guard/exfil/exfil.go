@@ -151,7 +151,7 @@ func (s *scan) decoded(text string) (via string, n int) {
 		if !usual(v.Via) && (len(v.Text) < 2*minPayload || 2*len(v.Text) < len(text)) {
 			continue // rare encodings turn much into something by chance
 		}
-		if looks(string(v.Text)) >= likely {
+		if text := string(v.Text); looks(text) >= likely || email(text) {
 			via, n = v.Via, len(v.Text)
 		}
 	}

@@ -55,7 +55,7 @@ func (s *scan) part(l link, name, value string, path bool) {
 	plain := unescape(value)
 	level := looks(plain)
 	switch {
-	case l.image && !ordinary[lower] && level >= words && !(path && extension(plain)):
+	case l.image && !drawn[lower] && level >= words && !(path && extension(plain)):
 		s.add(RuleImage, gateway.SeverityHigh, 0.9, l.lo, l.hi, "")
 	case !s.t.Sent, level < words, path && extension(plain), ordinary[lower] && !record(plain) && len(plain) < 160:
 	case record(plain):
@@ -84,6 +84,9 @@ var ordinary = set("q", "query", "search", "s", "k", "p", "keyword", "keywords",
 	"location", "place", "origin", "destination", "near", "city", "from", "to", "category", "tag", "tags", "label", "message", "filter", "sort", "fields",
 	"scope", "prompt", "summary", "description", "caption", "quote", "hashtags", "via", "url", "redirect_uri", "return", "returnurl", "next", "jql", "cql",
 	"sql", "where", "$filter", "select", "expand", "include", "format", "template", "formula", "logo", "alt", "c", "chl", "chart", "variables", "dates", "details", "ctz")
+
+// drawn are parameters of services that draw their words: badges, charts, codes.
+var drawn = set("label", "text", "title", "subtitle", "message", "caption", "alt", "name", "logo", "c", "chl", "chart", "chart_title", "formula", "tex", "latex", "url", "search")
 
 // opaque are parameters that carry encoded state, tokens and signatures by design.
 var opaque = set("state", "token", "access_token", "id_token", "jwt", "assertion", "code", "sig", "signature", "cursor", "after", "before", "page_token", "pagetoken",
