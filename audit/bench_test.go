@@ -84,10 +84,15 @@ func cpu(b *testing.B) func() {
 
 // inFlight runs f b.N times, n at once.
 func inFlight(b *testing.B, n int, f func() error) {
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
 	b.ResetTimer()
+	inFlightN(b, n, b.N, f)
+}
+
+// inFlightN runs f the given number of times, n at once.
+func inFlightN(b *testing.B, n, times int, f func() error) {
+	var left atomic.Int64
+	left.Store(int64(times))
+	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
@@ -98,4 +103,41 @@ func inFlight(b *testing.B, n int, f func() error) {
 		})
 	}
 	wg.Wait()
+}
+
+// BenchmarkReview is what a reviewer waits for, on a record of 20,000 calls.
+func BenchmarkReview(b *testing.B) {
+	const calls = 20_000
+	s := openStore(b)
+	c := benchCall(b)
+	inFlightN(b, 64, calls, func() error {
+		one := *c
+		one.ID = gateway.NewCall(c.Surface, c.Kind, c.Method).ID
+		if err := s.Record(context.Background(), gateway.PhaseAttempt, &one); err != nil {
+			return err
+		}
+		respond(&one, `{"content":[]}`)
+		return s.Record(context.Background(), gateway.PhaseOutcome, &one)
+	})
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			v, err := Verify(context.Background(), VerifyOptions{Path: s.opts.Path})
+			must(b, err)
+			b.ReportMetric(float64(v.Events), "events/op")
+		}
+	})
+	for name, f := range map[string]Filter{"latest": {}, "agent": {Agent: "ann"}, "nobody": {Agent: "nobody"}, "withheld": {Outcome: "withheld"}} {
+		b.Run("list-50-"+name, func(b *testing.B) {
+			for b.Loop() {
+				_, _, err := s.List(context.Background(), f, 50, 0)
+				must(b, err)
+			}
+		})
+	}
+	b.Run("stats", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Stats(context.Background(), Filter{})
+			must(b, err)
+		}
+	})
 }

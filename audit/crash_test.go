@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"toolward/gateway"
 )
 
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 		recordThroughFault(path)
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func recordForever(path string) {
