@@ -1,0 +1,44 @@
+# METADATA
+# title: All tools of github/github-mcp-server
+# description: |
+#   Developers read everywhere and write in their organisations' repositories.
+#   What strangers can write (issues, comments, pull requests, code of others)
+#   is labelled untrusted; what is sent outside the organisations is refused,
+#   because a public issue is a way out for data.
+package servers.github
+
+ours if lower(input.args.owner) in data.github.organisations
+
+reads if regex.match(`^(get|list|search)_`, input.tool.name)
+
+reads if endswith(input.tool.name, "_read")
+
+allow if {
+	reads
+	"developer" in input.agent.roles
+}
+
+deny contains "only repositories of our organisations may be written to" if {
+	not reads
+	not ours
+}
+
+# Everything that anybody can write.
+label contains "untrusted" if {
+	reads
+	not ours
+}
+
+label contains "untrusted" if regex.match(`(issue|comment|pull_request|discussion|notification|search)`, input.tool.name)
+
+label contains "private" if {
+	reads
+	ours
+}
+
+# Credentials stay out of issues, comments and commits.
+deny contains "the arguments hold a credential" if {
+	input.stage == "request"
+	some f in input.guard.findings
+	f.kind == "secret"
+}
