@@ -2,6 +2,7 @@ package provenance
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -32,6 +33,21 @@ func BenchmarkCheck(b *testing.B) {
 				s.Check("agent", f)
 			}
 		})
+	}
+}
+
+// BenchmarkCheckFields is the cost of a call with many short values that change.
+func BenchmarkCheckFields(b *testing.B) {
+	s := New(Options{})
+	learn(s, "agent", "call-1", strings.Repeat(secretText, 50))
+	var calls [2][]Field
+	for i := range 20 {
+		calls[0] = append(calls[0], Field{Where: fmt.Sprint("/f", i), Text: fmt.Sprint("value number ", i)})
+		calls[1] = append(calls[1], Field{Where: fmt.Sprint("/f", i), Text: fmt.Sprint("another one, ", i)})
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s.Check("agent", calls[i&1])
 	}
 }
 

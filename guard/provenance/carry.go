@@ -15,9 +15,9 @@ type carry struct {
 }
 
 const (
-	carried   = 32  // fields of which a tail is kept
-	tailSize  = 160 // bytes of each
-	shortText = 96  // a longer value holds enough to be found alone
+	carried   = 32 // fields of which a tail is kept
+	tailSize  = 64 // bytes of each
+	shortText = 48 // a longer value holds enough to be found alone
 )
 
 type tail struct {
@@ -27,22 +27,34 @@ type tail struct {
 }
 
 // join returns what was sent at a place before, followed by text, and
-// remembers the end of that.
+// remembers the end of that. It returns nil where nothing was sent before, or
+// the same: a constant is no part of anything.
 func (c *carry) join(where uint64, text string) []byte {
-	i := slices.IndexFunc(c.tails[:], func(t tail) bool { return t.where == where })
-	if i < 0 {
-		i = c.next
-		c.next = (c.next + 1) % carried
-		c.tails[i] = tail{where: where}
+	var t *tail
+	for i := range c.tails {
+		if c.tails[i].where == where {
+			t = &c.tails[i]
+		}
 	}
-	t := &c.tails[i]
+	if t == nil {
+		t = &c.tails[c.next]
+		c.next = (c.next + 1) % carried
+		*t = tail{where: where}
+	}
+	if bytes.HasSuffix(t.text[:t.n], []byte(text)) {
+		return nil
+	}
 	whole := append(bytes.Clone(t.text[:t.n]), text...)
 	t.n = copy(t.text[:], whole[max(0, len(whole)-tailSize):])
+	if len(whole) == len(text) {
+		return nil
+	}
 	return whole
 }
 
 // across looks for copies that were cut over this call and earlier ones.
 func (c *checker) across(fields []Field) {
+	c.brief = true
 	short := 0
 	for i, f := range fields {
 		if f.Key || f.Text == "" || len(f.Text) > shortText {
@@ -52,10 +64,10 @@ func (c *checker) across(fields []Field) {
 			return // more than there are tails
 		}
 		whole := c.p.carry.join(c.s.keys.hash(f.Where), f.Text)
-		before := len(whole) - len(f.Text)
-		if before == 0 || len(whole) < gram {
+		if len(whole) < gram {
 			continue
 		}
+		before := len(whole) - len(f.Text)
 		c.readings(whole, []int{0, before})
 		// What lies in the tail alone was reported when it was sent, and what
 		// lies in the new text alone is found without it.

@@ -25,6 +25,7 @@ func (s *Store) Check(name string, fields []Field) (matches []Match, truncated b
 	c := s.checkers.Get().(*checker)
 	defer s.put(c, fields)
 	c.s, c.p, c.matches, c.truncated = s, p, nil, false
+	c.brief = false
 	c.spent, c.allowance, c.ciphered = 0, allowance(fields), 0
 	for _, keys := range []bool{false, true} {
 		for _, t := range joined(fields, keys) {
@@ -140,6 +141,7 @@ type checker struct {
 	spent     int // on readings so far …
 	allowance int // … of so much
 	ciphered  int // symbols that substitutions were tried on
+	brief     bool // only the usual orders and substitutions are tried
 	truncated bool
 }
 

@@ -190,6 +190,6 @@ func (s *Store) account(d int) {
 
 // fixedSize is what a principal takes beside its table: itself, its name, the
 // IDs of its calls and its places in the map and list.
-const fixedSize = 20 << 10
+const fixedSize = 16 << 10
 
 func (p *principal) size() int { return fixedSize + p.table.size() }
