@@ -138,9 +138,9 @@ type checker struct {
 	pieces  []found
 	matches []Match
 
-	spent     int // on readings so far …
-	allowance int // … of so much
-	ciphered  int // symbols that substitutions were tried on
+	spent     int  // on readings so far …
+	allowance int  // … of so much
+	ciphered  int  // symbols that substitutions were tried on
 	brief     bool // only the usual orders and substitutions are tried
 	truncated bool
 }

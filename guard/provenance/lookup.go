@@ -37,35 +37,69 @@ func (c *checker) view(v *reading.View) {
 	}
 	k := c.s.keys
 	c.pass(v, "", c.syms, c.offs, &k.plain)
-	c.pass(v, caesarNames[13], c.syms, c.offs, &k.caesar[13])
-	if v.Depth <= 2 && !c.brief {
-		enciphered(c.syms, func(lo, hi int) {
-			if c.ciphered += hi - lo; c.ciphered > maxCiphered {
-				return
-			}
-			for shift := 1; shift < len(k.caesar); shift++ {
-				c.pass(v, caesarNames[shift], c.syms[lo:hi], c.offs[lo:hi], &k.caesar[shift])
-			}
-			c.pass(v, "atbash", c.syms[lo:hi], c.offs[lo:hi], &k.atbash)
-		})
-		c.turned, c.from = rotated(c.turned[:0], c.from[:0], v.Text)
-		c.pass(v, "rot47", c.turned, c.from, &k.plain)
-		for first := range 2 {
-			c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.Text, first)
-			c.pass(v, "interleaved", c.turned, c.from, &k.plain)
+	thorough := v.Depth <= 2 && !c.brief
+	strange := c.substituted(v, thorough)
+	if thorough {
+		if strange || len(v.Text) <= shortView {
+			c.skipping(v)
 		}
-		c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.Text, c.cutsOf(v))
-		for i, n := range c.from {
-			c.from[i] = c.offs[n]
-		}
-		c.pass(v, "words-reversed", c.turned, c.from, &k.plain)
-		reverse(c.turned) // each word is reversed, their order is not
-		reverse(c.from)
-		c.pass(v, "reversed-words", c.turned, c.from, &k.plain)
+		c.words(v)
 	}
 	reverse(c.syms)
 	reverse(c.offs)
 	c.pass(v, "reversed", c.syms, c.offs, &k.plain)
+}
+
+// strangePart is the symbols in a part that does not look like text, what is
+// around it included, that are no accident.
+const strangePart = cipherBlock + 5*gram
+
+// shortView is the length up to which a text is looked at in every order
+// whatever its letters are like.
+const shortView = 512
+
+// substituted looks up the parts that do not look like text under ROT13 and, if
+// thorough, every other shift and Atbash. It reports whether there are any.
+func (c *checker) substituted(v *reading.View, thorough bool) (strange bool) {
+	k := c.s.keys
+	enciphered(c.syms, func(lo, hi int) {
+		strange = strange || hi-lo > strangePart
+		c.pass(v, caesarNames[13], c.syms[lo:hi], c.offs[lo:hi], &k.caesar[13])
+		if c.ciphered += hi - lo; !thorough || c.ciphered > maxCiphered {
+			return
+		}
+		for shift := 1; shift < len(k.caesar); shift++ {
+			if shift != 13 {
+				c.pass(v, caesarNames[shift], c.syms[lo:hi], c.offs[lo:hi], &k.caesar[shift])
+			}
+		}
+		c.pass(v, "atbash", c.syms[lo:hi], c.offs[lo:hi], &k.atbash)
+	})
+	return strange
+}
+
+// skipping looks up every second character, and what ROT47 was applied to.
+func (c *checker) skipping(v *reading.View) {
+	k := c.s.keys
+	c.turned, c.from = rotated(c.turned[:0], c.from[:0], v.Text)
+	c.pass(v, "rot47", c.turned, c.from, &k.plain)
+	for first := range 2 {
+		c.turned, c.from = alternate(c.turned[:0], c.from[:0], v.Text, first)
+		c.pass(v, "interleaved", c.turned, c.from, &k.plain)
+	}
+}
+
+// words looks up the words in reverse order, and each word reversed.
+func (c *checker) words(v *reading.View) {
+	k := c.s.keys
+	c.turned, c.from = wordsReversed(c.turned[:0], c.from[:0], c.syms, c.offs, v.Text, c.cutsOf(v))
+	for i, n := range c.from {
+		c.from[i] = c.offs[n]
+	}
+	c.pass(v, "words-reversed", c.turned, c.from, &k.plain)
+	reverse(c.turned) // each word is reversed, their order is not
+	reverse(c.from)
+	c.pass(v, "reversed-words", c.turned, c.from, &k.plain)
 }
 
 var caesarNames = func() (names [26]string) {
@@ -93,6 +127,7 @@ func (c *checker) pass(v *reading.View, name string, syms []symbol, offs []int32
 	}
 	c.open, c.order, c.ring = c.open[:0], syms, r
 	k, t := c.s.keys, &c.p.table
+	filter, last := t.filter, uint64(len(t.filter)-1)
 	var h uint64
 	for _, s := range syms[:gram-1] {
 		h = h*base + r.in[s]
@@ -100,7 +135,7 @@ func (c *checker) pass(v *reading.View, name string, syms []symbol, offs []int32
 	for i, s := range syms[gram-1:] {
 		h = h*base + r.in[s]
 		tag := tagOf(k.finish(h))
-		if t.may(tag) {
+		if filter[tag>>7&last]>>(tag>>1&63)&1 != 0 { // hardly ever; see table.bit
 			for _, e := range t.bucket(tag) {
 				if e.tag() == tag {
 					c.hit(e, i)

@@ -49,14 +49,9 @@ const bucketSize = 64 + 8
 
 func (t *table) size() int { return len(t.buckets) * bucketSize }
 
+// bit is the place of a tag in the filter.
 func (t *table) bit(tag uint64) (word *uint64, mask uint64) {
 	return &t.filter[tag>>7&uint64(len(t.filter)-1)], 1 << (tag >> 1 & 63)
-}
-
-// may reports whether an entry with that tag may be there.
-func (t *table) may(tag uint64) bool {
-	w, mask := t.bit(tag)
-	return *w&mask != 0
 }
 
 // bucket returns the bucket of a tag. The tag's high bits choose it, so that
