@@ -41,6 +41,7 @@ type Options struct {
 	Retain      time.Duration // prune what is older, once an hour; 0: keep everything
 	Keys        string        // key file; "": Path + ".keys"
 	Checkpoints string        // file outside the database that gets every checkpoint; "": Path + ".checkpoints"
+	Standby     string        // file, best on another disk, that takes events while the database cannot be written; "": calls are refused then
 	Every       time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
 	Queue       int           // events that may wait for the writer, beyond that calls are refused; 0: 4096
 	Busy        time.Duration // how long to wait for another process that holds the database; 0: two seconds
@@ -195,8 +196,13 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// Ready returns nil if the record can be written, else why not.
-func (s *Store) Ready() error { return s.writer.failure() }
+// Ready returns nil if calls can be recorded, else why not.
+func (s *Store) Ready() error {
+	if s.writer.standing.Load() {
+		return nil
+	}
+	return s.writer.failure()
+}
 
 // Queued is the number of events that wait for the writer.
 func (s *Store) Queued() int { return len(s.writer.queue) }

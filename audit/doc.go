@@ -7,7 +7,9 @@
 //     process at any instant, and with [DurabilityPower] the loss of power.
 //   - When the record cannot be written, Record says so and the road refuses
 //     the call. The store recovers by itself when it can write again: it opens
-//     the file anew, verifies its end, and goes on.
+//     the file anew, verifies its end, and goes on. With [Options.Standby] a file
+//     on another disk takes the events meanwhile; they are durable there, and
+//     chained when the database takes them over.
 //   - Events are appended only. Each is chained to the one before by SHA-256,
 //     and checkpoints signed with Ed25519 are written into the database and
 //     to a file outside of it. [Verify] proves that nothing was changed, removed
@@ -71,5 +73,6 @@
 // Beside toolward.db: .keys (0600; the signing key and the key of the hashes),
 // .pub (the public key, to verify with), .checkpoints, .lock (empty but for a
 // process ID), and SQLite's own -wal and -shm, which belong to the database:
-// moving the .db alone loses events.
+// moving the .db alone loses events. A standby is a file of [Event] values, one
+// JSON object a line.
 package audit

@@ -16,7 +16,8 @@ const verifiedTail = 1000
 func (w *writer) fail(err error) error {
 	err = fmt.Errorf("audit database %s: %w", w.opts.Path, err)
 	if w.failed.Swap(&err) == nil {
-		w.opts.Log.Error("audit record cannot be written; calls are refused until it can", "error", err)
+		w.standing.Store(w.opts.Standby != "")
+		w.opts.Log.Error("audit database cannot be written; calls are refused until it can, or go to the standby", "standby", w.opts.Standby, "error", err)
 	}
 	if w.conn != nil {
 		_ = w.conn.close() // the error that brought us here says more
@@ -41,8 +42,14 @@ func (w *writer) recover() bool {
 	if _, err := w.write([]*Event{ownEvent(TypeRecover, map[string]string{"after": was.Error()})}); err != nil {
 		return false
 	}
+	stood, err := w.takeOver()
+	if err != nil {
+		_ = w.fail(err)
+		return false
+	}
 	w.failed.Store(nil)
-	w.opts.Log.Info("audit record can be written again", "events", w.head.seq)
+	w.standing.Store(false)
+	w.opts.Log.Info("audit database can be written again", "events", w.head.seq, "taken over from the standby", stood)
 	return true
 }
 

@@ -37,7 +37,8 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
 	closed bool
 
-	failed atomic.Pointer[error] // why nothing can be written; nil if it can
+	failed   atomic.Pointer[error] // why the database cannot be written; nil if it can
+	standing atomic.Bool           // the standby takes its place
 
 	// What follows belongs to the goroutine.
 	conn     *conn
@@ -78,6 +79,12 @@ func newWriter(opts Options, keys *Keys) (*writer, error) {
 		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.conn.close())
 	}
 	w.head, w.pruned = end, time.Now()
+	if _, err := w.takeOver(); err != nil {
+		if w.conn != nil {
+			err = errors.Join(err, w.conn.close())
+		}
+		return nil, err
+	}
 	go w.run()
 	return w, nil
 }
@@ -180,6 +187,10 @@ func (w *writer) run() {
 			for len(w.queue) > 0 {
 				w.commit(w.drain(batch[:0]))
 			}
+			if w.failure() != nil {
+				w.tried = time.Time{} // the last chance needs no pause before it
+				w.recover()
+			}
 			w.signOrLog(ownEvent(TypeClose, struct{}{}))
 			return
 		}
@@ -201,18 +212,21 @@ func (w *writer) drain(batch []*entry) []*entry {
 
 // commit writes a batch and answers each of its entries.
 func (w *writer) commit(batch []*entry) {
-	if w.failure() != nil && !w.recover() {
-		answer(batch, w.failure())
-		return
-	}
-	start := time.Now()
 	events := make([]*Event, len(batch))
 	for i, e := range batch {
 		events[i] = &e.event
 	}
-	rejected, err := w.write(events)
-	if w.opts.Observe != nil {
-		w.opts.Observe(len(batch), time.Since(start), err)
+	var rejected map[int]error
+	err := w.failure()
+	if err == nil || w.recover() {
+		start := time.Now()
+		rejected, err = w.write(events)
+		if w.opts.Observe != nil {
+			w.opts.Observe(len(batch), time.Since(start), err)
+		}
+	}
+	if err != nil {
+		err = w.standIn(events)
 	}
 	for i, e := range batch {
 		if err != nil {
@@ -220,12 +234,6 @@ func (w *writer) commit(batch []*entry) {
 		} else {
 			e.done <- rejected[i]
 		}
-	}
-}
-
-func answer(batch []*entry, err error) {
-	for _, e := range batch {
-		e.done <- err
 	}
 }
 
