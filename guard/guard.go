@@ -76,6 +76,7 @@ type Scanner struct {
 	limits  Thresholds
 	judge   *judge
 	traces  *provenance.Store
+	decoys  *provenance.Store // honeytokens, to find them disguised; nil if there are none
 }
 
 var _ gateway.Guard = (*Scanner)(nil)
@@ -111,6 +112,7 @@ func New(o Options) (*Scanner, error) {
 		limits:  o.Thresholds,
 		judge:   j,
 		traces:  provenance.New(o.Provenance),
+		decoys:  newDecoys(o.Honeytokens),
 	}
 	for _, limit := range []*float64{&s.limits.Args, &s.limits.Result, &s.limits.Definition} {
 		if *limit == 0 {

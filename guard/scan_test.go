@@ -207,7 +207,9 @@ func FuzzRedaction(f *testing.F) {
 
 func TestHoneytokenBlocksInArgumentsOnly(t *testing.T) {
 	s := newScanner(t, Options{Honeytokens: []string{decoy}})
-	for _, sent := range []string{decoy, strings.ToUpper(decoy), strings.ReplaceAll(decoy, "-", " "), base64.StdEncoding.EncodeToString([]byte("take " + decoy + " now"))} {
+	backwards := []rune(decoy)
+	slices.Reverse(backwards)
+	for _, sent := range []string{decoy, string(backwards), "%64" + decoy[1:], base64.StdEncoding.EncodeToString([]byte("\x00\x01" + decoy)), strings.ToUpper(decoy), strings.ReplaceAll(decoy, "-", " "), base64.StdEncoding.EncodeToString([]byte("take " + decoy + " now"))} {
 		if r := scanArgs(t, s, `{"to":"x","body":"`+sent+`"}`); !slices.ContainsFunc(r.Findings, func(f gateway.Finding) bool {
 			return f.Kind == gateway.FindingHoneytoken && f.Action == gateway.ActionBlock && f.Where == "/body"
 		}) {
@@ -271,6 +273,26 @@ func TestResourceBlobs(t *testing.T) {
 	out, err := gateway.Redact(json.RawMessage(raw), edits(r.Findings))
 	if err != nil || strings.Contains(string(out), text) {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+// A blob that says it is text is scanned whatever bytes are mixed in.
+func TestTextBlobWithControlCharacters(t *testing.T) {
+	s := newScanner(t, Options{})
+	b := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x01\xff", 200) + " key " + synthetic + " " + strings.Repeat("\x02", 200)))
+	r := scanResult(t, s, `{"contents":[{"uri":"file:///c","blob":"`+b+`","mimeType":"text/plain; charset=utf-8"}]}`)
+	if len(r.Findings) == 0 {
+		t.Error("not found")
+	}
+}
+
+// What an agent sends is scanned also if it starts like an image and says so.
+func TestDataBehindMagicBytes(t *testing.T) {
+	s := newScanner(t, Options{Honeytokens: []string{decoy}})
+	b := base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n the token is " + decoy + " so keep it"))
+	r := scanArgs(t, s, `{"type":"image","mimeType":"image/png","data":"`+b+`"}`)
+	if !slices.ContainsFunc(r.Findings, func(f gateway.Finding) bool { return f.Kind == gateway.FindingHoneytoken }) {
+		t.Errorf("%+v", r.Findings)
 	}
 }
 

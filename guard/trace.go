@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"toolward/gateway"
 	"toolward/guard/provenance"
@@ -28,6 +29,9 @@ func (sc *scan) sent() []provenance.Field {
 
 // copies looks up what is sent among what private tools returned.
 func (sc *scan) copies() {
+	if sc.call.Agent == nil {
+		return
+	}
 	matches, truncated := sc.s.traces.Check(sc.call.Agent.Principal(), sc.fields)
 	for _, m := range matches {
 		field := &sc.fields[m.Field]
@@ -47,6 +51,45 @@ func (sc *scan) copies() {
 	if truncated {
 		sc.settle(&gateway.Finding{Kind: gateway.FindingProvenance, Rule: "provenance.truncated", Severity: gateway.SeverityMedium,
 			Sample: "encoded so often over that not all of it was read"}, "", place{outside: true})
+	}
+}
+
+// decoyName is the principal whose private results the honeytokens are.
+const decoyName = "honeytokens"
+
+// newDecoys makes a store that finds honeytokens in every disguise that copies
+// are found in. Those too short to be a run of their own are found as written
+// only; see [secret.Options].
+func newDecoys(tokens []string) *provenance.Store {
+	if len(tokens) == 0 {
+		return nil
+	}
+	const forever = 100 * 365 * 24 * time.Hour
+	d := provenance.New(provenance.Options{TTL: forever})
+	fields := make([]provenance.Field, len(tokens))
+	for i, token := range tokens {
+		fields[i].Text = token
+	}
+	d.Learn(decoyName, "configuration", nil, fields)
+	return d
+}
+
+// disguised looks for honeytokens that the credential detector cannot read.
+func (sc *scan) disguised() {
+	if sc.s.decoys == nil {
+		return
+	}
+	matches, _ := sc.s.decoys.Check(decoyName, sc.fields)
+	for _, m := range matches {
+		field := &sc.fields[m.Field]
+		known := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool {
+			return f.Kind == gateway.FindingHoneytoken && (f.Where == field.Where || f.Where == "")
+		})
+		if known || m.Pieces || m.Entity {
+			continue
+		}
+		sc.settle(&gateway.Finding{Kind: gateway.FindingHoneytoken, Rule: "honeytoken.disguised", Where: field.Where, Key: field.Key, Span: m.Span,
+			Severity: gateway.SeverityHigh, Score: 1, Via: m.Via, Sample: fmt.Sprintf("%d of its letters and digits", m.Length)}, field.Text, sc.places[m.Field])
 	}
 }
 

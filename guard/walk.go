@@ -22,10 +22,11 @@ type leaf struct {
 type leafKind uint8
 
 const (
-	leafText   leafKind = iota
-	leafNumber          // digits as written
-	leafMedia           // base64 of an image or a sound, as its sibling mimeType says
-	leafBlob            // base64 of a resource
+	leafText     leafKind = iota
+	leafNumber            // digits as written
+	leafMedia             // base64 of an image or a sound, as its sibling mimeType says
+	leafBlob              // base64 of a resource
+	leafTextBlob          // likewise, and its mimeType says that it is text
 )
 
 // minNumber is the fewest characters of a number that is looked at: fewer hold
@@ -93,6 +94,9 @@ func (w *walker) value(name string, parent int) {
 func (w *walker) media(name string, parent int) leafKind {
 	switch name {
 	case "blob":
+		if textual(w.mimeType(parent)) {
+			return leafTextBlob
+		}
 		return leafBlob
 	case "data":
 		if mime := w.mimeType(parent); strings.HasPrefix(mime, "image/") || strings.HasPrefix(mime, "audio/") {
@@ -100,6 +104,13 @@ func (w *walker) media(name string, parent int) leafKind {
 		}
 	}
 	return leafText
+}
+
+// textual reports whether a media type is text for a model.
+func textual(mime string) bool {
+	mime, _, _ = strings.Cut(strings.ToLower(mime), ";")
+	return strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "json") || strings.HasSuffix(mime, "xml") || strings.HasSuffix(mime, "yaml") ||
+		strings.HasSuffix(mime, "javascript") || strings.HasSuffix(mime, "markdown")
 }
 
 func (w *walker) emit(l leaf) {

@@ -1,0 +1,117 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"toolward/gateway"
+)
+
+// Bounds on what one scan reports.
+const (
+	maxPerLeaf  = 64    // findings of one kind in one text; more become one over all of them
+	maxObserved = 1024  // findings that nothing acts on; more are counted out
+	maxFindings = 16384 // findings that something acts on; more are a fault
+)
+
+// errTooMany is a text made of findings.
+var errTooMany = errors.New("guard: more findings than can be acted on")
+
+// report places, weighs and keeps what was found in one text.
+func (sc *scan) report(l *leaf, found []gateway.Finding) {
+	if len(found) == 0 {
+		return
+	}
+	found = distinct(found)
+	for i := range found {
+		f := &found[i]
+		f.Where, f.Key = string(l.path), l.key
+		sc.settle(f, l.text, place{l.whole, sc.outside})
+	}
+}
+
+// settle completes a finding in a text with what is done about it, and keeps
+// it unless an exception covers it.
+func (sc *scan) settle(f *gateway.Finding, text string, p place) {
+	f.Stage = sc.stage
+	f.Action = sc.action(f)
+	f.Print = sc.s.print(f.Rule, cut(text, f.Span))
+	if p.whole {
+		f.Span = [2]int{}
+	}
+	if p.outside {
+		f.Where, f.Key, f.Span = "", false, [2]int{}
+		if f.Action == gateway.ActionRedact {
+			f.Action = gateway.ActionBlock // it cannot be taken out there
+		}
+	}
+	if !sc.s.allow.covers(f, sc.tool) {
+		sc.keep(*f)
+	}
+}
+
+// action is what the configuration says about a finding. A honeytoken in a
+// result is where it was put; only one that is sent is out.
+func (sc *scan) action(f *gateway.Finding) gateway.Action {
+	if f.Kind == gateway.FindingHoneytoken && !sc.sends || f.Rule == unjudged {
+		return gateway.ActionObserve
+	}
+	return sc.s.actions.of(f.Kind, sc.tool)
+}
+
+// keep adds a finding within the bounds.
+func (sc *scan) keep(f gateway.Finding) {
+	sc.score = max(sc.score, injectionScore(&f))
+	if f.Action == gateway.ActionObserve {
+		if sc.observed++; sc.observed > maxObserved {
+			return
+		}
+	} else if len(sc.findings)-min(sc.observed, maxObserved) >= maxFindings {
+		sc.err = errTooMany
+		return
+	}
+	sc.findings = append(sc.findings, f)
+}
+
+func injectionScore(f *gateway.Finding) float64 {
+	if f.Kind == gateway.FindingInjection || f.Kind == gateway.FindingPoisoning {
+		return f.Score
+	}
+	return 0
+}
+
+// distinct drops findings that say the same of the same place, and where a
+// kind has very many joins them to one.
+func distinct(found []gateway.Finding) []gateway.Finding {
+	var kept []gateway.Finding
+	count := map[gateway.FindingKind]int{}
+	first := map[gateway.FindingKind]int{}
+	for _, f := range found {
+		near := kept[max(0, len(kept)-2*maxPerLeaf):]
+		if slices.ContainsFunc(near, func(k gateway.Finding) bool {
+			return k.Kind == f.Kind && k.Rule == f.Rule && k.Span[0] < f.Span[1] && f.Span[0] < k.Span[1]
+		}) {
+			continue
+		}
+		if count[f.Kind]++; count[f.Kind] == 1 {
+			first[f.Kind] = len(kept)
+		}
+		if count[f.Kind] > maxPerLeaf {
+			k := &kept[first[f.Kind]]
+			k.Span = [2]int{min(k.Span[0], f.Span[0]), max(k.Span[1], f.Span[1])}
+			k.Sample = fmt.Sprintf("%d findings, from here on together", count[f.Kind]-maxPerLeaf+1)
+			continue
+		}
+		kept = append(kept, f)
+	}
+	return kept
+}
+
+// cut returns the part of text that a span covers; {0,0} is all of it.
+func cut(text string, span [2]int) string {
+	if span == [2]int{} || span[0] < 0 || span[1] > len(text) || span[0] >= span[1] {
+		return text
+	}
+	return text[span[0]:span[1]]
+}
