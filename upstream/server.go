@@ -174,11 +174,17 @@ func (s *server) serve(ctx context.Context, conn Conn, ttl time.Duration) error 
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			s.publish(ctx, l)
+			ttl = l.ttl
+		case hasCode(err, gateway.UpstreamTimeout) && s.breaker.State() == gobreaker.StateClosed:
+			// It is busy: ending the connection would end the calls that make it so.
+			s.log.Warn("lists could not be read again; they stay as they are", "err", err)
+		default:
 			return err
 		}
-		s.publish(ctx, l)
-		refresh.Reset(s.refreshIn(l.ttl))
+		refresh.Reset(s.refreshIn(ttl))
 		wait(ctx, calm)
 	}
 }

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -93,6 +94,61 @@ func TestListsFollowAServerThatComesAndGoes(t *testing.T) {
 	waitFor(t, "the list with it again", func() bool { return names(c.List(gateway.KindTool, "")) == "s__a good__b" })
 	if n := c.events.count("s", "notifications/tools/list_changed"); n != 3 {
 		t.Errorf("%d list changes were told, want 3", n)
+	}
+}
+
+// busyConn answers calls when it is told to, and lists only while none is under
+// way, as servers with one thread do.
+type busyConn struct {
+	fixedConn
+	events func(gateway.Event)
+	busy   atomic.Bool
+	asked  chan struct{}
+	answer chan struct{}
+}
+
+func (b *busyConn) List(ctx context.Context, method, cursor string) (json.RawMessage, error) {
+	if b.busy.Load() {
+		b.asked <- struct{}{}
+		<-ctx.Done()
+		return nil, gateway.Refuse("upstream", gateway.UpstreamTimeout, "busy")
+	}
+	return b.fixedConn.List(ctx, method, cursor)
+}
+
+func (b *busyConn) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
+	<-b.answer
+	return b.fixedConn.Do(ctx, c)
+}
+
+// A server that is too busy to list its tools keeps its connection, and the
+// call that keeps it busy its answer.
+func TestBusyServerIsNotRestarted(t *testing.T) {
+	b := &busyConn{fixedConn: fixedConn{tools: 1}, asked: make(chan struct{}), answer: make(chan struct{})}
+	dials := 0
+	c := start(t, upstream.Options{Servers: []upstream.Server{{Name: "s", ListTimeout: 50 * time.Millisecond,
+		Dial: func(_ context.Context, _ gateway.Origin, events func(gateway.Event)) (upstream.Conn, error) {
+			dials++
+			b.events = events
+			return b, nil
+		}}}})
+	done := make(chan error)
+	go func() {
+		_, err := c.call(t.Context(), nil, "s__t0", `{}`)
+		done <- err
+	}()
+	b.busy.Store(true)
+	for range 3 {
+		b.events(gateway.Event{Method: "notifications/tools/list_changed"})
+		<-b.asked
+	}
+	b.busy.Store(false)
+	close(b.answer)
+	if err := <-done; err != nil || dials != 1 {
+		t.Errorf("%v after %d dials", err, dials)
+	}
+	if got := names(c.List(gateway.KindTool, "")); got != "s__t0" {
+		t.Errorf("listed: %s", got)
 	}
 }
 

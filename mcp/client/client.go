@@ -182,7 +182,7 @@ func (c *Client) Dial(ctx context.Context, origin gateway.Origin, events func(ga
 }
 
 func (c *Client) dial(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (*Conn, error) {
-	conn := newConn(c, origin, events)
+	conn := newConn(ctx, c, origin, events)
 	var err error
 	switch {
 	case c.opts.Command != "":

@@ -70,8 +70,10 @@ type Conn struct {
 	listening
 }
 
-func newConn(c *Client, origin gateway.Origin, events func(gateway.Event)) *Conn {
-	life, end := context.WithCancel(context.Background())
+// newConn makes a connection that outlives ctx, and keeps its values: who it is
+// made for.
+func newConn(ctx context.Context, c *Client, origin gateway.Origin, events func(gateway.Event)) *Conn {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	return &Conn{
 		client: c, log: c.log, origin: origin, events: events, latest: origin,
 		life: life, end: end,

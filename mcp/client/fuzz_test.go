@@ -29,7 +29,7 @@ func FuzzServerMessage(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c := newConn(&Client{log: slog.New(slog.DiscardHandler)}, nil, func(gateway.Event) {})
+		c := newConn(t.Context(), &Client{log: slog.New(slog.DiscardHandler)}, nil, func(gateway.Event) {})
 		c.link = deaf{}
 		clock := startClock(t.Context(), 1e9)
 		defer clock.stop()

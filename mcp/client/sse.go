@@ -26,7 +26,7 @@ type sse struct {
 }
 
 func openSSE(ctx context.Context, c *Client, conn *Conn) (link, error) {
-	life, cancel := context.WithCancel(context.Background())
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &sse{streamable: streamable{client: c, conn: conn}, cancel: cancel, lost: make(chan struct{})}
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
