@@ -92,6 +92,21 @@ func TestExceptionByRuleAndTool(t *testing.T) {
 	}
 }
 
+// An exception for all credentials is not one for the gateway's own.
+func TestOwnCredentialsHaveNoException(t *testing.T) {
+	l, err := OpenAllow(filepath.Join(t.TempDir(), "allow.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Add(Exception{Rule: "secret.*", Reason: "a wiki full of samples"}); err != nil {
+		t.Fatal(err)
+	}
+	s := newScanner(t, Options{Allow: l, Own: []string{"upstream-password"}})
+	if f := scanArgs(t, s, `{"k":"upstream-password"}`).Findings; len(f) != 1 || f[0].Action != gateway.ActionRedact {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestExceptionExpires(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "allow.json")
 	synctest.Test(t, func(t *testing.T) {

@@ -70,6 +70,7 @@ type Scanner struct {
 	allow   *AllowList
 	norm    *normal.Normalizer
 	secrets *secret.Detector
+	own     []string
 	pii     *pii.Detector
 	exfil   *exfil.Detector
 	model   *classify.Model
@@ -106,6 +107,7 @@ func New(o Options) (*Scanner, error) {
 		allow:   o.Allow,
 		norm:    normal.New(normal.Options{}),
 		secrets: secrets,
+		own:     newOwn(o.Own),
 		pii:     pii.New(pii.Options{IP: o.PublicIPs}),
 		exfil:   exfil.New(),
 		model:   model,

@@ -23,6 +23,12 @@ type Options struct {
 	// Honeytokens are values that must never appear in an argument.
 	Honeytokens []string
 
+	// Own are credentials of the gateway itself, such as the headers that it
+	// sends to upstreams: no agent must see one that an upstream echoes. They
+	// are redacted at least, whatever Actions say of secrets. Words of at least
+	// eight characters count.
+	Own []string
+
 	// Key makes fingerprints of findings ([gateway.Finding.Print]) that mean
 	// nothing without it. Allow entries only match under the key that they
 	// were made with. Empty means a random one, for this process only.

@@ -46,7 +46,7 @@ func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 			f.Action = gateway.ActionBlock // it cannot be taken out there
 		}
 	}
-	if !sc.s.allow.covers(f, sc.tool) {
+	if f.Rule == ruleOwn || !sc.s.allow.covers(f, sc.tool) {
 		sc.keep(*f)
 	}
 }
@@ -57,7 +57,11 @@ func (sc *scan) action(f *gateway.Finding) gateway.Action {
 	if f.Kind == gateway.FindingHoneytoken && !sc.sends || f.Rule == unjudged {
 		return gateway.ActionObserve
 	}
-	return sc.s.actions.of(f.Kind, sc.tool)
+	action := sc.s.actions.of(f.Kind, sc.tool)
+	if f.Rule == ruleOwn && action != gateway.ActionBlock {
+		return gateway.ActionRedact
+	}
+	return action
 }
 
 // keep adds a finding within the bounds.

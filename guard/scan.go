@@ -122,7 +122,7 @@ const sure = 0.7
 func (sc *scan) secrets(found []gateway.Finding, t *normal.Text, name string) []gateway.Finding {
 	from := len(found)
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
-		return sc.s.secrets.Scan(dst, name, text)
+		return sc.s.secrets.Scan(sc.s.findOwn(dst, text), name, text)
 	})
 	kept := slices.DeleteFunc(found[from:], func(f gateway.Finding) bool { return f.Via != "" && f.Score < sure })
 	return found[:from+len(kept)]

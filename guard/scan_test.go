@@ -222,6 +222,19 @@ func TestHoneytokenBlocksInArgumentsOnly(t *testing.T) {
 	}
 }
 
+// An upstream that echoes the gateway's credential must not hand it to the agent.
+func TestOwnCredentialsAreRedacted(t *testing.T) {
+	own := "plain-looking-upstream-password"
+	s := newScanner(t, Options{Own: []string{"Bearer " + own}, Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionObserve}})
+	for _, echo := range []string{"Authorization: Bearer " + own, own + own, base64.StdEncoding.EncodeToString([]byte("you sent " + own))} {
+		raw := `{"content":[{"type":"text","text":"` + echo + `"}],"isError":true}`
+		out, err := gateway.Redact(json.RawMessage(raw), edits(scanResult(t, s, raw).Findings))
+		if err != nil || strings.Contains(string(out), own) || string(out) == raw {
+			t.Errorf("%s, %v", out, err)
+		}
+	}
+}
+
 func TestActionsByServerAndTool(t *testing.T) {
 	s := newScanner(t, Options{
 		Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionObserve},
