@@ -45,7 +45,6 @@ func supported(cfg *config.Config) error {
 		refuse(u.OpenAPI != "", "upstreams."+u.Name+".openapi")
 	}
 	refuse(cfg.Policy.Bundle != "", "policy.bundle")
-	refuse(cfg.Audit.Sink != "", "audit.sink")
 	if len(errs) > 0 {
 		return errs
 	}

@@ -93,6 +93,7 @@ func (r *rooms) openAudit(context.Context) error {
 		Bodies:      audit.Bodies(r.cfg.Audit.Bodies),
 		Retain:      r.cfg.Audit.Retain,
 		Checkpoints: r.cfg.Audit.Checkpoints,
+		Standby:     r.cfg.Audit.Sink,
 		Log:         r.log,
 		Observe: func(_ int, took time.Duration, err error) {
 			commits.Observe(took.Seconds())

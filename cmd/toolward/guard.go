@@ -12,7 +12,7 @@ import (
 
 func newGuard(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "guard", Short: "Scan text, measure the detectors, and lift false alarms"}
-	cmd.AddCommand(newGuardAllow(g))
+	cmd.AddCommand(newGuardScan(g), newGuardEval(g), newGuardAllow(g))
 	return cmd
 }
 

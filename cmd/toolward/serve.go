@@ -57,6 +57,7 @@ func newServe(g *globals) *cobra.Command {
 }
 
 func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writer) (err error) {
+	tuneMemory()
 	log := newLogger(cfg.Log, talk)
 	r, err := open(ctx, cfg, log)
 	if err != nil {
