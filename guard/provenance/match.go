@@ -12,7 +12,7 @@ func (c *checker) settle(t text, skip int) {
 	})
 	from := len(c.matches)
 	for i, f := range c.found {
-		if f.words && t.field(f.lo) != t.field(f.hi-1) {
+		if f.words && f.length < 2*c.s.opts.MinRun && t.field(f.lo) != t.field(f.hi-1) {
 			continue // several short values, not one text in another order
 		}
 		if !slices.ContainsFunc(c.found[:i], func(g found) bool { return g.lo <= f.lo && f.hi <= g.hi || overlap(f, g)*2 > f.hi-f.lo }) {
