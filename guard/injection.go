@@ -42,7 +42,7 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		switch {
 		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
 			f.Where, f.Key = string(l.path), l.key
-			sc.asked = append(sc.asked, question{f, ask(t, v), l.text, place{l.whole, sc.outside}, v.Score >= limit})
+			sc.asked = append(sc.asked, question{f, sc.ask(t, v), l.text, place{l.whole, sc.outside}, v.Score >= limit})
 		case v.Score >= limit:
 			found = append(found, f)
 		}
@@ -102,13 +102,27 @@ type question struct {
 	own     bool // the own score is over the threshold
 }
 
-// ask is the text of a verdict as a model would read it.
-func ask(t *normal.Text, v classify.Verdict) string {
+// ask is the text of a verdict as a model would read it, without credentials:
+// the judge is another machine.
+func (sc *scan) ask(t *normal.Text, v classify.Verdict) string {
 	text := cut(t.Raw, v.Span)
 	if v.Via != "" {
 		text = t.Views[v.View].Text
 	}
-	return strings.ToValidUTF8(text[:min(len(text), judgeBytes)], "")
+	text = text[:min(len(text), judgeBytes)]
+	secrets := sc.s.secrets.Scan(sc.s.findOwn(nil, text), "", text)
+	slices.SortFunc(secrets, func(a, b gateway.Finding) int { return cmp.Compare(a.Span[0], b.Span[0]) })
+	var b strings.Builder
+	at := 0
+	for _, f := range secrets {
+		if f.Span[0] >= at {
+			b.WriteString(text[at:f.Span[0]])
+			b.WriteString("[credential]")
+		}
+		at = max(at, f.Span[1])
+	}
+	b.WriteString(text[at:])
+	return strings.ToValidUTF8(b.String(), "")
 }
 
 // consult asks the external judge about what waits for it, the highest scores
