@@ -202,7 +202,7 @@ func (r *rooms) listsChanged() {
 func (r *rooms) openUpstreams(ctx context.Context) error {
 	servers := make([]upstream.Server, 0, len(r.cfg.Upstreams))
 	for _, u := range r.cfg.Upstreams {
-		s, err := upstreamServer(u, r.log)
+		s, err := upstreamServer(r.cfg, u, r.log)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 		return nil, err
 	}
 	opt := server.Options{
-		Road: r.road, Key: key, Upstreams: r.catalog, Token: auth.Token,
+		Road: r.road, Key: key, CarryToken: exchangesTokens(r.cfg), Upstreams: r.catalog, Token: auth.Token,
 		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Logger: r.log,
 	}
 	if endpoints != nil {

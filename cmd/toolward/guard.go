@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,7 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 	for _, h := range cfg.Guard.Honeytokens {
 		opt.Honeytokens = append(opt.Honeytokens, h.Reveal())
 	}
+	opt.Own = ownCredentials(cfg)
 	for name, s := range cfg.Guard.Servers {
 		sa := guard.ServerActions{Actions: actions(s.Actions), Tools: map[string]map[gateway.FindingKind]gateway.Action{}}
 		for tool, a := range s.Tools {
@@ -46,6 +49,35 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 		log.Info("guard asks an external judge", "url", j.URL)
 	}
 	return opt, nil
+}
+
+// ownCredentials are the values that the gateway sends to upstreams and that no
+// agent must see echoed.
+func ownCredentials(cfg *config.Config) []string {
+	var own []string
+	for _, u := range cfg.Upstreams {
+		for _, v := range u.Headers {
+			own = append(own, v.Reveal())
+		}
+		for name, v := range u.Env {
+			if namesSecret(name) {
+				own = append(own, v.Reveal())
+			}
+		}
+		if u.OAuth != nil && u.OAuth.ClientSecret != "" {
+			own = append(own, u.OAuth.ClientSecret.Reveal())
+		}
+	}
+	return own
+}
+
+// namesSecret reports whether an environment variable is likely to hold a
+// credential. Others hold paths and settings that results may well repeat.
+func namesSecret(name string) bool {
+	name = strings.ToUpper(name)
+	return slices.ContainsFunc([]string{"TOKEN", "KEY", "SECRET", "PASSW", "CREDENTIAL", "AUTH"}, func(w string) bool {
+		return strings.Contains(name, w)
+	})
 }
 
 func allowPath(cfg *config.Config) string {

@@ -72,7 +72,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&g.config, "config", os.Getenv("TOOLWARD_CONFIG"), "path of toolward.yaml (or TOOLWARD_CONFIG)")
 	root.AddCommand(
-		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newConfig(&g),
+		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newLogin(&g), newConfig(&g),
 		newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newDemo(), newVersion(),
 	)
 	return root

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"toolward/config"
 	"toolward/gateway"
 	"toolward/mcp/client"
+	"toolward/mcp/client/oauth"
 	"toolward/upstream"
 )
 
@@ -19,7 +21,7 @@ var passedOn = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LAN
 	"SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "TEMP", "TMP", "PATHEXT", "COMSPEC"}
 
 // upstreamServer joins a configured upstream with the client that reaches it.
-func upstreamServer(u config.Upstream, log *slog.Logger) (upstream.Server, error) {
+func upstreamServer(cfg *config.Config, u config.Upstream, log *slog.Logger) (upstream.Server, error) {
 	log = log.With("upstream", u.Name)
 	opt := client.Options{
 		Name: u.Name, Command: u.Command, Args: u.Args, Dir: u.Dir,
@@ -36,6 +38,17 @@ func upstreamServer(u config.Upstream, log *slog.Logger) (upstream.Server, error
 			opt.Header[name] = value.Reveal()
 		}
 	}
+	if u.OAuth != nil {
+		o, err := oauthOptions(cfg, u)
+		if err != nil {
+			return upstream.Server{}, err
+		}
+		source, err := oauth.New(o)
+		if err != nil {
+			return upstream.Server{}, err
+		}
+		opt.Credentials = source
+	}
 	c, err := client.New(opt)
 	if err != nil {
 		return upstream.Server{}, fmt.Errorf("upstream %s: %w", u.Name, err)
@@ -50,6 +63,36 @@ func upstreamServer(u config.Upstream, log *slog.Logger) (upstream.Server, error
 			return conn, nil
 		},
 	}, nil
+}
+
+// oauthOptions is how the gateway gets its own token for an upstream. Logins of
+// people are kept encrypted beside the record.
+func oauthOptions(cfg *config.Config, u config.Upstream) (oauth.Options, error) {
+	o := u.OAuth
+	opt := oauth.Options{
+		Server: u.Name, Grant: oauth.Grant(o.Grant), TokenURL: o.TokenURL,
+		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), Scopes: o.Scopes, Resource: o.Resource,
+		Vault: oauth.NewVault(beside(cfg, "toolward.logins"), beside(cfg, "toolward.logins.key")),
+	}
+	if opt.Resource == "" {
+		opt.Resource = u.URL
+	}
+	if o.ClientSecretFile != "" {
+		secret, err := os.ReadFile(o.ClientSecretFile)
+		if err != nil {
+			return opt, fmt.Errorf("upstream %s: client secret: %w", u.Name, err)
+		}
+		opt.ClientSecret = strings.TrimRight(string(secret), "\r\n")
+	}
+	return opt, nil
+}
+
+// exchangesTokens reports whether an upstream gets a token in exchange for the
+// agent's, which then has to be carried with calls.
+func exchangesTokens(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool {
+		return u.OAuth != nil && oauth.Grant(u.OAuth.Grant) == oauth.TokenExchange
+	})
 }
 
 // environment is all that a child process gets.

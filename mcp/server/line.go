@@ -172,6 +172,9 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cr
 	if refusal := s.sessions.add(ss); refusal != nil {
 		return refusal
 	}
+	if s.opt.CarryToken {
+		ctx = gateway.WithToken(ctx, cred.Token)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer context.AfterFunc(s.base, cancel)()
 	defer cancel()

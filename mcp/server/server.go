@@ -89,6 +89,9 @@ type Options struct {
 	// Resource is the canonical URI (RFC 8707) of the endpoint at a path.
 	// Without it tokens are not asked to name the endpoint.
 	Resource func(path string) string
+	// CarryToken hands the agent's token on with its calls ([gateway.WithToken]),
+	// for upstreams whose authorization server exchanges it (RFC 8693).
+	CarryToken bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token. Default "Bearer" for 401.
 	Challenge func(path string, r *gateway.Refusal, sent bool) string

@@ -31,6 +31,9 @@ type Options struct {
 	// Token takes the bearer token out of a request, "" if it has none, or
 	// returns a *gateway.Refusal.
 	Token func(*http.Request) (string, error)
+	// CarryToken hands the agent's token on with its calls ([gateway.WithToken]),
+	// for upstreams whose authorization server exchanges it (RFC 8693).
+	CarryToken bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token.
 	Challenge func(path string, r *gateway.Refusal, sent bool) string
@@ -82,6 +85,9 @@ func (h *Handler) authenticated(next func(http.ResponseWriter, *http.Request, *g
 		if refusal != nil {
 			h.problem(w, r, refusal, "")
 			return
+		}
+		if h.opt.CarryToken {
+			r = r.WithContext(gateway.WithToken(r.Context(), cred.Token))
 		}
 		next(w, r, agent)
 	}
