@@ -50,7 +50,7 @@ var libraries = map[string][]string{
 	"github.com/sony/gobreaker":               {"upstream"},
 	"github.com/santhosh-tekuri/jsonschema":   {"upstream"},
 	"github.com/spf13/cobra":                  {"cmd/toolward"},
-	"go.yaml.in/yaml":                         {"config", "config/clients", "guard"},
+	"go.yaml.in/yaml":                         {"config", "config/clients", "guard", "upstream/openapi"},
 	"github.com/prometheus/client_golang":     {"web/telemetry"},
 	"github.com/modelcontextprotocol/go-sdk":  {},
 	"github.com/golang/protobuf":              {},
