@@ -356,6 +356,17 @@ func TestWhatGuardObjectsToIsQuarantined(t *testing.T) {
 	}
 }
 
+// A template that may not be used must not be usable as what nobody listed.
+func TestURIOfAQuarantinedTemplateIsQuarantined(t *testing.T) {
+	c := start(t, upstream.Options{Strict: true, Servers: []upstream.Server{server(t, "s", upstreamtest.Script{}, client.Options{})}})
+	for uri, quarantined := range map[string]bool{"test://item/7": true, "test://other": false} {
+		tool, err := c.Find(gateway.KindResource, "s", uri)
+		if err != nil || (tool.Quarantined != "") != quarantined {
+			t.Errorf("%s: %q, %v", uri, tool.Quarantined, err)
+		}
+	}
+}
+
 // Rows 31 and 38: odd names and endless lists.
 func TestOddNamesAndEndlessLists(t *testing.T) {
 	c := start(t, upstream.Options{Servers: []upstream.Server{

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,57 +91,51 @@ const (
 func (s *server) supervise(ctx context.Context) {
 	defer s.subscriptions.unsent.Wait()
 	defer s.sessions.close()
+	tried := sync.OnceFunc(func() { close(s.tried) })
+	defer tried()
 	pause := time.Duration(0)
-	first := true
 	for ctx.Err() == nil {
-		start := time.Now()
+		var up time.Time // since when it is
 		err := s.connected(ctx, func() {
-			if first {
-				first = false
-				close(s.tried)
-			}
+			up = time.Now()
+			tried()
 		})
 		s.shared.Store(nil)
 		if ctx.Err() != nil {
-			break
+			return
 		}
-		lived := time.Since(start)
+		stable := !up.IsZero() && time.Since(up) > stableFor
+		pause = min(max(2*pause, firstPause), lastPause)
+		if stable {
+			pause = 0 // it may only have been restarted
+		}
 		switch {
-		case err == nil && lived > stableFor:
-			pause = 0 // try again at once: it may only have been restarted
-		default:
-			pause = min(max(2*pause, firstPause), lastPause)
-		}
-		if err != nil {
+		case err != nil:
 			s.log.Warn("upstream is down", "err", err, "retry_in", pause)
 			s.setDown(plain(err))
-		} else {
-			s.log.Warn("connection to upstream was lost", "after", lived.Round(time.Millisecond), "retry_in", pause)
-			if pause > firstPause {
-				s.setDown("it keeps losing its connection")
-			}
+		case pause > firstPause:
+			s.log.Warn("upstream keeps losing its connection", "retry_in", pause)
+			s.setDown("it keeps losing its connection")
+		default:
+			s.log.Warn("connection to upstream was lost", "retry_in", pause)
 		}
-		if first {
-			first = false
-			close(s.tried)
-		}
+		tried()
 		wait(ctx, jitter(pause))
 	}
 }
 
 // connected dials, reads the lists and serves until the connection is lost
-// (nil) or the server cannot be reached (why).
+// (nil) or the server cannot be reached (why). Up is called in between.
 func (s *server) connected(ctx context.Context, up func()) error {
 	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.ListTimeout)
+	defer cancel()
 	conn, err := s.cfg.Dial(dialCtx, nil, s.received)
 	if err != nil {
-		cancel()
 		return err
 	}
-	defer conn.Close()
+	defer s.hangUp(conn)
 	drain(s.stale)
 	l, err := s.read(dialCtx, conn)
-	cancel()
 	if err != nil {
 		return err
 	}
@@ -150,6 +145,12 @@ func (s *server) connected(ctx context.Context, up func()) error {
 	s.log.Info("upstream is up", "revision", l.about.Revision, "entries", len(l.entries))
 	up()
 	return s.serve(ctx, conn, l.ttl)
+}
+
+func (s *server) hangUp(conn Conn) {
+	if err := conn.Close(); err != nil {
+		s.log.Debug("close", "err", err)
+	}
 }
 
 // serve reads the lists again when they may have changed. However many change

@@ -89,13 +89,20 @@ func (v *view) reachable(server string) error {
 	return down(server, s.about.Reason)
 }
 
+// unlisted is the entry for a URI that is in no list. A template in quarantine
+// keeps its URIs with it, unless another makes them too.
 func (s *serverView) unlisted(uri string) *gateway.Tool {
+	found := s.any
 	for _, m := range s.byTmpl {
-		if m.matches(uri) {
+		if !m.matches(uri) {
+			continue
+		}
+		if m.tool.Quarantined == "" {
 			return m.tool
 		}
+		found = m.tool
 	}
-	return s.any
+	return found
 }
 
 // List implements [gateway.Catalog]. Resources and templates come in one list;
@@ -197,7 +204,7 @@ func (c *Catalog) viewOf(s *server, before *view) *serverView {
 		if sv.byName[t.Kind][t.Name] == nil {
 			sv.byName[t.Kind][t.Name] = t
 		}
-		if t.Template && t.Quarantined == "" {
+		if e.template != nil {
 			sv.byTmpl = append(sv.byTmpl, matcher{e.template, t})
 		}
 	}
