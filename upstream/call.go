@@ -109,7 +109,8 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 		s.subscriptions.after(c, result)
 		return result, err
 	}
-	conn, release, err := s.sessions.get(ctx, owner(c), c.Origin)
+	id, session := owner(c)
+	conn, release, err := s.sessions.get(ctx, id, session, c.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +121,12 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 // owner is who a connection of its own belongs to: the agent's session, and
 // for calls without one the principal. What a server keeps for one principal
 // must not show to another.
-func owner(c *gateway.Call) string {
+func owner(c *gateway.Call) (id string, session bool) {
 	switch {
 	case c.Origin == nil:
-		return "unasked " + c.Agent.Principal() // it cannot be asked, so the server is told another client
+		return "unasked " + c.Agent.Principal(), false // it cannot be asked, so the server is told another client
 	case c.Origin.Session() == "":
-		return "stateless " + c.Agent.Principal()
+		return "stateless " + c.Agent.Principal(), false
 	}
-	return c.Origin.Session()
+	return c.Origin.Session(), true
 }

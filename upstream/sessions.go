@@ -9,8 +9,9 @@ import (
 )
 
 // sessions are the connections of one server that belong to one agent session,
-// or to one principal, each. They are made when first used, closed when idle or forgotten, and
-// bounded in number.
+// or to one principal, each. They are made when first used and bounded in
+// number. That of a session lasts until the session is forgotten, since what it
+// subscribed to may be long in coming; that of a principal until it is idle.
 type sessions struct {
 	server *server
 
@@ -21,10 +22,11 @@ type sessions struct {
 }
 
 type sessionConn struct {
-	ready chan struct{} // closed when conn or err is set
-	conn  Conn
-	err   error
-	stop  context.CancelFunc // ends an attempt to dial
+	session bool          // of an agent session, not of a principal
+	ready   chan struct{} // closed when conn or err is set
+	conn    Conn
+	err     error
+	stop    context.CancelFunc // ends an attempt to dial
 
 	// Guarded by sessions.mu.
 	users int
@@ -37,10 +39,10 @@ func newSessions(s *server) *sessions {
 }
 
 // get returns the connection of an owner, dialling it if there is none or if
-// it was lost. Origin is the agent's side of the call, nil if it has none.
-// Release must be called when the call is over.
-func (p *sessions) get(ctx context.Context, id string, origin gateway.Origin) (Conn, func(), error) {
-	sc, err := p.enter(ctx, id, origin)
+// it was lost. Session says that the owner is one. Origin is the agent's side
+// of the call, nil if it has none. Release must be called when the call is over.
+func (p *sessions) get(ctx context.Context, id string, session bool, origin gateway.Origin) (Conn, func(), error) {
+	sc, err := p.enter(ctx, id, session, origin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +80,7 @@ func (p *sessions) open(id string) (conn Conn, release func()) {
 }
 
 // enter finds or starts the session's connection and counts the caller in.
-func (p *sessions) enter(ctx context.Context, id string, origin gateway.Origin) (*sessionConn, error) {
+func (p *sessions) enter(ctx context.Context, id string, session bool, origin gateway.Origin) (*sessionConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -94,6 +96,7 @@ func (p *sessions) enter(ctx context.Context, id string, origin gateway.Origin) 
 			return nil, err
 		}
 		sc = p.dial(ctx, origin)
+		sc.session = session
 		p.byID[id] = sc
 	}
 	sc.use()
@@ -180,8 +183,11 @@ func asDown(server string, err error) error {
 func (p *sessions) leave(id string, sc *sessionConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sc.users--; sc.users == 0 && p.byID[id] == sc {
-		sc.since = time.Now()
+	if sc.users--; sc.users > 0 || p.byID[id] != sc {
+		return
+	}
+	sc.since = time.Now()
+	if !sc.session {
 		sc.idle = time.AfterFunc(p.server.cfg.SessionIdle, func() { p.expire(id, sc) })
 	}
 }

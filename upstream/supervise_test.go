@@ -378,3 +378,24 @@ func TestTaskOfAnotherPrincipalIsUnknown(t *testing.T) {
 		t.Errorf("list of another: %s, %v", none.Raw, err)
 	}
 }
+
+// A principal's connection goes when it is idle; an agent session's stays, for
+// what the session subscribed to may be long in coming.
+func TestIdleConnectionsOfPrincipalsAreClosed(t *testing.T) {
+	scripted := upstreamtest.Serve(t, upstreamtest.Script{Faults: []string{"sessions"}})
+	s := connect(t, "s", client.Options{URL: scripted.URL})
+	s.SessionIdle = time.Millisecond
+	c := start(t, upstream.Options{Servers: []upstream.Server{s}})
+	for _, agent := range []*upstreamtest.Agent{{ID: "a"}, {Revision: upstreamtest.Modern}} {
+		if _, err := c.call(t.Context(), agent, "s__echo", `{}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the shared session and the agent's alone", func() bool { return scripted.Sessions() == 2 })
+	if _, err := c.call(t.Context(), &upstreamtest.Agent{ID: "a"}, "s__echo", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	if h, _ := scripted.Last("tools/call"); h.Get("Mcp-Session-Id") != "session-2" {
+		t.Errorf("session %s", h.Get("Mcp-Session-Id"))
+	}
+}

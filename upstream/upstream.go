@@ -86,7 +86,7 @@ type Server struct {
 	QueueWait   time.Duration // how long a call waits for its turn; 0 means 5 s
 	Isolate     bool          // a connection of its own for each agent session, also where the protocol does not need it
 	Sessions    int           // connections for agent sessions at once; 0 means 4096, with Isolate 128
-	SessionIdle time.Duration // such a connection is closed after being unused for so long; 0 means 30 min
+	SessionIdle time.Duration // one of a principal without a session is closed after being unused for so long; 0 means 30 min
 	Refresh     time.Duration // lists are read again after so long; 0 means 5 min
 	Failures    uint32        // consecutive failed calls that open the breaker; 0 means 5
 	Cooldown    time.Duration // how long the breaker stays open; 0 means 5 s
