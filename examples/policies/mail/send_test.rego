@@ -31,6 +31,9 @@ test_copies_count if {
 	c := json.patch(call(["a@example.com"], []), [{"op": "add", "path": "/args/bcc", "value": ["x@other.test"]}])
 	d := toolward.decision with input as c
 	d.effect == "approve"
+	inside := json.patch(call(["a@example.com"], []), [{"op": "add", "path": "/args/cc", "value": ["b@example.com"]}])
+	e := toolward.decision with input as inside
+	e.effect == "allow"
 }
 
 test_credentials_stay if {
