@@ -1,3 +1,28 @@
+// Package policy turns a call into a decision by Rego.
+//
+// An [Engine] reads a directory of Rego v1 and data files, compiles it with the
+// library of package rego that composes its packages, and asks one rule per
+// stage of a call: data.toolward.decision, or data.toolward.reverse.decision
+// for what an upstream asks of an agent. How to write a policy, and every error
+// code, is in docs/policy.md.
+//
+// What it guarantees:
+//
+//   - Fail closed. No rule that allows, an evaluation that fails or takes too
+//     long, a rule that yields what cannot be understood: the decision is deny,
+//     with a reason.
+//   - No silent non-enforcement. A public rule that could never be asked, or
+//     that waits for what its stage does not have, is an error at load, with
+//     all others and with its place.
+//   - One policy per call. The result is judged by the revision that judged
+//     the request. A revision is policy, data and library together.
+//   - A revision that does not load never replaces one that did.
+//   - A decision depends on the call, the policy's data and the time of the
+//     call. Functions that reach the network or the process do not exist.
+//
+// It does not know who may consent to an approval, does not apply redactions
+// (it names the places, as RFC 6901 pointers that exist), and keeps no state
+// about agents.
 package policy
 
 import (

@@ -10,12 +10,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"toolward/gateway"
 )
 
 // Init writes a starter policy into a directory: a file for each tool that
-// allows nobody until its rule is completed, and a test beside it. Files that
+// allows nobody until its rule is written, and a test beside it. Files that
 // exist are left alone. It returns the files that it wrote.
 func Init(dir string, tools []*gateway.Tool) ([]string, error) {
 	var written []string
@@ -39,7 +42,10 @@ func Init(dir string, tools []*gateway.Tool) ([]string, error) {
 		if t.Kind != gateway.KindTool {
 			continue
 		}
-		base := filepath.Join(t.Server, unsafeName.ReplaceAllString(t.Name, "_"))
+		base := filepath.Join(t.Server, t.Name)
+		if unsafeName.MatchString(t.Name) {
+			base = filepath.Join(t.Server, t.Wire) // safe as a file name, and no other tool's
+		}
 		if err := write(base+".rego", starter(t)); err != nil {
 			return written, err
 		}
@@ -51,13 +57,14 @@ func Init(dir string, tools []*gateway.Tool) ([]string, error) {
 }
 
 var (
-	unsafeName = regexp.MustCompile(`[^A-Za-z0-9_-]`)
-	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	unsafeName       = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+	unsafeIdentifier = regexp.MustCompile(`[^A-Za-z0-9_]`)
+	identifier       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // member writes a name after a path in Rego.
 func member(name string) string {
-	if identifier.MatchString(name) {
+	if identifier.MatchString(name) && !ast.IsKeyword(name) {
 		return "." + name
 	}
 	quoted, _ := json.Marshal(name) // strings always encode
@@ -74,19 +81,27 @@ func starter(t *gateway.Tool) string {
 		fmt.Fprintf(&b, "# Its server says: %s\n", def)
 	}
 	fmt.Fprintf(&b, "package %s\n\n", packageOf(t))
-	b.WriteString("# Nobody has the role that this names: put in the ones that should.\nallow if {\n\t\"nobody\" in input.agent.roles\n}\n")
+	b.WriteString("# Nobody yet. For example:\n#\n# allow if {\n# \t\"a-role\" in input.agent.roles\n")
+	if len(args) > 0 {
+		fmt.Fprintf(&b, "# \tinput.args%s == \"…\"\n", args[0].path)
+	}
+	b.WriteString("# }\nallow if false\n")
 	if len(args) > 0 {
 		b.WriteString("\n# Its arguments:\n")
 		for _, a := range args {
-			fmt.Fprintf(&b, "#   input.args%s\n", a)
+			fmt.Fprintf(&b, "#   input.args%s%s\n", a.path, a.kind)
 		}
 	}
 	b.WriteString("#\n# deny contains \"why\" if …          refuse, whatever else allows\n# approve contains \"why\" if …       ask a person first\n# redact contains \"args.name\" if …  take an argument out before it is sent\n")
 	return b.String()
 }
 
+// argument is a member of a tool's input schema, as a policy names it.
+type argument struct{ path, kind string }
+
 // describe returns the first line of a tool's description, and its arguments.
-func describe(t *gateway.Tool) (string, []string) {
+// Both are the upstream's words: what ends a comment must not get into one.
+func describe(t *gateway.Tool) (string, []argument) {
 	var def struct {
 		Description string
 		InputSchema struct {
@@ -98,7 +113,7 @@ func describe(t *gateway.Tool) (string, []string) {
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(def.Description), "\n")
 	line = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
@@ -106,35 +121,25 @@ func describe(t *gateway.Tool) (string, []string) {
 	if r := []rune(line); len(r) > 100 {
 		line = string(r[:100]) + "…"
 	}
-	var args []string
+	var args []argument
 	for name, p := range def.InputSchema.Properties {
-		a := member(name)
-		if s, ok := p.Type.(string); ok {
-			a += " (" + s + ")"
+		a := argument{path: member(name)}
+		if kind, ok := p.Type.(string); ok && slices.Contains(jsonTypes, kind) {
+			a.kind = " (" + kind + ")"
 		}
 		args = append(args, a)
 	}
-	slices.Sort(args)
+	slices.SortFunc(args, func(a, b argument) int { return strings.Compare(a.path, b.path) })
 	return line, args
 }
 
-func starterTest(t *gateway.Tool) string {
-	return fmt.Sprintf(`package %[1]s_test
+var jsonTypes = []string{"string", "number", "integer", "boolean", "array", "object", "null"}
 
-import data.%[1]s
+func starterTest(t *gateway.Tool) string {
+	return fmt.Sprintf(`package %s_test
 
 test_strangers_are_refused if {
-	not %[2]s.allow with input as {"stage": "request", "agent": {"roles": []}, "args": {}}
+	not data.%s.allow with input as {"stage": "request", "agent": {"roles": []}, "args": {}}
 }
-`, testPackage(t), lastName(t))
-}
-
-// testPackage and lastName keep to identifiers where the name allows it.
-func testPackage(t *gateway.Tool) string { return packageOf(t) }
-
-func lastName(t *gateway.Tool) string {
-	if identifier.MatchString(t.Name) {
-		return t.Name
-	}
-	return "data." + packageOf(t)
+`, "starter_"+unsafeIdentifier.ReplaceAllString(t.Wire, "_"), packageOf(t))
 }
