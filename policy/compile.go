@@ -53,9 +53,10 @@ func newCompiler() *ast.Compiler {
 	}
 	set := ast.NewSchemaSet()
 	set.Put(ast.SchemaRootRef, schema)
+	caps := capabilities()
+	caps.Builtins = append(caps.Builtins, fireDecl)
 	return ast.NewCompiler().
-		WithCapabilities(capabilities()).
-		WithBuiltins(map[string]*ast.Builtin{fireName: fireDecl}).
+		WithCapabilities(caps).
 		WithSchemas(set).
 		WithStrict(true).
 		SetErrorLimit(0)
@@ -147,7 +148,10 @@ func ruleName(rule *ast.Rule) string {
 }
 
 // marks collects the numbers of the rules that fired in one evaluation.
-type marks struct{ numbers []int }
+type marks struct {
+	rules   int // how many there are; a policy that calls the function itself gives any number
+	numbers []int
+}
 
 func (f *marks) builtins() map[string]*topdown.Builtin {
 	return map[string]*topdown.Builtin{fireName: {Decl: fireDecl, Func: f.fire}}
@@ -155,7 +159,7 @@ func (f *marks) builtins() map[string]*topdown.Builtin {
 
 func (f *marks) fire(_ topdown.BuiltinContext, operands []*ast.Term, iter func(*ast.Term) error) error {
 	if n, ok := operands[0].Value.(ast.Number); ok {
-		if i, ok := n.Int(); ok && !slices.Contains(f.numbers, i) {
+		if i, ok := n.Int(); ok && i >= 0 && i < f.rules && !slices.Contains(f.numbers, i) {
 			f.numbers = append(f.numbers, i)
 		}
 	}

@@ -201,3 +201,13 @@ func plainDecider(t *testing.T, dir string) func(*gateway.Call) gateway.Decision
 		return d
 	}
 }
+
+// TestPolicyCannotForgeMarks: the function that marks rules is there for
+// policies too, and must not point outside the rules.
+func TestPolicyCannotForgeMarks(t *testing.T) {
+	e := open(t, "package gateway\n\nallow if {\n\ttoolward.fired(99)\n\ttoolward.fired(-1)\n\ttoolward.fired(0.5)\n}\n")
+	d := decide(t, e, readCall(t, `{}`))
+	if d.Effect != gateway.EffectAllow || len(d.Rules) != 1 || d.Rules[0].Line != 3 {
+		t.Errorf("%+v, want one rule", d)
+	}
+}

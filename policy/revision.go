@@ -127,7 +127,7 @@ func (r *revision) eval(ctx context.Context, limit time.Duration, entry string, 
 	defer alarm.Stop()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 
-	var fired marks
+	fired := marks{rules: len(r.rules)}
 	run := topdown.NewQuery(q.body).
 		WithQueryCompiler(q.compiler).
 		WithCompiler(r.compiler).

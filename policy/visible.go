@@ -69,7 +69,7 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 	alarm := time.AfterFunc(limit, cancel.Cancel)
 	defer alarm.Stop()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
-	var fired marks
+	fired := marks{rules: len(r.rules)}
 	left, support, err := topdown.NewQuery(q.partial).
 		WithQueryCompiler(q.compiler).
 		WithCompiler(r.compiler).

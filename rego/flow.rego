@@ -16,6 +16,7 @@ package toolward.flow
 # title: Deny
 # description: Refuses an external call once the principal holds private and untrusted.
 deny contains reason if {
+	"external" in input.tool.labels
 	leaks
 	not relaxed
 }
@@ -24,6 +25,7 @@ deny contains reason if {
 # title: Approve
 # description: Asks a person where a policy says so.
 approve contains reason if {
+	"external" in input.tool.labels
 	leaks
 	mode == "approve"
 }
@@ -31,12 +33,12 @@ approve contains reason if {
 reason := sprintf("this principal has read private and untrusted data, and %s sends data out", [input.tool.wire])
 
 leaks if {
-	"external" in input.tool.labels
+	input.stage == "request"
 	"private" in input.session.labels
 	"untrusted" in input.session.labels
-	input.stage == "request"
 }
 
+# A rule of its own: "not mode in …" would be undefined where mode is.
 relaxed if mode in {"allow", "approve"}
 
 mode := named_mode if {

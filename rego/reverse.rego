@@ -13,11 +13,11 @@ package toolward.reverse
 # description: As data.toolward.decision, for calls of a reverse kind.
 # entrypoint: true
 decision := {"effect": "deny", "reasons": deny} if {
-	count(deny) > 0
+	deny != set()
 } else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
 	input.stage == "result"
 } else := {"effect": "approve", "reasons": approve, "redact": redact, "label": label} if {
-	count(approve) > 0
+	approve != set()
 } else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
 	allow
 } else := {"effect": "deny", "reasons": {unruled}}

@@ -18,11 +18,11 @@ import data.toolward.flow
 #   and the labels to add. Go asks for this rule and nothing else.
 # entrypoint: true
 decision := {"effect": "deny", "reasons": deny} if {
-	count(deny) > 0
+	deny != set()
 } else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
 	input.stage == "result"
 } else := {"effect": "approve", "reasons": approve, "redact": redact, "label": label} if {
-	count(approve) > 0
+	approve != set()
 } else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
 	allow
 } else := {"effect": "deny", "reasons": {unruled}}
@@ -72,7 +72,10 @@ allow if data.gateway.allow == true
 # METADATA
 # title: Deny
 # description: The reasons to refuse the call, or on a result to withhold it.
-deny contains reason if some reason in flow.deny
+deny contains reason if {
+	"external" in input.tool.labels
+	some reason in flow.deny
+}
 
 deny contains reason if {
 	input.tool.kind == "tool"
@@ -96,7 +99,10 @@ deny contains reason if some reason in data.gateway.deny
 # METADATA
 # title: Approve
 # description: The reasons to ask a person first.
-approve contains reason if some reason in flow.approve
+approve contains reason if {
+	"external" in input.tool.labels
+	some reason in flow.approve
+}
 
 approve contains reason if {
 	input.tool.kind == "tool"

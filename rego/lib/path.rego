@@ -13,10 +13,12 @@ package toolward.lib.path
 # METADATA
 # title: Under
 # description: True if path is root or inside it. "/srv/docs2" is not under "/srv/docs".
-under(path, root) if startswith(closed(path), closed(root))
+under(path, root) if startswith(concat("", [clean(path), "/"]), closed(root))
 
 # The slash at the end is what keeps /srv/docs2 out of /srv/docs.
-closed(path) := concat("", [trim_right(clean(path), "/"), "/"])
+closed(root) := "/" if {
+	root == "/"
+} else := concat("", [clean(root), "/"])
 
 # METADATA
 # title: Under any
@@ -40,7 +42,7 @@ all_under(paths, root) if {
 # title: Clean
 # description: The absolute path without doubled slashes, "." segments and a slash at the end. Undefined if it is not plain and absolute.
 clean(path) := path if {
-	plain(path)
+	is_string(path)
 	regex.match(tidy, path)
 } else := concat("/", array.concat([""], segments)) if {
 	plain(path)
@@ -52,9 +54,9 @@ clean(path) := path if {
 	regex.match(`^/[/.]*$`, path)
 }
 
-# Nearly every path is tidy already: segments that are not empty and do not
-# start with a dot.
-tidy := `^(/[^/.][^/]*)+$`
+# Nearly every path is clean already: segments of ordinary characters that do
+# not start with a dot or end with a blank.
+tidy := `^(/[A-Za-z0-9_@+=,-]([A-Za-z0-9._@+=, -]*[A-Za-z0-9._@+=,-])?)+$`
 
 # METADATA
 # title: Relative
