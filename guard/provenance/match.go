@@ -12,7 +12,7 @@ func (c *checker) settle(t text, skip int) {
 	})
 	from := len(c.matches)
 	for i, f := range c.found {
-		if f.words && f.length < 2*c.s.opts.MinRun && t.field(f.lo) != t.field(f.hi-1) {
+		if f.words && !c.within(&f, t) {
 			continue // several short values, not one text in another order
 		}
 		if !slices.ContainsFunc(c.found[:i], func(g found) bool { return g.lo <= f.lo && f.hi <= g.hi || overlap(f, g)*2 > f.hi-f.lo }) {
@@ -28,6 +28,32 @@ func (c *checker) settle(t text, skip int) {
 		return a.Span[0] - b.Span[0]
 	})
 	c.found, c.pieces = c.found[:0], c.pieces[:0]
+}
+
+// within cuts a copy with words in another order down to the field that holds
+// most of it, and reports whether enough is left.
+func (c *checker) within(f *found, t text) bool {
+	first, last := t.field(f.lo), t.field(f.hi-1)
+	if first == last {
+		return true
+	}
+	lo, hi := f.lo, f.lo
+	for i := first; i <= last; i++ {
+		from, to := max(f.lo, t.starts[i]), f.hi
+		if i < last {
+			to = t.starts[i+1]
+		}
+		if to-from > hi-lo {
+			lo, hi = from, to
+		}
+	}
+	f.lo, f.hi, f.length = lo, hi, 0
+	for _, b := range t.text[lo:hi] {
+		if alnum(b) {
+			f.length++
+		}
+	}
+	return f.length >= c.s.opts.MinRun+2
 }
 
 func overlap(a, b found) int { return min(a.hi, b.hi) - max(a.lo, b.lo) }
