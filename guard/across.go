@@ -32,7 +32,7 @@ func (j *joined) add(l *leaf) {
 // across looks for orders that are cut over several texts. There is no place
 // to point at, so what would be redacted blocks.
 func (sc *scan) across() {
-	found := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool { return f.Kind == gateway.FindingInjection })
+	found := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool { return f.Kind == gateway.FindingInjection && !sc.unsure(&f) })
 	if len(sc.short.starts) < 2 || sc.defines || found || sc.err != nil {
 		return // among them: a result's text and structured content, which say the same twice
 	}
@@ -52,7 +52,7 @@ func (sc *scan) across() {
 			continue // it lies in one text, which was judged as such
 		}
 		sc.score = max(sc.score, v.Score)
-		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: "injection.across", Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
+		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleAcross, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		f.Sample = excerpt(text, f.Span, sc.secrets(nil, t, ""))
 		sc.settle(&f, text, place{outside: true})
 	}

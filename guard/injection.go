@@ -23,6 +23,28 @@ func (sc *scan) surface() (classify.Surface, float64) {
 	return classify.ToolResult, sc.s.limits.Result
 }
 
+// Rules of findings that rest on the classifier's score alone.
+const (
+	ruleClassifier = "injection.classifier"
+	ruleOrders     = "poisoning.orders"
+	ruleAcross     = "injection.across"
+)
+
+// beyondDoubt is the score that needs no second sign.
+const beyondDoubt = 0.99
+
+// unsure reports whether a finding is too weak to block by itself: nothing but
+// a score stands behind it, and that is over the classifier's own threshold but
+// not beyond doubt. Tool traffic is nearly all harmless, so one text in two
+// thousand is many a day. A threshold that the operator set is taken at its word.
+func (sc *scan) unsure(f *gateway.Finding) bool {
+	if f.Rule != ruleClassifier && f.Rule != ruleOrders && f.Rule != ruleAcross {
+		return false
+	}
+	_, limit := sc.surface()
+	return f.Via == "" && f.Score < beyondDoubt && limit == sc.s.model.Threshold()
+}
+
 // injection looks for orders to the model. What the external judge wants a say
 // about waits for it.
 func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
@@ -34,9 +56,9 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 	best, over := sc.s.model.Judge(t, surface, lowest)
 	sc.score = max(sc.score, best.Score)
 	for _, v := range over {
-		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: "injection.classifier", Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
+		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		if sc.defines {
-			f.Kind, f.Rule = gateway.FindingPoisoning, "poisoning.orders"
+			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
 		}
 		f.Sample = excerpt(l.text, f.Span, found)
 		switch {

@@ -17,7 +17,9 @@ type Options struct {
 	Servers map[string]ServerActions
 
 	// Thresholds are the injection scores, 0 to 1, from which there is a
-	// finding. Zero values are the classifier's own.
+	// finding, and from which it is acted on. Zero values are the classifier's
+	// own, over which a finding only blocks or quarantines with a second sign
+	// beside it: the text was hidden, or the score is at least 0.99.
 	Thresholds Thresholds
 
 	// Honeytokens are values that must never appear in an argument.

@@ -58,8 +58,11 @@ func (sc *scan) action(f *gateway.Finding) gateway.Action {
 		return gateway.ActionObserve
 	}
 	action := sc.s.actions.of(f.Kind, sc.tool)
-	if f.Rule == ruleOwn && action != gateway.ActionBlock {
+	switch {
+	case f.Rule == ruleOwn && action != gateway.ActionBlock:
 		return gateway.ActionRedact
+	case sc.unsure(f) && (action == gateway.ActionBlock || action == gateway.ActionQuarantine):
+		return gateway.ActionPolicy
 	}
 	return action
 }
