@@ -41,9 +41,6 @@ func supported(cfg *config.Config) error {
 			errs = append(errs, &config.Error{File: cfg.Where(path), Field: path, Message: "not supported by this version of toolward"})
 		}
 	}
-	for _, u := range cfg.Upstreams {
-		refuse(u.OpenAPI != "", "upstreams."+u.Name+".openapi")
-	}
 	refuse(cfg.Policy.Bundle != "", "policy.bundle")
 	if len(errs) > 0 {
 		return errs

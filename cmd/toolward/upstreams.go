@@ -13,6 +13,7 @@ import (
 	"toolward/mcp/client"
 	"toolward/mcp/client/oauth"
 	"toolward/upstream"
+	"toolward/upstream/openapi"
 )
 
 // passedOn are the variables that a child process gets of the gateway's own
@@ -23,46 +24,85 @@ var passedOn = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LAN
 // upstreamServer joins a configured upstream with the client that reaches it.
 func upstreamServer(cfg *config.Config, u config.Upstream, log *slog.Logger) (upstream.Server, error) {
 	log = log.With("upstream", u.Name)
+	credentials, err := credentialsOf(cfg, u)
+	if err != nil {
+		return upstream.Server{}, err
+	}
+	s := upstream.Server{Name: u.Name, Labels: u.Labels, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
+	if u.OpenAPI != "" {
+		s.Dial, err = dialAPI(u, credentials, log)
+	} else {
+		s.Dial, err = dialMCP(u, credentials, log)
+	}
+	return s, err
+}
+
+// dialAPI reaches an HTTP API that an OpenAPI document describes. It has no
+// connection state: every agent session gets the same.
+func dialAPI(u config.Upstream, credentials *oauth.Source, log *slog.Logger) (upstream.Dial, error) {
+	document, err := os.ReadFile(u.OpenAPI)
+	if err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+	}
+	opt := openapi.Options{
+		Name: u.Name, Document: document, BaseURL: u.BaseURL, Header: headers(u),
+		Timeout: u.Timeout, MaxAnswer: int(u.Response), Logger: log,
+	}
+	if credentials != nil {
+		opt.Credentials = credentials
+	}
+	api, err := openapi.New(opt)
+	if err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+	}
+	return func(context.Context, gateway.Origin, func(gateway.Event)) (upstream.Conn, error) { return api, nil }, nil
+}
+
+// dialMCP reaches an MCP server: a process, or a URL.
+func dialMCP(u config.Upstream, credentials *oauth.Source, log *slog.Logger) (upstream.Dial, error) {
 	opt := client.Options{
 		Name: u.Name, Command: u.Command, Args: u.Args, Dir: u.Dir,
-		URL: u.URL, Kind: client.Kind(u.Transport),
+		URL: u.URL, Kind: client.Kind(u.Transport), Header: headers(u),
 		Isolate: u.Isolate == "session", Timeout: u.Timeout, MaxAnswer: int(u.Response),
 		Version: version(), Logger: log,
 	}
 	if u.Command != "" {
 		opt.Env = environment(u.Env)
 	}
-	if len(u.Headers) > 0 {
-		opt.Header = map[string]string{}
-		for name, value := range u.Headers {
-			opt.Header[name] = value.Reveal()
-		}
-	}
-	if u.OAuth != nil {
-		o, err := oauthOptions(cfg, u)
-		if err != nil {
-			return upstream.Server{}, err
-		}
-		source, err := oauth.New(o)
-		if err != nil {
-			return upstream.Server{}, err
-		}
-		opt.Credentials = source
+	if credentials != nil {
+		opt.Credentials = credentials
 	}
 	c, err := client.New(opt)
 	if err != nil {
-		return upstream.Server{}, fmt.Errorf("upstream %s: %w", u.Name, err)
+		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 	}
-	return upstream.Server{
-		Name: u.Name, Labels: u.Labels, Concurrency: u.Concurrency, Isolate: opt.Isolate,
-		Dial: func(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (upstream.Conn, error) {
-			conn, err := c.Dial(ctx, origin, events)
-			if err != nil {
-				return nil, err // a nil *client.Conn must not become a non-nil Conn
-			}
-			return conn, nil
-		},
+	return func(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (upstream.Conn, error) {
+		conn, err := c.Dial(ctx, origin, events)
+		if err != nil {
+			return nil, err // a nil *client.Conn must not become a non-nil Conn
+		}
+		return conn, nil
 	}, nil
+}
+
+func headers(u config.Upstream) map[string]string {
+	h := make(map[string]string, len(u.Headers))
+	for name, value := range u.Headers {
+		h[name] = value.Reveal()
+	}
+	return h
+}
+
+// credentialsOf is the source of tokens for an upstream, nil if it has none.
+func credentialsOf(cfg *config.Config, u config.Upstream) (*oauth.Source, error) {
+	if u.OAuth == nil {
+		return nil, nil
+	}
+	o, err := oauthOptions(cfg, u)
+	if err != nil {
+		return nil, err
+	}
+	return oauth.New(o)
 }
 
 // oauthOptions is how the gateway gets its own token for an upstream. Logins of

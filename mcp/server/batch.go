@@ -87,7 +87,7 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 		x.response()
 		return nil
 	case x.msg.IsNotification():
-		x.note()
+		x.note(ctx)
 		return nil
 	case x.msg.Method == mcp.MethodInitialize:
 		o = x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "initialize must not be part of a batch"))

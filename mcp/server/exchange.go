@@ -132,14 +132,24 @@ func (x *exchange) unknownMethod(ctx context.Context) outcome {
 }
 
 // note takes a notification. Unknown ones are ignored, as JSON-RPC wants.
-func (x *exchange) note() {
-	if x.session == nil || x.msg.Method != mcp.NoteCancelled {
+func (x *exchange) note(ctx context.Context) {
+	if x.session == nil {
 		return
 	}
-	// A stateless agent cancels by closing its request; its notification names
-	// an ID that another agent may use as well.
-	if id, ok := x.params.Get("requestId"); ok {
-		x.session.cancel(id)
+	switch x.msg.Method {
+	case mcp.NoteCancelled:
+		// A stateless agent cancels by closing its request; its notification
+		// names an ID that another agent may use as well.
+		if id, ok := x.params.Get("requestId"); ok {
+			x.session.cancel(id)
+		}
+	case mcp.NoteRootsChanged:
+		// It makes work at every upstream of the session, so it counts as a
+		// call. What is passed on is our own message, without its params.
+		if release, err := x.srv.road.Limit.Acquire(x.agent, nil); err == nil {
+			x.srv.opt.Upstreams.Notify(ctx, x.session.id, x.msg.Method, nil)
+			release()
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) {
 	case x.msg.IsResponse():
 		x.response()
 	case x.msg.IsNotification():
-		x.note()
+		x.note(ctx)
 	default:
 		l.request(ctx, x)
 	}

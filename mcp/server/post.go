@@ -97,7 +97,7 @@ func (v *visit) post() {
 		x.response()
 		v.w.WriteHeader(http.StatusAccepted)
 	case x.msg.IsNotification():
-		x.note()
+		x.note(v.r.Context())
 		v.w.WriteHeader(http.StatusAccepted)
 	case x.msg.Method == mcp.MethodInitialize && !x.modern:
 		v.initialize(x)

@@ -57,6 +57,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -74,6 +75,9 @@ type Upstreams interface {
 	// ListMembers returns the members of an upstream's list result beside its
 	// entries and nextCursor, nil if there are none.
 	ListMembers(server, method string) []gateway.Member
+	// Notify passes a notification of an agent session on to the upstreams that
+	// have a connection of their own for it.
+	Notify(ctx context.Context, session, method string, params json.RawMessage)
 	// Forget ends what belongs to an agent session that is over.
 	Forget(session string)
 }

@@ -395,3 +395,17 @@ func TestIdleSessionsEnd(t *testing.T) {
 		s.srv.Close()
 	})
 }
+
+// Roots that changed are told to the session's own upstreams, by our own
+// message: what an agent puts into it goes nowhere.
+func TestChangedRootsAreToldToTheSessionsUpstreams(t *testing.T) {
+	s := newStub(t, nil, never(t))
+	id := s.initialize("/mcp", "ann", "2025-11-25", `{"roots":{"listChanged":true}}`)
+	s.legacy("/mcp", "ann", id, `{"jsonrpc":"2.0","method":"notifications/roots/list_changed","params":{"evil":1}}`)
+	s.legacy("/mcp", "bob", id, `{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if want := id + " notifications/roots/list_changed"; len(s.noted) != 1 || s.noted[0] != want {
+		t.Errorf("told %v, want %q once", s.noted, want)
+	}
+}

@@ -31,6 +31,7 @@ type stub struct {
 	mu      sync.Mutex
 	refused []*gateway.Call // refusals on record
 	forgot  []string
+	noted   []string
 	decide  func(*gateway.Call) (gateway.Decision, error)
 	limit   error
 	expires time.Time
@@ -162,6 +163,12 @@ func (s *stub) Note(*gateway.Call)                            {}
 func (s *stub) Wait(context.Context, *gateway.Call) error     { return nil }
 func (s *stub) About(server string) (gateway.About, bool)     { a, ok := s.abouts[server]; return a, ok }
 func (s *stub) ListMembers(_, method string) []gateway.Member { return s.members[method] }
+
+func (s *stub) Notify(_ context.Context, session, method string, _ json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noted = append(s.noted, session+" "+method)
+}
 
 func (s *stub) Forget(session string) {
 	s.mu.Lock()
