@@ -42,7 +42,20 @@ func (sc *scan) unsure(f *gateway.Finding) bool {
 		return false
 	}
 	_, limit := sc.surface()
-	return f.Via == "" && f.Score < beyondDoubt && limit == sc.s.model.Threshold()
+	return !concealed(f.Via) && f.Score < beyondDoubt && limit == sc.s.model.Threshold()
+}
+
+// concealed reports whether a text was surely hidden. That something reads as
+// words when its letters are put in another order may be chance.
+func concealed(via string) bool {
+	for part := range strings.SplitSeq(via, ">") {
+		switch part {
+		case "", "rail-fence", "caesar", "rot13", "atbash", "reversed", "reversed-words", "leet", "spaced", "upside-down", "polybius", "alphabet-places":
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // injection looks for orders to the model. What the external judge wants a say
