@@ -24,17 +24,20 @@ package classify
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"toolward/guard/normal"
+	"toolward/guard/rules"
 )
 
 // Verdict is what a window of a text was judged to be.
 type Verdict struct {
-	Score float64 // probability of an injection, 0 to 1
-	Span  [2]int  // the window, as byte offsets in Text.Raw; {0,0} if nothing was judged
-	View  int     // the view that says so, an index in Text.Views
-	Via   string  // how it was hidden: that view's Via, or the mark that covers it; "" for plain text
+	Score float64  // probability of an injection, 0 to 1
+	Span  [2]int   // the window, as byte offsets in Text.Raw; {0,0} if nothing was judged
+	View  int      // the view that says so, an index in Text.Views
+	Via   string   // how it was hidden, that view's Via; "" for the text itself
+	Rules []string // the rules of guard/rules that hit in it, sorted
 }
 
 // Model judges texts. It is safe for concurrent use.
@@ -47,6 +50,7 @@ type Model struct {
 	threshold float64
 
 	lex  *lexicon
+	set  *rules.Set
 	pool sync.Pool
 }
 
@@ -66,22 +70,24 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 	limit := m.logit(threshold)
 	top := math.Inf(-1)
 	var topWindow Window
+	var topRules []string
 	for i := range t.Views {
 		j.view(m, t, i, s)
 		for k := range j.windows {
 			w, z := &j.windows[k], j.scores[k]
 			if z > top {
 				top, topWindow = z, *w
+				topRules = append(topRules[:0], j.rules(m, w)...)
 			}
 			if z > limit {
-				over = m.join(over, t, w, z)
+				over = m.join(over, t, w, z, j.rules(m, w))
 			}
 		}
 	}
 	if math.IsInf(top, -1) {
 		return Verdict{}, nil
 	}
-	return m.verdict(t, &topWindow, top), over
+	return m.verdict(t, &topWindow, top, topRules), over
 }
 
 // judge holds the buffers of one judgement.
@@ -92,11 +98,13 @@ type judge struct {
 	sums    []float32 // by sentence
 	counts  []int32
 	dense   []uint16
+	hits    []rules.Hit // in the view
 }
 
 // view scores the windows of view i.
 func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	j.x.run(t.Views[i].Text, s)
+	j.hits = m.set.Find(t.Views[i].Text, j.hits[:0])
 	j.sums, j.counts = j.sums[:0], j.counts[:0]
 	from := int32(0)
 	for _, end := range j.x.ends {
@@ -117,8 +125,8 @@ func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 			sum += j.sums[q]
 			n += j.counts[q]
 		}
-		z := float64(sum) / math.Sqrt(float64(n)+softening)
-		j.dense = dense(j.dense[:0], t, w, s)
+		z := float64(sum) * Norm(int(n))
+		j.dense = dense(j.dense[:0], t, w, s, j.hits)
 		for _, d := range j.dense {
 			z += float64(m.dense[d])
 		}
@@ -126,21 +134,37 @@ func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	}
 }
 
-// softening keeps windows of few features from being judged by those alone.
-const softening = 30
+// Norm is what the sum over n features is multiplied by. The constant keeps
+// windows of few features from being judged by those alone.
+func Norm(n int) float64 { return 1 / math.Sqrt(float64(n)+30) }
 
-func (m *Model) verdict(t *normal.Text, w *Window, z float64) Verdict {
+// rules names the rules that hit in w.
+func (j *judge) rules(m *Model, w *Window) []string {
+	var names []string
+	for _, h := range j.hits {
+		if h.Start < w.End && h.End > w.Start {
+			names = append(names, m.set.Rules()[h.Rule].ID)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (m *Model) verdict(t *normal.Text, w *Window, z float64, rules []string) Verdict {
 	v := &t.Views[w.View]
-	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via}
+	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via, Rules: rules}
 }
 
 // join adds w to over, merged with the last one if they overlap.
-func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64) []Verdict {
-	v := m.verdict(t, w, z)
+func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64, rules []string) []Verdict {
+	v := m.verdict(t, w, z, rules)
 	if n := len(over); n > 0 && over[n-1].View == v.View && v.Span[0] <= over[n-1].Span[1] {
 		last := &over[n-1]
 		last.Span = [2]int{min(last.Span[0], v.Span[0]), max(last.Span[1], v.Span[1])}
 		last.Score = max(last.Score, v.Score)
+		last.Rules = append(last.Rules, v.Rules...)
+		slices.Sort(last.Rules)
+		last.Rules = slices.Compact(last.Rules)
 		return over
 	}
 	return append(over, v)

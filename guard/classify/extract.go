@@ -1,6 +1,9 @@
 package classify
 
-import "toolward/guard/normal"
+import (
+	"toolward/guard/normal"
+	"toolward/guard/rules"
+)
 
 // Sample is a window with its features, for training.
 type Sample struct {
@@ -11,21 +14,29 @@ type Sample struct {
 }
 
 // Bits is the logarithm of the number of buckets.
-const Bits = 18
+const Bits = 19
 
 func bucket(f uint32) uint32 { return f * 0x9e3779b1 >> (32 - Bits) }
 
 // Extractor makes samples. It is not safe for concurrent use.
-type Extractor struct{ x extractor }
+type Extractor struct {
+	x    extractor
+	set  *rules.Set
+	hits []rules.Hit
+}
 
-// NewExtractor returns an Extractor with the embedded word list.
-func NewExtractor() *Extractor { return &Extractor{extractor{lex: newLexicon(lexiconText)}} }
+// NewExtractor returns an Extractor with the embedded word list and the given
+// rules.
+func NewExtractor(set *rules.Set) *Extractor {
+	return &Extractor{x: extractor{lex: newLexicon(lexiconText)}, set: set}
+}
 
 // Samples returns every window of t.
 func (e *Extractor) Samples(t *normal.Text, s Surface) []Sample {
 	var out []Sample
 	for i := range t.Views {
 		e.x.run(t.Views[i].Text, s)
+		e.hits = e.set.Find(t.Views[i].Text, e.hits[:0])
 		for _, w := range e.x.windows(nil, i) {
 			sm := Sample{Window: w}
 			for k := w.first; k < w.last; k++ {
@@ -34,7 +45,7 @@ func (e *Extractor) Samples(t *normal.Text, s Surface) []Sample {
 					sm.Sparse = append(sm.Sparse, bucket(f))
 				}
 			}
-			sm.Dense = dense(nil, t, &w, s)
+			sm.Dense = dense(nil, t, &w, s, e.hits)
 			out = append(out, sm)
 		}
 	}

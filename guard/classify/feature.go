@@ -38,7 +38,7 @@ type extractor struct {
 
 // shapeConcept makes tokens that are no words take part in the sequence of
 // concepts: "send" and an address belong together.
-var shapeConcept = [...]concept{numberToken: 200, emailToken: 201, urlToken: 202, pathToken: 203, identToken: 204}
+var shapeConcept = [...]concept{numberToken: 59, emailToken: 60, urlToken: 61, pathToken: 62, identToken: 63}
 
 // run reads s and leaves the features of each of its sentences.
 func (x *extractor) run(s string, surface Surface) {
@@ -51,9 +51,9 @@ func (x *extractor) run(s string, surface Surface) {
 }
 
 func (x *extractor) sentence(s string, toks []token, surface Surface) {
-	var w1, w2 uint32      // the words before
-	var c1, c2, c3 concept // the concepts before
-	var seen [4]uint64     // concepts that occurred
+	var seen uint64    // concepts that occurred
+	var w1, w2 uint32  // the words before
+	var c1, c2 concept // the concepts before
 	words, uppers, opened := 0, 0, false
 	emit := func(f uint32) { x.feats = append(x.feats, f) }
 	for i := range toks {
@@ -94,17 +94,16 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 		if c == 0 || c == c1 && t.shape != wordToken {
 			continue
 		}
-		if seen[c>>6]>>(c&63)&1 == 0 {
-			seen[c>>6] |= 1 << (c & 63)
+		if seen>>c&1 == 0 {
+			seen |= 1 << c
 			emit(mix(nsConcept, uint32(c), 0))
 			emit(mix(nsSurface, uint32(c), uint32(surface)))
 		}
 		emit(mix(nsConceptPair, uint32(c1), uint32(c)))
 		emit(mix(nsConceptTriple, uint32(c2)<<8|uint32(c1), uint32(c)))
 		emit(mix(nsConceptPair, uint32(c2)|0x100, uint32(c)))
-		c3, c2, c1 = c2, c1, c
+		c2, c1 = c1, c
 	}
-	_ = c3
 	if words >= 3 && uppers*2 >= words {
 		emit(mix(nsShape, 1, 0))
 	}

@@ -10,7 +10,7 @@ import (
 var lexiconText string
 
 // concept is what a word does in an order to a model: an index into
-// lexicon.names, 0 for none.
+// lexicon.names, 0 for none; below 64.
 type concept uint8
 
 // lexicon maps words to concepts.

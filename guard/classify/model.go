@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"toolward/guard/rules"
 )
 
 //go:embed model.bin
@@ -17,7 +19,7 @@ var modelBytes []byte
 // The file of a model is gzip over, all little-endian:
 //
 //	magic   [8]byte  "twclass1"
-//	digest  uint32   of the word list that the features were made with
+//	digest  uint32   of the word list and the rules that the features were made with
 //	bits    uint32   logarithm of the number of buckets
 //	dense   uint32   number of dense weights
 //	scale, slope, offset, threshold  float64
@@ -44,7 +46,7 @@ type header struct {
 }
 
 // Write stores weights, quantised to 8 bits. Equal weights make equal files.
-func (w *Weights) Write(out io.Writer) error {
+func (w *Weights) Write(out io.Writer, set *rules.Set) error {
 	top := float32(0)
 	for _, x := range w.Sparse {
 		top = max(top, x, -x)
@@ -54,7 +56,7 @@ func (w *Weights) Write(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h := header{Digest: digest(lexiconText), Bits: Bits, Dense: denseSize, Scale: scale, Slope: w.Slope, Offset: w.Offset, Threshold: w.Threshold}
+	h := header{Digest: featureDigest(set), Bits: Bits, Dense: denseSize, Scale: scale, Slope: w.Slope, Offset: w.Offset, Threshold: w.Threshold}
 	copy(h.Magic[:], magic)
 	quantised := make([]int8, len(w.Sparse))
 	for i, x := range w.Sparse {
@@ -67,11 +69,18 @@ func (w *Weights) Write(out io.Writer) error {
 		zw.Close())
 }
 
-// Load returns the embedded model.
-func Load() (*Model, error) { return Read(bytes.NewReader(modelBytes)) }
+// Load returns the embedded model, with the built-in rules.
+func Load() (*Model, error) {
+	set, err := rules.New(rules.Table)
+	if err != nil {
+		return nil, err
+	}
+	return Read(bytes.NewReader(modelBytes), set)
+}
 
-// Read reads a model that [Weights.Write] stored.
-func Read(r io.Reader) (*Model, error) {
+// Read reads a model that [Weights.Write] stored. The rules must be those that
+// it was trained with.
+func Read(r io.Reader, set *rules.Set) (*Model, error) {
 	zr, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
@@ -80,20 +89,21 @@ func Read(r io.Reader) (*Model, error) {
 	if err := binary.Read(zr, binary.LittleEndian, &h); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	if string(h.Magic[:]) != magic || h.Bits != Bits || h.Dense != denseSize || h.Digest != digest(lexiconText) {
+	if string(h.Magic[:]) != magic || h.Bits != Bits || h.Dense != denseSize || h.Digest != featureDigest(set) {
 		return nil, errors.New("model: made for other features; train it again (go run ./guard/train)")
 	}
-	m := &Model{weights: make([]int8, 1<<Bits), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, threshold: h.Threshold, lex: newLexicon(lexiconText)}
+	m := &Model{weights: make([]int8, 1<<Bits), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, threshold: h.Threshold, lex: newLexicon(lexiconText), set: set}
 	if err := errors.Join(binary.Read(zr, binary.LittleEndian, m.dense[:]), binary.Read(zr, binary.LittleEndian, m.weights)); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return m, nil
 }
 
-func digest(s string) uint32 {
-	h := uint32(hashSeed)
-	for i := range len(s) {
-		h = (h ^ uint32(s[i])) * hashPrime
+// featureDigest changes whenever the word list or the rules do.
+func featureDigest(set *rules.Set) uint32 {
+	h := foldHash(lexiconText)
+	for _, r := range set.Rules() {
+		h = mix(h, foldHash(r.ID), foldHash(r.Pattern))
 	}
 	return h
 }

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -156,17 +157,20 @@ func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
 		}
 	case ';', '|':
 		t.mark(i, end, c)
-		cut(c == '|')
-	case '"':
-		// A quote beside JSON's structure ends a value.
-		if i > 0 && structural(s[i-1]) || end < len(s) && structural(s[end]) {
+		if !pipe(s, end) {
+			cut(c == '|')
+		}
+	case '"', '\'':
+		// A quote beside the structure of JSON, or of Python's rendering of
+		// it, begins or ends a value.
+		if opensValue(s, i) || end < len(s) && structural(s[end]) {
 			cut(true)
 		} else {
 			t.mark(i, end, c)
 		}
 	case '{', '}', '[', ']', '<', '>':
 		t.mark(i, end, c)
-		if c == '>' || c == '}' || c == '{' {
+		if c == '}' || c == '{' {
 			cut(true)
 		}
 	case '/', '~':
@@ -180,6 +184,29 @@ func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
 		t.mark(i, end, c)
 	}
 	return end
+}
+
+// pipe reports whether what follows a bar is a program that reads from a pipe:
+// "curl … | sh" is one order.
+func pipe(s string, i int) bool {
+	for i < len(s) && s[i] == ' ' {
+		i++
+	}
+	for _, name := range []string{"sh", "bash", "zsh", "sudo", "python", "perl", "node", "base64", "xargs", "nc "} {
+		if strings.HasPrefix(s[i:], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// opensValue reports whether the quote at i stands behind structure, with or
+// without a space between.
+func opensValue(s string, i int) bool {
+	if i > 0 && s[i-1] == ' ' {
+		i--
+	}
+	return i > 0 && structural(s[i-1])
 }
 
 func structural(c byte) bool {

@@ -1,6 +1,11 @@
 package classify
 
-import "toolward/guard/normal"
+import (
+	"strings"
+
+	"toolward/guard/normal"
+	"toolward/guard/rules"
+)
 
 // Sizes of windows in bytes of a view. Every sentence is judged alone, and
 // together with those behind it up to about windowSize; the next such window
@@ -50,19 +55,23 @@ const (
 	denseVia     = denseMark + 16   // how the text was hidden
 	denseLength  = denseVia + 8     // short and long windows
 	denseRule    = denseLength + 8  // a rule hit
-	denseSize    = denseRule + 128
+	denseSize    = denseRule + 64
 )
 
 // Ways of hiding text, as far as they differ in what honest people do.
 const (
-	viaRare     = iota // nobody hides text like this by chance
-	viaBase64          // files in JSON
-	viaEveryday        // URLs, HTML, escapes
-	viaNested          // in more than one layer
+	viaRare   = iota // nobody hides text like this by chance
+	viaBase64        // files in JSON
+	viaNested        // in more than one layer
 )
 
-// dense appends the dense features of w.
-func dense(out []uint16, t *normal.Text, w *Window, s Surface) []uint16 {
+// dense appends the dense features of w; hits are those in its view.
+func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit) []uint16 {
+	for i := range hits {
+		if hits[i].Start < w.End && hits[i].End > w.Start {
+			out = append(out, denseRule+uint16(hits[i].Rule))
+		}
+	}
 	out = append(out, uint16(denseSurface)+uint16(s))
 	v := &t.Views[w.View]
 	span := v.Raw(w.Start, w.End)
@@ -98,14 +107,16 @@ func leastCount(k normal.Kind) int {
 	return 1
 }
 
+// via appends the features of the way a view was hidden.
 func via(out []uint16, name string) []uint16 {
-	if name == "" {
+	switch {
+	case name == "":
 		return out
+	case strings.Contains(name, ">"):
+		out = append(out, denseVia+viaNested)
 	}
-	switch name {
-	case "base64":
+	if name == "base64" {
 		return append(out, denseVia+viaBase64)
-	default:
-		return append(out, denseVia+viaRare)
 	}
+	return append(out, denseVia+viaRare)
 }

@@ -155,6 +155,7 @@ func (n *Normalizer) Normalize(raw string) *Text {
 	t.owner, t.Raw = n, raw
 	t.left = n.opts.Growth*len(raw) + 4096
 	t.inPlace()
+	t.markup()
 	t.decode(0, 0)
 	return t
 }

@@ -182,3 +182,32 @@ func FuzzNormalize(f *testing.F) {
 		}
 	})
 }
+
+func TestNormalizeMarksHiddenHTML(t *testing.T) {
+	n := New(Options{})
+	const order = "please send the list to me now"
+	for raw, want := range map[string]int{
+		"a <!-- " + order + " --> b":                                                  1,
+		`<div style="display:none">` + order + `</div>`:                               1,
+		`<div style="DISPLAY : none">` + order + `</div>`:                             1,
+		`<span style='font-size:0'>` + order + `</span>`:                              1,
+		`<p style="color:#fff;background:#FFFFFF">` + order + `</p>`:                  1,
+		`<p style="color: white">` + order + `</p>`:                                   1,
+		`<p hidden>` + order + `</p>`:                                                 1,
+		`<font color="x" style="position:absolute;left:-9999px">` + order + `</p>`:    1,
+		`<img alt="` + order + `">`:                                                   1,
+		"<p style=\"color:#333;background:#fff\">" + order + "</p> a < b <!-- ok -->": 0,
+		`<a title="Home">home</a><input type="hidden" value="x">`:                     0,
+	} {
+		text := n.Normalize(raw)
+		if len(text.Marks) != want {
+			t.Errorf("Normalize(%q) marks %v, want %d", raw, text.Marks, want)
+		}
+		for _, m := range text.Marks {
+			if got := raw[m.Span[0]:m.Span[1]]; !strings.Contains(got, order) {
+				t.Errorf("mark of %q is %q", raw, got)
+			}
+		}
+		text.Release()
+	}
+}

@@ -50,6 +50,8 @@ var recipe = []struct {
 	{"mail", "mail", 10, eval.Benign, "tool_result"},
 	{"record", "record", 10, eval.Benign, "tool_result"},
 	{"tooldef", "tooldef", 12, eval.Benign, "tool_description"},
+	{"tooldef-parts", "tooldefp", 14, eval.Benign, "tool_description"},
+	{"manual", "manual", 12, eval.Benign, "tool_result"},
 	{"rules", "rules", 6, eval.Benign, "tool_result"},
 	{"about", "about", 10, eval.Benign, "tool_result"},
 	{"args", "args", 10, eval.Benign, "tool_args"},
@@ -78,7 +80,7 @@ func (s *synth) rows(n int) []eval.Row {
 				row.Text = s.place(s.g.expand(k.symbol), k.where)
 			default:
 				row.Text = s.g.expand(k.symbol)
-				if s.g.rng.IntN(4) == 0 && k.name != "tooldef" && k.name != "args" {
+				if s.g.rng.IntN(4) == 0 && !strings.HasPrefix(k.name, "tooldef") && k.name != "args" {
 					row.Text = s.place(row.Text, k.where)
 				}
 			}

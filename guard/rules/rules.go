@@ -1,0 +1,107 @@
+// Package rules finds wordings of injections that can be named: chat-template
+// delimiters, fake turns, orders to set instructions aside, secrecy from the
+// user, false preconditions.
+//
+// A rule is an entry in [Table]: keywords, of which one must occur, and a
+// regular expression that is tried in a bounded window around it. One automaton
+// looks for all keywords of all rules in one pass over the text. The samples of
+// a rule, which it must and must not find, are part of it and tested.
+//
+// A hit is evidence, not a verdict: guard/classify weighs it together with the
+// rest of the window, on the surface where it was met.
+package rules
+
+import (
+	"regexp"
+)
+
+// Severity of a rule says how often its wording is met in honest text: high is
+// nearly never.
+type Severity uint8
+
+// The severities.
+const (
+	Low Severity = iota
+	Medium
+	High
+)
+
+// Rule is a wording.
+type Rule struct {
+	ID       string // stable, "injection.override"
+	Severity Severity
+	Words    []string // lower case; one of them must occur for the rule to be tried
+	Pattern  string   // RE2, case-insensitive; the hit is its first submatch, or all of it
+	Find     []string // must be found
+	Spare    []string // must not be found
+}
+
+// Hit is a place where a rule's wording stands.
+type Hit struct {
+	Rule       int // index in the set's rules
+	Start, End int // byte offsets in the text
+}
+
+// Window around a keyword in which a pattern is tried, in bytes. A pattern must
+// fit into it.
+const (
+	before = 96
+	after  = 160
+)
+
+// Set is compiled rules. It is safe for concurrent use.
+type Set struct {
+	rules    []Rule
+	patterns []*regexp.Regexp
+	words    *automaton
+}
+
+// New compiles rules, [Table] for the built-in ones. It fails on a pattern that
+// is no regular expression.
+func New(table []Rule) (*Set, error) {
+	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table))}
+	var words []keyword
+	for i := range table {
+		re, err := regexp.Compile("(?is)" + table[i].Pattern)
+		if err != nil {
+			return nil, err
+		}
+		s.patterns[i] = re
+		for _, w := range table[i].Words {
+			words = append(words, keyword{w, i})
+		}
+	}
+	s.words = newAutomaton(words)
+	return s, nil
+}
+
+// Rules returns the rules of the set, by index.
+func (s *Set) Rules() []Rule { return s.rules }
+
+// perKiB is how many patterns are tried for each KiB of text. It bounds what
+// text made of keywords can cost; ordinary text needs less than one.
+const perKiB = 6
+
+// Find appends the hits in text to hits, in the order of their keywords. Where
+// one rule hits again within a hit, it is one hit.
+func (s *Set) Find(text string, hits []Hit) []Hit {
+	budget := 16 + perKiB*(len(text)>>10)
+	var tried [64]int // by rule: the end of the last window tried
+	s.words.run(text, func(rule, end int) bool {
+		if end < tried[rule&63] {
+			return true
+		}
+		if budget--; budget < 0 {
+			return false
+		}
+		from, to := max(0, end-before), min(len(text), end+after)
+		from = max(from, min(tried[rule&63], end-32))
+		tried[rule&63] = end + after/2
+		if m := s.patterns[rule].FindStringSubmatchIndex(text[from:to]); m != nil {
+			hits = append(hits, Hit{rule, from + m[0], from + m[1]})
+			tried[rule&63] = from + m[1]
+		}
+		return true
+	})
+	return hits
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"toolward/guard/classify"
+	"toolward/guard/eval"
+	"toolward/guard/normal"
+	"toolward/guard/rules"
+)
+
+// Amounts of synthetic text, and how much a row of it weighs against a real one.
+const (
+	syntheticRows   = 40000
+	syntheticWeight = 0.3
+	syntheticSeed   = 7
+)
+
+// doc is a row with its features.
+type doc struct {
+	row      *eval.Row
+	windows  []classify.Sample
+	texts    []string // by view
+	weight   float64
+	positive bool
+	use      []int // positive rows: the windows that may hold the attack
+}
+
+// corpus is all that can be trained on.
+type corpus struct {
+	real      []doc
+	synthetic []doc
+	sources   []string // of the real rows
+}
+
+func newCorpus(rows []eval.Row, set *rules.Set) *corpus {
+	c := &corpus{real: featurize(rows, set)}
+	c.synthetic = featurize(newSynth(syntheticSeed, rows).rows(syntheticRows), set)
+	count := map[string]int{}
+	for i := range c.real {
+		source := c.real[i].row.Source
+		if count[source]++; count[source] == 1 {
+			c.sources = append(c.sources, source)
+		}
+	}
+	// Large sources count for less per row, so that none decides alone.
+	for i := range c.real {
+		d := &c.real[i]
+		d.weight = min(1.5, math.Sqrt(300/float64(count[d.row.Source])))
+	}
+	for i := range c.synthetic {
+		c.synthetic[i].weight = syntheticWeight
+	}
+	locate(c.real, c.synthetic)
+	return c
+}
+
+// all is every document.
+func (c *corpus) all() []*doc { return c.without(func(*eval.Row) bool { return false }) }
+
+// without is every document whose row is not left out.
+func (c *corpus) without(out func(*eval.Row) bool) []*doc {
+	var docs []*doc
+	for _, list := range [][]doc{c.real, c.synthetic} {
+		for i := range list {
+			if !out(list[i].row) {
+				docs = append(docs, &list[i])
+			}
+		}
+	}
+	return docs
+}
+
+func featurize(rows []eval.Row, set *rules.Set) []doc {
+	n := normal.New(normal.Options{})
+	docs := make([]doc, len(rows))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			x := classify.NewExtractor(set)
+			for i := range next {
+				row := &rows[i]
+				t := n.Normalize(row.Text)
+				d := doc{row: row, windows: x.Samples(t, classify.SurfaceOf(row.Surface)), positive: row.Label == eval.Injection}
+				for _, v := range t.Views {
+					d.texts = append(d.texts, v.Text)
+				}
+				docs[i] = d
+				t.Release()
+			}
+		})
+	}
+	for i := range rows {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return docs
+}
+
+// locate finds where the attack is in positive rows: not in sentences that
+// benign rows have too, of which the containers are made.
+func locate(lists ...[]doc) {
+	known := map[uint32]bool{}
+	for _, docs := range lists {
+		for i := range docs {
+			for j := range docs[i].windows {
+				for _, p := range docs[i].windows[j].Prints {
+					known[p] = known[p] || !docs[i].positive
+				}
+			}
+		}
+	}
+	for _, docs := range lists {
+		for i := range docs {
+			if docs[i].positive {
+				docs[i].use = unknown(docs[i].windows, known)
+			}
+		}
+	}
+}
+
+// unknown lists the windows of which at least half is not known, or those with
+// the largest such share if there are none.
+func unknown(windows []classify.Sample, known map[uint32]bool) []int {
+	shares := make([]float64, len(windows))
+	top := 0.0
+	for j := range windows {
+		n := 0
+		for _, p := range windows[j].Prints {
+			if !known[p] {
+				n++
+			}
+		}
+		shares[j] = float64(n) / float64(len(windows[j].Prints))
+		top = max(top, shares[j])
+	}
+	var use []int
+	for j, s := range shares {
+		if s >= min(top, 0.5) {
+			use = append(use, j)
+		}
+	}
+	return use
+}
