@@ -54,6 +54,7 @@ import (
 	"toolward/guard/normal"
 	"toolward/guard/pii"
 	"toolward/guard/provenance"
+	"toolward/guard/rules"
 	"toolward/guard/secret"
 )
 
@@ -74,6 +75,7 @@ type Scanner struct {
 	pii     *pii.Detector
 	exfil   *exfil.Detector
 	model   *classify.Model
+	worded  map[string]bool // IDs of rules whose wording honest text nearly never has
 	limits  Thresholds
 	judge   *judge
 	traces  *provenance.Store
@@ -111,10 +113,14 @@ func New(o Options) (*Scanner, error) {
 		pii:     pii.New(pii.Options{IP: o.PublicIPs}),
 		exfil:   exfil.New(),
 		model:   model,
+		worded:  map[string]bool{},
 		limits:  o.Thresholds,
 		judge:   j,
 		traces:  provenance.New(o.Provenance),
 		decoys:  newDecoys(o.Honeytokens),
+	}
+	for _, r := range rules.Table {
+		s.worded[r.ID] = r.Severity == rules.High
 	}
 	for _, limit := range []*float64{&s.limits.Args, &s.limits.Result, &s.limits.Definition} {
 		if *limit == 0 {

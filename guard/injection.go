@@ -30,6 +30,10 @@ const (
 	ruleAcross     = "injection.across"
 )
 
+// wordedLimit is the score from which a text is a finding that has a wording
+// which honest text nearly never has ([rules.High]).
+const wordedLimit = 0.8
+
 // beyondDoubt is the score that needs no second sign.
 const beyondDoubt = 0.99
 
@@ -63,6 +67,9 @@ func concealed(via string) bool {
 func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
 	surface, limit := sc.surface()
 	lowest := limit
+	if limit == sc.s.model.Threshold() {
+		lowest = min(lowest, wordedLimit)
+	}
 	if sc.s.judge != nil {
 		lowest = min(lowest, sc.s.judge.From)
 	}
@@ -72,6 +79,10 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		if sc.defines {
 			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
+		}
+		limit := limit
+		if i := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] }); i >= 0 {
+			f.Rule, limit = v.Rules[i], max(lowest, min(limit, wordedLimit))
 		}
 		f.Sample = excerpt(l.text, f.Span, found)
 		switch {
