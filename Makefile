@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race rego lint vuln e2e fuzz bench image clean
+.PHONY: run build test race rego lint vuln e2e conformance fuzz bench image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -25,8 +25,11 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
-	cd e2e && npm ci --no-audit --no-fund && node --test
+	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js
 	$(GO) test -tags e2e -count=1 ./e2e
+
+conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node
+	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js
 
 fuzz: ## each parser at a boundary, for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
