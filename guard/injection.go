@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"toolward/gateway"
@@ -45,8 +46,13 @@ func (sc *scan) unsure(f *gateway.Finding) bool {
 	if f.Rule != ruleClassifier && f.Rule != ruleOrders && f.Rule != ruleAcross {
 		return false
 	}
-	_, limit := sc.surface()
-	return !concealed(f.Via) && f.Score < beyondDoubt && limit == sc.s.model.Threshold()
+	if _, limit := sc.surface(); limit != sc.s.model.Threshold() {
+		return false
+	}
+	if f.Via != "" {
+		return !concealed(f.Via)
+	}
+	return f.Score < beyondDoubt
 }
 
 // concealed reports whether a text was surely hidden. That something reads as
@@ -76,6 +82,9 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 	best, over := sc.s.model.Judge(t, surface, lowest)
 	sc.score = max(sc.score, best.Score)
 	for _, v := range over {
+		if v.Via == "" && !wordy(cut(t.Raw, v.Span)) {
+			continue
+		}
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		if sc.defines {
 			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
@@ -94,6 +103,22 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		}
 	}
 	return found
+}
+
+// wordy reports whether at least half of a text's visible characters are
+// letters: tables of numbers give no orders, whatever they score.
+func wordy(text string) bool {
+	letters, visible := 0, 0
+	for _, r := range text {
+		switch {
+		case unicode.IsLetter(r):
+			letters++
+			visible++
+		case !unicode.IsSpace(r):
+			visible++
+		}
+	}
+	return letters*2 >= visible
 }
 
 func severityOf(score float64) gateway.Severity {
