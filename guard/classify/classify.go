@@ -64,7 +64,7 @@ func (m *Model) Threshold() float64 { return m.threshold }
 func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdict, over []Verdict) {
 	j, _ := m.pool.Get().(*judge)
 	if j == nil {
-		j = &judge{x: extractor{lex: m.lex}}
+		j = &judge{x: extractor{lex: m.lex, weights: m.weights, cache: new(wordCache)}}
 	}
 	defer m.pool.Put(j)
 	limit := m.logit(threshold)
@@ -107,12 +107,12 @@ func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	j.hits = m.set.Find(t.Views[i].Text, j.hits[:0])
 	j.sums, j.counts = j.sums[:0], j.counts[:0]
 	from := int32(0)
-	for _, end := range j.x.ends {
-		var sum int32
+	for k, end := range j.x.ends {
+		sum := j.x.known[k].sum
 		for _, f := range j.x.feats[from:end] {
 			sum += int32(m.weights[bucket(f)])
 		}
-		j.sums, j.counts = append(j.sums, float32(sum)*m.scale), append(j.counts, end-from)
+		j.sums, j.counts = append(j.sums, float32(sum)*m.scale), append(j.counts, end-from+j.x.known[k].count)
 		from = end
 	}
 	j.windows = j.x.windows(j.windows[:0], i)

@@ -34,6 +34,18 @@ type extractor struct {
 	tok   tokenizer
 	feats []uint32
 	ends  []int32 // feats of sentence i end at ends[i]
+
+	// For judging: what words alone contribute is summed at once, not listed.
+	weights []int8
+	cache   *wordCache
+	known   []known // by sentence
+}
+
+// known is the sum of weights of features that are not listed, and their
+// number.
+type known struct {
+	sum   int32
+	count int32
 }
 
 // shapeConcept makes tokens that are no words take part in the sequence of
@@ -43,7 +55,7 @@ var shapeConcept = [...]concept{numberToken: 59, emailToken: 60, urlToken: 61, p
 // run reads s and leaves the features of each of its sentences.
 func (x *extractor) run(s string, surface Surface) {
 	x.tok.run(s)
-	x.feats, x.ends = x.feats[:0], x.ends[:0]
+	x.feats, x.ends, x.known = x.feats[:0], x.ends[:0], x.known[:0]
 	for _, sent := range x.tok.sents {
 		x.sentence(s, x.tok.tokens[sent.first:sent.last], surface)
 		x.ends = append(x.ends, int32(len(x.feats)))
@@ -55,6 +67,7 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 	var w1, w2 uint32  // the words before
 	var c1, c2 concept // the concepts before
 	words, uppers, opened := 0, 0, false
+	var sum known
 	emit := func(f uint32) { x.feats = append(x.feats, f) }
 	for i := range toks {
 		t := &toks[i]
@@ -66,10 +79,14 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 			if t.upper {
 				uppers++
 			}
-			c = x.lex.word(t, s)
-			emit(mix(nsWord, h, 0))
+			if x.cache != nil {
+				weight, count, what := x.lookup(s, t)
+				sum.sum, sum.count, c = sum.sum+weight, sum.count+int32(count), what
+			} else {
+				x.wordFeats(s[t.start:t.end], t)
+				c = x.lex.word(t, s)
+			}
 			emit(mix(nsPair, w1, h))
-			x.grams(s[t.start:t.end], emit)
 		case cjkToken:
 			words++
 			c = x.lex.cjk(s, int(t.start))
@@ -107,11 +124,18 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 	if words >= 3 && uppers*2 >= words {
 		emit(mix(nsShape, 1, 0))
 	}
+	x.known = append(x.known, sum)
 }
 
-// grams emits the 4-grams of a word with its ends, folded: they carry over to
+// wordFeats lists the features of a word alone.
+func (x *extractor) wordFeats(w string, t *token) {
+	x.feats = append(x.feats, mix(nsWord, t.hash, 0))
+	x.grams(w)
+}
+
+// grams lists the 4-grams of a word with its ends, folded: they carry over to
 // inflections, misspellings and related languages.
-func (x *extractor) grams(w string, emit func(uint32)) {
+func (x *extractor) grams(w string) {
 	if len(w) < 4 || len(w) > 40 {
 		return
 	}
@@ -123,8 +147,8 @@ func (x *extractor) grams(w string, emit func(uint32)) {
 		}
 		h = h<<8 | uint32(c)
 		if i >= 2 {
-			emit(mix(nsGram, h, 0))
+			x.feats = append(x.feats, mix(nsGram, h, 0))
 		}
 	}
-	emit(mix(nsGram, h<<8|'$', 0))
+	x.feats = append(x.feats, mix(nsGram, h<<8|'$', 0))
 }

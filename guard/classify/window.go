@@ -74,7 +74,10 @@ func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit)
 	}
 	out = append(out, uint16(denseSurface)+uint16(s))
 	v := &t.Views[w.View]
-	span := v.Raw(w.Start, w.End)
+	var span [2]int
+	if len(t.Marks) > 0 {
+		span = v.Raw(w.Start, w.End)
+	}
 	var seen [32]bool
 	for i := range t.Marks {
 		m := &t.Marks[i]

@@ -5,11 +5,11 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	mathbits "math/bits"
 	"strings"
 )
 
@@ -137,6 +137,9 @@ var tokenByte, tokenClasses = func() (set [256]bool, class [256]tokenClass) {
 // unpack decodes one token by whatever encoding makes text of it.
 func unpack(s string, seen tokenClass) (text, name string) {
 	s = strings.TrimRight(s, "=")
+	if len(s) < shortestToken {
+		return "", ""
+	}
 	if strings.Count(s, "=") >= 6 {
 		return readable(fromQuotedPrintable(s), "quoted-printable")
 	}
@@ -235,7 +238,7 @@ func inflate(b []byte, open func(io.Reader) (io.ReadCloser, error)) []byte {
 
 func fromHex(s string) []byte {
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
-	if len(s)%2 != 0 || len(s) < shortestToken {
+	if len(s)%2 != 0 || len(s) < shortestToken || strings.Trim(s[:8], "0123456789abcdefABCDEF") != "" {
 		return nil
 	}
 	b, err := hex.DecodeString(s)
@@ -269,6 +272,12 @@ func fromBase32(s string) []byte {
 // fromBase64 reads either alphabet of RFC 4648, padded or not, broken into
 // lines or not, and cut off at any place.
 func fromBase64(s string) []byte {
+	var head [12]byte
+	if strings.IndexAny(s[:shortestToken], "\r\n-_") < 0 {
+		if n, err := base64.RawStdEncoding.Decode(head[:], ascii16(s)); err != nil || !promising(head[:n]) {
+			return nil // nearly every name and hash ends here, without an allocation
+		}
+	}
 	b := make([]byte, 0, len(s))
 	for i := range len(s) {
 		switch s[i] {
@@ -291,6 +300,31 @@ func fromBase64(s string) []byte {
 	}
 	return b[:n]
 }
+
+// ascii16 is the first bytes of s, for a decoder that wants them so.
+func ascii16(s string) []byte {
+	var b [shortestToken]byte
+	copy(b[:], s)
+	return b[:]
+}
+
+// promising reports whether the first bytes of something decoded may be the
+// beginning of text, compressed or not, or of more to decode.
+func promising(b []byte) bool {
+	if b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x78 || b[1] == 0 || b[0] == 0 {
+		return true
+	}
+	for _, c := range b {
+		if classes[c] == control && c != 0x1b {
+			return mayDeflate(b[0])
+		}
+	}
+	return true
+}
+
+// mayDeflate reports whether a raw deflate stream of text may begin with b: its
+// first block has fixed or dynamic codes.
+func mayDeflate(b byte) bool { return b&7 == 5 || b&7 == 4 || b&7 == 3 || b&7 == 2 }
 
 const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -342,30 +376,74 @@ const base85Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 // use. What stands before it may be part of the word, so each of the five places
 // where it may start is tried.
 func fromBase85(s string) (string, string) {
-	if len(s) < 20 || len(s) > 1<<14 {
+	if len(s) < 25 || len(s) > 1<<14 || strings.Contains(s, `":`) || !dense85(s) {
 		return "", ""
 	}
 	for skip := range 5 {
 		p := s[skip : len(s)-(len(s)-skip)%5]
-		out := make([]byte, len(p))
-		n, _, err := ascii85.Decode(out, []byte(p), true)
-		if err == nil && reads(string(out[:n])) {
-			return string(out[:n]), "ascii85"
-		}
-		if b := base85(p); reads(string(b)) {
-			return string(b), "base85"
+		for _, a := range alphabets85 {
+			var head [16]byte
+			if first := a.decode(head[:0], p[:20]); first == nil || !printable(first) {
+				continue
+			}
+			if b := a.decode(make([]byte, 0, len(p)), p); printable(b) && reads(string(b)) {
+				return string(b), a.name
+			}
 		}
 	}
 	return "", ""
 }
 
-func base85(s string) []byte {
-	out := make([]byte, 0, len(s))
+// dense85 reports whether s has as much and as varied punctuation as base85
+// of a text has; a time or a URL has not.
+func dense85(s string) bool {
+	var kinds [4]uint32
+	others := 0
+	for i := range len(s) {
+		if c := s[i]; c >= '!' && c <= '~' && tokenClasses[c]&base64Classes == 0 {
+			kinds[c>>5] |= 1 << (c & 31)
+			others++
+		}
+	}
+	distinct := 0
+	for _, k := range kinds {
+		distinct += mathbits.OnesCount32(k)
+	}
+	return distinct >= 5 && others*10 >= len(s)
+}
+
+// alphabet85 is a way to write four bytes in five characters.
+type alphabet85 struct {
+	name  string
+	value [256]uint8 // 0xff: not in the alphabet
+}
+
+var alphabets85 = func() (list [2]alphabet85) {
+	ascii85 := make([]byte, 85)
+	for i := range ascii85 {
+		ascii85[i] = '!' + byte(i)
+	}
+	for k, letters := range []string{string(ascii85), base85Alphabet} {
+		a := &list[k]
+		a.name = [2]string{"ascii85", "base85"}[k]
+		for i := range a.value {
+			a.value[i] = 0xff
+		}
+		for i := range letters {
+			a.value[letters[i]] = uint8(i)
+		}
+	}
+	return list
+}()
+
+// decode appends what s says, whose length is a multiple of five. It returns
+// nil if s is not in the alphabet.
+func (a *alphabet85) decode(dst []byte, s string) []byte {
 	for i := 0; i+5 <= len(s); i += 5 {
 		var v uint64
 		for k := range 5 {
-			d := strings.IndexByte(base85Alphabet, s[i+k])
-			if d < 0 {
+			d := a.value[s[i+k]]
+			if d == 0xff {
 				return nil
 			}
 			v = v*85 + uint64(d)
@@ -373,7 +451,7 @@ func base85(s string) []byte {
 		if v > 0xffffffff {
 			return nil
 		}
-		out = append(out, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+		dst = append(dst, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
 	}
-	return out
+	return dst
 }

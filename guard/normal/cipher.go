@@ -24,12 +24,8 @@ func (t *Text) segments(i, depth int) {
 	src := t.Views[i].Text
 	var run found
 	for at := 0; at < len(src); {
-		end := at
-		for end < len(src) && end-at < longestSegment && !endsSegment[src[end]] {
-			end++
-		}
+		end, mean, letters := segment(src, at)
 		if end-at >= shortestSegment {
-			mean, letters := fluency(src[at:end])
 			signs := 0
 			if letters*4 < (end-at)*3 { // prose has more letters than that
 				signs = leetDigits(src[at:end])
@@ -51,6 +47,30 @@ func (t *Text) segments(i, depth int) {
 	t.found(i, depth, run)
 }
 
+// segment returns the end of the segment that starts at src[at], and its
+// fluency, as the function of that name has it.
+func segment(src string, at int) (end, mean, letters int) {
+	sum, n, prev := 0, 0, uint8(26)
+	stop := min(len(src), at+longestSegment)
+	for end = at; end < stop; end++ {
+		cur := letterIndex[src[end]]
+		if cur < 26 {
+			letters++
+		} else if endsSegment[src[end]] {
+			break
+		}
+		if prev != 26 || cur != 26 {
+			sum += int(bigramTable[prev][cur])
+			n++
+		}
+		prev = cur
+	}
+	if n == 0 {
+		return end, 0, letters
+	}
+	return end, sum / n, letters
+}
+
 // found is a part of a view that a cipher makes readable.
 type found struct {
 	c          cipher
@@ -63,7 +83,8 @@ func (t *Text) found(i, depth int, f found) {
 	}
 	v := &t.Views[i]
 	coded, via, span := v.Text[f.start:f.end], v.Via, v.Raw(f.start, f.end)
-	t.add(string(f.c.undo(nil, coded)), join(via, f.c.name), span, depth+1)
+	plain := strings.ToValidUTF8(string(f.c.undo(nil, coded)), "") // a rail fence may part the bytes of a character
+	t.add(plain, join(via, f.c.name), span, depth+1)
 	if f.c.name == "reversed" { // letters cannot tell whether the order of words is reversed too
 		t.add(string(reversedWords(nil, coded)), join(via, "reversed-words"), span, depth+1)
 	}
@@ -84,16 +105,17 @@ const gain = 7
 // of s itself.
 func solve(s string, mean int) cipher {
 	best, top := cipher{}, max(fluent+1, mean+gain)
+	var buf []byte
 	try := func(name string, undo func([]byte, string) []byte) {
-		var buf [longestSegment + 1]byte
-		m, _ := fluency(string(undo(buf[:0], s)))
+		buf = undo(buf[:0], s)
+		m, _ := fluency(buf)
 		if m >= top {
 			best, top = cipher{name, undo}, m+1
 		}
 	}
 	try("reversed", reversed)
 	if digits := leetDigits(s); digits >= 4 { // what is left between the digits is fluent already
-		if m, n := fluency(string(leet(nil, s))); m > fluent+3 && n*3 > len(s)*2 {
+		if m, n := fluency(leet(nil, s)); m > fluent+3 && n*3 > len(s)*2 {
 			return cipher{"leet", leet}
 		}
 	}

@@ -35,7 +35,7 @@ var bigramTable = func() (table [27][32]int16) {
 // fluency is how much s reads like a language in Latin letters: the mean over
 // its letters of the table's entries. English prose has 15 to 25, its ROT13
 // below -10. Letters is how many letters it rests on.
-func fluency(s string) (mean int, letters int) {
+func fluency[T string | []byte](s T) (mean int, letters int) {
 	sum, n, prev := 0, 0, uint8(26)
 	for i := range len(s) {
 		cur := letterIndex[s[i]]

@@ -30,6 +30,19 @@ var codeWords = func() map[string]byte {
 	return m
 }()
 
+// codeLetter is the letter that a code word in any case stands for, 0 if w is
+// none.
+func codeLetter(w string) byte {
+	var folded [8]byte
+	if len(w) > len(folded) {
+		return 0
+	}
+	for i := range len(w) {
+		folded[i] = w[i] | 0x20
+	}
+	return codeWords[string(folded[:len(w)])]
+}
+
 // span of a group in a view.
 type span struct{ from, to int }
 
@@ -132,7 +145,7 @@ func classify(w string) (kind, alt group) {
 	case n == 2 && hex == 2, n == 4 && c == '0' && w[1] == 'x':
 		return hexPair, noGroup
 	case n >= 4 && letter(c):
-		if _, ok := codeWords[strings.ToLower(w)]; ok {
+		if codeLetter(w) != 0 {
 			return codeWord, noGroup
 		}
 	}
@@ -172,7 +185,7 @@ func (t *Text) spell(i, depth int, row []span, kind group) {
 			if k > 0 && strings.ContainsAny(v.Text[row[k-1].to:g.from], "\n/|,") {
 				out = append(out, ' ')
 			}
-			out = append(out, codeWords[strings.ToLower(v.Text[g.from:g.to])])
+			out = append(out, codeLetter(v.Text[g.from:g.to]))
 		}
 	}
 	if printable(out) {
