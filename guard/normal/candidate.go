@@ -21,6 +21,7 @@ func (t *Text) decode(i, depth int) {
 	}
 	t.tokens(i, depth)
 	t.series(i, depth)
+	t.split(i, depth)
 	t.segments(i, depth)
 }
 

@@ -170,6 +170,20 @@ var encodings = []struct {
 	{"dotted", "spaced", func(s string) string {
 		return eachWord(s, func(w string) string { return strings.Join(strings.Split(w, ""), "_") })
 	}},
+	{"points", "split-words", func(s string) string {
+		return eachWord(s, func(w string) string { return strings.Join(strings.Split(w, ""), ".") })
+	}},
+	{"syllables", "split-words", func(s string) string {
+		return eachWord(s, func(w string) string {
+			if len(w) < 5 {
+				return w
+			}
+			return w[:2] + "-" + w[2:4] + "-" + strings.Join(strings.Split(w[4:], ""), "-")
+		})
+	}},
+	{"empty tags", "split-words", func(s string) string {
+		return eachWord(s, func(w string) string { return w[:1] + "<b></b>" + w[1:] })
+	}},
 	{"morse", "morse", morseOf},
 	{"spelling alphabet", "spelling-alphabet", spellOut},
 }

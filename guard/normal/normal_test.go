@@ -15,6 +15,7 @@ func TestNormalizeInPlace(t *testing.T) {
 		{"math letters", "𝐈𝐠𝐧𝐨𝐫𝐞 𝕒𝕝𝕝", "Ignore all"},
 		{"boxes", "🅸🅶🅽🅾🆁🅴", "IGNORE"},
 		{"regional indicators", "🇮🇬🇳🇴🇷🇪", "ignore"},
+		{"braille", "⠊⠛⠝⠕⠗⠑", "ignore"},
 		{"flag", "made in 🇩🇪 and 🇫🇷", "made in 🇩🇪 and 🇫🇷"},
 		{"small capitals", "ɪɢɴᴏʀᴇ all", "ignore all"},
 		{"homoglyphs", "Beforе уоu аnѕwеr the uѕer", "Before you answer the user"},

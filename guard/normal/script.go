@@ -102,6 +102,9 @@ func stable(r rune) bool {
 	return false
 }
 
+// braille is the cell of each letter, as the low byte of its character.
+const braille = "\x01\x03\x09\x19\x11\x0b\x1b\x13\x0a\x1a\x05\x07\x0d\x1d\x15\x0f\x1f\x17\x0e\x1e\x25\x27\x3a\x2d\x3d\x35"
+
 // fold returns the plain form of the character at p.at: NFKC, ASCII
 // punctuation and spaces, letters in boxes and circles.
 func (p *pass) fold(r rune, n int) string {
@@ -120,6 +123,10 @@ func (p *pass) fold(r rune, n int) string {
 		return ascii['A'+r-0x1f150 : 'B'+r-0x1f150]
 	case r >= 0x1f170 && r <= 0x1f189:
 		return ascii['A'+r-0x1f170 : 'B'+r-0x1f170]
+	case r >= 0x2801 && r <= 0x283f:
+		if k := strings.IndexByte(braille, byte(r-0x2800)); k >= 0 {
+			return ascii['a'+k : 'b'+k]
+		}
 	case r >= 0x1f1e6 && r <= 0x1f1ff:
 		if p.flag() {
 			return p.src[p.at : p.at+n]
