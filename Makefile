@@ -25,7 +25,7 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
-	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js
+	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
 	$(GO) test -tags e2e -count=1 ./e2e
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node

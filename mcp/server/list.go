@@ -57,11 +57,32 @@ func (x *exchange) list(ctx context.Context) outcome {
 			return x.refuseParams(ctx, "the cursor is not valid: begin again without one")
 		}
 	}
+	if len(seen) == 0 && !x.offers(l.array) {
+		return x.unknownMethod(ctx)
+	}
 	var members []gateway.Member
 	if x.server != "" {
 		members = x.srv.opt.Upstreams.ListMembers(x.server, x.msg.Method)
 	}
 	return outcome{result: x.complete(x.srv.lists.page(x, l, seen, members, from))}
+}
+
+// offers reports whether the endpoint has a kind of list. A server that never
+// said that it has one does not know the method either.
+func (x *exchange) offers(array string) bool {
+	if x.server == "" {
+		return true
+	}
+	about, _ := x.srv.opt.Upstreams.About(x.server)
+	said, err := gateway.Split(about.Capabilities)
+	if err != nil {
+		return true // it said nothing of itself
+	}
+	if array == "resourceTemplates" {
+		array = "resources"
+	}
+	_, ok := said.Get(array)
+	return ok
 }
 
 // position is the index of the first entry after the one that a cursor names,
