@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race rego lint vuln e2e conformance fuzz bench image clean
+.PHONY: run build test race rego lint vuln e2e conformance frameworks fuzz bench image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -30,6 +30,9 @@ e2e: build ## real MCP servers and clients from npm against the built binary; ne
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node
 	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js
+
+frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents through the gateway; needs Node
+	cd e2e/frameworks && npm ci --no-audit --no-fund && node_modules/.bin/node --test --test-force-exit *.test.js
 
 fuzz: ## each parser at a boundary, for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
