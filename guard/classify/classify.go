@@ -141,7 +141,7 @@ func Norm(n int) float64 { return 1 / math.Sqrt(float64(n)+30) }
 // rules names the rules that hit in w.
 func (j *judge) rules(m *Model, w *Window) []string {
 	var names []string
-	for _, h := range j.hits {
+	for _, h := range within(j.hits, w) {
 		if h.Start < w.End && h.End > w.Start {
 			names = append(names, m.set.Rules()[h.Rule].ID)
 		}

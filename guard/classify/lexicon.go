@@ -76,7 +76,8 @@ func hashRune(h uint32, r rune) uint32 {
 	case r < utf8.RuneSelf:
 		return (h ^ uint32(byte(r)|0x20)) * hashPrime
 	}
-	for _, b := range []byte(foldRune(r, string(r))) {
+	var buf [utf8.UTFMax]byte
+	for _, b := range buf[:utf8.EncodeRune(buf[:], foldRune(r))] {
 		h = (h ^ uint32(b)) * hashPrime
 	}
 	return h

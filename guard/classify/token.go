@@ -252,9 +252,7 @@ scan:
 				break scan
 			}
 			letters++
-			for _, b := range []byte(foldRune(r, s[i:i+n])) {
-				h = (h ^ uint32(b)) * hashPrime
-			}
+			h = hashRune(h, r)
 			lowerBefore = false
 			i += n
 		default:
@@ -380,16 +378,11 @@ func noSpaces(r rune) bool {
 }
 
 // foldRune is r in lower case without its diacritics.
-func foldRune(r rune, s string) string {
-	if r < 0x180 {
-		if b := latinBase(r); b != 0 {
-			return "abcdefghijklmnopqrstuvwxyz"[b-'a' : b-'a'+1]
-		}
+func foldRune(r rune) rune {
+	if b := latinBase(r); b != 0 {
+		return rune(b)
 	}
-	if l := unicode.ToLower(r); l != r {
-		return string(l)
-	}
-	return s
+	return unicode.ToLower(r)
 }
 
 // latinBase is the ASCII letter under a Latin letter with a diacritic, 0 if

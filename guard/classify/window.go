@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"sort"
 	"strings"
 
 	"toolward/guard/normal"
@@ -67,9 +68,9 @@ const (
 
 // dense appends the dense features of w; hits are those in its view.
 func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit) []uint16 {
-	for i := range hits {
-		if hits[i].Start < w.End && hits[i].End > w.Start {
-			out = append(out, denseRule+uint16(hits[i].Rule))
+	for _, h := range within(hits, w) {
+		if h.Start < w.End && h.End > w.Start {
+			out = append(out, denseRule+uint16(h.Rule))
 		}
 	}
 	out = append(out, uint16(denseSurface)+uint16(s))
@@ -97,6 +98,15 @@ func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit)
 		out = append(out, denseLength+3)
 	}
 	return append(out, via(nil, v.Via)...)
+}
+
+// within cuts hits down to those that may overlap w. They come in the order of
+// their keywords, so their starts and ends are in order but for one window of
+// the rules.
+func within(hits []rules.Hit, w *Window) []rules.Hit {
+	from := sort.Search(len(hits), func(i int) bool { return hits[i].End > w.Start-rules.Reach })
+	to := sort.Search(len(hits), func(i int) bool { return hits[i].Start >= w.End+rules.Reach })
+	return hits[from:max(from, to)]
 }
 
 // leastCount is how many characters make a mark mean something.

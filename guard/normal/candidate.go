@@ -53,7 +53,7 @@ func (t *Text) tokens(i, depth int) {
 			continue
 		}
 		v := &t.Views[i]
-		if text, name := unpack(src[from:end], seen); text != "" {
+		if text, name := t.unpack(src[from:end], seen); text != "" {
 			t.add(text, join(v.Via, name), v.Raw(from, end), depth+1)
 			continue
 		}
@@ -136,17 +136,17 @@ var tokenByte, tokenClasses = func() (set [256]bool, class [256]tokenClass) {
 }()
 
 // unpack decodes one token by whatever encoding makes text of it.
-func unpack(s string, seen tokenClass) (text, name string) {
+func (t *Text) unpack(s string, seen tokenClass) (text, name string) {
 	s = strings.TrimRight(s, "=")
 	if len(s) < shortestToken {
 		return "", ""
 	}
 	if strings.Count(s, "=") >= 6 {
-		return readable(fromQuotedPrintable(s), "quoted-printable")
+		return t.readable(fromQuotedPrintable(s), "quoted-printable")
 	}
 	if seen&hasOther == 0 {
 		if cut := strings.LastIndexByte(s, '='); cut > 0 { // key=value
-			if text, name = unpack(s[cut+1:], seen); text != "" {
+			if text, name = t.unpack(s[cut+1:], seen); text != "" {
 				return text, name
 			}
 		}
@@ -155,36 +155,39 @@ func unpack(s string, seen tokenClass) (text, name string) {
 				return text, "binary"
 			}
 			if b := fromHex(s); b != nil {
-				return readable(b, "hex")
+				return t.readable(b, "hex")
 			}
 			if seen&hasLower == 0 || seen&hasUpper == 0 {
 				if b := fromBase32(s); b != nil {
-					if text, name = readable(b, "base32"); text != "" {
+					if text, name = t.readable(b, "base32"); text != "" {
 						return text, name
 					}
 				}
 			}
 			if b := fromBase64(s); b != nil {
-				if text, name = readable(b, "base64"); text != "" {
+				if text, name = t.readable(b, "base64"); text != "" {
 					return text, name
 				}
 			}
 			if seen&hasBase64 == 0 {
 				if b := fromBase58(s); b != nil {
-					return readable(b, "base58")
+					return t.readable(b, "base58")
 				}
 			}
 		}
 		return "", ""
 	}
-	if s[0] == '#' || s[0] == ':' || s[0] == '@' || s[0] == '$' {
-		return unpack(s[1:], classesOf(s[1:]))
+	if bare := strings.TrimLeft(s, "#:@$"); len(bare) < len(s) {
+		s, seen = bare, classesOf(bare)
+		if seen&hasOther == 0 {
+			return t.unpack(s, seen)
+		}
 	}
 	if strings.Contains(s, "://") {
 		return "", ""
 	}
-	if cut := strings.IndexAny(s, ":;"); cut >= 0 && cut < len(s)-shortestToken { // data:text/plain;base64:…
-		if text, name = unpack(s[cut+1:], classesOf(s[cut+1:])); text != "" {
+	if cut := strings.LastIndexAny(s, ":;"); cut >= 0 && cut < len(s)-shortestToken { // key:value
+		if text, name = t.unpack(s[cut+1:], classesOf(s[cut+1:])); text != "" {
 			return text, name
 		}
 	}
@@ -200,17 +203,17 @@ func classesOf(s string) (seen tokenClass) {
 
 // readable turns decoded bytes into text: as they are, unpacked, or from
 // UTF-16. It returns "" if they are none.
-func readable(b []byte, name string) (string, string) {
+func (t *Text) readable(b []byte, name string) (string, string) {
 	if len(b) > 4 {
 		switch {
 		case b[0] == 0x1f && b[1] == 0x8b:
-			b, name = inflate(b, gzipReader), join(name, "gzip")
+			b, name = t.inflate(b, gzipReader), join(name, "gzip")
 		case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
-			b, name = inflate(b, zlib.NewReader), join(name, "zlib")
+			b, name = t.inflate(b, zlib.NewReader), join(name, "zlib")
 		case bytes.Count(b, []byte{0}) >= len(b)/3:
 			b = bytes.ReplaceAll(b, []byte{0}, nil)
-		case !printable(b):
-			b, name = inflate(b, func(r io.Reader) (io.ReadCloser, error) { return flate.NewReader(r), nil }), join(name, "deflate")
+		case len(b) >= 48 && !printable(b):
+			b, name = t.inflate(b, func(r io.Reader) (io.ReadCloser, error) { return flate.NewReader(r), nil }), join(name, "deflate")
 		}
 	}
 	if !printable(b) {
@@ -221,9 +224,16 @@ func readable(b []byte, name string) (string, string) {
 
 func gzipReader(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
 
+// mostInflations bounds how often something is unpacked for one text, since
+// starting to do so is dear.
+const mostInflations = 16
+
 // inflate unpacks b, to at most four times its size and 4 KiB: a bomb yields
 // its beginning.
-func inflate(b []byte, open func(io.Reader) (io.ReadCloser, error)) []byte {
+func (t *Text) inflate(b []byte, open func(io.Reader) (io.ReadCloser, error)) []byte {
+	if t.inflations++; t.inflations > mostInflations {
+		return nil
+	}
 	r, err := open(bytes.NewReader(b))
 	if err != nil {
 		return nil
@@ -330,7 +340,7 @@ func mayDeflate(b byte) bool { return b&7 == 5 || b&7 == 4 || b&7 == 3 || b&7 ==
 const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 // longestBase58 bounds the work of base58, which grows with the square.
-const longestBase58 = 512
+const longestBase58 = 128
 
 func fromBase58(s string) []byte {
 	if len(s) < 22 || len(s) > longestBase58 {

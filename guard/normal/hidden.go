@@ -173,13 +173,13 @@ func (p *pass) override(r rune, n int) {
 // right-to-left letter: nobody needs one there.
 func (p *pass) isolate(n int) {
 	text := p.src[p.at+n:]
-	if len(text) > 256 {
-		text = text[:256]
+	if len(text) > 64 {
+		text = text[:64]
 	}
 	if end := strings.IndexAny(text, "\u202c\u2069\n"); end >= 0 {
 		text = text[:end]
 	}
-	if strings.IndexFunc(text, rightToLeft) < 0 && strings.IndexFunc(p.src[max(0, p.at-256):p.at], rightToLeft) < 0 {
+	if strings.IndexFunc(text, rightToLeft) < 0 && strings.IndexFunc(p.src[max(0, p.at-64):p.at], rightToLeft) < 0 {
 		p.mark(Control, p.at, p.at+n+len(text), 1)
 	}
 }

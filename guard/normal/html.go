@@ -9,22 +9,21 @@ import "strings"
 func (t *Text) markup() {
 	v := &t.Views[0]
 	src := v.Text
+	lastComment := strings.LastIndex(src, "-->") // none begins behind it
 	for at := 0; ; {
 		k := strings.IndexByte(src[at:], '<')
 		if k < 0 {
 			return
 		}
 		at += k
-		if strings.HasPrefix(src[at:], "<!--") {
+		if at < lastComment && strings.HasPrefix(src[at:], "<!--") {
 			at = t.comment(v, at)
 			continue
 		}
-		end := tagEnd(src, at)
-		if end < 0 {
-			at++
-			continue
+		end, closed := tagEnd(src, at)
+		if closed {
+			t.element(v, at, end)
 		}
-		t.element(v, at, end)
 		at = end
 	}
 }
@@ -32,14 +31,15 @@ func (t *Text) markup() {
 // longestTag bounds a start tag, in bytes.
 const longestTag = 2048
 
-// tagEnd returns the end of the start tag at src[at], -1 if there is none.
-// Quoted attributes may hold ">".
-func tagEnd(src string, at int) int {
+// tagEnd returns the end of the start tag at src[at], and whether it is one; if
+// not, where to go on. Quoted attributes may hold ">".
+func tagEnd(src string, at int) (end int, closed bool) {
 	if at+2 >= len(src) || !letter(src[at+1]) {
-		return -1
+		return at + 1, false
 	}
 	quote := byte(0)
-	for i := at + 2; i < len(src) && i-at < longestTag; i++ {
+	i := at + 2
+	for ; i < len(src) && i-at < longestTag; i++ {
 		switch c := src[i]; {
 		case quote != 0:
 			if c == quote {
@@ -48,21 +48,18 @@ func tagEnd(src string, at int) int {
 		case (c == '"' || c == '\'') && src[i-1] == '=':
 			quote = c
 		case c == '>':
-			return i + 1
+			return i + 1, true
 		case c == '<':
-			return -1
+			return i, false
 		}
 	}
-	return -1
+	return i, false
 }
 
 // comment marks the HTML comment at src[at] if it says more than a word or
 // two, and returns where it ends.
 func (t *Text) comment(v *View, at int) int {
-	end := strings.Index(v.Text[at:min(len(v.Text), at+1<<16)], "-->")
-	if end < 0 {
-		return at + 4
-	}
+	end := strings.Index(v.Text[at:], "-->") // there is one
 	end += at + 3
 	if strings.Count(v.Text[at:end], " ") >= 4 {
 		t.mark(HiddenHTML, v.Raw(at, end), 1)
@@ -79,7 +76,7 @@ func (t *Text) element(v *View, at, end int) {
 		if k := strings.IndexAny(name, " \t\n/>"); k >= 0 {
 			name = name[:k]
 		}
-		stop := min(len(v.Text), end+1<<14)
+		stop := min(len(v.Text), end+longestTag)
 		if k := strings.Index(v.Text[end:stop], "</"+name); k >= 0 {
 			stop = end + k
 		} else if k := strings.IndexByte(v.Text[end:stop], '<'); k >= 0 {
@@ -103,6 +100,8 @@ func (t *Text) element(v *View, at, end int) {
 	}
 }
 
+var compactStyle = strings.NewReplacer(" ", "", "\t", "", "\n", "", "'", "", `"`, "")
+
 // invisibleTag reports whether a start tag makes its element invisible: by the
 // hidden attribute, by display or visibility, by size, by place, or by text in
 // the colour of its background or of the page.
@@ -110,14 +109,14 @@ func invisibleTag(tag string) bool {
 	if !strings.Contains(tag, "style") && !strings.Contains(tag, "hidden") && !strings.Contains(tag, "color") {
 		return false
 	}
-	s := strings.NewReplacer(" ", "", "\t", "", "\n", "", "'", "", `"`, "").Replace(strings.ToLower(tag))
+	s := compactStyle.Replace(strings.ToLower(tag))
 	for _, sign := range []string{"display:none", "visibility:hidden", "visibility:collapse", "opacity:0;", "opacity:0>", "opacity:0.0", "font-size:0", "font-size:1px", "font-size:.", "font-size:0.",
 		"left:-9", "top:-9", "text-indent:-9", "clip:rect(0", "clip-path:inset(100%", "width:0;", "width:0px", "height:0;", "height:0px", "max-height:0", "transform:scale(0", "color:transparent", "mso-hide:all"} {
 		if strings.Contains(s, sign) {
 			return true
 		}
 	}
-	if strings.Contains(strings.ToLower(tag), " hidden") && !strings.Contains(s, "aria-hidden=false") && !strings.Contains(s, "overflow:hidden") && !strings.Contains(s, "type=hidden") {
+	if (strings.Contains(tag, " hidden") || strings.Contains(tag, " HIDDEN")) && !strings.Contains(s, "aria-hidden=false") && !strings.Contains(s, "overflow:hidden") && !strings.Contains(s, "type=hidden") {
 		return true
 	}
 	fg, bg := property(s, "color:"), property(s, "background")

@@ -69,6 +69,8 @@ type Text struct {
 	owner *Normalizer
 	left  int // decoded bytes that may still be made
 	work  worker
+
+	inflations int
 }
 
 // Clean is the whole text as a model would read it: Views[0].Text. It is the

@@ -49,6 +49,10 @@ const (
 	after  = 160
 )
 
+// Reach is the size of that window: hits of a set are in order of their place
+// but for it.
+const Reach = before + after
+
 // Set is compiled rules. It is safe for concurrent use.
 type Set struct {
 	rules    []Rule
@@ -80,7 +84,7 @@ func (s *Set) Rules() []Rule { return s.rules }
 
 // perKiB is how many patterns are tried for each KiB of text. It bounds what
 // text made of keywords can cost; ordinary text needs less than one.
-const perKiB = 6
+const perKiB = 4
 
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
