@@ -87,7 +87,7 @@ func newGuardAllowList(g *globals) *cobra.Command {
 				if !e.Expires.IsZero() {
 					expires = e.Expires.Format(time.RFC3339)
 				}
-				return []string{e.ID, short(e.Print, 16), e.Rule, e.Tool, expires, e.Reason}
+				return []string{e.ID, e.Print, e.Rule, e.Tool, expires, e.Reason}
 			})
 		},
 	}
