@@ -3,6 +3,7 @@
 // gateway. Nothing may differ but the names and URIs that /mcp maps.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -126,7 +127,7 @@ const reach = {
 };
 
 before(async () => {
-  world = fs.mkdtempSync('/tmp/toolward-fidelity-');
+  world = fs.mkdtempSync(path.join(os.tmpdir(), 'toolward-fidelity-'));
   reset();
   const port = await freePort();
   oddHTTP = { port, child: spawn('node', [odd, String(port)], { stdio: 'ignore' }) };
