@@ -13,11 +13,6 @@ const (
 	nsOpeningPair
 	nsSurface
 	nsShape
-	nsWindow
-	nsMark
-	nsRule
-	nsVia
-	nsConceptWord
 )
 
 // mix makes a feature of a namespace and up to two values.

@@ -54,12 +54,11 @@ func fluency[T string | []byte](s T) (mean int, letters int) {
 	return sum / n, letters
 }
 
-// Fluency of text that is a language, of text that surely is none, and the
-// fewest letters that a judgement needs.
+// Fluency of text that is a language, and the fewest letters that a judgement
+// needs.
 const (
-	fluent  = 10
-	foreign = 4
-	enough  = 16
+	fluent = 10
+	enough = 16
 )
 
 // reads reports whether s is text in Latin letters.
