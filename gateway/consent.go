@@ -9,23 +9,23 @@ import (
 // Approval is a request for a person's consent to one call: approval asks for
 // it and uses it up, audit stores it, and commands and console decide it.
 type Approval struct {
-	ID          string          // short, for people to type
-	Binding     string          // SHA-256, hex, of what was consented to: agent, tool, definition, canonical arguments
-	Call        string          // ID of the call that asked
-	Agent       string          // the agent's ID
-	Issuer      string          // and who vouches for it
-	Tool        string          // wire name
-	Fingerprint string          // of the tool's definition
-	Args        json.RawMessage // for the person who decides; secrets are taken out when it is stored
-	Reasons     []string        // why policy asks
-	Revision    string          // of the policy that asked
-	Created     time.Time       //
-	Expires     time.Time       // neither decided nor used at or after this
-	State       ApprovalState   //
-	By          string          // who decided; "" while pending
-	Note        string          // what they said about it
-	Decided     time.Time       // zero while pending
-	UsedBy      string          // ID of the call that ran on it
+	ID          string          `json:"id,omitempty"`          // short, for people to type
+	Binding     string          `json:"binding,omitempty"`     // SHA-256, hex, of what was consented to: agent, tool, definition, canonical arguments
+	Call        string          `json:"call,omitempty"`        // ID of the call that asked
+	Agent       string          `json:"agent,omitempty"`       // the agent's ID
+	Issuer      string          `json:"issuer,omitempty"`      // and who vouches for it
+	Tool        string          `json:"tool,omitempty"`        // wire name
+	Fingerprint string          `json:"fingerprint,omitempty"` // of the tool's definition
+	Args        json.RawMessage `json:"args,omitempty"`        // for the person who decides; secrets are taken out when it is stored
+	Reasons     []string        `json:"reasons,omitempty"`     // why policy asks
+	Revision    string          `json:"revision,omitempty"`    // of the policy that asked
+	Created     time.Time       `json:"created,omitzero"`      //
+	Expires     time.Time       `json:"expires,omitzero"`      // neither decided nor used at or after this
+	State       ApprovalState   `json:"state,omitempty"`       //
+	By          string          `json:"by,omitempty"`          // who decided; "" while pending
+	Note        string          `json:"note,omitempty"`        // what they said about it
+	Decided     time.Time       `json:"decided,omitzero"`      // zero while pending
+	UsedBy      string          `json:"used_by,omitempty"`     // ID of the call that ran on it
 }
 
 // ApprovalState is how far an approval has come.

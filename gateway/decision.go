@@ -12,13 +12,13 @@ const (
 
 // Decision is the outcome of policy for one stage of a call.
 type Decision struct {
-	Effect   Effect
-	Reasons  []string // for the agent and the reviewer; sorted
-	Rules    []Rule   // which rules fired
-	Redact   []string // RFC 6901 pointers into args (request) or result; "" is all of it
-	Labels   []string // to add to the session; sorted
-	Revision string   // of the policy that decided, a short digest
-	Shadow   Effect   // what the shadow policy would have decided; "" without one
+	Effect   Effect   `json:"effect,omitempty"`
+	Reasons  []string `json:"reasons,omitempty"`  // for the agent and the reviewer; sorted
+	Rules    []Rule   `json:"rules,omitempty"`    // which rules fired
+	Redact   []string `json:"redact,omitempty"`   // RFC 6901 pointers into args (request) or result; "" is all of it
+	Labels   []string `json:"labels,omitempty"`   // to add to the session; sorted
+	Revision string   `json:"revision,omitempty"` // of the policy that decided, a short digest
+	Shadow   Effect   `json:"shadow,omitempty"`   // what the shadow policy would have decided; "" without one
 }
 
 // Rule names a policy rule that took part in a decision.

@@ -55,14 +55,14 @@ func (p *pinned) put(ctx context.Context, pins []gateway.Pin) error {
 
 // Change is a definition that differs from its pin, or has none.
 type Change struct {
-	Server      string
-	Kind        gateway.Kind
-	Name        string          // the upstream's own name; "" for its instructions
-	Wire        string          // the name on /mcp
-	Pinned      json.RawMessage // the accepted definition, nil if there is none
-	Current     json.RawMessage // what the upstream offers now
-	Members     []string        // which members differ, sorted; nil if there is no pin
-	Quarantined string          // why it may not be used; "" if it may
+	Server      string          `json:"server,omitempty"`
+	Kind        gateway.Kind    `json:"kind,omitempty"`
+	Name        string          `json:"name,omitempty"`        // the upstream's own name; "" for its instructions
+	Wire        string          `json:"wire,omitempty"`        // the name on /mcp
+	Pinned      json.RawMessage `json:"pinned,omitempty"`      // the accepted definition, nil if there is none
+	Current     json.RawMessage `json:"current,omitempty"`     // what the upstream offers now
+	Members     []string        `json:"members,omitempty"`     // which members differ, sorted; nil if there is no pin
+	Quarantined string          `json:"quarantined,omitempty"` // why it may not be used; "" if it may
 }
 
 // Diff lists what a person has not accepted: definitions that changed, that
