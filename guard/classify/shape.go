@@ -1,0 +1,107 @@
+package classify
+
+import "unicode"
+
+// compound reads on to the end of a token with punctuation inside.
+func (t *tokenizer) compound(s string, start, i int) int {
+	at, scheme, slash, under := false, false, false, false
+	for i < len(s) && i-start < 512 {
+		c := s[i]
+		k := byteKinds[c]
+		if k == kSpace || c == '"' || c == '\'' || c == '<' || c == '>' || c == '`' || c == ')' || c == '|' || c == ',' || c == ';' || c == '}' || c == ']' || c == '{' || c == '[' || c == '(' {
+			break
+		}
+		at = at || c == '@'
+		scheme = scheme || c == ':' && i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/'
+		slash = slash || c == '/' || c == '\\'
+		under = under || c == '_'
+		i++
+	}
+	for i > start+1 && (s[i-1] == '.' || s[i-1] == ':' || s[i-1] == '?' || s[i-1] == '!') {
+		i--
+	}
+	sh := identToken
+	switch {
+	case scheme:
+		sh = urlToken
+	case at:
+		sh = emailToken
+	case slash:
+		sh = pathToken
+	case allDigits(s[start:i]):
+		sh = numberToken
+	}
+	t.tokens = append(t.tokens, token{int32(start), int32(i), foldHash(s[start:i]), sh, false})
+	return i
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if byteKinds[s[i]] == kLetter || byteKinds[s[i]] == kWide {
+			return false
+		}
+	}
+	return true
+}
+
+// path measures a path that starts with / or ~ at s[i:], 0 if there is none.
+func path(s string, i int) int {
+	if i > 0 && byteKinds[s[i-1]] != kSpace && s[i-1] != '"' && s[i-1] != '\'' && s[i-1] != '`' && s[i-1] != '(' && s[i-1] != '=' && s[i-1] != ':' {
+		return 0
+	}
+	j := i + 1
+	if s[i] == '~' && (j >= len(s) || s[j] != '/') {
+		return 0
+	}
+	for j < len(s) && j-i < 512 && (byteKinds[s[j]] == kLetter || byteKinds[s[j]] == kDigit || s[j] == '/' || s[j] == '.' || s[j] == '_' || s[j] == '-') {
+		j++
+	}
+	for j > i && s[j-1] == '.' {
+		j--
+	}
+	if j-i < 4 {
+		return 0
+	}
+	return j - i
+}
+
+func foldHash(s string) uint32 {
+	h := uint32(hashSeed)
+	for i := range len(s) {
+		c := s[i]
+		switch byteKinds[c] {
+		case kLetter:
+			c |= 0x20
+		case kDigit:
+			c = '0'
+		}
+		h = (h ^ uint32(c)) * hashPrime
+	}
+	return h
+}
+
+// noSpaces reports whether r belongs to a script that does not put spaces
+// between words.
+func noSpaces(r rune) bool {
+	return r >= 0x3040 && r <= 0x30ff || r >= 0x3400 && r <= 0x9fff || r >= 0x0e00 && r <= 0x0eff || r >= 0x1780 && r <= 0x17ff || r >= 0x1000 && r <= 0x109f || r >= 0x20000 && r <= 0x3ffff
+}
+
+// foldRune is r in lower case without its diacritics.
+func foldRune(r rune) rune {
+	if b := latinBase(r); b != 0 {
+		return rune(b)
+	}
+	return unicode.ToLower(r)
+}
+
+// latinBase is the ASCII letter under a Latin letter with a diacritic, 0 if
+// there is none.
+func latinBase(r rune) byte {
+	const base = "aaaaaaaceeeeiiiidnooooo/ouuuuyts" + "aaaaaaaceeeeiiiidnooooo/ouuuuyty" + // U+00C0
+		"aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllllllln" + // U+0100
+		"nnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs"
+	if r < 0xc0 || int(r-0xc0) >= len(base) || base[r-0xc0] == '/' {
+		return 0
+	}
+	return base[r-0xc0]
+}
