@@ -162,9 +162,10 @@ func TestSpecialisedLibraryDecidesAlike(t *testing.T) {
 						c.Tool.Labels = []string{"external"}
 						c.Session.Labels = []string{"private", "untrusted"}[:1+n%2]
 						n++
-						got, want := decide(t, e, c), plain(c)
-						if diff := cmp.Diff(want, got); diff != "" {
-							t.Errorf("%s %s.%s %s %s (-plain +specialised):\n%s", agent, server, tool, kind, args, diff)
+						got := decide(t, e, c)
+						want, err := plain(c)
+						if diff := cmp.Diff(want, got); diff != "" || err != nil {
+							t.Errorf("%s %s.%s %s %s (-plain +specialised):\n%s%v", agent, server, tool, kind, args, diff, err)
 						}
 					}
 				}
@@ -174,14 +175,14 @@ func TestSpecialisedLibraryDecidesAlike(t *testing.T) {
 }
 
 // plainDecider decides with the library compiled as it is written.
-func plainDecider(t *testing.T, dir string) func(*gateway.Call) gateway.Decision {
+func plainDecider(t *testing.T, dir string) func(*gateway.Call) (gateway.Decision, error) {
 	t.Helper()
 	s, ps := read(Options{Path: dir})
 	modules, more := parse(s.modules)
 	if err := failing(append(ps, more...)); err != nil {
 		t.Fatal(err)
 	}
-	r := &revision{digest: s.digest, queries: map[string]query{}, rules: instrument(modules), compiler: newCompiler()}
+	r := &revision{digest: s.digest, queries: map[string]query{}, rules: instrument(modules), compiler: newCompiler(), reads: reads{result: true, recent: true}}
 	if r.compiler.Compile(modules); r.compiler.Failed() {
 		t.Fatal(r.compiler.Errors)
 	}
@@ -189,17 +190,12 @@ func plainDecider(t *testing.T, dir string) func(*gateway.Call) gateway.Decision
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if ps := r.prepare(entry); ps != nil {
+		var ps []Problem
+		if r.queries[entry], ps = prepare(r.compiler, entry); ps != nil {
 			t.Fatal(ps)
 		}
 	}
-	return func(c *gateway.Call) gateway.Decision {
-		d, err := r.decide(t.Context(), time.Minute, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
+	return func(c *gateway.Call) (gateway.Decision, error) { return r.decide(t.Context(), time.Minute, c) }
 }
 
 // TestPolicyCannotForgeMarks: the function that marks rules is there for

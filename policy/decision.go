@@ -20,8 +20,12 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 	if c.Result != nil && !r.speaksOnResult(c) {
 		return gateway.Decision{Effect: gateway.EffectAllow, Revision: r.digest}, nil
 	}
-	in := r.input(c, c.Result != nil && r.reads.result)
-	value, fired, err := r.eval(ctx, limit, entryOf(c), in, c.Time, nil)
+	q, in := r.queries[entryOf(c)], r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent})
+	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
+		q = r.quick.queries[entryDecision]
+		in[mayKey] = r.quick.may(c)
+	}
+	value, fired, err := r.eval(ctx, limit, q, ast.LazyObject(in), c.Time, nil)
 	if err != nil {
 		return r.broken(ctx, err)
 	}

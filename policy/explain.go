@@ -43,7 +43,7 @@ func (e *Engine) Explain(ctx context.Context, c *gateway.Call) (Explanation, err
 	stops := stops{}
 	// A decision ends at the first deny; here every rule is asked. Its error, if
 	// there is one, is in the decision.
-	_, fired, _ := r.eval(ctx, 10*e.opt.Timeout, entryAll, r.input(c, c.Result != nil), c.Time, stops)
+	_, fired, _ := r.eval(ctx, 10*e.opt.Timeout, r.queries[entryAll], ast.LazyObject(r.input(c, all(c))), c.Time, stops)
 	held := map[int]bool{}
 	for _, n := range fired {
 		held[n] = true

@@ -15,8 +15,14 @@ import (
 // There must be no AST value among the maps, because OPA gives them to
 // json.marshal as they are.
 
-// input builds the input document of a call, with the result if withResult.
-func (r *revision) input(c *gateway.Call, withResult bool) ast.Value {
+// extent says which of the parts of input that cost much are built.
+type extent struct{ result, recent bool }
+
+// all of what a call has, for people and for [Engine.Explain].
+func all(c *gateway.Call) extent { return extent{result: c.Result != nil, recent: true} }
+
+// input builds the input document of a call.
+func (r *revision) input(c *gateway.Call, with extent) map[string]any {
 	stage := gateway.StageRequest
 	if c.Result != nil {
 		stage = gateway.StageResult
@@ -25,15 +31,15 @@ func (r *revision) input(c *gateway.Call, withResult bool) ast.Value {
 		"stage":   string(stage),
 		"call":    callInput(c),
 		"agent":   r.agent(c.Agent),
-		"session": sessionInput(&c.Session),
+		"session": sessionInput(&c.Session, with.recent),
 		"tool":    r.tool(c),
 		"args":    argsInput(c.Args),
 		"guard":   guardInput(c, stage),
 	}
-	if withResult {
+	if with.result {
 		in["result"] = resultInput(c.Result)
 	}
-	return ast.LazyObject(in)
+	return in
 }
 
 func callInput(c *gateway.Call) map[string]any {
@@ -47,12 +53,16 @@ func argsInput(a gateway.Args) any { return a.Value() }
 
 func resultInput(res *gateway.Result) any { return gateway.Decode(res.Bytes()) }
 
-func sessionInput(s *gateway.Session) map[string]any {
-	recent := make([]any, len(s.Recent))
-	for i, r := range s.Recent {
-		recent[i] = map[string]any{"tool": r.Tool, "effect": string(r.Effect)}
+func sessionInput(s *gateway.Session, recent bool) map[string]any {
+	m := map[string]any{"id": s.ID, "calls": s.Calls, "labels": orEmpty(s.Labels)}
+	if recent {
+		list := make([]any, len(s.Recent))
+		for i, r := range s.Recent {
+			list[i] = map[string]any{"tool": r.Tool, "effect": string(r.Effect)}
+		}
+		m["recent"] = list
 	}
-	return map[string]any{"id": s.ID, "calls": s.Calls, "labels": orEmpty(s.Labels), "recent": recent}
+	return m
 }
 
 // guardInput holds the findings of the stage that is being judged.
@@ -122,7 +132,7 @@ func orEmpty(list []string) []string {
 // read, or to paste into another Rego tool.
 func InputJSON(c *gateway.Call) (json.RawMessage, error) {
 	r := &revision{}
-	return jsonOf(r.input(c, c.Result != nil))
+	return jsonOf(ast.LazyObject(r.input(c, all(c))))
 }
 
 func jsonOf(v ast.Value) (json.RawMessage, error) {

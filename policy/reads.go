@@ -13,7 +13,9 @@ import (
 // reads is what a policy's rules look at, found once per revision. It decides
 // what input has to be built and which calls may share an answer.
 type reads struct {
+	all    bool      // some rule reads input as a whole
 	result bool      // some rule reads input.result
+	recent bool      // some rule reads input.session.recent
 	agent  []string  // what is read of input.agent: "roles", "claims.team"; "" is all of it
 	spoken []address // packages with rules that can come out otherwise on the result than on the request
 }
@@ -37,10 +39,11 @@ func readsOf(c *ast.Compiler) reads {
 		for _, rule := range m.Rules {
 			set := rd.of(rule)
 			out.result = out.result || touches(set, "result")
+			out.recent = out.recent || touches(set, "session.recent")
 			for path := range set {
 				switch rest, ok := strings.CutPrefix(path, "agent"); {
 				case path == "":
-					agent[""] = true
+					out.all, agent[""] = true, true
 				case ok:
 					agent[strings.TrimPrefix(rest, ".")] = true
 				}
@@ -57,7 +60,7 @@ func readsOf(c *ast.Compiler) reads {
 // touches reports whether something at or below the path, or above it, is read.
 func touches(set map[string]bool, path string) bool {
 	for p := range set {
-		if p == "" || p == path || strings.HasPrefix(p, path+".") {
+		if p == "" || p == path || strings.HasPrefix(p, path+".") || strings.HasPrefix(path, p+".") {
 			return true
 		}
 	}

@@ -23,6 +23,7 @@ type revision struct {
 	store    storage.Store
 	txn      storage.Transaction // a read transaction; the store is never written
 	queries  map[string]query    // by entry point
+	quick    *quick              // for decisions where it can be used; nil if it never can
 	rules    []gateway.Rule      // by the number that marks them; see instrument
 	reads    reads
 	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
@@ -38,6 +39,7 @@ type revision struct {
 type query struct {
 	body     ast.Body // binds result to the entry point
 	partial  ast.Body // is true if the entry point is
+	rules    *ast.Compiler
 	compiler ast.QueryCompiler
 	result   ast.Var
 }
@@ -81,13 +83,19 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 		return nil, fromOPA(err)
 	}
 	for _, entry := range entries {
-		if ps := r.prepare(entry); ps != nil {
-			return nil, ps
+		var broken []Problem
+		if r.queries[entry], broken = prepare(r.compiler, entry); broken != nil {
+			return nil, broken
 		}
 	}
 	r.reads = readsOf(r.compiler)
 	r.problems = sorted(ps)
 	r.agents.most, r.tools.most, r.speaking.most, r.visible.most = 4096, 16384, 16384, 256
+	if !s.own {
+		if r.quick, ps = r.quicken(marked); ps != nil {
+			return nil, ps
+		}
+	}
 	return r, nil
 }
 
@@ -99,29 +107,27 @@ func (r *revision) openStore(ctx context.Context, data map[string]any) (err erro
 
 // prepare compiles one entry point. A library without it is refused here, not
 // at the first call.
-func (r *revision) prepare(entry string) []Problem {
+func prepare(rules *ast.Compiler, entry string) (query, []Problem) {
 	ref := ast.MustParseRef(entry)
-	if entry != entryAll && len(r.compiler.GetRulesExact(ref)) == 0 {
-		return []Problem{{File: "toolward", Code: "library_incomplete", Severity: Error, Message: "the library does not define " + entry}}
+	if entry != entryAll && len(rules.GetRulesExact(ref)) == 0 {
+		return query{}, []Problem{{File: "toolward", Code: "library_incomplete", Severity: Error, Message: "the library does not define " + entry}}
 	}
-	qc := r.compiler.QueryCompiler()
+	qc := rules.QueryCompiler()
 	result := ast.Var("decision")
 	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.VarTerm(string(result)), ast.NewTerm(ref))))
 	if err != nil {
-		return fromOPA(err)
+		return query{}, fromOPA(err)
 	}
 	partial, err := qc.Compile(ast.NewBody(ast.NewExpr(ast.NewTerm(ref))))
 	if err != nil {
-		return fromOPA(err)
+		return query{}, fromOPA(err)
 	}
-	r.queries[entry] = query{body: body, partial: partial, compiler: qc, result: result}
-	return nil
+	return query{body: body, partial: partial, rules: rules, compiler: qc, result: result}, nil
 }
 
 // eval evaluates an entry point. It returns nil for undefined, and the numbers
 // of the marked rules whose bodies held.
-func (r *revision) eval(ctx context.Context, limit time.Duration, entry string, in ast.Value, now time.Time, tracer topdown.QueryTracer) (ast.Value, []int, error) {
-	q := r.queries[entry]
+func (r *revision) eval(ctx context.Context, limit time.Duration, q query, in ast.Value, now time.Time, tracer topdown.QueryTracer) (ast.Value, []int, error) {
 	cancel := topdown.NewCancel()
 	alarm := time.AfterFunc(limit, cancel.Cancel)
 	defer alarm.Stop()
@@ -130,7 +136,7 @@ func (r *revision) eval(ctx context.Context, limit time.Duration, entry string, 
 	fired := marks{rules: len(r.rules)}
 	run := topdown.NewQuery(q.body).
 		WithQueryCompiler(q.compiler).
-		WithCompiler(r.compiler).
+		WithCompiler(q.rules).
 		WithStore(r.store).
 		WithTransaction(r.txn).
 		WithInput(ast.NewTerm(in)).

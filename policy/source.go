@@ -34,11 +34,12 @@ type sources struct {
 	data    map[string]any
 	digest  string
 	demo    bool // the embedded policy of a gateway without configuration
+	own     bool // the library is the operator's
 }
 
 // read reads library, policy and data. All problems are returned at once.
 func read(o Options) (*sources, []Problem) {
-	s := &sources{data: map[string]any{}}
+	s := &sources{data: map[string]any{}, own: o.Library != ""}
 	var ps []Problem
 	library, err := readLibrary(o.Library)
 	if err != nil {
