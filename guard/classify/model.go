@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"toolward/guard/rules"
 )
@@ -103,7 +104,7 @@ func Read(r io.Reader, set *rules.Set) (*Model, error) {
 func featureDigest(set *rules.Set) uint32 {
 	h := foldHash(lexiconText)
 	for _, r := range set.Rules() {
-		h = mix(h, foldHash(r.ID), foldHash(r.Pattern))
+		h = mix(h, foldHash(r.ID+r.Pattern), foldHash(strings.Join(r.Words, "\n")))
 	}
 	return h
 }

@@ -89,7 +89,7 @@ const perKiB = 4
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
 func (s *Set) Find(text string, hits []Hit) []Hit {
-	budget := 16 + perKiB*(len(text)>>10)
+	budget := 8 + perKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
 	s.words.run(text, func(rule, end int) bool {
 		if end < tried[rule&63] {

@@ -58,7 +58,7 @@ func TestFindTriesAFewPatternsPerKiBOfKeywords(t *testing.T) {
 	s := set0(t)
 	for _, size := range []int{1 << 10, 1 << 16, 1 << 20} {
 		text := strings.Repeat("ignore prompt user: token ", size/26)
-		if hits := s.Find(text, nil); len(hits) > 16+perKiB*(size>>10) {
+		if hits := s.Find(text, nil); len(hits) > 8+perKiB*(size>>10) {
 			t.Errorf("%d hits in %d bytes", len(hits), size)
 		}
 	}
