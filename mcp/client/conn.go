@@ -65,6 +65,7 @@ type Conn struct {
 	asked   map[string]context.CancelFunc // requests of the server under way, by their ID
 	latest  gateway.Origin                // of the last call, for what comes between calls
 	level   string                        // log level that the server was told
+	telling sync.Mutex                    // held while the server is told a level
 
 	listenMu sync.Mutex
 	listening

@@ -228,25 +228,34 @@ func (c *Conn) introduce(hello gateway.About) {
 
 // setLevel tells a legacy server how much the agent wants to hear. On a shared
 // connection the most talkative wish counts; what an agent did not ask for is
-// kept from it when it comes.
+// kept from it when it comes. Calls wait until the server has been told: what
+// it says during the first of several that begin at once would be lost.
 func (c *Conn) setLevel(ctx context.Context, call *gateway.Call) {
-	if c.modern || call.Origin == nil || call.Origin.LogLevel() == "" {
+	if c.modern || call.Origin == nil || call.Origin.LogLevel() == "" || c.hears(call.Origin.LogLevel()) {
 		return
 	}
 	if _, ok := c.server.Get("logging"); !ok {
 		return
 	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	want := call.Origin.LogLevel()
-	c.mu.Lock()
-	if want == c.level || c.origin == nil && c.level != "" && severity(want) >= severity(c.level) {
-		c.mu.Unlock()
+	if c.hears(want) {
 		return
 	}
-	c.level = want
-	c.mu.Unlock()
 	if _, err := c.request(ctx, mcp.MethodSetLevel, []gateway.Member{{Name: "level", Value: mcp.Quote(want)}}); err != nil {
 		c.log.Warn("log level could not be set", "level", want, "err", err)
 	}
+	c.mu.Lock()
+	c.level = want // also if it failed: a server that refuses a level refuses it again
+	c.mu.Unlock()
+}
+
+// hears reports whether the server was told a level that covers this one.
+func (c *Conn) hears(want string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return want == c.level || c.origin == nil && c.level != "" && severity(want) >= severity(c.level)
 }
 
 // severity orders log levels (RFC 5424 names, as MCP uses them); unknown ones
