@@ -1,7 +1,7 @@
 // Package classify gives a text the probability that it holds an order to the
 // model that will read it.
 //
-// A [Model] is a linear classifier with hashed features, a quarter of a MiB,
+// A [Model] is a linear classifier with hashed features, half a MiB of weights,
 // embedded in the binary and trained by guard/train; it is deterministic and
 // needs nothing but this package. It reads every view of a [normal.Text]
 // sentence by sentence, judges each sentence alone and together with its
