@@ -58,7 +58,50 @@ func (s *scan) beside() string {
 }
 
 // common are short words that hardly any English text of a few lines lacks.
-var common = set("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
+var common = packed("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
+
+// short is a word of at most four letters, lower case, the last one lowest.
+type short uint32
+
+func packed(words ...string) map[short]bool {
+	m := map[short]bool{}
+	for _, w := range words {
+		var p short
+		for i := range len(w) {
+			p = p<<8 | short(w[i])
+		}
+		m[p] = true
+	}
+	return m
+}
+
+// maxWords is how many words of a text are looked at for ciphers.
+const maxWords = 400
+
+// shortWords calls visit for each run of two to four ASCII letters among the
+// first maxWords runs, and returns the number of runs.
+func shortWords(s string, visit func(short)) int {
+	n, length, word := 0, 0, short(0)
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) {
+			if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
+				length++
+				word = word<<8 | short(c)
+				continue
+			}
+		}
+		if length > 0 {
+			if n++; length > 1 && length <= 4 {
+				visit(word)
+			}
+			if n == maxWords {
+				break
+			}
+		}
+		length, word = 0, 0
+	}
+	return n
+}
 
 // cipher names the simple cipher that turns s into English: swapped case, a
 // Caesar shift, Atbash, or reversal. "" if there is none, or if s is English already.
@@ -69,32 +112,44 @@ func cipher(s string) string {
 	if strings.Count(s, " ") < 4 {
 		return ""
 	}
-	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r < 'a' || r > 'z' })
-	if len(words) < 5 {
+	plain := 0
+	n := shortWords(s, func(w short) {
+		if common[w] {
+			plain++
+		}
+	})
+	need := max(3, n/7)
+	if n < 5 || plain > need/3 {
 		return ""
 	}
-	if len(words) > 400 {
-		words = words[:400]
-	}
-	need := max(3, len(words)/7)
-	if hits(words, func(b byte) byte { return b }, false) > need/3 {
-		return ""
-	}
+	words := make([]short, 0, n)
+	shortWords(s, func(w short) { words = append(words, w) })
 	for shift := 1; shift < 26; shift++ {
-		if hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }, false) >= need {
+		if hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }) >= need {
 			if shift == 13 {
 				return "rot13"
 			}
 			return "caesar" + strconv.Itoa(26-shift)
 		}
 	}
-	if hits(words, func(b byte) byte { return 'z' - (b - 'a') }, false) >= need {
+	if hits(words, func(b byte) byte { return 'z' - (b - 'a') }) >= need {
 		return "atbash"
 	}
-	if hits(words, func(b byte) byte { return b }, true) >= need {
+	for i := range words {
+		words[i] = words[i].reversed()
+	}
+	if hits(words, func(b byte) byte { return b }) >= need {
 		return "reversed"
 	}
 	return ""
+}
+
+func (w short) reversed() short {
+	var r short
+	for ; w > 0; w >>= 8 {
+		r = r<<8 | w&0xff
+	}
+	return r
 }
 
 // swapped reports whether the case of a text was turned round: "tHE rOBOT".
@@ -113,21 +168,14 @@ func swapped(s string) bool {
 }
 
 // hits counts the common words among deciphered ones.
-func hits(words []string, f func(byte) byte, reversed bool) int {
+func hits(words []short, f func(byte) byte) int {
 	n := 0
-	var b [4]byte
 	for _, w := range words {
-		if len(w) < 2 || len(w) > len(b) {
-			continue
+		var plain short
+		for at := 0; w>>at > 0; at += 8 {
+			plain |= short(f(byte(w>>at))) << at
 		}
-		for i := range len(w) {
-			at := i
-			if reversed {
-				at = len(w) - 1 - i
-			}
-			b[at] = f(w[i])
-		}
-		if common[string(b[:len(w)])] {
+		if common[plain] {
 			n++
 		}
 	}

@@ -20,10 +20,25 @@ var sensitive = []string{".ssh/", "id_rsa", "id_ed25519", ".env", ".aws/", "/etc
 // name holds any.
 var lookups = []string{"nslookup ", "dig ", "host ", "ping ", "drill ", "resolve-dnsname ", "getent hosts "}
 
-// commands judges what a shell would do. Only the first 8 KiB of a text are
-// looked at: longer ones are scripts and documents.
+// scriptHead is how much of a text is searched for commands: longer ones are
+// scripts and documents.
+const scriptHead = 8 << 10
+
+// hasCommand reports whether one of the commands stands in a text, perhaps
+// within a word: most texts are spared the rest.
+func (d *Detector) hasCommand(text string) bool {
+	row, hit := 0, false
+	for i := range min(len(text), scriptHead) {
+		if row, hit = d.commands.Step(row, text[i]); hit {
+			return true
+		}
+	}
+	return false
+}
+
+// commands judges what a shell would do.
 func (s *scan) commands() {
-	text := s.text[:min(len(s.text), 8<<10)]
+	text := s.text[:min(len(s.text), scriptHead)]
 	if !strings.ContainsAny(text, " ") {
 		return
 	}

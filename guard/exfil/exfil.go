@@ -21,15 +21,22 @@ import (
 	"sync"
 
 	"toolward/gateway"
+	"toolward/guard/literal"
 	"toolward/guard/reading"
 )
 
 // Detector finds data on its way out. It is safe for concurrent use.
-type Detector struct{ pool sync.Pool }
+type Detector struct {
+	pool     sync.Pool
+	commands *literal.Machine // finds senders and lookups
+}
 
 // New makes a Detector.
 func New() *Detector {
-	return &Detector{pool: sync.Pool{New: func() any { return new(scan) }}}
+	return &Detector{
+		pool:     sync.Pool{New: func() any { return new(scan) }},
+		commands: literal.New(slices.Concat(senders, lookups)),
+	}
 }
 
 // Rules that findings name.
@@ -67,7 +74,9 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 	from := len(dst)
 	s.urls()
 	if t.Sent {
-		s.commands()
+		if d.hasCommand(t.Text) {
+			s.commands()
+		}
 		s.enciphered()
 	}
 	out := s.out
