@@ -171,8 +171,8 @@ func FuzzScan(f *testing.F) {
 
 // BenchmarkScanProse is a text of a call in which nothing is hidden.
 func BenchmarkScanProse(b *testing.B) {
-	d := exfil.New()
-	t := exfil.Text{Text: strings.Repeat("The quarterly report lists 42 open orders, three late shipments and one refund for the Leeds office. ", 10), Name: "text", Sent: true}
+	d := New()
+	t := Text{Text: strings.Repeat("The quarterly report lists 42 open orders, three late shipments and one refund for the Leeds office. ", 10), Name: "text", Sent: true}
 	b.SetBytes(int64(len(t.Text)))
 	b.ReportAllocs()
 	for b.Loop() {
