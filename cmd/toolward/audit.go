@@ -50,13 +50,29 @@ func (r *record) open() (*audit.Reader, error) {
 	return audit.OpenReader(path)
 }
 
-// filterFlags are the flags that select calls.
-type filterFlags struct {
+// calls are the flags of a command that reads some calls of a record.
+type calls struct {
+	record
 	audit.Filter
 	since, until string
 }
 
-func (f *filterFlags) flags(cmd *cobra.Command) {
+// read opens the record and hands it over with the filter.
+func (f *calls) read(do func(*audit.Reader, audit.Filter) error) error {
+	filter, err := f.filter(time.Now())
+	if err != nil {
+		return err
+	}
+	reader, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	return do(reader, filter)
+}
+
+func (f *calls) flags(cmd *cobra.Command) {
+	f.record.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.since, "since", "", "from this time on: 2026-01-31, RFC 3339, or an age such as 2h or 7d")
 	fl.StringVar(&f.until, "until", "", "before this time, likewise")
@@ -71,7 +87,7 @@ func (f *filterFlags) flags(cmd *cobra.Command) {
 	fl.StringVar(&f.Text, "text", "", "text in arguments, result or reasons")
 }
 
-func (f *filterFlags) filter(now time.Time) (audit.Filter, error) {
+func (f *calls) filter(now time.Time) (audit.Filter, error) {
 	var err error
 	if f.Since, err = parseWhen(f.since, now); err != nil {
 		return f.Filter, err
@@ -124,9 +140,8 @@ func reasons(c audit.Call) string {
 
 func newAuditList(g *globals) *cobra.Command {
 	var (
-		f      filterFlags
+		f      = calls{record: record{g: g}}
 		l      listing
-		r      = record{g: g}
 		limit  int
 		before int64
 	)
@@ -136,31 +151,23 @@ func newAuditList(g *globals) *cobra.Command {
 		Example: "  toolward audit list --since 24h --effect deny\n  toolward audit list --agent ci --tool files__write_file -o jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			calls, next, err := reader.List(cmd.Context(), filter, limit, before)
-			if err != nil {
-				return err
-			}
-			if err := printRows(l, cmd.OutOrStdout(), calls, callHeader, callRow); err != nil {
-				return err
-			}
-			if next != 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --before %d\n", next)
-			}
-			return nil
+			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				calls, next, err := reader.List(cmd.Context(), filter, limit, before)
+				if err != nil {
+					return err
+				}
+				if err := printRows(l, cmd.OutOrStdout(), calls, callHeader, callRow); err != nil {
+					return err
+				}
+				if next != 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --before %d\n", next)
+				}
+				return nil
+			})
 		},
 	}
 	f.flags(cmd)
 	l.flag(cmd)
-	r.flag(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many, up to 1000")
 	cmd.Flags().Int64Var(&before, "before", 0, "go on where a listing ended")
 	return cmd
@@ -182,9 +189,7 @@ func newAuditShow(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			enc := json.NewEncoder(cmd.OutOrStdout()) // JSON escapes what a terminal would obey
-			enc.SetIndent("", "  ")
-			return enc.Encode(map[string]any{"call": call, "events": events})
+			return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
 		},
 	}
 	r.flag(cmd)
@@ -193,49 +198,48 @@ func newAuditShow(g *globals) *cobra.Command {
 
 func newAuditTail(g *globals) *cobra.Command {
 	var (
-		f filterFlags
+		f = calls{record: record{g: g}}
 		l listing
-		r = record{g: g}
 	)
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Follow calls as they are recorded",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			if l.format == "table" {
-				fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))
-			} else {
-				l.format = "jsonl" // a stream has no end for an array to close at
-			}
-			for call, err := range reader.Follow(cmd.Context(), filter) {
-				if errors.Is(err, context.Canceled) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				if l.format == "table" {
-					fmt.Fprintln(cmd.OutOrStdout(), printable(strings.Join(callRow(call), "  ")))
-				} else if err := printRows(l, cmd.OutOrStdout(), []audit.Call{call}, nil, nil); err != nil {
-					return err
-				}
-			}
-			return nil
+			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				return follow(cmd, l, reader, filter)
+			})
 		},
 	}
 	f.flags(cmd)
 	l.flag(cmd)
-	r.flag(cmd)
 	return cmd
+}
+
+// follow prints calls until the command is interrupted. JSON comes a line at a
+// time: a stream has no end for an array to close at.
+func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	table := l.format == "table"
+	if table {
+		fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))
+	}
+	for call, err := range reader.Follow(cmd.Context(), filter) {
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if table {
+			fmt.Fprintln(cmd.OutOrStdout(), printable(strings.Join(callRow(call), "  ")))
+		} else if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Call{call}, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newAuditVerify(g *globals) *cobra.Command {
@@ -268,9 +272,7 @@ func newAuditVerify(g *globals) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(v); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), v); err != nil {
 					return err
 				}
 			} else {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,8 +13,7 @@ import (
 
 func newAuditStats(g *globals) *cobra.Command {
 	var (
-		f      filterFlags
-		r      = record{g: g}
+		f      = calls{record: record{g: g}}
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -23,29 +21,19 @@ func newAuditStats(g *globals) *cobra.Command {
 		Short: "What was called by whom, how it ended, and how long it took",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			s, err := reader.Stats(cmd.Context(), filter)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(s)
-			}
-			return printStats(cmd, s)
+			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				s, err := reader.Stats(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), s)
+				}
+				return printStats(cmd, s)
+			})
 		},
 	}
 	f.flags(cmd)
-	r.flag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -75,8 +63,7 @@ func printStats(cmd *cobra.Command, s audit.Stats) error {
 
 func newAuditExport(g *globals) *cobra.Command {
 	var (
-		f      filterFlags
-		r      = record{g: g}
+		f      = calls{record: record{g: g}}
 		format string
 	)
 	cmd := &cobra.Command{
@@ -84,24 +71,16 @@ func newAuditExport(g *globals) *cobra.Command {
 		Short: "Write calls as JSONL, CSV (safe to open in a spreadsheet) or OCSF, oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := f.filter(time.Now())
-			if err != nil {
+			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				n, err := reader.Export(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter)
+				if err == nil {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%d calls\n", n)
+				}
 				return err
-			}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			n, err := reader.Export(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter)
-			if err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d calls\n", n)
-			}
-			return err
+			})
 		},
 	}
 	f.flags(cmd)
-	r.flag(cmd)
 	cmd.Flags().StringVar(&format, "format", string(audit.FormatJSONL), "jsonl, csv or ocsf")
 	return cmd
 }

@@ -58,9 +58,7 @@ func newGuardScan(g *globals) *cobra.Command {
 			}
 			findings := report.Findings
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(findings); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
 					return err
 				}
 			} else {

@@ -40,9 +40,7 @@ func printRows[T any](l listing, w io.Writer, rows []T, header []string, row fun
 		if rows == nil {
 			rows = []T{}
 		}
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
+		return printJSON(w, rows)
 	case "jsonl":
 		enc := json.NewEncoder(w)
 		for _, r := range rows {
@@ -62,6 +60,14 @@ func printRows[T any](l listing, w io.Writer, rows []T, header []string, row fun
 		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}
 	return tw.Flush()
+}
+
+// printJSON writes indented JSON, whose escapes keep text from agents and
+// upstreams from being obeyed by a terminal.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 // printable makes text from agents and upstreams harmless to a terminal: no

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -204,9 +203,7 @@ func newPolicyExplain(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(x); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), x); err != nil {
 					return err
 				}
 			}
@@ -235,9 +232,8 @@ type redecided struct {
 
 func newPolicyReplay(g *globals) *cobra.Command {
 	var (
-		f filterFlags
+		f = calls{record: record{g: g}}
 		l listing
-		r = record{g: g}
 	)
 	cmd := &cobra.Command{
 		Use:     "replay PATH",
@@ -249,29 +245,20 @@ func newPolicyReplay(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			rows, n, err := replay(cmd.Context(), engine, reader, filter)
-			if err != nil {
-				return err
-			}
-			err = printRows(l, cmd.OutOrStdout(), rows, []string{"TIME", "CALL", "AGENT", "TOOL", "WAS", "WOULD BE", "REASONS"}, func(x redecided) []string {
-				return []string{x.Time, x.Call, x.Agent, x.Tool, x.Was, x.Would, short(strings.Join(x.Reasons, "; "), 80)}
+			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				rows, n, err := replay(cmd.Context(), engine, reader, filter)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d calls, %d would be decided otherwise\n", n, len(rows))
+				return printRows(l, cmd.OutOrStdout(), rows, []string{"TIME", "CALL", "AGENT", "TOOL", "WAS", "WOULD BE", "REASONS"}, func(x redecided) []string {
+					return []string{x.Time, x.Call, x.Agent, x.Tool, x.Was, x.Would, short(strings.Join(x.Reasons, "; "), 80)}
+				})
 			})
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d calls, %d would be decided otherwise\n", n, len(rows))
-			return err
 		},
 	}
 	f.flags(cmd)
 	l.flag(cmd)
-	r.flag(cmd)
 	return cmd
 }
 

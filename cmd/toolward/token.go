@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,9 +86,7 @@ func newTokenInspect(g *globals) *cobra.Command {
 			}
 			defer verifier.Close()
 			found := verifier.Inspect(cmd.Context(), gateway.Credentials{Token: token, Resource: resource})
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(found); err != nil {
+			if err := printJSON(cmd.OutOrStdout(), found); err != nil {
 				return err
 			}
 			if !found.Valid {

@@ -1,0 +1,112 @@
+package gateway
+
+import "context"
+
+// Authenticator turns credentials into an agent.
+type Authenticator interface {
+	// Known returns the agent of a token that was verified before and is still
+	// valid, without any cryptography; nil if there is none.
+	Known(Credentials) *Agent
+	// Refused returns the refusal that the same credentials were given a moment
+	// ago, nil if they were not.
+	Refused(Credentials) *Refusal
+	// Verify verifies a token. It returns a *Refusal (Unauthenticated,
+	// InsufficientScope) or a fault.
+	Verify(context.Context, Credentials) (*Agent, error)
+}
+
+// Limiter bounds how often and how many at once.
+type Limiter interface {
+	// Acquire takes one call of the agent, and of the tool if it is known
+	// (nil if not), or returns a *Refusal with RetryAfter. Release gives the
+	// concurrency back and must be called once.
+	Acquire(*Agent, *Tool) (release func(), err error)
+	// Strangers returns a *Refusal once too many failures came from a peer.
+	Strangers(peer string) error
+	// Failed counts a failed authentication of a peer.
+	Failed(peer string)
+}
+
+// Catalog knows what upstreams offer.
+type Catalog interface {
+	// Find returns what a call names, or a *Refusal (UnknownTool, UpstreamDown).
+	// server is "" on /mcp, where name is a wire name; with a server, name is
+	// the upstream's own. It does no I/O.
+	Find(kind Kind, server, name string) (*Tool, error)
+	// List returns what is offered, upstreams in the order of the configuration
+	// and entries in each upstream's own order. Quarantined ones are left out.
+	List(kind Kind, server string) []*Tool
+}
+
+// Guard says what is in a call. For calls of a reverse kind, args come from
+// the upstream and the result from the agent.
+type Guard interface {
+	Request(context.Context, *Call) (Report, error)
+	Result(context.Context, *Call) (Report, error)
+}
+
+// Policy says whether a call may be made and its result be seen.
+type Policy interface {
+	// Decide judges the request while call.Result is nil, and the result after.
+	Decide(context.Context, *Call) (Decision, error)
+	// Visible keeps, in order, what some arguments could be allowed for.
+	Visible(context.Context, *Agent, []*Tool) ([]*Tool, error)
+}
+
+// Sessions remembers what principals have seen.
+type Sessions interface {
+	Snapshot(*Agent) Session
+	// Note adds an executed call, its effect and its result's labels.
+	Note(*Call)
+}
+
+// Approvals asks people.
+type Approvals interface {
+	// Wait returns nil if a person consented to exactly this call, which uses
+	// the consent up, or a *Refusal (ApprovalPending, ApprovalDenied).
+	Wait(context.Context, *Call) error
+}
+
+// Phase says which record of a call is written.
+type Phase string
+
+// The phases. A call has either an attempt and then an outcome, or a refusal.
+const (
+	PhaseAttempt Phase = "attempt"
+	PhaseOutcome Phase = "outcome"
+	PhaseRefusal Phase = "refusal"
+)
+
+// Recorder writes the audit record.
+type Recorder interface {
+	// Record returns when the record is durable.
+	Record(context.Context, Phase, *Call) error
+}
+
+// Upstream performs calls. It returns a *Refusal (UpstreamDown,
+// UpstreamTimeout, UpstreamInvalid, Cancelled) or a fault. An error answered by
+// the upstream itself is a Result.
+type Upstream interface {
+	Do(context.Context, *Call) (*Result, error)
+}
+
+// Origin is the agent's side of an MCP session or request: where what an
+// upstream sends unasked goes. Cause is the call it belongs to, nil if none.
+// Implementations are safe for concurrent use.
+type Origin interface {
+	Session() string      // the MCP session's ID; "" for stateless requests
+	Protocol() string     // MCP revision the agent speaks
+	ClientInfo() []byte   // raw JSON of what the agent said of itself, nil if nothing
+	Capabilities() []byte // raw JSON of the capabilities it declared, nil if none
+	LogLevel() string     // the least severe log level it asked for, "" if none
+	Notify(ctx context.Context, cause *Call, method string, params []byte) error
+	// Request asks the agent and waits for its answer. It returns a *Refusal if
+	// the agent cannot be asked.
+	Request(ctx context.Context, cause *Call, method string, params []byte) (*Result, error)
+}
+
+// Observer sees every call start and end, for metrics and traces.
+type Observer interface {
+	Begin(context.Context, *Call) context.Context
+	End(context.Context, *Call)
+}
