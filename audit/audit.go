@@ -144,7 +144,8 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool]()}
+	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool](),
+		buffers: sync.Pool{New: func() any { return new([]byte) }}}
 	w, err := newWriter(s.opts, keys)
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (c *conn) setUp(opts Options, fresh bool) error {
 		"PRAGMA trusted_schema = OFF",
 		"PRAGMA cell_size_check = ON",
 		"PRAGMA journal_size_limit = 67108864", // give the log's space back after a long reader
-		"PRAGMA wal_autocheckpoint = 4000",     // pages: fewer, larger foldings cost less per event
+		"PRAGMA wal_autocheckpoint = " + ownFold,
 	} {
 		if err := c.exec(pragma); err != nil {
 			return err

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"toolward/gateway"
@@ -16,13 +17,18 @@ type recorder struct {
 	maxBody int
 	agents  *memo[gateway.Agent]
 	tools   *memo[gateway.Tool]
+	buffers sync.Pool // of *[]byte: bodies under construction
 }
+
+// maxBuffer is the largest buffer that is used again, in bytes.
+const maxBuffer = 256 << 10
 
 // event is the row of one phase of a call.
 func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	e := Event{Call: c.ID}
 	s := &secrecy{keys: r.keys}
-	o := object{b: append(make([]byte, 0, 1024+len(c.Args.Raw())), '{')}
+	buf := r.buffers.Get().(*[]byte)
+	o := object{b: append((*buf)[:0], '{')}
 	switch p {
 	case gateway.PhaseOutcome:
 		e.Type, e.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
@@ -45,6 +51,9 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	stages(&o, c.Stages)
 	o.close()
 	e.Body = Raw(o.b)
+	if *buf = o.b; cap(o.b) <= maxBuffer {
+		r.buffers.Put(buf)
+	}
 	return e
 }
 

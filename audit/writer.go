@@ -51,6 +51,10 @@ type writer struct {
 	pruned   time.Time // of the last look for what to prune
 	clock    clock
 	grown    bool // the write-ahead log is over its bound, and that was said
+	unfolded int  // bytes in the write-ahead log, about
+	folding  bool // it is being folded
+
+	folds sync.WaitGroup // at most one
 }
 
 type entry struct {
@@ -152,6 +156,7 @@ func (w *writer) finish() {
 		close(w.stop)
 	}
 	<-w.done
+	w.folds.Wait()
 }
 
 // close closes the connection after finish.
@@ -269,6 +274,8 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 		return nil, w.fail(err)
 	}
 	w.head = end
+	w.unfolded += weigh(events)
+	w.foldIfDue()
 	return rejected, nil
 }
 
