@@ -34,7 +34,7 @@ func TestChallenge(t *testing.T) {
 	const meta = `resource_metadata="https://gw.example.com/.well-known/oauth-protected-resource/mcp"`
 	e := endpoints(t, "https://gw.example.com", "tools", "files:read")
 	unauthenticated := gateway.Refuse("auth", gateway.Unauthenticated, "x")
-	scope := auth.RequireScopes(&gateway.Agent{}, "a", "b")
+	scope := gateway.RequireScopes(&gateway.Agent{}, "a", "b")
 	for _, c := range []struct {
 		name    string
 		refusal *gateway.Refusal

@@ -46,7 +46,7 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 		v.refusals.add(c, r, v.now())
 		return nil, r
 	}
-	if r := RequireScopes(e.agent, v.issuers[e.agent.Issuer].RequiredScopes...); r != nil {
+	if r := gateway.RequireScopes(e.agent, v.issuers[e.agent.Issuer].RequiredScopes...); r != nil {
 		return nil, r
 	}
 	v.cache.add(e)
@@ -166,21 +166,6 @@ func (is *issuer) checkAudience(c claims, resource string) error {
 		return errors.New("aud names no audience that is configured for the issuer")
 	}
 	return errors.New("aud names neither this endpoint, " + resource + ", nor an audience that is configured for the issuer")
-}
-
-// RequireScopes returns a refusal that asks for all of the scopes at once
-// (RFC 6750 §3.1, MCP 2026-07-28 authorization) if the agent lacks any of them,
-// else nil.
-func RequireScopes(a *gateway.Agent, scopes ...string) *gateway.Refusal {
-	for _, s := range scopes {
-		if !slices.Contains(a.Scopes, s) {
-			all := strings.Join(scopes, " ")
-			r := gateway.Refuse("auth", gateway.InsufficientScope, "the token lacks a scope; needed: "+all)
-			r.Scope = all
-			return r
-		}
-	}
-	return nil
 }
 
 // unexpanded recognises ${VAR} and its kin, which clients send as they are

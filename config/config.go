@@ -119,6 +119,7 @@ type Upstream struct {
 	BaseURL string `yaml:"base_url,omitempty"` // of the API; "" means the document's first server
 
 	Labels      []string      `yaml:"labels,omitempty"`
+	Scopes      []string      `yaml:"scopes,omitempty"` // that a token needs for calls of it
 	Timeout     time.Duration `yaml:"timeout"`
 	Concurrency int           `yaml:"concurrency"`
 	Response    Size          `yaml:"response"`          // largest answer

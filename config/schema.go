@@ -162,6 +162,7 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 		{"openapi", d.path(&u.OpenAPI)},
 		{"base_url", d.url(&u.BaseURL)},
 		{"labels", d.texts(&u.Labels)},
+		{"scopes", d.texts(&u.Scopes)},
 		{"timeout", d.duration(&u.Timeout, 10*time.Millisecond, day)},
 		{"concurrency", d.number(&u.Concurrency, 1, 1<<16)},
 		{"response", d.size(&u.Response, 1<<10, 1<<30)},

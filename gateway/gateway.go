@@ -106,6 +106,7 @@ type Tool struct {
 	Name        string          // the upstream's own name (a URI for resources)
 	Wire        string          // the name on /mcp: server__name, unambiguous and at most 64 of [a-zA-Z0-9_-] for tools and prompts
 	Labels      []string        // private, untrusted, external and the operator's own
+	Scopes      []string        // that a token needs for a call of it
 	Definition  json.RawMessage // the listing entry exactly as the upstream wrote it
 	Annotations json.RawMessage // its annotations member, nil if absent
 	Fingerprint string          // SHA-256, hex, of the canonical definition (RFC 8785)

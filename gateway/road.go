@@ -109,6 +109,9 @@ func usable(c *Call) *Refusal {
 		q.Remedy = "review it with `toolward tools diff`, then accept it with `toolward tools pin`"
 		return q
 	}
+	if refusal := RequireScopes(c.Agent, c.Tool.Scopes...); refusal != nil {
+		return refusal
+	}
 	if c.Tool.Check == nil || c.Kind != KindTool {
 		return nil
 	}

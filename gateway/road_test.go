@@ -172,6 +172,7 @@ func TestRoadStopsAtDecisions(t *testing.T) {
 	}{
 		{"quarantined", func(r *rooms) { r.tool.Quarantined = "its description changed" }, Quarantined, false},
 		{"arguments break the schema", func(r *rooms) { r.tool.Check = func(Args) error { return errors.New("x is required") } }, InvalidArguments, false},
+		{"the token lacks a scope", func(r *rooms) { r.tool.Scopes = []string{"write"} }, InsufficientScope, false},
 		{"guard blocks the request", func(r *rooms) { r.request = block }, GuardBlocked, false},
 		{"policy denies", func(r *rooms) { r.decision = Decision{Effect: EffectDeny} }, PolicyDenied, false},
 		{"policy says nothing", func(r *rooms) { r.decision = Decision{} }, PolicyDenied, false},

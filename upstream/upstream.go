@@ -81,6 +81,7 @@ type Dial func(ctx context.Context, origin gateway.Origin, events func(gateway.E
 type Server struct {
 	Name        string        // as in toolward.yaml: [a-zA-Z0-9_-], no "__"; required
 	Labels      []string      // given to each of its tools
+	Scopes      []string      // that a token needs for calls of it
 	Dial        Dial          // required
 	Concurrency int           // calls at once; 0 means 32
 	QueueWait   time.Duration // how long a call waits for its turn; 0 means 5 s

@@ -176,8 +176,8 @@ func (c *Catalog) viewOf(s *server, before *view) *serverView {
 		up: s.up, about: s.about, members: s.members,
 		lists:  map[gateway.Kind][]*gateway.Tool{},
 		byName: map[gateway.Kind]map[string]*gateway.Tool{},
-		any:    &gateway.Tool{Kind: gateway.KindResource, Server: s.cfg.Name, Name: "*", Wire: gateway.WireURI(s.cfg.Name, "*"), Labels: s.cfg.Labels, Upstream: s},
-		tasks:  &gateway.Tool{Kind: gateway.KindTask, Server: s.cfg.Name, Name: "*", Wire: s.cfg.Name + "__*", Labels: s.cfg.Labels, Upstream: s},
+		any:    &gateway.Tool{Kind: gateway.KindResource, Server: s.cfg.Name, Name: "*", Wire: gateway.WireURI(s.cfg.Name, "*"), Labels: s.cfg.Labels, Scopes: s.cfg.Scopes, Upstream: s},
+		tasks:  &gateway.Tool{Kind: gateway.KindTask, Server: s.cfg.Name, Name: "*", Wire: s.cfg.Name + "__*", Labels: s.cfg.Labels, Scopes: s.cfg.Scopes, Upstream: s},
 	}
 	sv.about.Server, sv.about.Up, sv.about.Reason = s.cfg.Name, s.up, s.reason
 	for _, e := range s.entries {

@@ -242,7 +242,11 @@ func (r *rooms) openRoad(context.Context) error {
 	if err != nil {
 		return err
 	}
-	approvals, err := approval.New(approval.Options{Store: r.store, Wait: r.cfg.Approvals.Wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
+	wait := r.cfg.Approvals.Wait
+	if wait == 0 {
+		wait = -1 // `wait: 0s` is a choice, not a missing value
+	}
+	approvals, err := approval.New(approval.Options{Store: r.store, Wait: wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
 	if err != nil {
 		return err
 	}

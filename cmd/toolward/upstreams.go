@@ -28,7 +28,7 @@ func upstreamServer(cfg *config.Config, u config.Upstream, log *slog.Logger) (up
 	if err != nil {
 		return upstream.Server{}, err
 	}
-	s := upstream.Server{Name: u.Name, Labels: u.Labels, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
+	s := upstream.Server{Name: u.Name, Labels: u.Labels, Scopes: u.Scopes, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
 	if u.OpenAPI != "" {
 		s.Dial, err = dialAPI(u, credentials, log)
 	} else {

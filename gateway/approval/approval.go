@@ -53,7 +53,7 @@ type Store interface {
 // Options configures a [Room]. Store is required.
 type Options struct {
 	Store   Store
-	Wait    time.Duration // how long a call waits; 0: two minutes
+	Wait    time.Duration // how long a call waits; 0: two minutes; below 0: it is answered at once
 	Expire  time.Duration // life of an approval from when it is asked for; 0: one hour
 	Pending int           // approvals of one agent that may wait at once; 0: 32
 	// BindRevision makes a consent void when the policy changes.
@@ -89,7 +89,7 @@ func New(opts Options) (*Room, error) {
 	if opts.Store == nil {
 		return nil, errors.New("approvals need a store")
 	}
-	if opts.Wait <= 0 {
+	if opts.Wait == 0 {
 		opts.Wait = 2 * time.Minute
 	}
 	if opts.Expire <= 0 {
