@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -36,12 +37,23 @@ func serveUpstream(addr string) error {
 			w.WriteHeader(http.StatusAccepted)
 			return
 		}
+		if token := between(body.Bytes(), `"progressToken":`, ",}"); token != nil {
+			answerAsStream(w, id, result, token)
+			return
+		}
 		out := append(append(append([]byte(`{"jsonrpc":"2.0","id":`), id...), `,"result":`...), result...)
 		out = append(out, '}')
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 		_, _ = w.Write(out)
 	}))
+}
+
+// answerAsStream sends a notification of progress and then the result.
+func answerAsStream(w http.ResponseWriter, id, result, token []byte) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%s,\"progress\":1,\"total\":2}}\n\n", token)
+	fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n\n", id, result)
 }
 
 // between cuts out what stands between two marks. The messages are our own

@@ -143,12 +143,12 @@ func (l *lab) close() {
 	os.RemoveAll(l.dir)
 }
 
-func (l *lab) bareTarget(size int) target {
-	return target{addr: l.bareAddr, tool: "report", size: size, pid: l.bare.Process.Pid}
+func (l *lab) bareTarget(m mode, size int) target {
+	return target{mode: m, addr: l.bareAddr, tool: "report", size: size, pid: l.bare.Process.Pid}
 }
 
-func (l *lab) gatewayTarget(size int) target {
-	return target{addr: l.gatewayAddr, token: l.token, tool: "bench__report", size: size, pid: l.gateway.Process.Pid}
+func (l *lab) gatewayTarget(m mode, size int) target {
+	return target{mode: m, addr: l.gatewayAddr, token: l.token, tool: "bench__report", size: size, pid: l.gateway.Process.Pid}
 }
 
 func freeAddrs(n int) ([]string, error) {

@@ -16,8 +16,18 @@ import (
 	"time"
 )
 
+// mode is how calls are made.
+type mode string
+
+const (
+	session   mode = "session"   // 2025-06-18: initialized once per connection
+	stateless mode = "stateless" // 2026-07-28: every request says all that it needs
+	stream    mode = "stream"    // a session whose calls ask for progress and get an event stream
+)
+
 // target is one hop with one payload.
 type target struct {
+	mode  mode
 	addr  string
 	token string
 	tool  string
@@ -109,14 +119,24 @@ func dial(t target, id int64) (*conn, error) {
 	if t.token != "" {
 		head += "Authorization: Bearer " + t.token + "\r\n"
 	}
-	session, err := k.handshake(head)
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	head += "Mcp-Protocol-Version: " + revision + "\r\n"
-	if session != "" {
-		head += "Mcp-Session-Id: " + session + "\r\n"
+	meta := ""
+	switch t.mode {
+	case stateless:
+		head += "Mcp-Protocol-Version: " + modern + "\r\nMcp-Method: tools/call\r\nMcp-Name: " + t.tool + "\r\n"
+		meta = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}`
+	default:
+		session, err := k.handshake(head)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		head += "Mcp-Protocol-Version: " + revision + "\r\n"
+		if session != "" {
+			head += "Mcp-Session-Id: " + session + "\r\n"
+		}
+		if t.mode == stream {
+			meta = `,"_meta":{"progressToken":1}`
+		}
 	}
 	k.head = []byte(head + "Content-Length: ")
 	// The number in the text makes every call's arguments differ, so that no
@@ -124,12 +144,16 @@ func dial(t target, id int64) (*conn, error) {
 	k.body = [3][]byte{
 		[]byte(`{"jsonrpc":"2.0","id":`),
 		[]byte(`,"method":"tools/call","params":{"name":"` + t.tool + `","arguments":{"bytes":` + strconv.Itoa(t.size) + `,"text":"`),
-		[]byte(" " + filler(t.size) + `"}}}`),
+		[]byte(" " + filler(t.size) + `"}` + meta + `}}`),
 	}
 	return k, nil
 }
 
-const revision = "2025-06-18"
+// The revisions that are spoken.
+const (
+	revision = "2025-06-18"
+	modern   = "2026-07-28"
+)
 
 func (c *conn) handshake(head string) (session string, err error) {
 	hello := `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"` + revision + `","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}`

@@ -86,12 +86,32 @@ func (p plan) run(ctx context.Context) error {
 	fmt.Printf("%s; %d rounds of %s; medians; toolward with JWT, limits, guard, 30 rules, durable audit (process death)\n\n", machine(), p.rounds, p.duration)
 	fmt.Println("| payload | connections | req/s bare | req/s toolward | ratio | p50 ms bare | toolward | p99 ms bare | toolward | ratio | CPU µs/call bare | toolward | ratio |")
 	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	var spent []string
 	for _, size := range p.sizes {
 		for _, n := range p.conns {
-			if err := p.cell(ctx, lab, size, n); err != nil {
+			before, err := readStages(ctx, lab.gatewayAddr)
+			if err != nil {
 				return err
 			}
+			if err := p.cell(ctx, lab, session, size, n); err != nil {
+				return err
+			}
+			after, err := readStages(ctx, lab.gatewayAddr)
+			if err != nil {
+				return err
+			}
+			spent = append(spent, fmt.Sprintf("%s, %d connections: %s", kib(size), n, after.since(before)))
 		}
+	}
+	fmt.Println("\nwhat sessions and streams add, at 1 KiB and 16 connections (the bare hop carries the same requests):")
+	for _, m := range []mode{session, stateless, stream} {
+		if err := p.cell(ctx, lab, m, 1024, 16); err != nil {
+			return err
+		}
+	}
+	fmt.Println("\nmean µs on the clock that a call spends in each step of toolward:")
+	for _, line := range spent {
+		fmt.Println("  " + line)
 	}
 	rss, err := memory(lab.gateway.Process.Pid)
 	if err != nil {
@@ -101,14 +121,14 @@ func (p plan) run(ctx context.Context) error {
 	return nil
 }
 
-func (p plan) cell(ctx context.Context, lab *lab, size, conns int) error {
+func (p plan) cell(ctx context.Context, lab *lab, m mode, size, conns int) error {
 	var bare, gate []figures
 	for range p.rounds {
-		b, err := p.measure(ctx, lab.bareTarget(size), conns)
+		b, err := p.measure(ctx, lab.bareTarget(m, size), conns)
 		if err != nil {
 			return fmt.Errorf("bare hop: %w", err)
 		}
-		g, err := p.measure(ctx, lab.gatewayTarget(size), conns)
+		g, err := p.measure(ctx, lab.gatewayTarget(m, size), conns)
 		if err != nil {
 			return fmt.Errorf("toolward: %w", err)
 		}
@@ -122,7 +142,7 @@ func (p plan) cell(ctx context.Context, lab *lab, size, conns int) error {
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", kib(size), conns,
+	fmt.Printf("| %s %s | %d | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", kib(size), m, conns,
 		med(func(b, _ figures) float64 { return b.rps }), med(func(_, g figures) float64 { return g.rps }), med(func(b, g figures) float64 { return g.rps / b.rps }),
 		med(func(b, _ figures) float64 { return b.p50 }), med(func(_, g figures) float64 { return g.p50 }),
 		med(func(b, _ figures) float64 { return b.p99 }), med(func(_, g figures) float64 { return g.p99 }), med(func(b, g figures) float64 { return g.p99 / b.p99 }),
