@@ -154,7 +154,10 @@ var streetNames = []string{"calle", "avenida", "avda.", "via", "viale", "piazza"
 func streetBefore(s string, a, b int) match {
 	line := strings.TrimRight(s[max(0, a-40):a-1], ",")
 	for end, words := len(line), 0; words < 5 && end > 0; words++ {
-		from := strings.LastIndexAny(line[:end], " \n\":>") + 1
+		from := end
+		for from > 0 && !endsWord(line[from-1]) {
+			from--
+		}
 		word := line[from:end]
 		if words > 0 && word != "" && isCapital(word[0]) && isOneOf(word, streetNames) {
 			return match{rule: "address", start: a - 1 - (len(s[max(0, a-40):a-1]) - from), end: b, severity: gateway.SeverityLow, score: 0.75}
@@ -176,6 +179,9 @@ func streetBefore(s string, a, b int) match {
 	}
 	return match{}
 }
+
+// endsWord reports whether a byte stands between words of an address.
+func endsWord(c byte) bool { return c == ' ' || c == '\n' || c == '"' || c == ':' || c == '>' }
 
 // lineWords returns where at most n more words of the line at s[i:] end.
 func lineWords(s string, i, n int) int {

@@ -79,7 +79,8 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 			return m, m.end
 		}
 	}
-	if n == 1 && b-i < 6 && !goesOn(s, b) {
+	// 42 orders: no rule's value begins so.
+	if n == 1 && b-i < 6 && (!goesOn(s, b) || b-i <= 2 && s[b] == ' ') {
 		return t.address(i, b), b
 	}
 	m := d.layout(t, groups[:n])
