@@ -182,7 +182,11 @@ func (w *writer) run() {
 	for {
 		select {
 		case e := <-w.queue:
-			runtime.Gosched() // those who were just answered may have more: one commit for all of them
+			// Those who run now may soon have more: one commit for all of them.
+			for n := -1; n < len(w.queue) && n < maxBatch; {
+				n = len(w.queue)
+				runtime.Gosched()
+			}
 			w.commit(w.drain(append(batch[:0], e)))
 		case f := <-w.tasks:
 			f()
