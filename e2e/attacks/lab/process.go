@@ -118,7 +118,7 @@ func serveProcess(dir string, in io.Reader, out io.Writer) {
 		}
 		note(dir, "ledger", m.Params.Name+" "+string(m.Params.Arguments))
 		if !hostileProcess(dir, out, m) {
-			fmt.Fprintf(out, "%s\n", answer(m, os.Getenv("CANARY")))
+			fmt.Fprintf(out, "%s\n", answer(m, os.Getenv("LAB_TOKEN")))
 		}
 	}
 }

@@ -169,7 +169,7 @@ var hostileHTTP = map[string]func(*Upstream, http.ResponseWriter, *http.Request,
 	},
 	"bomb": func(_ *Upstream, w http.ResponseWriter, _ *http.Request, m message) {
 		w.Header().Set("Content-Encoding", "gzip")
-		write(w, "application/json", gzipped(result(m.ID, strings.Repeat("a", 64<<20))))
+		write(w, "application/json", gzipped(result(m.ID, strings.Repeat("a", 16<<20))))
 	},
 }
 

@@ -1,0 +1,169 @@
+//go:build e2e
+
+package attacks
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"toolward/e2e/attacks/lab"
+)
+
+// checkUnrecorded expects every surface to refuse, and the upstream not to be
+// touched.
+func checkUnrecorded(t *testing.T, g *lab.Gateway) {
+	t.Helper()
+	for _, s := range []*lab.Surface{lab.REST, lab.Modern} {
+		marker := lab.Marker()
+		a := s.Call(t, g, g.Tester(), "echo", lab.Text(marker))
+		if a.Status != http.StatusServiceUnavailable || a.Code != "unrecorded" {
+			t.Errorf("%s: got %+v, want 503", s.Name, a)
+		}
+		if g.Upstream.Executed(marker) > 0 {
+			t.Errorf("%s: the upstream was called without a record", s.Name)
+		}
+	}
+	if resp, err := http.Get(g.URL + "/healthz"); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("/healthz: %v %v", resp, err)
+	}
+}
+
+// TestDiskFull fills the disk of the record: calls are refused until there is
+// room, and then go on without anybody's help.
+func TestDiskFull(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skip("mounting a small disk is not permitted here: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	g := lab.Start(t, lab.Options{Config: map[string]any{"audit": map[string]any{"path": filepath.Join(disk, "toolward.db")}}})
+	g.CheckAlive(t)
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(filler, io.LimitReader(endlessly('x'), 16<<20)) // until there is no room
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g.Until(t, "the full disk is not noticed", func() bool {
+		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("filling")).Code == "unrecorded"
+	})
+	checkUnrecorded(t, g)
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	g.Until(t, "it does not recover", func() bool {
+		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("is there room?")).Code == ""
+	})
+	g.CheckAlive(t)
+}
+
+// TestLockedDatabase has another process hold the database.
+func TestLockedDatabase(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	other := exec.Command("sqlite3", filepath.Join(g.Dir, "toolward.db"))
+	in, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said lab.Log
+	other.Stdout, other.Stderr = &said, &said
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, ".timeout 10000\nBEGIN EXCLUSIVE;\n.print locked\n"); err != nil {
+		t.Fatal(err)
+	}
+	g.Until(t, "sqlite3 does not get the lock", func() bool { return strings.Contains(said.String(), "locked") })
+	checkUnrecorded(t, g)
+	if _, err := io.WriteString(in, "ROLLBACK;\n.quit\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, &said)
+	}
+	g.Until(t, "it does not recover", func() bool {
+		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("is it free?")).Code == ""
+	})
+	g.CheckAlive(t)
+}
+
+// TestDamagedDatabase starts the gateway on a record that is not what it left:
+// it refuses with the reason, and makes no new one.
+func TestDamagedDatabase(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	g.CheckAlive(t)
+	g.Stop(t)
+	path := filepath.Join(g.Dir, "toolward.db")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tamper := func(sql string) func(*testing.T) {
+		return func(t *testing.T) {
+			if out, err := exec.Command("sqlite3", path, sql).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		}
+	}
+	put := func(content []byte) func(*testing.T) {
+		return func(*testing.T) { g.Write(t, "toolward.db", string(content)) }
+	}
+	for name, damage := range map[string]func(*testing.T){
+		"cut short":        put(good[:len(good)/2]),
+		"random bytes":     put([]byte(strings.Repeat("not a database ", 4096))),
+		"empty":            put(nil),
+		"removed":          func(t *testing.T) { must(t, os.Remove(path)) },
+		"another's":        func(t *testing.T) { must(t, os.Remove(path)); tamper("CREATE TABLE notes (text)")(t) },
+		"a row was edited": tamper("DROP TRIGGER events_refuse_update; UPDATE events SET agent = 'somebody else' WHERE agent IS NOT NULL"),
+		"its tail was cut": tamper("DROP TRIGGER events_refuse_delete; DELETE FROM events WHERE seq > 3"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			put(good)(t)
+			damage(t)
+			before, _ := os.ReadFile(path) // there is none if it was removed
+			g.Relaunch(t)
+			if code := g.Wait(t); code != 2 {
+				t.Errorf("it ends with %d, want 2", code)
+			}
+			if log := g.Log.String(); !strings.Contains(log, "toolward.db") {
+				t.Errorf("the reason does not name the file: %s", log)
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+	put(good)(t)
+	g.Restart(t)
+	g.CheckAlive(t)
+}
+
+// TestSecondGateway is refused on the same record, and does the first no harm.
+func TestSecondGateway(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	code, out := g.Run(t, "serve", "--config", "toolward.yaml")
+	if code != 2 || !strings.Contains(out, fmt.Sprintf("process %d", g.Pid())) {
+		t.Errorf("got %d %s, want 2 and the first one's process", code, out)
+	}
+	g.CheckAlive(t)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
