@@ -53,10 +53,8 @@ func newCompiler() *ast.Compiler {
 	}
 	set := ast.NewSchemaSet()
 	set.Put(ast.SchemaRootRef, schema)
-	caps := capabilities()
-	caps.Builtins = append(caps.Builtins, fireDecl)
 	return ast.NewCompiler().
-		WithCapabilities(caps).
+		WithCapabilities(marking()).
 		WithSchemas(set).
 		WithStrict(true).
 		SetErrorLimit(0)
@@ -100,6 +98,13 @@ var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleLab
 const fireName = "toolward.fired"
 
 var fireDecl = &ast.Builtin{Name: fireName, Decl: types.NewFunction(types.Args(types.N), types.B)}
+
+// marking are the capabilities of a compiler of marked modules.
+func marking() *ast.Capabilities {
+	caps := capabilities()
+	caps.Builtins = append(caps.Builtins, fireDecl)
+	return caps
+}
 
 // instrument marks the public rules of operators' packages and of the rule on
 // labels, and returns them by number.

@@ -93,7 +93,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	if n == 0 {
 		return nil, nil
 	}
-	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithBuiltins(map[string]*ast.Builtin{fireName: fireDecl})
+	compiler := ast.NewCompiler().WithCapabilities(marking())
 	if compiler.Compile(marked); compiler.Failed() {
 		return nil, fromOPA(compiler.Errors)
 	}

@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -86,6 +89,9 @@ func Test(ctx context.Context, o Options) (*TestReport, error) {
 	for t := range results {
 		report.Results = append(report.Results, testResult(t))
 	}
+	slices.SortFunc(report.Results, func(a, b TestResult) int { // they come as they end
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
 	report.Coverage = operatorCoverage(coverage.Report(modules))
 	return report, nil
 }
@@ -97,7 +103,7 @@ func newTestCompiler() *ast.Compiler {
 }
 
 func testResult(t *tester.Result) TestResult {
-	r := TestResult{Package: t.Package, Name: t.Name, Passed: t.Pass(), Skipped: t.Skip, Output: string(t.Output), Took: t.Duration}
+	r := TestResult{Package: strings.TrimPrefix(t.Package, "data."), Name: t.Name, Passed: t.Pass(), Skipped: t.Skip, Output: string(t.Output), Took: t.Duration}
 	if t.Location != nil {
 		r.File, r.Line = t.Location.File, t.Location.Row
 	}
