@@ -262,27 +262,25 @@ func newPolicyReplay(g *globals) *cobra.Command {
 	return cmd
 }
 
-// replay decides the request of each recorded call again.
+// replay decides the calls of a filter again, and says how many there were.
 func replay(ctx context.Context, engine *policy.Engine, reader *audit.Reader, f audit.Filter) (rows []redecided, n int, err error) {
-	for replayed, err := range reader.Replay(ctx, f) {
-		if err != nil {
-			return nil, n, err
+	partial := ""
+	recorded := func(yield func(*gateway.Call) bool) {
+		for r, readErr := range reader.Replay(ctx, f) {
+			if err = readErr; err != nil {
+				return
+			}
+			n++
+			if partial = r.Partial; !yield(r.Call) {
+				return
+			}
 		}
-		n++
-		c := replayed.Call
-		c.Result = nil
-		was := c.Decision.Effect
-		d, err := engine.Decide(ctx, c)
-		if err != nil && d.Effect == "" {
-			return nil, n, err
-		}
-		if d.Effect == was {
-			continue
-		}
+	}
+	for ch := range engine.Replay(ctx, recorded) {
 		rows = append(rows, redecided{
-			Call: c.ID, Time: c.Time.UTC().Format(time.RFC3339), Agent: c.Agent.ID, Tool: c.ToolName(),
-			Was: string(was), Would: string(d.Effect), Reasons: d.Reasons, Partial: replayed.Partial,
+			Call: ch.Call.ID, Time: ch.Call.Time.UTC().Format(time.RFC3339), Agent: ch.Call.Agent.ID, Tool: ch.Call.ToolName(),
+			Was: string(ch.Was.Effect), Would: string(ch.Now.Effect), Reasons: ch.Now.Reasons, Partial: partial,
 		})
 	}
-	return rows, n, nil
+	return rows, n, errors.Join(err, ctx.Err())
 }
