@@ -26,7 +26,7 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
-	$(GO) test -tags e2e -count=1 ./e2e
+	$(GO) test -tags e2e -count=1 ./e2e/...
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node
 	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js
