@@ -5,10 +5,12 @@ package attacks
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -116,21 +118,24 @@ func TestSlowBody(t *testing.T) {
 	for _, route := range []string{"/mcp", "/v1/tools/lab__echo/call", "/v1/tool_calls"} {
 		t.Run(route, func(t *testing.T) {
 			before := g.Count(t, "", "code = 'malformed'")
-			conn := dial(t, g, route, "Mcp-Protocol-Version: 2026-07-28\r\nContent-Length: 100\r\n", "")
+			conn := dial(t, g, route, "Mcp-Protocol-Version: 2026-07-28\r\nContent-Length: 100000\r\n", "")
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
 				tick := time.NewTicker(100 * time.Millisecond)
 				defer tick.Stop()
-				for range 99 { // one byte stays away
+				for {
 					if _, err := conn.Write([]byte(" ")); err != nil {
 						return
 					}
 					<-tick.C
 				}
 			}()
-			g.CheckAlive(t)               // meanwhile
-			answer, _ := io.ReadAll(conn) // a reset after the answer is fine
+			g.CheckAlive(t)                 // meanwhile
+			answer, err := io.ReadAll(conn) // a reset after the answer is fine
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("it was never cut")
+			}
 			conn.Close()
 			<-ended
 			if len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 4") {

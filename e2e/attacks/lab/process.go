@@ -107,6 +107,7 @@ func note(dir, name, line string) {
 func serveProcess(dir string, in io.Reader, out io.Writer) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
+	stays := false
 	for lines.Scan() {
 		var m message
 		if json.Unmarshal(lines.Bytes(), &m) != nil || m.ID == nil {
@@ -116,10 +117,14 @@ func serveProcess(dir string, in io.Reader, out io.Writer) {
 			fmt.Fprintf(out, "%s\n", answer(m, ""))
 			continue
 		}
+		stays = stays || m.Params.Name == "spawn"
 		note(dir, "ledger", m.Params.Name+" "+string(m.Params.Arguments))
 		if !hostileProcess(dir, out, m) {
 			fmt.Fprintf(out, "%s\n", answer(m, os.Getenv("LAB_TOKEN")))
 		}
+	}
+	if stays { // it does not care that nobody speaks to it any more
+		_ = syscall.Pause() // a signal ends it
 	}
 }
 

@@ -73,7 +73,7 @@ func result(id json.RawMessage, text string) []byte {
 func gzipped(b []byte) []byte {
 	var out bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // a level that exists: cannot fail
-	_, _ = w.Write(b) // to memory: cannot fail
+	_, _ = w.Write(b)                                 // to memory: cannot fail
 	_ = w.Close()
 	return out.Bytes()
 }
