@@ -22,7 +22,8 @@ func (s *server) newBreaker() *gobreaker.TwoStepCircuitBreaker[*gateway.Result] 
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= s.cfg.Failures },
 		IsExcluded:  func(err error) bool { return hasCode(err, gateway.Cancelled, gateway.Overloaded) },
 		IsSuccessful: func(err error) bool {
-			return !hasCode(err, gateway.UpstreamDown, gateway.UpstreamTimeout, gateway.UpstreamInvalid)
+			// An answer that makes no sense is one tool's fault, not the server's.
+			return !hasCode(err, gateway.UpstreamDown, gateway.UpstreamTimeout)
 		},
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			s.log.Warn("circuit breaker", "from", from.String(), "to", to.String())

@@ -211,10 +211,27 @@ func (p *process) send(ctx context.Context, body []byte) error {
 		return err
 	}
 	if _, err := p.stdin.Write(append(mcp.OneLine(body), '\n')); err != nil {
+		if p.exited(err) {
+			return p.conn.down("upstream " + p.conn.client.opts.Name + " has ended").Because(p.why())
+		}
 		p.signal(syscall.SIGKILL)
 		return p.conn.down("upstream " + p.conn.client.opts.Name + " does not read its input").Because(err)
 	}
 	return nil
+}
+
+// exited reports whether a write failed because the process is gone. Its end of
+// the pipe closes a moment before it can be waited for.
+func (p *process) exited(err error) bool {
+	if !errors.Is(err, syscall.EPIPE) {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
 }
 
 func (p *process) established()          {}
