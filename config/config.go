@@ -248,3 +248,10 @@ type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn or error
 	Format string `yaml:"format"` // text or json
 }
+
+// FromVariable reports whether the value of a field holds that of an
+// environment variable: FromVariable("upstreams.github.env.TOKEN").
+func (c *Config) FromVariable(path string) bool {
+	_, ok := c.shown[path]
+	return ok
+}

@@ -285,3 +285,13 @@ func TestSetListenIsCheckedLikeTheFile(t *testing.T) {
 		t.Errorf("SetListen where the file allows it: %v", err)
 	}
 }
+
+func TestFromVariable(t *testing.T) {
+	c, err := Parse("toolward.yaml", []byte("upstreams:\n  a: {command: x, env: {ONE: \"${SECRET}\", TWO: plain}}\n"), func(string) (string, bool) { return "value", true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.FromVariable("upstreams.a.env.ONE") || c.FromVariable("upstreams.a.env.TWO") {
+		t.Error("which value came from the environment is not known")
+	}
+}

@@ -51,8 +51,9 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 	return opt, nil
 }
 
-// ownCredentials are the values that the gateway sends to upstreams and that no
-// agent must see echoed.
+// ownCredentials are the values that the gateway gives to upstreams and that no
+// agent must see echoed: headers, and of a process's environment what is named
+// like a secret or was itself taken from the environment, paths aside.
 func ownCredentials(cfg *config.Config) []string {
 	var own []string
 	for _, u := range cfg.Upstreams {
@@ -60,7 +61,8 @@ func ownCredentials(cfg *config.Config) []string {
 			own = append(own, v.Reveal())
 		}
 		for name, v := range u.Env {
-			if namesSecret(name) {
+			fromOutside := cfg.FromVariable("upstreams." + u.Name + ".env." + name)
+			if namesSecret(name) || fromOutside && !strings.ContainsAny(v.Reveal(), `/\\ `) {
 				own = append(own, v.Reveal())
 			}
 		}
