@@ -287,7 +287,7 @@ func TestSetListenIsCheckedLikeTheFile(t *testing.T) {
 }
 
 func TestFromVariable(t *testing.T) {
-	c, err := Parse("toolward.yaml", []byte("upstreams:\n  a: {command: x, env: {ONE: \"${SECRET}\", TWO: plain}}\n"), func(string) (string, bool) { return "value", true })
+	c, err := config.Parse("toolward.yaml", []byte("upstreams:\n  a: {command: x, env: {ONE: \"${SECRET}\", TWO: plain}}\n"), func(string) (string, bool) { return "value", true })
 	if err != nil {
 		t.Fatal(err)
 	}
