@@ -3,7 +3,7 @@
 // user, false preconditions.
 //
 // A rule is an entry in [Table]: keywords, of which one must occur, and a
-// regular expression that is tried in a bounded window around it. One automaton
+// regular expression that is tried in a bounded window around it. One machine
 // looks for all keywords of all rules in one pass over the text. The samples of
 // a rule, which it must and must not find, are part of it and tested.
 //
@@ -13,6 +13,8 @@ package rules
 
 import (
 	"regexp"
+
+	"toolward/guard/literal"
 )
 
 // Severity of a rule says how often its wording is met in honest text: high is
@@ -57,14 +59,15 @@ const Reach = before + after
 type Set struct {
 	rules    []Rule
 	patterns []*regexp.Regexp
-	words    *automaton
+	words    *literal.Machine
+	ruleOf   []int // by word
 }
 
 // New compiles rules, [Table] for the built-in ones. It fails on a pattern that
 // is no regular expression.
 func New(table []Rule) (*Set, error) {
 	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table))}
-	var words []keyword
+	var words []string
 	for i := range table {
 		re, err := regexp.Compile("(?is)" + table[i].Pattern)
 		if err != nil {
@@ -72,10 +75,10 @@ func New(table []Rule) (*Set, error) {
 		}
 		s.patterns[i] = re
 		for _, w := range table[i].Words {
-			words = append(words, keyword{w, i})
+			words, s.ruleOf = append(words, w), append(s.ruleOf, i)
 		}
 	}
-	s.words = newAutomaton(words)
+	s.words = literal.New(words)
 	return s, nil
 }
 
@@ -91,21 +94,28 @@ const perKiB = 4
 func (s *Set) Find(text string, hits []Hit) []Hit {
 	budget := 8 + perKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
-	s.words.run(text, func(rule, end int) bool {
-		if end < tried[rule&63] {
-			return true
+	row, keyword := 0, false
+	for i := range len(text) {
+		if row, keyword = s.words.Step(row, text[i]); !keyword {
+			continue
 		}
-		if budget--; budget < 0 {
-			return false
+		end := i + 1
+		for _, word := range s.words.Ends(row) {
+			rule := s.ruleOf[word]
+			if end < tried[rule&63] {
+				continue
+			}
+			if budget--; budget < 0 {
+				return hits
+			}
+			from, to := max(0, end-before), min(len(text), end+after)
+			from = max(from, min(tried[rule&63], end-32))
+			tried[rule&63] = end + after/2
+			if m := s.patterns[rule].FindStringSubmatchIndex(text[from:to]); m != nil {
+				hits = append(hits, Hit{rule, from + m[0], from + m[1]})
+				tried[rule&63] = from + m[1]
+			}
 		}
-		from, to := max(0, end-before), min(len(text), end+after)
-		from = max(from, min(tried[rule&63], end-32))
-		tried[rule&63] = end + after/2
-		if m := s.patterns[rule].FindStringSubmatchIndex(text[from:to]); m != nil {
-			hits = append(hits, Hit{rule, from + m[0], from + m[1]})
-			tried[rule&63] = from + m[1]
-		}
-		return true
-	})
+	}
 	return hits
 }
