@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -143,6 +144,7 @@ func (r *revision) eval(ctx context.Context, limit time.Duration, q query, in as
 		WithBuiltins(fired.builtins()).
 		WithStrictBuiltinErrors(true).
 		WithTime(now).
+		WithMetrics(metrics.NoOp()).
 		WithCancel(cancel)
 	if tracer != nil {
 		run = run.WithQueryTracer(tracer).WithIndexing(false).WithEarlyExit(false)
