@@ -9,6 +9,9 @@ import "strings"
 func (t *Text) markup() {
 	v := &t.Views[0]
 	src := v.Text
+	if strings.IndexByte(src, '<') < 0 {
+		return // most texts, at a tenth of what the next line costs
+	}
 	lastComment := strings.LastIndex(src, "-->") // none begins behind it
 	for at := 0; ; {
 		k := strings.IndexByte(src[at:], '<')
