@@ -67,8 +67,9 @@ func (x *exchange) list(ctx context.Context) outcome {
 	return outcome{result: x.complete(x.srv.lists.page(x, l, seen, members, from))}
 }
 
-// offers reports whether the endpoint has a kind of list. A server that never
-// said that it has one does not know the method either.
+// offers reports whether the endpoint has a kind of list. A server that says
+// which lists it has does not know the methods of the others; one that names
+// none may have been silent only, and an empty list does no harm.
 func (x *exchange) offers(array string) bool {
 	if x.server == "" {
 		return true
@@ -76,13 +77,20 @@ func (x *exchange) offers(array string) bool {
 	about, _ := x.srv.opt.Upstreams.About(x.server)
 	said, err := gateway.Split(about.Capabilities)
 	if err != nil {
-		return true // it said nothing of itself
+		return true
 	}
 	if array == "resourceTemplates" {
 		array = "resources"
 	}
-	_, ok := said.Get(array)
-	return ok
+	named := false
+	for _, kind := range []string{"tools", "prompts", "resources"} {
+		if _, ok := said.Get(kind); ok {
+			if named = true; kind == array {
+				return true
+			}
+		}
+	}
+	return !named
 }
 
 // position is the index of the first entry after the one that a cursor names,
