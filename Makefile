@@ -32,6 +32,7 @@ conformance: build ## the official MCP conformance suite, direct and through the
 	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js
 
 frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents through the gateway; needs Node
+	cd e2e && npm ci --no-audit --no-fund
 	cd e2e/frameworks && npm ci --no-audit --no-fund && node_modules/.bin/node --test --test-force-exit *.test.js
 
 fuzz: ## each parser at a boundary, for FUZZTIME
