@@ -183,15 +183,7 @@ func (c *Client) Dial(ctx context.Context, origin gateway.Origin, events func(ga
 
 func (c *Client) dial(ctx context.Context, origin gateway.Origin, events func(gateway.Event)) (*Conn, error) {
 	conn := newConn(ctx, c, origin, events)
-	var err error
-	switch {
-	case c.opts.Command != "":
-		conn.link, err = startProcess(c, conn)
-	case c.opts.Kind == KindSSE || c.learned.Load().sse:
-		conn.link, err = openSSE(ctx, c, conn)
-	default:
-		conn.link = newStreamable(c, conn)
-	}
+	err := c.open(ctx, conn)
 	if err == nil {
 		err = conn.negotiate(ctx)
 	}
@@ -200,4 +192,26 @@ func (c *Client) dial(ctx context.Context, origin gateway.Origin, events func(ga
 		return nil, err
 	}
 	return conn, nil
+}
+
+// open gives the connection its link. On an error there is none: a link that
+// holds a nil pointer would not be nil.
+func (c *Client) open(ctx context.Context, conn *Conn) error {
+	switch {
+	case c.opts.Command != "":
+		p, err := startProcess(c, conn)
+		if err != nil {
+			return err
+		}
+		conn.link = p
+	case c.opts.Kind == KindSSE || c.learned.Load().sse:
+		s, err := openSSE(ctx, c, conn)
+		if err != nil {
+			return err
+		}
+		conn.link = s
+	default:
+		conn.link = newStreamable(c, conn)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -328,5 +329,27 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	if _, err := client.New(client.Options{URL: "http://x/mcp"}); err != nil {
 		t.Error(errors.Unwrap(err))
+	}
+}
+
+// A command that is not there, and an address where nobody listens, are errors
+// and nothing worse.
+func TestWhatCannotBeOpenedIsAnError(t *testing.T) {
+	for name, o := range map[string]client.Options{
+		"no such command": {Command: filepath.Join(t.TempDir(), "nothing")},
+		"a directory":     {Command: t.TempDir()},
+		"nobody listens":  {URL: "http://127.0.0.1:1/mcp"},
+		"no old server":   {URL: "http://127.0.0.1:1/sse", Kind: client.KindSSE},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.Name = "s"
+			c, err := client.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if conn, err := c.Dial(t.Context(), nil, func(gateway.Event) {}); err == nil {
+				t.Errorf("dialled: %v", conn.Close())
+			}
+		})
 	}
 }
