@@ -75,8 +75,9 @@ func (sc *scan) extra(members []gateway.Member) {
 	sc.outside = false
 }
 
-// minText is the fewest bytes of a text that can hold anything.
-const minText = 8
+// minText is the fewest bytes of a text that can hold anything: a password in a
+// field that says so.
+const minText = 5
 
 func (sc *scan) leaf(l *leaf) {
 	if sc.err != nil || len(l.text) < minText {
@@ -102,7 +103,7 @@ func (sc *scan) text(l *leaf) {
 	t := sc.s.norm.Normalize(l.text)
 	defer t.Release()
 	var found []gateway.Finding
-	found = sc.secrets(found, t, l.name)
+	found = sc.secrets(found, t, l.where())
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
 		return sc.s.pii.Scan(dst, l.name, text)
 	})

@@ -19,6 +19,15 @@ type leaf struct {
 	kind  leafKind
 }
 
+// where is what names the text for detectors that know names: its place, so
+// that {"credentials": {"value": …}} says what the value is, or its own name.
+func (l *leaf) where() string {
+	if l.key || len(l.path) == 0 {
+		return l.name
+	}
+	return string(l.path)
+}
+
 type leafKind uint8
 
 const (
