@@ -40,6 +40,7 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 
 bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
+	$(GO) test ./guard -run '^$$' -bench Scan -benchtime 200ms
 
 clean:
 	rm -rf bin
