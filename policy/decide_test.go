@@ -207,3 +207,28 @@ func TestPolicyCannotForgeMarks(t *testing.T) {
 		t.Errorf("%+v, want one rule", d)
 	}
 }
+
+// A result that guard suspects is judged although no rule of the operator's
+// looks at results.
+func TestSuspectedInjectionMakesTheSessionUntrusted(t *testing.T) {
+	e, err := Open(t.Context(), Options{Path: writeFiles(t, map[string]string{"a.rego": "package gateway\n\nallow := true\n"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := callSpec{Agent: gateway.Agent{ID: "a"}, Tool: gateway.Tool{Server: "mail", Name: "read"}, Args: []byte(`{}`), Result: []byte(`{"content":[]}`)}
+	c := spec.call(t)
+	for _, tt := range []struct {
+		findings []gateway.Finding
+		want     string
+	}{
+		{nil, ""},
+		{[]gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageRequest}}, ""},
+		{[]gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageResult, Action: gateway.ActionPolicy}}, "untrusted"},
+	} {
+		c.Findings = tt.findings
+		d, err := e.Decide(t.Context(), c)
+		if err != nil || d.Effect != gateway.EffectAllow || strings.Join(d.Labels, " ") != tt.want {
+			t.Errorf("%v: %+v, %v; want labels %q", tt.findings, d, err, tt.want)
+		}
+	}
+}

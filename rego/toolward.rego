@@ -166,3 +166,15 @@ label contains name if {
 label contains name if some name in data.servers[input.tool.server].label
 
 label contains name if some name in data.gateway.label
+
+# METADATA
+# title: Label what may give orders
+# description: |
+#   A result in which guard suspects an injection that it did not block makes
+#   the principal's session untrusted: from then on the rule on labels
+#   (flow.rego) keeps it from sending private data out.
+label contains "untrusted" if {
+	input.stage == "result"
+	some finding in input.guard.findings
+	finding.kind == "injection"
+}

@@ -101,3 +101,12 @@ test_visible_if_allowed_or_asked if {
 	not toolward.visible with input as call
 	not toolward.visible with input as call with data.gateway.allow as true with data.gateway.deny as {"a"}
 }
+
+test_a_suspected_injection_makes_the_session_untrusted if {
+	suspected := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [{"kind": "injection"}]}})
+	d := toolward.decision with input as suspected
+	d == {"effect": "allow", "reasons": set(), "redact": set(), "label": {"untrusted"}}
+	other := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [{"kind": "pii"}]}})
+	e := toolward.decision with input as other
+	e.label == set()
+}
