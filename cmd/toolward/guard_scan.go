@@ -172,6 +172,7 @@ func newGuardEval(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	cmd.Flags().IntVar(&errs, "errors", 0, "also print so many of the worst mistakes")
+	cmd.Flags().IntVar(&errs, "errors", 0, "also print the worst mistakes, so many or 20")
+	cmd.Flags().Lookup("errors").NoOptDefVal = "20"
 	return cmd
 }
