@@ -20,6 +20,7 @@ const limits = { default: { rate: '600000/min', burst: 100000 }, concurrency: 10
 
 let dir;
 let server;
+let upstream;
 let g;
 let token;
 
@@ -28,9 +29,9 @@ before(async () => {
   execFileSync('go', ['build', '-o', path.join(dir, 'server'), 'github.com/modelcontextprotocol/go-sdk/conformance/everything-server'], { cwd: path.join(here, '..', '..'), stdio: 'inherit' });
   const port = await freePort();
   server = spawn(path.join(dir, 'server'), ['-http', `127.0.0.1:${port}`, '-stateless=false'], { stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}/mcp`;
-  await until(() => fetch(url).then(() => true, () => false));
-  g = await startGateway({ policies, upstreams: { up: { url, concurrency: 256 } }, config: { limits } });
+  upstream = `http://127.0.0.1:${port}/mcp`;
+  await until(() => fetch(upstream).then(() => true, () => false));
+  g = await startGateway({ policies, upstreams: { up: { url: upstream, concurrency: 256 } }, config: { limits } });
   token = g.mint('sessions', '--role', 'tester');
 });
 after(async () => {
@@ -92,23 +93,58 @@ test('a client of a gateway that was restarted recovers by the book', async () =
   }
 });
 
-test('ten thousand sessions that are opened and dropped leave nothing', async () => {
-  const other = await startGateway({ policies, upstreams: {}, config: { limits } });
-  const t = other.mint('dropper', '--role', 'tester');
-  const metric = async (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${other.url}/metrics`)).text())[1]);
-  const before10k = await metric('go_goroutines');
-  const open = async () => {
-    const r = await fetch(`${other.url}/mcp`, {
-      method: 'POST',
-      headers: { ...auth(t), 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' },
-      body: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}',
-    });
-    assert.equal(r.status, 200);
-    await r.text();
-  };
-  for (let i = 0; i < 10_000; i += 50) await Promise.all(Array.from({ length: 50 }, open));
-  await until(async () => (await metric('go_goroutines')) < before10k + 80, () => 'goroutines are left'); // up to 50 are this client's idle connections
-  const rss = await metric('process_resident_memory_bytes');
-  assert.ok(rss < 160 * 2 ** 20, `${rss} bytes are resident`);
-  await other.cleanup();
+test('ten thousand sessions that are opened, used and dropped leave nothing', async (t) => {
+  const other = await startGateway({ policies, upstreams: { up: { url: upstream, concurrency: 256 } }, config: { limits } });
+  try {
+    const headers = { ...auth(other.mint('dropper', '--role', 'tester')), 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
+    const post = (message, extra) => fetch(`${other.url}/mcp/up`, { method: 'POST', headers: { ...headers, ...extra }, body: JSON.stringify({ jsonrpc: '2.0', ...message }) });
+    const end = (session) => fetch(`${other.url}/mcp/up`, { method: 'DELETE', headers: { ...headers, ...session } });
+    // use opens a session and its stream, calls a tool, and is gone without a word.
+    const use = async () => {
+      const opened = await post({ id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: { sampling: {} }, clientInfo: { name: 'x', version: '1' } } });
+      assert.equal(opened.status, 200, await opened.text());
+      const session = { 'Mcp-Session-Id': opened.headers.get('mcp-session-id'), 'Mcp-Protocol-Version': '2025-06-18' };
+      const gone = new AbortController();
+      const stream = await fetch(`${other.url}/mcp/up`, { headers: { ...headers, ...session }, signal: gone.signal });
+      assert.equal(stream.status, 200);
+      const called = await post({ id: 2, method: 'tools/call', params: { name: 'test_simple_text', arguments: {} } }, session);
+      assert.match(await called.text(), /simple text/);
+      gone.abort();
+      return session;
+    };
+    const times = async (n, act) => {
+      const results = [];
+      for (let i = 0; i < n; i += 50) results.push(...await Promise.all(Array.from({ length: 50 }, (_, j) => act(i + j))));
+      return results;
+    };
+    const measure = async () => {
+      const text = await (await fetch(`${other.url}/metrics`)).text();
+      const metric = (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)[1]);
+      return { goroutines: metric('go_goroutines'), files: metric('process_open_fds'), heap: metric('go_memstats_heap_inuse_bytes') };
+    };
+    const callAndEnd = async () => end(await use());
+    // settled waits until no more is held than before. Calls go on, so that memory
+    // is collected; the connections of 50 at once come and go.
+    const settled = async (what, than) => {
+      let now;
+      await until(async () => {
+        await times(50, callAndEnd);
+        now = await measure();
+        return now.goroutines < than.goroutines + 200 && now.files < than.files + 100 && now.heap < than.heap + 64 * 2 ** 20;
+      }, () => `not given back: ${JSON.stringify({ than, now })}`);
+      t.diagnostic(`${what}: ${JSON.stringify(now)}, before: ${JSON.stringify(than)}`);
+    };
+
+    await times(50, callAndEnd);
+    const idle = await measure();
+    await times(1_500, use); // a principal has 1,000 at most: from here on each new session ends an old one
+    const full = await measure();
+    const sessions = await times(8_500, use);
+    await settled('after 10,000', full);
+    const ended = await times(1_000, (i) => end(sessions.at(-1 - i)));
+    assert.ok(ended.filter((r) => r.ok).length >= 900, 'the newest were not open any more');
+    await settled('after their end', idle);
+  } finally {
+    await other.cleanup();
+  }
 });
