@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race rego lint vuln e2e conformance frameworks fuzz bench image clean
+.PHONY: run build test race lint vuln e2e conformance frameworks fuzz bench image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve

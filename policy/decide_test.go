@@ -224,8 +224,16 @@ func TestSuspectedInjectionMakesTheSessionUntrusted(t *testing.T) {
 		{nil, ""},
 		{[]gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageRequest}}, ""},
 		{[]gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageResult, Action: gateway.ActionPolicy}}, "untrusted"},
+		{[]gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageResult, Action: gateway.ActionObserve}}, ""},
 	} {
-		c.Findings = tt.findings
+		// As on the road: the request is decided first, and its revision is what
+		// knows that no rule looks at the result.
+		c.Findings, c.Result, c.Decision = nil, nil, gateway.Decision{}
+		first, err := e.Decide(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Findings, c.Decision, c.Result = tt.findings, first, &gateway.Result{Raw: spec.Result}
 		d, err := e.Decide(t.Context(), c)
 		if err != nil || d.Effect != gateway.EffectAllow || strings.Join(d.Labels, " ") != tt.want {
 			t.Errorf("%v: %+v, %v; want labels %q", tt.findings, d, err, tt.want)

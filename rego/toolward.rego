@@ -172,9 +172,11 @@ label contains name if some name in data.gateway.label
 # description: |
 #   A result in which guard suspects an injection that it did not block makes
 #   the principal's session untrusted: from then on the rule on labels
-#   (flow.rego) keeps it from sending private data out.
+#   (flow.rego) keeps it from sending private data out. What is only to be
+#   observed changes nothing.
 label contains "untrusted" if {
 	input.stage == "result"
 	some finding in input.guard.findings
 	finding.kind == "injection"
+	finding.action != "observe"
 }

@@ -103,10 +103,12 @@ test_visible_if_allowed_or_asked if {
 }
 
 test_a_suspected_injection_makes_the_session_untrusted if {
-	suspected := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [{"kind": "injection"}]}})
+	suspected := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [{"kind": "injection", "action": "policy"}]}})
 	d := toolward.decision with input as suspected
 	d == {"effect": "allow", "reasons": set(), "redact": set(), "label": {"untrusted"}}
-	other := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [{"kind": "pii"}]}})
-	e := toolward.decision with input as other
-	e.label == set()
+	every finding in [{"kind": "pii", "action": "policy"}, {"kind": "injection", "action": "observe"}] {
+		other := object.union(call, {"stage": "result", "result": {}, "guard": {"findings": [finding]}})
+		e := toolward.decision with input as other
+		e.label == set()
+	}
 }
