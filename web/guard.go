@@ -60,11 +60,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal {
 	if !s.knownHost(r.Host) {
-		return gateway.Refuse("surface", gateway.Forbidden, "the Host header does not name this gateway; add it to `hosts` if it should")
+		return gateway.Refuse("surface", gateway.Forbidden, "the Host header does not name this gateway; add it to `http.hosts` if it should")
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 0 {
 		if len(origins) > 1 || !s.origins[strings.ToLower(origins[0])] {
-			return gateway.Refuse("surface", gateway.Forbidden, "this Origin may not call the gateway; add it to `origins` if it should")
+			return gateway.Refuse("surface", gateway.Forbidden, "this Origin may not call the gateway; add it to `http.origins` if it should")
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origins[0])
 		w.Header().Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate, Retry-After, Toolward-Call")
