@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -66,7 +67,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	defer func() { err = errors.Join(err, r.close()) }()
 
 	opt := web.Options{
-		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: cfg.HTTP.Hosts, Origins: cfg.HTTP.Origins,
+		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins,
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
 		Grace: cfg.HTTP.Drain, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
@@ -101,6 +102,16 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		return err
 	}
 	return site.Serve(ctx)
+}
+
+// hosts are the names that requests may be for, besides the listener's address:
+// those that are configured, and the one that agents are told.
+func hosts(cfg *config.Config) []string {
+	names := slices.Clone(cfg.HTTP.Hosts)
+	if u, err := url.Parse(cfg.PublicURL); err == nil && u.Host != "" { // the configuration was checked: only an unset one has none
+		names = append(names, u.Host)
+	}
+	return names
 }
 
 // startupWait is how long a start waits for upstreams before it listens.
