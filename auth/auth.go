@@ -62,9 +62,6 @@ type Options struct {
 	// of two; 0 means [DefaultCache]. Each takes its token's length and about
 	// 1 KiB for its claims.
 	Cache int
-	// Revoked, if set, is asked about every agent on every request, remembered
-	// or not. It must be fast and safe for concurrent use.
-	Revoked func(*gateway.Agent) bool
 	// Transport fetches key sets; nil means one of its own with TLS 1.2 at least.
 	Transport http.RoundTripper
 	// Log gets key sets that could not be loaded and keys that were left out;
@@ -79,7 +76,6 @@ type Verifier struct {
 	issuers  map[string]*issuer
 	cache    *cache
 	refusals refusals
-	revoked  func(*gateway.Agent) bool
 	now      func() time.Time
 
 	stop context.CancelFunc
@@ -106,7 +102,6 @@ func New(o Options) (*Verifier, error) {
 		issuers:  make(map[string]*issuer, len(o.Issuers)),
 		cache:    newCache(o.Cache),
 		refusals: refusals{seed: maphash.MakeSeed()},
-		revoked:  o.Revoked,
 		now:      o.Now,
 		stop:     stop,
 	}
@@ -140,9 +135,6 @@ func New(o Options) (*Verifier, error) {
 func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 	e := v.cache.find(c.Token, c.Resource)
 	if e == nil || !e.valid(v.now().UnixNano()) {
-		return nil
-	}
-	if v.revoked != nil && v.revoked(e.agent) {
 		return nil
 	}
 	return e.agent

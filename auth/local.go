@@ -3,7 +3,6 @@ package auth
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,20 +165,6 @@ func (l *Local) useKey(data []byte) error {
 // Issuer is the entry for [Options] that accepts this issuer's tokens.
 func (l *Local) Issuer() Issuer {
 	return Issuer{Issuer: l.issuer, Audience: []string{l.audience}, Algorithms: []string{l.alg}, local: l.set}
-}
-
-// JWKS is the public key as a JWKS document (RFC 7517 §5), so that others can
-// verify the tokens. It is the empty set if the key is a secret.
-func (l *Local) JWKS() []byte {
-	doc := struct {
-		Keys []jwk `json:"keys"`
-	}{Keys: []jwk{}}
-	if private, ok := l.private.(ed25519.PrivateKey); ok {
-		x := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
-		doc.Keys = append(doc.Keys, jwk{Kty: "OKP", Crv: "Ed25519", Alg: l.alg, Use: "sig", Kid: l.kid, X: x})
-	}
-	b, _ := json.Marshal(doc) // strings only: cannot fail
-	return b
 }
 
 // MintOptions say what is in a token. Subject is required.

@@ -125,18 +125,6 @@ func TestVerifyPinsAlgorithmPerIssuer(t *testing.T) {
 	}
 }
 
-func TestRevokedAgentIsOutAtOnce(t *testing.T) {
-	revoked := false
-	iss, v := setup(t, func(o *auth.Options) { o.Revoked = func(*gateway.Agent) bool { return revoked } })
-	token := iss.Sign(iss.Claims("a", aud, nil))
-	mustAccept(t, v, token)
-	if v.Known(gateway.Credentials{Token: token}) == nil {
-		t.Fatal("a verified token is not known")
-	}
-	revoked = true
-	mustRefuse(t, v, token)
-}
-
 func TestKnownHoldsForOneResourceAndUntilExpiry(t *testing.T) {
 	now := time.Now()
 	iss, v := setup(t, func(o *auth.Options) {

@@ -125,21 +125,20 @@ type Tool struct {
 // it; nobody else does.
 type Call struct {
 	// Written by the surface.
-	ID       string        // UUIDv7, made by [NewCall]
-	Time     time.Time     // when the request was read
-	Surface  Surface       //
-	Protocol string        // MCP revision spoken by the agent, "" on REST
-	Peer     string        // the peer's address, host only
-	Agent    *Agent        // who [Road.Admit] let in; nil only in records of refusals before that
-	Kind     Kind          //
-	Method   string        // the MCP method, "tools/call"
-	Server   string        // the endpoint's server on /mcp/{server}, "" on /mcp
-	Name     string        // as the agent wrote it: the wire name on /mcp, the upstream's own name on /mcp/{server}
-	Args     Args          // what guard and policy judge: a tool's or prompt's arguments, else the params without _meta
-	Extra    []Member      // members of params beside name and arguments, in order: _meta, task, inputResponses, requestState
-	Origin   Origin        // the agent's side: where what the upstream sends during the call goes; nil if nothing can be sent
-	Parent   *Call         // for reverse kinds: the agent's call that caused this one; nil if none did
-	Header   []HeaderField // Mcp-Param-* of the request, validated by the surface; not forwarded, upstreams' are regenerated
+	ID       string    // UUIDv7, made by [NewCall]
+	Time     time.Time // when the request was read
+	Surface  Surface   //
+	Protocol string    // MCP revision spoken by the agent, "" on REST
+	Peer     string    // the peer's address, host only
+	Agent    *Agent    // who [Road.Admit] let in; nil only in records of refusals before that
+	Kind     Kind      //
+	Method   string    // the MCP method, "tools/call"
+	Server   string    // the endpoint's server on /mcp/{server}, "" on /mcp
+	Name     string    // as the agent wrote it: the wire name on /mcp, the upstream's own name on /mcp/{server}
+	Args     Args      // what guard and policy judge: a tool's or prompt's arguments, else the params without _meta
+	Extra    []Member  // members of params beside name and arguments, in order: _meta, task, inputResponses, requestState
+	Origin   Origin    // the agent's side: where what the upstream sends during the call goes; nil if nothing can be sent
+	Parent   *Call     // for reverse kinds: the agent's call that caused this one; nil if none did
 
 	Tool    *Tool   // written by catalog
 	Session Session // written by session: the principal's state before this call
@@ -155,9 +154,6 @@ type Call struct {
 	Refusal *Refusal
 	Stages  Stages // written by the road: where the time went
 }
-
-// HeaderField is one HTTP header field.
-type HeaderField struct{ Name, Value string }
 
 // Member is one member of a JSON object, its value as written.
 type Member struct {

@@ -109,7 +109,7 @@ func (r *redactor) object(path []byte) error {
 			return err
 		}
 		key := unquote(name)
-		sub := appendPointer(path, key)
+		sub := AppendPointer(path, key)
 		keyEdits := slices.DeleteFunc(slices.Clone(r.byPlace[string(sub)]), func(e Edit) bool { return !e.Key })
 		if len(keyEdits) > 0 {
 			if err := r.replaceSpans(name, keyEdits); err != nil {
@@ -175,8 +175,8 @@ func (r *redactor) replaceSpans(v []byte, edits []Edit) error {
 	return r.replace(v, strings.ToValidUTF8(b.String(), ""))
 }
 
-// appendPointer adds a reference token to an RFC 6901 pointer.
-func appendPointer(path []byte, name string) []byte {
+// AppendPointer adds a reference token to an RFC 6901 pointer.
+func AppendPointer(path []byte, name string) []byte {
 	path = append(path, '/')
 	for i := 0; i < len(name); i++ {
 		switch name[i] {

@@ -57,7 +57,7 @@ func FuzzRedact(f *testing.F) {
 			return
 		}
 		m := o.Members()[0]
-		where := string(appendPointer(nil, m.Name))
+		where := string(AppendPointer(nil, m.Name))
 		out, err := Redact(json.RawMessage(in), []Edit{{Where: where, Span: [2]int{from, to}, With: "\x01"}})
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"toolward/gateway"
 )
 
 // A leaf is one text inside a JSON value: a string, the name of a member, or a
@@ -148,7 +150,7 @@ func (w *walker) object() {
 	length, start := len(w.path), w.at
 	for w.at < len(w.in) && w.in[w.at] == '"' {
 		name := w.str()
-		w.path = appendToken(w.path[:length], name)
+		w.path = gateway.AppendPointer(w.path[:length], name)
 		w.emit(leaf{name: name, text: name, key: true})
 		w.space()
 		w.at++ // :
@@ -227,20 +229,4 @@ func (w *walker) mimeType(start int) string {
 		sub.space()
 	}
 	return ""
-}
-
-// appendToken adds a reference token to an RFC 6901 pointer.
-func appendToken(path []byte, name string) []byte {
-	path = append(path, '/')
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '~':
-			path = append(path, '~', '0')
-		case '/':
-			path = append(path, '~', '1')
-		default:
-			path = append(path, name[i])
-		}
-	}
-	return path
 }

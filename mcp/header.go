@@ -10,6 +10,9 @@ import (
 	"toolward/gateway"
 )
 
+// HeaderField is one HTTP header field.
+type HeaderField struct{ Name, Value string }
+
 // ParamHeaders are the Mcp-Param-* fields that a tool's definition binds to
 // arguments by `x-mcp-header` (MCP 2026-07-28 basic/transports/streamable-http).
 // It is immutable and safe for concurrent use. The nil value binds nothing.
@@ -44,13 +47,13 @@ func CompileParamHeaders(definition json.RawMessage) (*ParamHeaders, error) {
 }
 
 // Generate returns the fields for a call's arguments.
-func (p *ParamHeaders) Generate(args json.RawMessage) []gateway.HeaderField {
+func (p *ParamHeaders) Generate(args json.RawMessage) []HeaderField {
 	if p == nil {
 		return nil
 	}
-	var fields []gateway.HeaderField
+	var fields []HeaderField
 	for name, value := range mcpgo.GenerateParamHeaders(p.tool, withArguments(args)) {
-		fields = append(fields, gateway.HeaderField{Name: name, Value: value})
+		fields = append(fields, HeaderField{Name: name, Value: value})
 	}
 	return fields
 }
@@ -80,6 +83,3 @@ func EncodeHeader(s string) string {
 	v, _ := mcpgo.EncodeHeaderValue(s) // strings always encode
 	return v
 }
-
-// DecodeHeader undoes [EncodeHeader]; ok is false if the wrapper holds no base64.
-func DecodeHeader(v string) (s string, ok bool) { return mcpgo.DecodeHeaderValue(v) }

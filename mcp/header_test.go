@@ -5,8 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"toolward/gateway"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
 )
 
 const bound = `{"name":"t","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}`
@@ -18,7 +17,7 @@ func TestParamHeadersRoundTrip(t *testing.T) {
 	}
 	args := []byte(`{"region":"zürich"}`)
 	fields := p.Generate(args)
-	want := []gateway.HeaderField{{Name: "Mcp-Param-Region", Value: "=?base64?esO8cmljaA==?="}}
+	want := []HeaderField{{Name: "Mcp-Param-Region", Value: "=?base64?esO8cmljaA==?="}}
 	if d := cmp.Diff(want, fields); d != "" {
 		t.Fatalf("fields (-want +got):\n%s", d)
 	}
@@ -49,7 +48,7 @@ func TestCompileParamHeadersRefusesBrokenBindings(t *testing.T) {
 
 func TestHeaderEncodingRoundTrip(t *testing.T) {
 	for _, s := range []string{"", "plain", " blank ", "ünï", "=?base64?x?=", "a\r\nb"} {
-		got, ok := DecodeHeader(EncodeHeader(s))
+		got, ok := mcpgo.DecodeHeaderValue(EncodeHeader(s))
 		if !ok || got != s {
 			t.Errorf("%q came back as %q, %v", s, got, ok)
 		}

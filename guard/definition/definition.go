@@ -43,11 +43,6 @@ func Diff(before, after json.RawMessage) []Change {
 	return d.changes
 }
 
-// Meaningful reports whether any of the changes matters.
-func Meaningful(changes []Change) bool {
-	return slices.ContainsFunc(changes, func(c Change) bool { return c.Meaningful })
-}
-
 type differ struct{ changes []Change }
 
 func (d *differ) value(path string, a, b any) {

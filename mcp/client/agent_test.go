@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -86,6 +87,45 @@ func TestLogMessagesOfTheLevelAskedFor(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A server that never says that it has set the level holds up no call for
+// longer than that call's own time.
+func TestCallsLeaveAServerThatDoesNotSetTheLevel(t *testing.T) {
+	for _, transport := range []string{"stdio", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{Faults: []string{"silent_on_level"}}, client.Options{}, nil)
+			a := &upstreamtest.Agent{ID: "a", Level: "error"}
+			start := func(ctx context.Context) chan error {
+				done := make(chan error, 1)
+				go func() {
+					_, err := r.Do(ctx, upstreamtest.Call(a, "echo", `{}`))
+					done <- err
+				}()
+				return done
+			}
+			firstCtx, endFirst := context.WithCancel(t.Context())
+			first := start(firstCtx)
+			r.wrote(t, "logging/setLevel")
+			secondCtx, endSecond := context.WithCancel(t.Context())
+			second := start(secondCtx)
+			endSecond()
+			if err := <-second; !errors.Is(err, context.Canceled) {
+				t.Errorf("the call that waited: %v", err)
+			}
+			endFirst()
+			if err := <-first; !errors.Is(err, context.Canceled) {
+				t.Errorf("the call that told the level: %v", err)
+			}
+			thirdCtx, endThird := context.WithCancel(t.Context())
+			third := start(thirdCtx)
+			waitFor(t, "the level that was given up to be told again", func() bool {
+				return strings.Count(r.read(t), "logging/setLevel") == 2
+			})
+			endThird()
+			<-third
+		})
 	}
 }
 

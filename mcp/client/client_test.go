@@ -191,7 +191,6 @@ func TestModernHeadersComeFromWhatIsSent(t *testing.T) {
 	c.Tool.Definition = []byte(`{"name":"naïve","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}`)
 	c.Tool.Fingerprint = "f"
 	c.Sent, _ = gateway.ParseArgs([]byte(`{"region":"[redacted]"}`))
-	c.Header = []gateway.HeaderField{{Name: "Mcp-Param-Region", Value: "judged"}}
 	if _, err := r.Do(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}

@@ -36,8 +36,8 @@ type link interface {
 type request struct {
 	body   []byte
 	method string
-	name   string                // for Mcp-Name, "" for none
-	params []gateway.HeaderField // Mcp-Param-*
+	name   string            // for Mcp-Name, "" for none
+	params []mcp.HeaderField // Mcp-Param-*
 }
 
 // Conn is a connection to an upstream. It is safe for concurrent use.
@@ -65,7 +65,7 @@ type Conn struct {
 	asked   map[string]context.CancelFunc // requests of the server under way, by their ID
 	latest  gateway.Origin                // of the last call, for what comes between calls
 	level   string                        // log level that the server was told
-	telling sync.Mutex                    // held while the server is told a level
+	telling chan struct{}                 // full while the server is told a level
 
 	listenMu sync.Mutex
 	listening
@@ -77,7 +77,7 @@ func newConn(ctx context.Context, c *Client, origin gateway.Origin, events func(
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	return &Conn{
 		client: c, log: c.log, origin: origin, events: events, latest: origin,
-		life: life, end: end,
+		life: life, end: end, telling: make(chan struct{}, 1),
 		flights: map[string]*flight{}, asked: map[string]context.CancelFunc{},
 	}
 }

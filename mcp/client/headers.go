@@ -21,7 +21,7 @@ const maxBindings = 20_000
 
 // of returns the fields for a call: those of the arguments that are sent, so
 // that a redaction is in the headers too.
-func (h *headers) of(call *gateway.Call) []gateway.HeaderField {
+func (h *headers) of(call *gateway.Call) []mcp.HeaderField {
 	if call.Method != mcp.MethodToolsCall {
 		return nil
 	}

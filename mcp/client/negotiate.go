@@ -237,13 +237,21 @@ func (c *Conn) setLevel(ctx context.Context, call *gateway.Call) {
 	if _, ok := c.server.Get("logging"); !ok {
 		return
 	}
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	select {
+	case c.telling <- struct{}{}:
+		defer func() { <-c.telling }()
+	case <-ctx.Done():
+		return // the call itself ends the same way
+	}
 	want := call.Origin.LogLevel()
 	if c.hears(want) {
 		return
 	}
-	if _, err := c.request(ctx, mcp.MethodSetLevel, []gateway.Member{{Name: "level", Value: mcp.Quote(want)}}); err != nil {
+	_, err := c.request(ctx, mcp.MethodSetLevel, []gateway.Member{{Name: "level", Value: mcp.Quote(want)}})
+	if ctx.Err() != nil {
+		return // the call was given up, not refused: the next one tells the server
+	}
+	if err != nil {
 		c.log.Warn("log level could not be set", "level", want, "err", err)
 	}
 	c.mu.Lock()

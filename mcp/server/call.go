@@ -173,11 +173,7 @@ func (x *exchange) checkParamHeaders(c *gateway.Call) error {
 	if err != nil || bound == nil {
 		return nil // broken bindings bind nothing
 	}
-	if err := bound.Validate(x.header, c.Args.Raw()); err != nil {
-		return err
-	}
-	c.Header = bound.Generate(c.Args.Raw())
-	return nil
+	return bound.Validate(x.header, c.Args.Raw())
 }
 
 // watched keeps the session's list of subscriptions.

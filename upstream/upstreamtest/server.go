@@ -24,7 +24,7 @@ const Modern = "2026-07-28"
 type Script struct {
 	Revision  string   // "" is 2025-11-25
 	Ledger    string   // file that gets a line per executed call and per event; "" is none
-	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint"
+	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "silent_on_level", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint"
 	Extra     []string // definitions of more tools, as JSON
 	OnlyExtra bool     // offer only those
 }
@@ -137,6 +137,9 @@ func (s *Server) request(m message, out func(string)) {
 		ok(`{"protocolVersion":"` + s.script.Revision + `","capabilities":` + caps + `,"serverInfo":{"name":"scripted","version":"1","x":1.0},"instructions":"scripted"}`)
 	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
 		s.Note("%s %s", m.Method, m.Params)
+		if m.Method == "logging/setLevel" && s.script.has("silent_on_level") {
+			return
+		}
 		ok(`{}`)
 	case "tools/list":
 		ok(s.toolsList(m.Params))
