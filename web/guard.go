@@ -110,28 +110,12 @@ func (s *Server) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// bounded limits a body in bytes and in time. The deadline is lifted once the
-// body is read: a call may take longer than its arguments took to arrive, and
-// a deadline that passes later would cancel it.
+// bounded limits a body in bytes and in time. A call may take longer than its
+// arguments took to arrive: net/http itself lifts the deadline of a body that
+// was read to its end.
 func (s *Server) bounded(w http.ResponseWriter, r *http.Request) io.ReadCloser {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(s.opt.BodyTimeout)) // HTTP/2 streams time out by their own deadline
-	return &timedBody{ReadCloser: http.MaxBytesReader(w, r.Body, s.opt.MaxBody), rc: rc}
-}
-
-type timedBody struct {
-	io.ReadCloser
-	rc   *http.ResponseController
-	done bool
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && !b.done {
-		b.done = true
-		_ = b.rc.SetReadDeadline(time.Time{})
-	}
-	return n, err
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opt.BodyTimeout)) // both protocols of net/http have it
+	return http.MaxBytesReader(w, r.Body, s.opt.MaxBody)
 }
 
 // PeerOf is the address of the peer without its port. Forwarding headers are

@@ -112,6 +112,9 @@ func TestGuardInFrontOfEverySurface(t *testing.T) {
 				b, _ := io.ReadAll(resp.Body)
 				t.Fatalf("status %d, want %d: %s", resp.StatusCode, tt.status, b)
 			}
+			if tt.path == "/mcp" && resp.Close != (resp.StatusCode != 200) {
+				t.Errorf("status %d: a connection with a body that nobody reads must be closed, and no other", resp.StatusCode)
+			}
 			if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "" && resp.StatusCode != 200 {
 				t.Errorf("a refused origin is told %q", origin)
 			}
@@ -119,6 +122,52 @@ func TestGuardInFrontOfEverySurface(t *testing.T) {
 	}
 	if len(*refused) == 0 {
 		t.Error("no refusal was handed on to be recorded")
+	}
+}
+
+// Behind TLS on every address, the certificate names the gateway: any Host will
+// do, unless names were given. Everywhere else a browser could be led in by a
+// name of the attacker's (DNS rebinding).
+func TestHostsThatNobodyNamed(t *testing.T) {
+	cert, key := certificate(t)
+	for _, tt := range []struct {
+		name string
+		opt  Options
+		want bool
+	}{
+		{"TLS on every address", Options{Listen: "0.0.0.0:0", Cert: cert, Key: key}, true},
+		{"TLS on every address, names given", Options{Listen: "0.0.0.0:0", Cert: cert, Key: key, Hosts: []string{"gw.example.com"}}, false},
+		{"TLS on loopback", Options{Listen: "127.0.0.1:0", Cert: cert, Key: key}, false},
+		{"plain on loopback", Options{Listen: "127.0.0.1:0"}, false},
+		{"plain on every address", Options{Listen: "0.0.0.0:0", Insecure: true}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := New(tt.opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.listener.Close()
+			if got := s.knownHost("evil.example"); got != tt.want {
+				t.Errorf("let in: %v", got)
+			}
+		})
+	}
+}
+
+// A client that announces too much is told before it sends it.
+func TestTooLargeIsSaidBeforeTheBodyComes(t *testing.T) {
+	s, _ := site(t, Options{MaxBody: 100})
+	c, err := net.Dial("tcp", s.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "POST /mcp HTTP/1.1\r\nHost: %s\r\nContent-Length: 101\r\n\r\n", s.listener.Addr())
+	if line, err := bufio.NewReader(c).ReadString('\n'); !strings.Contains(line, " 413 ") {
+		t.Errorf("%q, %v", line, err)
 	}
 }
 
@@ -155,27 +204,32 @@ func TestSlowBodyIsCut(t *testing.T) {
 
 // A call may take longer than its body's deadline.
 func TestDeadlineOfTheBodyIsLiftedOnceItIsRead(t *testing.T) {
-	s, err := New(Options{Listen: "127.0.0.1:0", BodyTimeout: 50 * time.Millisecond, Refused: func(_ context.Context, _ *gateway.Call, r *gateway.Refusal) *gateway.Refusal { return r }})
-	if err != nil {
-		t.Fatal(err)
+	cert, key := certificate(t)
+	for proto, opt := range map[string]Options{"HTTP/1.1": {}, "HTTP/2.0": {Cert: cert, Key: key}} {
+		t.Run(proto, func(t *testing.T) {
+			opt.BodyTimeout = 50 * time.Millisecond
+			s, _ := site(t, opt)
+			s.Handle("/slow", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.ReadAll(r.Body)
+				select {
+				case <-r.Context().Done():
+					http.Error(w, "cancelled", http.StatusInternalServerError)
+				case <-time.After(200 * time.Millisecond):
+					fmt.Fprint(w, "done")
+				}
+			}))
+			transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is not what is tested
+			defer transport.CloseIdleConnections()
+			resp, err := (&http.Client{Transport: transport}).Post(s.URL()+"/slow", "text/plain", strings.NewReader("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != 200 || resp.Proto != proto {
+				t.Errorf("%s: status %d", resp.Proto, resp.StatusCode)
+			}
+		})
 	}
-	s.Handle("/slow", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.ReadAll(r.Body)
-		select {
-		case <-r.Context().Done():
-			http.Error(w, "cancelled", http.StatusInternalServerError)
-		case <-time.After(200 * time.Millisecond):
-			fmt.Fprint(w, "done")
-		}
-	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
-	if resp := do(t, "POST", s.URL()+"/slow", strings.NewReader("x"), nil); resp.StatusCode != 200 {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	cancel()
-	<-done
 }
 
 func TestPlainHTTPBeyondLoopbackIsRefused(t *testing.T) {
