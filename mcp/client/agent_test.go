@@ -124,7 +124,31 @@ func TestCallsLeaveAServerThatDoesNotSetTheLevel(t *testing.T) {
 				return strings.Count(r.read(t), "logging/setLevel") == 2
 			})
 			endThird()
-			<-third
+			if err := <-third; !errors.Is(err, context.Canceled) {
+				t.Errorf("the call that told it again: %v", err)
+			}
+			if strings.Contains(r.read(t), "call echo") {
+				t.Error("a call that was given up was sent")
+			}
+		})
+	}
+}
+
+func TestWhatWasGivenUpBeforeItWasSentIsNotSent(t *testing.T) {
+	for _, transport := range []string{"stdio", "http", "sse"} {
+		t.Run(transport, func(t *testing.T) {
+			r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			for range 50 {
+				if _, err := r.Do(ctx, upstreamtest.Call(&upstreamtest.Agent{ID: "a"}, "echo", `{}`)); !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v", err)
+				}
+			}
+			call(t, r, &upstreamtest.Agent{ID: "a"}, "progress", `{}`) // what was sent before it has arrived
+			if strings.Contains(r.read(t), "call echo") {
+				t.Error("a call that was given up was sent")
+			}
 		})
 	}
 }

@@ -149,9 +149,9 @@ func (c *Conn) exchange(clock *clock, call *gateway.Call, r request, p params) (
 	defer c.finish(f)
 	f.token = p.token
 	r.body = p.request(f.id, call.Method)
-	m, err := c.link.roundTrip(clock.ctx, f, r)
+	m, err := c.roundTrip(clock, f, r)
 	if err != nil {
-		return nil, c.failure(clock, f, err)
+		return nil, err
 	}
 	if m.Error != nil {
 		return &gateway.Result{Error: m.Error, IsError: true}, nil
@@ -170,7 +170,16 @@ func (c *Conn) request(ctx context.Context, method string, members []gateway.Mem
 	}
 	r := request{method: method}
 	r.body = mcp.AppendRequest(nil, json.RawMessage(f.id), method, gateway.JoinMembers(members))
-	m, err := c.link.roundTrip(clock.ctx, f, r)
+	return c.roundTrip(clock, f, r)
+}
+
+// roundTrip sends a request and waits for its answer. What was given up before
+// it was sent is not sent: the links would do so now and then, as they notice
+// the end of a context only while they wait.
+func (c *Conn) roundTrip(clock *clock, f *flight, r request) (m mcp.Message, err error) {
+	if err = clock.ctx.Err(); err == nil {
+		m, err = c.link.roundTrip(clock.ctx, f, r)
+	}
 	if err != nil {
 		return mcp.Message{}, c.failure(clock, f, err)
 	}
