@@ -93,7 +93,8 @@ func constantKey(rule *ast.Rule) (string, bool) {
 }
 
 // of returns the paths below input that a rule depends on, as "agent.roles",
-// cut after three names or at the first that is not known; "" is all of input.
+// cut after three names or before the first that is not known or has a dot in
+// it, as claims named by a URL do; "" is all of input.
 func (rd *reader) of(rule *ast.Rule) map[string]bool {
 	if set, ok := rd.memo[rule]; ok {
 		return set
@@ -131,7 +132,7 @@ func inputPath(ref ast.Ref) string {
 	var names []string
 	for _, t := range ref[1:] {
 		s, ok := t.Value.(ast.String)
-		if !ok || len(names) == 3 {
+		if !ok || len(names) == 3 || strings.Contains(string(s), ".") {
 			break
 		}
 		names = append(names, string(s))

@@ -135,3 +135,19 @@ func BenchmarkVisible(b *testing.B) {
 		}
 	})
 }
+
+// TestClaimsNamedByURL: issuers name claims of their own by URLs. Agents that
+// differ in such a claim alone do not share what is remembered.
+func TestClaimsNamedByURL(t *testing.T) {
+	e := open(t, "package tools.files.read\n\nallow if \"ops\" in input.agent.claims[\"https://id.example.com/teams\"]\n")
+	tools := []*gateway.Tool{{Kind: gateway.KindTool, Server: "files", Name: "read", Wire: "files__read"}}
+	of := func(team string) *gateway.Agent {
+		return &gateway.Agent{ID: "a", Claims: map[string]any{"https://id.example.com/teams": []any{team}}}
+	}
+	if got := visibleNames(t, e, of("ops"), tools); len(got) != 1 {
+		t.Errorf("ops sees %q, want read", got)
+	}
+	if got := visibleNames(t, e, of("sales"), tools); len(got) != 0 {
+		t.Errorf("sales sees %q after ops, want nothing", got)
+	}
+}
