@@ -137,13 +137,21 @@ func everyView(found []gateway.Finding, t *normal.Text, detect func([]gateway.Fi
 		from := len(found)
 		found = detect(found, v.Text)
 		for j := from; j < len(found); j++ {
-			found[j].Span, found[j].Via = v.Raw(found[j].Span[0], found[j].Span[1]), v.Via
+			found[j].Span, found[j].Via = v.Raw(found[j].Span[0], found[j].Span[1]), joinVia(v.Via, found[j].Via)
 		}
 	}
 	if t.Clean() != t.Raw {
 		found = detect(found, t.Raw)
 	}
 	return found
+}
+
+// joinVia names an encoding inside another.
+func joinVia(outer, inner string) string {
+	if outer == "" || inner == "" {
+		return outer + inner
+	}
+	return outer + ">" + inner
 }
 
 // hidden reports what a person reading the text would not see.

@@ -43,10 +43,14 @@ func (t *Text) inPlace() {
 	t.settle(0, 0)
 }
 
+// rounds bounds how often escapes are undone in escapes. JSON in JSON in JSON
+// takes three of its own, and two for what was escaped twice within.
+const rounds = 6
+
 // settle undoes in place whatever can be undone in view i, round after round:
 // an escape may hide another (%2569, &amp;#105;), or an invisible character.
 func (t *Text) settle(i, depth int) {
-	for range t.owner.opts.Depth {
+	for range rounds {
 		v := &t.Views[i]
 		at := next(v.Text, 0)
 		if at == len(v.Text) {

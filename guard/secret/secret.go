@@ -13,6 +13,9 @@
 // is allocated on text without findings, and work is linear in the length of the
 // text whatever it holds: every window is bounded.
 //
+// The runs are also decoded, as base64, base32, base58 and hex, at every
+// alignment, and what is text in them is read in turn.
+//
 // A token ends where its own alphabet ends, not at a quote or a space: tool
 // traffic is prose and JSON, and punctuation touches keys.
 //
@@ -28,8 +31,8 @@
 //
 // # What it does not do
 //
-// It does not decode: base64, escapes and invisible characters are removed by
-// guard/normal first. It does not ask a provider whether a key is live. A
+// It does not undo escapes and invisible characters: guard/normal does so first.
+// It does not ask a provider whether a key is live. A
 // credential that is an ordinary word, or a random string that nothing announces,
 // is not found.
 package secret
@@ -39,6 +42,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"toolward/gateway"
 	"toolward/guard/literal"
@@ -62,7 +66,8 @@ type Detector struct {
 	fillers  *literal.Machine // placeholderWords
 	suffixes *literal.Machine
 	keepers  *literal.Machine
-	honey    *honeypot // nil without honeytokens
+	honey    *honeypot  // nil without honeytokens
+	pool     *sync.Pool // of *encoded
 }
 
 // trigger is what to do where a literal of the automaton stands.
@@ -123,6 +128,12 @@ type scan struct {
 	*Detector
 	key  string
 	runs runs
+
+	depth    int // encodings that s was in
+	decoded  int // where the part of s ends that was decoded
+	whole    int // bytes of the text that Scan was given …
+	work     int // … and those that were decoded from it …
+	thorough int // … and tried in every way
 }
 
 // New compiles the detector. It fails on honeytokens that are too short, or too
@@ -132,7 +143,8 @@ func New(options Options) (*Detector, error) {
 }
 
 func newDetector(options Options, rules []rule) (*Detector, error) {
-	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords), suffixes: literal.New(suffixes), keepers: literal.New(keepers)}
+	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords), suffixes: literal.New(suffixes), keepers: literal.New(keepers),
+		pool: &sync.Pool{New: func() any { return new(encoded) }}}
 	byLiteral := map[string][]trigger{}
 	add := func(text string, t trigger) {
 		t.length = len(text)
@@ -171,29 +183,34 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 // "" where there is none. Kind, Rule, Span, Severity, Score (the confidence, 0 to
 // 1) and Sample of each finding are set.
 func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding {
+	c := scan{Detector: d, key: d.words.field(key), whole: len(s)}
+	dst = c.read(dst, s)
+	if d.honey != nil {
+		dst = d.honey.scan(dst, s)
+	}
+	return dst
+}
+
+// read appends the credentials in s, ordered by place and not overlapping.
+func (c *scan) read(dst []gateway.Finding, s string) []gateway.Finding {
 	base := len(dst)
-	c := scan{Detector: d, key: d.words.field(key)}
 	row := 0
 	for i := range len(s) {
-		next, hit := d.machine.Step(row, s[i])
+		next, hit := c.machine.Step(row, s[i])
 		row = next
 		if !hit {
 			continue
 		}
-		for _, n := range d.machine.Ends(row) {
-			for k := range d.triggers[n] {
-				t := &d.triggers[n][k]
+		for _, n := range c.machine.Ends(row) {
+			for k := range c.triggers[n] {
+				t := &c.triggers[n][k]
 				dst = c.readOn(dst, t, s, i+1-t.length, i+1)
 			}
 		}
 	}
 	dst = c.scanField(dst, s)
 	dst = c.scanTokens(dst, s)
-	dst = dst[:base+settle(dst[base:])]
-	if d.honey != nil {
-		dst = d.honey.scan(dst, s)
-	}
-	return dst
+	return dst[:base+settle(dst[base:])]
 }
 
 // settle orders findings by place and keeps the most certain of those that

@@ -39,6 +39,9 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 			a++
 		}
 		dst = c.judgeRun(dst, s, a, b)
+		if b-a >= minEncoded && c.depth < maxDepth {
+			dst = c.scanEncoded(dst, s, a, b)
+		}
 	}
 	return dst
 }
