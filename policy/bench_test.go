@@ -45,8 +45,19 @@ redact contains "args.password"
 	return files
 }
 
-func benchCall(b *testing.B) *gateway.Call {
-	s := callSpec{Args: json.RawMessage(`{"path":"/srv/docs/a/b.txt","text":"` + strings.Repeat("lorem ipsum ", 80) + `","n":12,"deep":{"a":[1,2,3]}}`)}
+// benchCalls are more calls than decisions are remembered, each of another file.
+func benchCalls(b *testing.B) []*gateway.Call {
+	calls := make([]*gateway.Call, 2*maxOutcomes)
+	for i := range calls {
+		calls[i] = benchCall(b, fmt.Sprintf("b%d.txt", i))
+		calls[i].Tool, calls[i].Agent = calls[0].Tool, calls[0].Agent
+		calls[i].Args.Value()
+	}
+	return calls
+}
+
+func benchCall(b *testing.B, file string) *gateway.Call {
+	s := callSpec{Args: json.RawMessage(`{"path":"/srv/docs/a/` + file + `","text":"` + strings.Repeat("lorem ipsum ", 80) + `","n":12,"deep":{"a":[1,2,3]}}`)}
 	s.Agent.ID, s.Agent.Roles, s.Agent.Claims = "alice", []string{"reader", "staff"}, map[string]any{"team": "a"}
 	s.Tool.Server, s.Tool.Name = "files", "tool3"
 	return s.call(b)
@@ -60,13 +71,14 @@ func benchEngine(b *testing.B, rules int) *Engine {
 	return e
 }
 
+// BenchmarkDecide asks about calls none of whose decisions is remembered.
 func BenchmarkDecide(b *testing.B) {
 	for _, rules := range []int{30, 200, 2000} {
 		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
-			e, c := benchEngine(b, rules), benchCall(b)
+			e, calls := benchEngine(b, rules), benchCalls(b)
 			b.ReportAllocs()
-			for b.Loop() {
-				d, err := e.Decide(b.Context(), c)
+			for i := 0; b.Loop(); i++ {
+				d, err := e.Decide(b.Context(), calls[i%len(calls)])
 				if err != nil || d.Effect != gateway.EffectAllow {
 					b.Fatal(d, err)
 				}
@@ -80,7 +92,7 @@ func BenchmarkDecide(b *testing.B) {
 func BenchmarkBareOPA(b *testing.B) {
 	for _, rules := range []int{30, 200, 2000} {
 		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
-			e, c := benchEngine(b, rules), benchCall(b)
+			e, c := benchEngine(b, rules), benchCall(b, "b.txt")
 			raw, err := InputJSON(c)
 			if err != nil {
 				b.Fatal(err)

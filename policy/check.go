@@ -193,7 +193,7 @@ func checkEnums(m *ast.Module, enums map[string][]string) []Problem {
 			if !ok || !ref.HasPrefix(ast.InputRootRef) || !ref.IsGround() {
 				continue
 			}
-			path := inputPath(ref)
+			path := strings.ReplaceAll(inputPath(ref), between, ".")
 			value, ok := e.Operand(other).Value.(ast.String)
 			if values := enums[path]; ok && values != nil && !slices.Contains(values, string(value)) {
 				p := problemAt(e.Location, "value_impossible", "input.%s is never %s", path, value)

@@ -20,21 +20,28 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 	if c.Result != nil && !r.speaksOnResult(c) && !suspicious(c) {
 		return gateway.Decision{Effect: gateway.EffectAllow, Revision: r.digest}, nil
 	}
-	q, in := r.queries[entryOf(c)], r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent})
-	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
-		q = r.quick.queries[entryDecision]
-		in[mayKey] = r.quick.may(c)
-	}
-	value, fired, err := r.eval(ctx, limit, q, ast.LazyObject(in), c.Time, nil)
+	o, err := r.ask(ctx, limit, c)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
-	d, err := r.interpret(c, value)
+	d, err := r.interpret(c, o.value)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
-	d.Rules = r.took(d.Effect, fired)
+	d.Rules = r.took(d.Effect, o.fired)
 	return d, nil
+}
+
+// ask gets the decision document for one stage of a call.
+func (r *revision) ask(ctx context.Context, limit time.Duration, c *gateway.Call) (o outcome, err error) {
+	in := r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent})
+	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
+		if o, ok, err := r.quick.decide(ctx, limit, r, c, in); ok {
+			return o, err
+		}
+	}
+	o.value, o.fired, err = r.eval(ctx, limit, r.queries[entryOf(c)], ast.LazyObject(in), c.Time, nil)
+	return o, err
 }
 
 // suspicious reports whether guard suspects the result of giving orders, about

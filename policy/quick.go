@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,26 +13,24 @@ import (
 )
 
 // OPA's rule index leaves out rules whose comparisons with == cannot hold, but
-// evaluates every rule that looks into a text, as in
+// evaluates every rule that looks into a text or compares a number, as in
 //
 //	deny contains "leaves the folder" if contains(input.args.path, "..")
 //
 // at more than a microsecond each. A second compilation of the policy, for
-// decisions alone, puts before such a condition a name that input has only if
-// the condition can hold:
+// decisions alone, has in the place of such a condition a name that input has
+// only if the condition holds:
 //
-//	deny contains "leaves the folder" if {
-//		input["toolward/may"].r12
-//		contains(input.args.path, "..")
-//	}
+//	deny contains "leaves the folder" if input["toolward/may"].r12
 //
 // Who builds the input answers the condition in Go, which takes nanoseconds, and
-// OPA's index leaves the rule out. A condition that OPA would not answer with
-// true or false (the argument is no string) keeps its rule, so that the error is
-// OPA's. Rules that see input as a whole, or replace it by `with`, would see the
-// difference, and rules that ask another package would ask one whose conditions
-// nobody answered: a policy with such a rule has no second compilation, nor has
-// one that comes with a library of its own.
+// OPA's index leaves the rule out. For a call about which OPA would not answer a
+// condition with true or false (the argument is no text), the policy is asked as
+// it is written, so that the error is OPA's. Rules that see input as a whole, or
+// replace it by `with`, would see the difference, and rules that ask another
+// package would ask one whose conditions nobody answered: a policy with such a
+// rule has no second compilation, nor has one that comes with a library of its
+// own. What is left to ask OPA is often the same for many calls; see remember.go.
 
 // mayKey is the member of input that holds the names. It is no identifier, and
 // nobody who writes a policy comes upon it.
@@ -39,39 +38,51 @@ const mayKey = "toolward/may"
 
 // quick is the second compilation.
 type quick struct {
-	queries map[string]query
-	rules   map[address][]mayHold
-	tools   cache[*gateway.Tool, []mayHold]
+	query  query
+	rules  []mayHold
+	reader *reader
+	timed  bool // the policy asks for more than input and data
+	plans  cache[*gateway.Tool, *plan]
+	known  cache[question, outcome]
 }
 
 // mayHold is a rule with conditions that are answered beforehand.
 type mayHold struct {
-	name       string // what stands for the rule in input
+	about      address
+	name       string // what stands for the conditions in input
 	conditions []condition
+	reads      []string // of input, besides
 }
 
-// condition is a call of a function on one argument and a constant text.
+// condition compares what input has at a path with a constant.
 type condition struct {
-	path []string // below input.args
-	is   func(s, text string) bool
-	text string
+	path     []string
+	text     func(s, text string) bool // nil if numbers are compared
+	order    func(c int) bool
+	constant ast.Value
 }
 
-var functions = map[string]func(s, text string) bool{
+var textual = map[string]func(s, text string) bool{
 	"contains":   strings.Contains,
 	"startswith": strings.HasPrefix,
 	"endswith":   strings.HasSuffix,
 }
 
+var numeric = map[string]func(c int) bool{
+	"gt":  func(c int) bool { return c > 0 },
+	"gte": func(c int) bool { return c >= 0 },
+	"lt":  func(c int) bool { return c < 0 },
+	"lte": func(c int) bool { return c <= 0 },
+}
+
 // quicken makes the second compilation from the marked modules, which it
-// changes. It returns nil where there is nothing to gain, or it would be seen.
+// changes. It returns nil where it would be seen.
 func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	if r.reads.all || replacesInput(marked) || asksOthers(r.parsed) {
 		return nil, nil
 	}
-	q := &quick{queries: map[string]query{}, rules: map[address][]mayHold{}}
-	q.tools.most = r.tools.most
-	n := 0
+	q := &quick{}
+	q.plans.most, q.known.most = r.tools.most, maxOutcomes
 	for _, name := range util.KeysSorted(marked) {
 		a, ok := addressOf(marked[name].Package)
 		if !ok || a.root == "reverse" || definesFunction(marked, marked[name].Package) {
@@ -81,57 +92,64 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 			if rule.Default || rule.Else != nil || !isPublic(ruleName(rule)) {
 				continue
 			}
-			if conditions := conditionsOf(rule.Body); conditions != nil {
-				may := mayHold{"r" + strconv.Itoa(n), conditions}
-				n++
-				q.rules[a] = append(q.rules[a], may)
+			if conditions, rest := conditionsOf(rule.Body); conditions != nil {
+				may := mayHold{about: a, name: "r" + strconv.Itoa(len(q.rules)), conditions: conditions}
+				q.rules = append(q.rules, may)
 				first := ast.NewExpr(ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(mayKey)).Append(ast.StringTerm(may.name))))
-				rule.Body = ast.NewBody(append([]*ast.Expr{first.SetLocation(rule.Location)}, rule.Body...)...)
+				rule.Body = ast.NewBody(append([]*ast.Expr{first.SetLocation(rule.Location)}, rest...)...)
 			}
 		}
-	}
-	if n == 0 {
-		return nil, nil
 	}
 	compiler := ast.NewCompiler().WithCapabilities(marking())
 	if compiler.Compile(marked); compiler.Failed() {
 		return nil, fromOPA(compiler.Errors)
 	}
+	q.remember(compiler)
 	var err []Problem
-	q.queries[entryDecision], err = prepare(compiler, entryDecision)
+	q.query, err = prepare(compiler, entryDecision)
 	return q, err
 }
 
-// conditionsOf returns the conditions of a body that can be answered without OPA.
-func conditionsOf(body ast.Body) []condition {
-	var out []condition
+// conditionsOf returns the conditions of a body that can be answered without
+// OPA, and the rest of it.
+func conditionsOf(body ast.Body) (conditions []condition, rest []*ast.Expr) {
 	for _, e := range body {
-		terms, ok := e.Terms.([]*ast.Term)
-		if !ok || e.Negated || len(e.With) > 0 || len(terms) != 3 {
-			continue
-		}
-		arg, isRef := terms[1].Value.(ast.Ref)
-		text, isText := terms[2].Value.(ast.String)
-		is := functions[terms[0].String()]
-		if is == nil || !isRef || !isText || len(arg) < 3 || !arg.HasPrefix(argsRef) {
-			continue
-		}
-		path := make([]string, 0, len(arg)-2)
-		for _, t := range arg[2:] {
-			name, ok := t.Value.(ast.String)
-			if !ok {
-				break
-			}
-			path = append(path, string(name))
-		}
-		if len(path) == len(arg)-2 {
-			out = append(out, condition{path, is, string(text)})
+		if x, ok := conditionOf(e); ok {
+			conditions = append(conditions, x)
+		} else {
+			rest = append(rest, e)
 		}
 	}
-	return out
+	return conditions, rest
 }
 
-var argsRef = ast.MustParseRef("input.args")
+func conditionOf(e *ast.Expr) (x condition, ok bool) {
+	terms, isCall := e.Terms.([]*ast.Term)
+	if !isCall || e.Negated || len(e.With) > 0 || len(terms) != 3 {
+		return x, false
+	}
+	ref, isRef := terms[1].Value.(ast.Ref)
+	if !isRef || len(ref) < 3 || !ref.HasPrefix(argsRef) && !ref.Equal(scoreRef) {
+		return x, false
+	}
+	for _, t := range ref[1:] {
+		name, ok := t.Value.(ast.String)
+		if !ok {
+			return x, false
+		}
+		x.path = append(x.path, string(name))
+	}
+	x.constant = terms[2].Value
+	switch x.constant.(type) {
+	case ast.String:
+		x.text = textual[terms[0].String()]
+	case ast.Number:
+		x.order = numeric[terms[0].String()]
+	}
+	return x, x.text != nil || x.order != nil
+}
+
+var argsRef, scoreRef = ast.MustParseRef("input.args"), ast.MustParseRef("input.guard.score")
 
 // replacesInput reports whether anything is evaluated with another input.
 func replacesInput(modules map[string]*ast.Module) bool {
@@ -182,12 +200,12 @@ func definesFunction(modules map[string]*ast.Module, p *ast.Package) bool {
 			continue
 		}
 		for _, rule := range m.Rules {
-			if functions[ruleName(rule)] != nil {
+			if name := ruleName(rule); textual[name] != nil || numeric[name] != nil {
 				return true
 			}
 		}
 		for _, i := range m.Imports {
-			if functions[string(i.Name())] != nil {
+			if name := string(i.Name()); textual[name] != nil || numeric[name] != nil {
 				return true
 			}
 		}
@@ -195,37 +213,48 @@ func definesFunction(modules map[string]*ast.Module, p *ast.Package) bool {
 	return false
 }
 
-// may is the member of input for a call: the rules whose conditions can hold.
-func (q *quick) may(c *gateway.Call) map[string]any {
-	rules := q.tools.get(c.Tool, func() []mayHold {
-		var all []mayHold
-		for a, rules := range q.rules {
-			if a.covers(c.Tool) {
-				all = append(all, rules...)
-			}
-		}
-		return all
-	})
-	may := map[string]any{}
-	for _, rule := range rules {
-		if !slices.ContainsFunc(rule.conditions, func(x condition) bool { return x.fails(c.Args.Value()) }) {
-			may[rule.name] = true
-		}
-	}
-	return may
-}
+// answer is what a condition comes to.
+type answer int
 
-// fails reports whether a condition does not hold for sure.
-func (x *condition) fails(v any) bool {
+const (
+	failed answer = iota // undefined, as OPA says, or false
+	held
+	unsure // OPA decides
+)
+
+func (x *condition) answer(input any) answer {
 	for _, name := range x.path {
-		o, ok := v.(map[string]any)
+		o, ok := input.(map[string]any)
 		if !ok {
-			return false // perhaps a list: OPA decides
+			return unsure // perhaps a list
 		}
-		if v, ok = o[name]; !ok {
-			return true // undefined
+		if input, ok = o[name]; !ok {
+			return failed
 		}
 	}
-	s, ok := v.(string)
-	return ok && !x.is(s, x.text)
+	var yes bool
+	switch v := input.(type) {
+	case string:
+		if x.text == nil {
+			return unsure
+		}
+		yes = x.text(v, string(x.constant.(ast.String)))
+	case json.Number:
+		if x.order == nil {
+			return unsure
+		}
+		yes = x.order(ast.Number(v).Compare(x.constant))
+	case float64:
+		n, err := ast.InterfaceToValue(v)
+		if x.order == nil || err != nil {
+			return unsure
+		}
+		yes = x.order(n.Compare(x.constant))
+	default:
+		return unsure
+	}
+	if yes {
+		return held
+	}
+	return failed
 }

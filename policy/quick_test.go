@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"encoding/json"
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,8 +45,8 @@ func TestConditionsAnsweredBeforehandDecideAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := e.current.Load().quick; q == nil || len(q.rules) != 2 {
-		t.Fatal("no condition is answered beforehand")
+	if q := e.current.Load().quick; q == nil || len(q.rules) != 7 {
+		t.Fatal("conditions are not answered beforehand")
 	}
 	plain := plainDecider(t, dir)
 	effects := map[gateway.Effect]int{}
@@ -98,28 +95,5 @@ func TestRulesThatWouldSeeIt(t *testing.T) {
 				t.Error("conditions are answered beforehand")
 			}
 		})
-	}
-}
-
-// BenchmarkTextRules is a policy that looks for words in an argument.
-func BenchmarkTextRules(b *testing.B) {
-	var rules strings.Builder
-	rules.WriteString("package tools.files.tool3\n\nallow if \"reader\" in input.agent.roles\n\n")
-	for i := range 27 {
-		fmt.Fprintf(&rules, "deny contains \"case %d is closed\" if contains(input.args.text, \"case-%d-closed\")\n\n", i, i)
-	}
-	e, err := Open(b.Context(), Options{Path: writeFiles(b, map[string]string{"t.rego": rules.String()})})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := callSpec{Args: json.RawMessage(`{"text":"` + strings.Repeat("lorem ipsum ", 80) + `"}`)}
-	s.Agent.ID, s.Agent.Roles = "alice", []string{"reader"}
-	s.Tool.Server, s.Tool.Name = "files", "tool3"
-	c := s.call(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if d, err := e.Decide(b.Context(), c); err != nil || d.Effect != gateway.EffectAllow {
-			b.Fatal(d, err)
-		}
 	}
 }

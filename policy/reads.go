@@ -16,7 +16,7 @@ type reads struct {
 	all    bool      // some rule reads input as a whole
 	result bool      // some rule reads input.result
 	recent bool      // some rule reads input.session.recent
-	agent  []string  // what is read of input.agent: "roles", "claims.team"; "" is all of it
+	agent  []string  // what is read of input.agent: paths to roles or claims; "" is all of it
 	spoken []address // packages with rules that can come out otherwise on the result than on the request
 }
 
@@ -39,13 +39,13 @@ func readsOf(c *ast.Compiler) reads {
 		for _, rule := range m.Rules {
 			set := rd.of(rule)
 			out.result = out.result || touches(set, "result")
-			out.recent = out.recent || touches(set, "session.recent")
+			out.recent = out.recent || touches(set, pathTo("session", "recent"))
 			for path := range set {
 				switch rest, ok := strings.CutPrefix(path, "agent"); {
 				case path == "":
 					out.all, agent[""] = true, true
 				case ok:
-					agent[strings.TrimPrefix(rest, ".")] = true
+					agent[strings.TrimPrefix(rest, between)] = true
 				}
 			}
 			if asked && speaksLater(rule, set) {
@@ -60,7 +60,7 @@ func readsOf(c *ast.Compiler) reads {
 // touches reports whether something at or below the path, or above it, is read.
 func touches(set map[string]bool, path string) bool {
 	for p := range set {
-		if p == "" || p == path || strings.HasPrefix(p, path+".") || strings.HasPrefix(path, p+".") {
+		if p == "" || p == path || strings.HasPrefix(p, path+between) || strings.HasPrefix(path, p+between) {
 			return true
 		}
 	}
@@ -92,9 +92,8 @@ func constantKey(rule *ast.Rule) (string, bool) {
 	return string(s), ok
 }
 
-// of returns the paths below input that a rule depends on, as "agent.roles",
-// cut after three names or before the first that is not known or has a dot in
-// it, as claims named by a URL do; "" is all of input.
+// of returns the paths below input that a rule depends on, cut after three names
+// or at the first that is not known; "" is all of input.
 func (rd *reader) of(rule *ast.Rule) map[string]bool {
 	if set, ok := rd.memo[rule]; ok {
 		return set
@@ -132,13 +131,19 @@ func inputPath(ref ast.Ref) string {
 	var names []string
 	for _, t := range ref[1:] {
 		s, ok := t.Value.(ast.String)
-		if !ok || len(names) == 3 || strings.Contains(string(s), ".") {
+		if !ok || len(names) == 3 || strings.Contains(string(s), between) {
 			break
 		}
 		names = append(names, string(s))
 	}
-	return strings.Join(names, ".")
+	return pathTo(names...)
 }
+
+// between is what stands between the names of a path. A dot may be part of a
+// name: issuers name claims by URLs. A name with this in it cuts the path.
+const between = "\x00"
+
+func pathTo(names ...string) string { return strings.Join(names, between) }
 
 // speaksOnResult reports whether the result of a call has to be judged anew.
 // A policy whose rules about this tool read neither result nor guard nor stage

@@ -178,13 +178,21 @@ type cache[K comparable, V any] struct {
 }
 
 func (c *cache[K, V]) get(k K, make func() V) V {
-	c.mu.RLock()
-	v, ok := c.m[k]
-	c.mu.RUnlock()
-	if ok {
+	if v, ok := c.look(k); ok {
 		return v
 	}
-	v = make()
+	return c.put(k, make())
+}
+
+func (c *cache[K, V]) look(k K) (v V, ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	v, ok = c.m[k]
+	return v, ok
+}
+
+// put keeps v unless there is a value already, and returns what is kept.
+func (c *cache[K, V]) put(k K, v V) V {
 	if c.most == 0 {
 		return v
 	}

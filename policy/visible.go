@@ -140,12 +140,12 @@ func (r *revision) likeness(a *gateway.Agent) string {
 	return b.String()
 }
 
-// follow follows the names of a path, "claims.team"; "" is the value itself.
+// follow follows the names of a path; "" is the value itself.
 func follow(v any, path string) (any, bool) {
 	if path == "" {
 		return v, true
 	}
-	for name := range strings.SplitSeq(path, ".") {
+	for name := range strings.SplitSeq(path, between) {
 		m, ok := v.(map[string]any)
 		if !ok {
 			return nil, false

@@ -1,0 +1,244 @@
+package policy
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+
+	"toolward/gateway"
+)
+
+// A decision follows from what the rules that may speak read of input. Which
+// paths these are is known at load, so calls that have the same values there,
+// and the same answers to the conditions of quick.go, get the same decision, and
+// OPA is asked once for all of them. What rules of other tools read does not
+// count, nor what a rule reads one of whose conditions fails. A policy that asks
+// for the time of day is asked at each call.
+
+// plan is what decisions about one tool depend on.
+type plan struct {
+	rules []mayHold // that speak about it
+	reads []string  // of input, by all other rules
+}
+
+// question is what a decision depends on in one call.
+type question struct {
+	tool   *gateway.Tool
+	values string
+}
+
+// outcome is what OPA gave: the decision document and the marks.
+type outcome struct {
+	value ast.Value
+	fired []int
+}
+
+// What is remembered is bounded: outcomes, and bytes of values of one of them.
+const (
+	maxOutcomes = 4096
+	maxValues   = 512
+)
+
+// decide answers by what is remembered, or asks OPA. ok is false if a condition
+// cannot be answered without it.
+func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c *gateway.Call, in map[string]any) (o outcome, ok bool, err error) {
+	p := q.plans.get(c.Tool, func() *plan { return q.plan(c.Tool) })
+	var space [maxValues]byte
+	values, ok := p.answer(space[:0], in)
+	if !ok {
+		return outcome{}, false, nil
+	}
+	values, short := p.read(values, in)
+	asked := question{c.Tool, string(values)}
+	if o, known := q.known.look(asked); known && short {
+		return o, true, nil
+	}
+	may := map[string]any{}
+	for i, rule := range p.rules {
+		if values[i] == byte(held) {
+			may[rule.name] = true
+		}
+	}
+	in[mayKey] = may
+	o.value, o.fired, err = r.eval(ctx, limit, q.query, ast.LazyObject(in), c.Time, nil)
+	if err == nil && short && !q.timed {
+		q.known.put(asked, o)
+	}
+	return o, true, err
+}
+
+// answer appends a byte for each rule: whether its conditions hold. ok is false
+// where OPA has to say.
+func (p *plan) answer(to []byte, in map[string]any) (answers []byte, ok bool) {
+	for i := range p.rules {
+		all := held
+		for j := range p.rules[i].conditions {
+			switch p.rules[i].conditions[j].answer(in) {
+			case unsure:
+				return nil, false
+			case failed:
+				all = failed
+			}
+		}
+		to = append(to, byte(all))
+	}
+	return to, true
+}
+
+// read appends what is read of input, after the answers. ok is false if that is
+// too much to be remembered.
+func (p *plan) read(answers []byte, in map[string]any) (values []byte, ok bool) {
+	values, ok = appendPaths(answers, in, p.reads)
+	for i := range p.rules {
+		if ok && answers[i] == byte(held) {
+			values, ok = appendPaths(values, in, p.rules[i].reads)
+		}
+	}
+	return values, ok
+}
+
+func appendPaths(to []byte, in map[string]any, paths []string) (values []byte, ok bool) {
+	for _, path := range paths {
+		v, there := follow(in, path)
+		if !there {
+			to = append(to, 'u')
+			continue
+		}
+		if to, ok = appendValue(to, v); !ok || len(to) > maxValues {
+			return to, false
+		}
+	}
+	return to, true
+}
+
+// appendValue appends a value so that different ones are told apart wherever
+// they end. ok is false if that is too much.
+func appendValue(to []byte, v any) (out []byte, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return append(to, 'z'), true
+	case bool:
+		if v {
+			return append(to, 't'), true
+		}
+		return append(to, 'f'), true
+	case string:
+		return appendLong(to, 's', v)
+	case json.Number:
+		return appendLong(to, 'n', string(v))
+	case int:
+		return binary.BigEndian.AppendUint64(append(to, 'i'), uint64(v)), true
+	case float64:
+		return binary.BigEndian.AppendUint64(append(to, 'd'), math.Float64bits(v)), true
+	case []string:
+		to = binary.AppendUvarint(append(to, 'l'), uint64(len(v)))
+		for i := range v {
+			if to, ok = appendLong(to, 's', v[i]); !ok {
+				return to, false
+			}
+		}
+		return to, true
+	case []any:
+		to = binary.AppendUvarint(append(to, 'l'), uint64(len(v)))
+		for i := range v {
+			if to, ok = appendValue(to, v[i]); !ok {
+				return to, false
+			}
+		}
+		return to, true
+	case map[string]any:
+		to = binary.AppendUvarint(append(to, 'o'), uint64(len(v)))
+		for _, name := range util.KeysSorted(v) {
+			if to, ok = appendLong(to, 's', name); ok {
+				to, ok = appendValue(to, v[name])
+			}
+			if !ok {
+				return to, false
+			}
+		}
+		return to, true
+	}
+	return to, false
+}
+
+func appendLong(to []byte, kind byte, s string) (out []byte, ok bool) {
+	if len(to)+len(s) > maxValues {
+		return to, false
+	}
+	return append(binary.AppendUvarint(append(to, kind), uint64(len(s))), s...), true
+}
+
+// remember finds what the compiled rules read.
+func (q *quick) remember(c *ast.Compiler) {
+	q.timed = slices.ContainsFunc(c.Required.Builtins, (*ast.Builtin).IsNondeterministic)
+	q.reader = newReader(c)
+	number := map[string]int{}
+	for i := range q.rules {
+		number[pathTo(mayKey, q.rules[i].name)] = i
+	}
+	for _, m := range c.Modules {
+		for _, rule := range m.Rules {
+			for path := range direct(rule) {
+				if i, ok := number[path]; ok {
+					q.rules[i].reads = paths(q.reader.of(rule))
+				}
+			}
+		}
+	}
+}
+
+// plan finds what decisions about a tool depend on.
+func (q *quick) plan(t *gateway.Tool) *plan {
+	p := &plan{}
+	for _, rule := range q.rules {
+		if rule.about.covers(t) {
+			p.rules = append(p.rules, rule)
+		}
+	}
+	read, seen := map[string]bool{}, map[*ast.Rule]bool{}
+	var visit func(*ast.Rule)
+	visit = func(rule *ast.Rule) {
+		if a, ok := addressOf(rule.Module.Package); seen[rule] || ok && !a.covers(t) {
+			return
+		}
+		seen[rule] = true
+		own := direct(rule)
+		for path := range own {
+			if isMay(path) {
+				return // what it reads counts if its conditions hold
+			}
+		}
+		for path := range own {
+			read[path] = true
+		}
+		for r := rule; r != nil; r = r.Else {
+			for dep := range q.reader.compiler.Graph.Dependencies(r) {
+				if other, ok := dep.(*ast.Rule); ok {
+					visit(other)
+				}
+			}
+		}
+	}
+	for _, rule := range q.reader.compiler.GetRulesExact(ast.MustParseRef(entryDecision)) {
+		visit(rule)
+	}
+	p.reads = paths(read)
+	return p
+}
+
+func isMay(path string) bool { return strings.HasPrefix(path, pathTo(mayKey, "")) }
+
+// paths are those whose values count: nothing of the tool, which is the
+// question's own, and no answers.
+func paths(read map[string]bool) []string {
+	return slices.DeleteFunc(util.KeysSorted(read), func(path string) bool {
+		return path == "tool" || strings.HasPrefix(path, pathTo("tool", "")) || isMay(path)
+	})
+}
