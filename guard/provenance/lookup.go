@@ -14,6 +14,7 @@ const maxCiphered = 8 << 10
 type chain struct {
 	call, shift  int // shift is place in the result minus place here, modulo places
 	start, reach int // symbols
+	last         int // where the last hit starts
 	hits         int
 	entity       bool
 }
@@ -171,12 +172,12 @@ func (c *checker) hit(e entry, i int) {
 	for j := len(c.open) - 1; j >= max(0, len(c.open)-64); j-- {
 		o := &c.open[j]
 		if o.call == e.call() && o.shift == shift && !o.entity && i <= o.reach+slack {
-			o.reach = max(o.reach, reach)
+			o.reach, o.last = max(o.reach, reach), i
 			o.hits++
 			return
 		}
 	}
-	c.open = append(c.open, chain{call: e.call(), shift: shift, start: i, reach: reach, hits: 1})
+	c.open = append(c.open, chain{call: e.call(), shift: shift, start: i, last: i, reach: reach, hits: 1})
 }
 
 // finish turns the chains of a pass into copies and pieces, in bytes of the given text.
@@ -187,7 +188,7 @@ func (c *checker) finish(v *reading.View, name string, syms []symbol, offs []int
 	}
 	via += name
 	for _, o := range c.open {
-		if dull(syms[o.start:o.reach]) || !o.entity && !c.whole(o) {
+		if dull(syms[o.start:o.reach]) || !o.entity && !c.whole(o, syms) {
 			continue
 		}
 		a, b := int(offs[o.start]), int(offs[o.reach-1])
@@ -267,10 +268,18 @@ func startsWith(syms, prefix []symbol) bool {
 }
 
 // whole reports whether a chain has the hits that a run of its length must
-// have, less some for fingerprints that were not kept. It tells a run from a
-// gram whose follow-up agrees by chance.
-func (c *checker) whole(o chain) bool {
-	return o.hits*2*c.p.calls[o.call].window >= o.reach-o.start-gram
+// have, if it is short up to its end, less some for fingerprints that were not
+// kept. It tells a run from a few grams whose follow-up agrees by chance.
+func (c *checker) whole(o chain, syms []symbol) bool {
+	window, length := c.p.calls[o.call].window, o.reach-o.start
+	if o.hits*2*window < length-gram {
+		return false
+	}
+	end := o.reach - gram
+	for end > o.last && dull(syms[end:end+gram]) {
+		end--
+	}
+	return length >= longRun || end-o.last <= 2*window
 }
 
 func reverse[T any](s []T) {

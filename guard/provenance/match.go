@@ -4,6 +4,7 @@ import "slices"
 
 // settle makes matches of what the views of a text gave.
 func (c *checker) settle(t text, skip int) {
+	c.divide(t)
 	slices.SortStableFunc(c.found, func(a, b found) int {
 		if a.length != b.length {
 			return b.length - a.length
@@ -11,14 +12,20 @@ func (c *checker) settle(t text, skip int) {
 		return a.depth - b.depth
 	})
 	from := len(c.matches)
-	for i, f := range c.found {
-		if f.words && !c.within(&f, t) {
-			continue // several short values, not one text in another order
+	kept := c.found[:0]
+	for _, f := range c.found {
+		// What another one covers for the most part is the same copy read
+		// otherwise; all of it is to be redacted.
+		same := slices.IndexFunc(kept, func(g found) bool { return overlap(f, g)*2 > f.hi-f.lo })
+		if same < 0 {
+			kept = append(kept, f)
+			continue
 		}
-		if !slices.ContainsFunc(c.found[:i], func(g found) bool { return g.lo <= f.lo && f.hi <= g.hi || overlap(f, g)*2 > f.hi-f.lo }) {
-			f.lo = max(f.lo, skip)
-			c.emit(t, f, false)
-		}
+		kept[same].lo, kept[same].hi = min(kept[same].lo, f.lo), max(kept[same].hi, f.hi)
+	}
+	for _, f := range kept {
+		f.lo = max(f.lo, skip)
+		c.emit(t, f, false)
 	}
 	c.sum(t)
 	slices.SortStableFunc(c.matches[from:], func(a, b Match) int {
@@ -30,30 +37,34 @@ func (c *checker) settle(t text, skip int) {
 	c.found, c.pieces = c.found[:0], c.pieces[:0]
 }
 
-// within cuts a copy with words in another order down to the field that holds
-// most of it, and reports whether enough is left.
-func (c *checker) within(f *found, t text) bool {
-	first, last := t.field(f.lo), t.field(f.hi-1)
-	if first == last {
-		return true
-	}
-	lo, hi := f.lo, f.lo
-	for i := first; i <= last; i++ {
-		from, to := max(f.lo, t.starts[i]), f.hi
-		if i < last {
-			to = t.starts[i+1]
+// divide makes of a copy with words in another order one for each field that
+// holds enough of it: several short values are no text in another order.
+func (c *checker) divide(t text) {
+	for i, n := 0, len(c.found); i < n; i++ {
+		f := c.found[i]
+		first, last := t.field(f.lo), t.field(f.hi-1)
+		if !f.words || first == last {
+			continue
 		}
-		if to-from > hi-lo {
-			lo, hi = from, to
+		c.found[i].length = 0 // replaced by its parts
+		for k := first; k <= last; k++ {
+			part := f
+			part.lo = max(f.lo, t.starts[k])
+			if k < last {
+				part.hi = t.starts[k+1]
+			}
+			part.length = 0
+			for _, b := range t.text[part.lo:part.hi] {
+				if alnum(b) {
+					part.length++
+				}
+			}
+			if part.length >= c.s.opts.MinRun+2 {
+				c.found = append(c.found, part)
+			}
 		}
 	}
-	f.lo, f.hi, f.length = lo, hi, 0
-	for _, b := range t.text[lo:hi] {
-		if alnum(b) {
-			f.length++
-		}
-	}
-	return f.length >= c.s.opts.MinRun+2
+	c.found = slices.DeleteFunc(c.found, func(f found) bool { return f.length == 0 })
 }
 
 func overlap(a, b found) int { return min(a.hi, b.hi) - max(a.lo, b.lo) }

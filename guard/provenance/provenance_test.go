@@ -222,6 +222,20 @@ func TestUnrelatedTextsDoNotMatch(t *testing.T) {
 	}
 }
 
+// Two texts that share a word of ten letters, and nothing longer: what follows
+// it agrees by chance once in some thousand times.
+func TestSharedWordIsNoCopy(t *testing.T) {
+	for range 8000 {
+		s := New(Options{}) // other keys, other chances
+		for i, w := range strings.Fields("background collection democratic employment foundation generation journalist laboratory management operations") {
+			learn(s, fmt.Sprint(i), "call-1", "one "+w+" as it is")
+			if m := check(s, fmt.Sprint(i), "any "+w+" in other words"); len(m) != 0 {
+				t.Errorf("%s: found %+v", w, m)
+			}
+		}
+	}
+}
+
 func TestLongResultIsFoundByLongerRuns(t *testing.T) {
 	s := New(Options{})
 	text := noise(9, 60000) // 400 KB

@@ -160,7 +160,13 @@ func (x *Expander) keep(b []byte) []byte {
 // in v; it may run backwards.
 func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int) int) {
 	if zeros := bytes.Count(decoded, []byte{0}); zeros > len(decoded)/4 { // UTF-16 or UTF-32
-		x.stretches(v, bytes.ReplaceAll(decoded, []byte{0}, nil), via+">utf-16", func(i int) int { return place(min(2*i, len(decoded)-1)) })
+		letters, origin := make([]byte, 0, len(decoded)-zeros), make([]int32, 0, len(decoded)-zeros)
+		for i, b := range decoded {
+			if b != 0 {
+				letters, origin = append(letters, b), append(origin, int32(i))
+			}
+		}
+		x.stretches(v, letters, via+">utf-16", func(i int) int { return place(int(origin[i])) })
 		return
 	}
 	for i := 0; i < len(decoded); {

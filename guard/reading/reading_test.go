@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,6 +78,21 @@ func size(views []View) int {
 		n += len(views[i].Text)
 	}
 	return n
+}
+
+// Zeros may stand anywhere, not between every two letters only.
+func TestTextAmongZerosComesFromWhereItStands(t *testing.T) {
+	zeros := strings.Repeat("00", 60)
+	text := zeros + hex.EncodeToString([]byte(plain)) + zeros
+	var x Expander
+	views, _ := x.Expand([]byte(text), nil)
+	i := slices.IndexFunc(views, func(v View) bool { return string(v.Text) == plain })
+	if i < 0 {
+		t.Fatalf("not read: %d readings", len(views))
+	}
+	if from, to := views[i].At(0), views[i].At(len(plain)-1); from < 0 || from > len(zeros) || to < len(zeros)+2*len(plain)-4 {
+		t.Errorf("comes from bytes %d to %d, stands at %d to %d", from, to, len(zeros), len(zeros)+2*len(plain))
+	}
 }
 
 // TestWorkIsLinear counts the bytes that decoders are given, and those of all
