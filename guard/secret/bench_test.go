@@ -36,6 +36,15 @@ var plants = []plant{
 	{"gzip", "H4sIAAAAAAAA/8pIzcnJVyjPL8pJAQAAAP//AwCFEUoNCwAAAA== "},
 	{"base58", "3mJr7AoUXx2Wqd3mJr7AoUXx2Wqd3mJr7AoUXx2Wqd "},
 	{"base32", "jbswy3dpeblw64tmmqqho2lunaqgs3ramnugk43fojuwgzjb2 "},
+	{"letters apart", "g h p _ 7 Q "},
+	{"numbers", "103, 104, 112, 95, "},
+	{"hex pairs", "67:68:70:5f:"},
+	{"joined strings", `AKIA" + "aB3" + "`},
+	{"joined prefixes", `ghp_"+"ghp_"+"`},
+	{"broken lines", "ghp_\nAKIA\n"},
+	{"reversed", "_phg-ks-AIKA"},
+	{"rot47", "89A0D\\\\"},
+	{"tags", "ghp_<b></b>"},
 	{"lines", "aB3dE5gHaB3dE5gHaB3dE5gH\n"},
 }
 

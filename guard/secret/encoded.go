@@ -35,6 +35,7 @@ type encoded struct {
 	base   int     // of the first byte in the whole text
 	places []int32 // where each byte stands behind base; nil if one after the other
 
+	lines  []int32 // places, to be used again
 	values []uint8 // of text in some alphabet
 	bytes  []byte  // decoded
 	x      reading.Expander
@@ -48,17 +49,20 @@ func (e *encoded) place(i int) int {
 	return e.base + i
 }
 
-// scanEncoded decodes the run s[a:b], and those on the next lines that may be its
-// continuation.
+// scanEncoded decodes the run s[a:b], and it together with the lines that may be
+// its continuation.
 func (c *scan) scanEncoded(dst []gateway.Finding, s string, a, b int) []gateway.Finding {
-	likely := promising(s[a:b])
-	if a < c.decoded || !likely && !joined(s, b) {
+	likely, lines := promising(s[a:b]), a >= c.decoded && joined(s, b)
+	if !likely && !lines {
 		return dst
 	}
 	e := c.pool.Get().(*encoded)
-	for next := a; next >= 0; {
-		c.decoded, next = e.gather(s, next)
-		if likely || promising(e.text) {
+	for next := a; likely && next >= 0; {
+		_, next = e.gather(s, next, false)
+		dst = c.decodeRun(dst, e)
+	}
+	for next := a; lines && next >= 0; {
+		if c.decoded, next = e.gather(s, next, true); promising(e.text) {
 			dst = c.decodeRun(dst, e)
 		}
 	}
@@ -72,12 +76,17 @@ func joined(s string, b int) bool {
 	return n > 0 && b+n < len(s) && tokenRun[s[b+n]]
 }
 
-// gather takes in the run at s[from:] and those that follow it on the next
-// lines. It returns where the last one ends, and where to go on if that was too
+// gather takes in the run at s[from:], and with all those that follow it on the
+// next lines. It returns where the last one ends, and where to go on if that was too
 // much at once, -1 if nothing is left.
-func (e *encoded) gather(s string, from int) (end, next int) {
+func (e *encoded) gather(s string, from int, all bool) (end, next int) {
 	e.text, e.places, e.base = e.text[:0], nil, from
 	var lines []int32 // places, once there are several lines
+	defer func() {
+		if lines != nil {
+			e.lines = lines
+		}
+	}()
 	for i := from; ; {
 		start := i
 		for i < len(s) && tokenRun[s[i]] && len(e.text) < maxChunk {
@@ -94,11 +103,12 @@ func (e *encoded) gather(s string, from int) (end, next int) {
 			return i, max(i-overlap, from+1)
 		}
 		n := lineEnd(s, i)
-		if n == 0 || i+n >= len(s) || !tokenRun[s[i+n]] {
+		if !all || n == 0 || i+n >= len(s) || !tokenRun[s[i+n]] {
 			e.places = lines
 			return i, -1
 		}
 		if lines == nil {
+			lines = e.lines[:0]
 			for k := from; k < i; k++ {
 				lines = append(lines, int32(k-from))
 			}
@@ -116,7 +126,7 @@ func lineEnd(s string, i int) int {
 		switch s[i+n] {
 		case '\n':
 			broken = true
-		case ' ', '\t', '\r', '"', '\'', '`', '+', '\\', '>', '#', '|', ',', '.', '=':
+		case ' ', '\t', '\r', '"', '\'', '`', '+', '\\', '>', '#', '|', ',', '.':
 		default:
 			if broken {
 				return n
@@ -135,17 +145,6 @@ func (c *scan) decodeRun(dst []gateway.Finding, e *encoded) []gateway.Finding {
 	}
 	for from := 0; from < len(e.text); {
 		to, k := word(e.text, from)
-		line, kinds := from, kind(0)
-		for i := from; i < to && e.places != nil; i++ {
-			if i > from && e.places[i] > e.places[i-1]+1 { // the next line may be another's
-				dst = c.decodeWord(dst, e, line, i, kinds)
-				line, kinds = i, 0
-			}
-			kinds |= kindOf[e.text[i]]
-		}
-		if line > from {
-			dst = c.decodeWord(dst, e, line, to, kinds)
-		}
 		dst = c.decodeWord(dst, e, from, to, k)
 		from = to + 1
 	}
@@ -246,147 +245,6 @@ func (c *scan) base64Text(dst []gateway.Finding, e *encoded, start, last, n int,
 		}
 		return lo, hi
 	})
-}
-
-// decodeWord decodes the letters and digits e.text[from:to] by the encodings
-// that have nothing else.
-func (c *scan) decodeWord(dst []gateway.Finding, e *encoded, from, to int, k kind) []gateway.Finding {
-	if to-from < minEncoded || k&hasDigit == 0 {
-		return dst
-	}
-	for i := from; i < to; {
-		end := i
-		for end < to && nibble[e.text[end]] != foreign {
-			end++
-		}
-		if textInHex(e.text[i:end]) {
-			dst = c.positional(dst, e, i, end, &nibble, 4, "hex")
-		}
-		i = end + 1
-	}
-	switch {
-	case k&noHex == 0:
-	case k&(hasLower|hasUpper) != hasLower|hasUpper:
-		for i := range base32s {
-			if k&base32s[i].not == 0 {
-				dst = c.positional(dst, e, from, to, &base32s[i].numerals, 5, "base32")
-			}
-		}
-	case k&noBase58 == 0 && to-from <= longestBase58:
-		dst = c.decodeBase58(dst, e, from, to)
-	}
-	return dst
-}
-
-// numerals has the value of each letter of an alphabet; foreign for all others.
-type numerals [256]uint8
-
-const foreign = 0xff
-
-func newNumerals(lists ...string) (n numerals) {
-	for i := range n {
-		n[i] = foreign
-	}
-	for _, list := range lists {
-		for i := range len(list) {
-			n[list[i]] = uint8(i)
-		}
-	}
-	return n
-}
-
-var (
-	nibble  = newNumerals("0123456789abcdef", "0123456789ABCDEF")
-	base58  = newNumerals("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
-	base32s = [...]struct {
-		not kind
-		numerals
-	}{
-		{noBase32, newNumerals("abcdefghijklmnopqrstuvwxyz234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")},    // RFC 4648 §6
-		{noBase32Hex, newNumerals("0123456789abcdefghijklmnopqrstuv", "0123456789ABCDEFGHIJKLMNOPQRSTUV")}, // RFC 4648 §7
-		{noCrockford, newNumerals("0123456789abcdefghjkmnpqrstvwxyz", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")},
-	}
-)
-
-// positional decodes e.text[from:to], in which each letter is so many bits, at
-// every alignment, forwards and backwards.
-func (c *scan) positional(dst []gateway.Finding, e *encoded, from, to int, n *numerals, width int, via string) []gateway.Finding {
-	e.values = e.values[:0]
-	for _, b := range e.text[from:to] {
-		e.values = append(e.values, n[b])
-	}
-	alignments := 8
-	if width == 4 {
-		alignments = 2
-	}
-	for _, backward := range [...]bool{false, true} {
-		if backward {
-			slices.Reverse(e.values)
-			via += ">reversed"
-		}
-		for start := range alignments {
-			out, acc, have := e.bytes[:0], uint(0), 0
-			for _, v := range e.values[start:] {
-				acc = acc<<width | uint(v)
-				if have += width; have >= 8 {
-					have -= 8
-					out = append(out, byte(acc>>have))
-				}
-			}
-			if e.bytes = out; longestText(out) < minReadable {
-				continue
-			}
-			dst = c.stretches(dst, e, out, via, func(i, k int) (int, int) {
-				lo, hi := from+start+i*8/width, from+min(to-from, start+(k*8+width-1)/width)
-				if backward {
-					return from + to - hi, from + to - lo
-				}
-				return lo, hi
-			})
-		}
-	}
-	return dst
-}
-
-// longestBase58 bounds the work of base58, which grows with the square.
-const longestBase58 = 256
-
-// decodeBase58 reads e.text[from:to] as one number.
-func (c *scan) decodeBase58(dst []gateway.Finding, e *encoded, from, to int) []gateway.Finding {
-	var limbs [longestBase58]uint32 // least significant first, 32 bits each
-	used := 0
-	for _, b := range e.text[from:to] {
-		carry := uint64(base58[b])
-		for i := range used {
-			carry += uint64(limbs[i]) * 58
-			limbs[i] = uint32(carry)
-			carry >>= 32
-		}
-		if carry > 0 {
-			limbs[used] = uint32(carry)
-			used++
-		}
-	}
-	out := e.bytes[:0]
-	for i := used - 1; i >= 0; i-- {
-		out = append(out, byte(limbs[i]>>24), byte(limbs[i]>>16), byte(limbs[i]>>8), byte(limbs[i]))
-	}
-	if e.bytes = out; longestText(out) < minReadable {
-		return dst
-	}
-	return c.stretches(dst, e, out, "base58", func(int, int) (int, int) { return from, to })
-}
-
-// longestText is the most bytes of text in a row.
-func longestText(decoded []byte) int {
-	n, most := 0, 0
-	for _, b := range decoded {
-		if n++; !isText[b] {
-			n = 0
-		}
-		most = max(most, n)
-	}
-	return most
 }
 
 // stretches scans the parts of decoded bytes that are text.

@@ -16,7 +16,7 @@ func promising[T string | []byte](run T) bool {
 		switch {
 		case to-from < minEncoded || k&hasDigit == 0:
 		case k&noHex == 0:
-			if textInHex(run[from:to]) {
+			if textInHex(run[from:to]) || binary(run[from:to]) {
 				return true
 			}
 		case k&(hasLower|hasUpper) != hasLower|hasUpper && (k&noBase32 == 0 || k&noBase32Hex == 0 || k&noCrockford == 0):
@@ -161,6 +161,19 @@ func textInHex[T string | []byte](digits T) bool {
 		}
 	}
 	return false
+}
+
+// binary reports so many binary digits that they may be text.
+func binary[T string | []byte](digits T) bool {
+	if len(digits) < 8*minReadable {
+		return false
+	}
+	for i := range len(digits) {
+		if digits[i] != '0' && digits[i] != '1' {
+			return false
+		}
+	}
+	return true
 }
 
 // highHalf has the hex digits that a byte of text begins with.

@@ -13,8 +13,10 @@
 // is allocated on text without findings, and work is linear in the length of the
 // text whatever it holds: every window is bounded.
 //
-// The runs are also decoded, as base64, base32, base58 and hex, at every
-// alignment, and what is text in them is read in turn.
+// The runs are also decoded, as base64, base32, base58, hex and binary, at every
+// alignment, and what is text in them is read in turn. Letters and groups that
+// stand apart and pieces of strings are put together, and prefixes are looked for
+// reversed and in simple ciphers, too.
 //
 // A token ends where its own alphabet ends, not at a quote or a space: tool
 // traffic is prose and JSON, and punctuation touches keys.
@@ -77,6 +79,8 @@ type trigger struct {
 	form   pattern // for formats
 	anchor int     // for formats: the form's part that is the literal
 	length int     // of the literal
+	move   *move   // for formats whose letters were moved …
+	moved  string  // … and their literal then
 }
 
 // scanner says how to read on where a literal stands.
@@ -84,6 +88,8 @@ type scanner int
 
 const (
 	formScanner scanner = iota
+	movedScanner
+	jointScanner
 	passwordScanner
 	shortSecretScanner
 	urlScanner
@@ -99,6 +105,13 @@ const (
 // readOn reads on from the literal of t at s[start:end] and appends what it finds.
 func (c *scan) readOn(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
 	switch t.scan {
+	case jointScanner:
+		if start > 0 && pieceByte[s[start-1]] {
+			return c.scanPieces(dst, s, start)
+		}
+		return dst
+	case movedScanner:
+		return c.scanMoved(dst, t, s, start, end)
 	case passwordScanner:
 		return c.scanPassword(dst, s, start, end)
 	case shortSecretScanner:
@@ -131,6 +144,11 @@ type scan struct {
 
 	depth    int // encodings that s was in
 	decoded  int // where the part of s ends that was decoded
+	piece    int // where the letters behind the last literal end
+	row      int // where the last row of groups ends
+	pieces   int // and the last joined pieces
+	tried    int // where the last credential was moved back …
+	tries    int // … and how many near it
 	whole    int // bytes of the text that Scan was given …
 	work     int // … and those that were decoded from it …
 	thorough int // … and tried in every way
@@ -162,6 +180,12 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 				anchor = 1
 			}
 			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor})
+			for i := range moves {
+				if lit := form[0].lit; len(lit) >= minMoved {
+					moved := string(moves[i].undo(nil, lit[:min(len(lit), maxMovedLiteral)]))
+					add(moved, trigger{scan: movedScanner, rule: n, form: form, move: &moves[i], moved: moved})
+				}
+			}
 		}
 	}
 	for text, scan := range scanners() {
@@ -210,6 +234,7 @@ func (c *scan) read(dst []gateway.Finding, s string) []gateway.Finding {
 	}
 	dst = c.scanField(dst, s)
 	dst = c.scanTokens(dst, s)
+	dst = c.scanRows(dst, s)
 	return dst[:base+settle(dst[base:])]
 }
 
@@ -260,7 +285,13 @@ func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end 
 	}
 	stop := t.form.match(&c.runs, s, start)
 	if stop < 0 {
-		return dst
+		for end = max(end, c.piece); end < len(s) && pieceByte[s[end]]; end++ {
+		}
+		c.piece = end
+		if end < len(s) && end >= c.pieces && joint(s, end) > end {
+			return c.scanPieces(dst, s, end)
+		}
+		return c.rowFrom(dst, s, start, end)
 	}
 	for s[stop-1] == '.' || s[stop-1] == '-' { // the sentence's, not the token's
 		stop--
