@@ -59,6 +59,7 @@ const Reach = before + after
 type Set struct {
 	rules    []Rule
 	patterns []*regexp.Regexp
+	needs    []need
 	words    *literal.Machine
 	ruleOf   []int // by word
 }
@@ -66,14 +67,18 @@ type Set struct {
 // New compiles rules, [Table] for the built-in ones. It fails on a pattern that
 // is no regular expression.
 func New(table []Rule) (*Set, error) {
-	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table))}
+	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table)), needs: make([]need, len(table))}
 	var words []string
 	for i := range table {
-		re, err := regexp.Compile("(?is)" + table[i].Pattern)
+		pattern := "(?is)" + table[i].Pattern
+		re, err := regexp.Compile(pattern)
 		if err != nil {
 			return nil, err
 		}
 		s.patterns[i] = re
+		if s.needs[i], err = newNeed(pattern); err != nil {
+			return nil, err
+		}
 		for _, w := range table[i].Words {
 			words, s.ruleOf = append(words, w), append(s.ruleOf, i)
 		}
@@ -111,6 +116,9 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 			from, to := max(0, end-before), min(len(text), end+after)
 			from = max(from, min(tried[rule&63], end-32))
 			tried[rule&63] = end + after/2
+			if !s.needs[rule].met(text[from:to]) {
+				continue
+			}
 			if m := s.patterns[rule].FindStringSubmatchIndex(text[from:to]); m != nil {
 				hits = append(hits, Hit{rule, from + m[0], from + m[1]})
 				tried[rule&63] = from + m[1]

@@ -1,0 +1,94 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestNeed(t *testing.T) {
+	for _, c := range []struct {
+		pattern string
+		want    []string // lists, their literals sorted and joined
+	}{
+		{`abc`, []string{"abc"}},
+		{`(?i)aBc`, []string{"abc"}},
+		{`ab(?:c|de)f?`, []string{"abc abcf abde abdef"}},
+		{`abc.*def`, []string{"abc", "def"}},
+		{`(?:abc|def\w+|x.*ghi)`, []string{"abc def ghi"}},
+		{`(?:abc|\w+)def`, []string{"def"}},
+		{`(?:abc)?\W+(?:def)*`, nil},
+		{`(?:abc)+\bdef`, []string{"abc", "def"}},
+		{`(?:abc){2,3}x`, []string{"abcabcx abcabcabcx"}},
+		{`a[bc]d`, []string{"abd acd"}},
+		{`(?i)organi[sz]e`, []string{"organise organize"}},
+		{`a\w+b`, nil},
+		{`(?i)größe`, nil},
+	} {
+		n, err := newNeed(c.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			for _, lit := range strings.Fields(want) {
+				rest := slices.DeleteFunc(strings.Fields(strings.Join(c.want, " ")), func(s string) bool { return strings.Contains(want, s) })
+				if !n.met(lit + " " + strings.Join(rest, " ")) {
+					t.Errorf("%s: %q and %q are not enough", c.pattern, lit, rest)
+				}
+				if n.met(strings.Join(rest, " ")) {
+					t.Errorf("%s: %q is not needed", c.pattern, lit)
+				}
+			}
+		}
+		if len(c.want) == 0 && n.machine != nil {
+			t.Errorf("%s: something is needed", c.pattern)
+		}
+	}
+}
+
+// Nearly every rule must have something that most texts with its keyword lack.
+func TestRulesNeedMoreThanTheirKeywords(t *testing.T) {
+	s := set0(t)
+	for i, r := range s.Rules() {
+		if ascii(r.Pattern) && s.needs[i].machine == nil {
+			t.Errorf("%s: nothing is needed", r.ID)
+		}
+	}
+}
+
+// FuzzNeed: what a pattern matches meets its need.
+func FuzzNeed(f *testing.F) {
+	s := set0(f)
+	for i, r := range s.Rules() {
+		for _, text := range r.Find {
+			f.Add(i, text)
+			f.Add(i, strings.ReplaceAll(strings.ToUpper(text), "S", longS))
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, text string) {
+		if i < 0 {
+			t.Skip()
+		}
+		i %= len(s.patterns)
+		if s.patterns[i].MatchString(text) && !s.needs[i].met(text) {
+			t.Errorf("%s matches %q and does not need it", s.rules[i].ID, text)
+		}
+	})
+}
+
+// Every example of the table that is matched when a pattern is tried at once is
+// matched with the need before it, in both cases.
+func TestFindsMeetTheirNeeds(t *testing.T) {
+	s := set0(t)
+	for i, r := range s.Rules() {
+		re := regexp.MustCompile("(?is)" + r.Pattern)
+		for _, text := range slices.Concat(r.Find, r.Spare) {
+			for _, text := range []string{text, strings.ToUpper(text), strings.ReplaceAll(text, "k", kelvin)} {
+				if re.MatchString(text) && !s.needs[i].met(text) {
+					t.Errorf("%s: %q does not meet the need", r.ID, text)
+				}
+			}
+		}
+	}
+}
