@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race lint vuln e2e conformance frameworks fuzz bench image clean
+.PHONY: run build test race lint vuln e2e conformance frameworks fuzz bench growth image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -40,7 +40,10 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 
 bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
-	$(GO) test ./guard -run '^$$' -bench Scan -benchtime 200ms
+	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
+
+growth: ## what guard costs per KiB, counted, which must not grow with the size of the text
+	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth
 
 clean:
 	rm -rf bin

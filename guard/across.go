@@ -41,6 +41,10 @@ func (sc *scan) across() {
 	defer t.Release()
 	surface, limit := sc.surface()
 	_, over := sc.s.model.Judge(t, surface, limit)
+	var secrets []gateway.Finding
+	if len(over) > 0 {
+		secrets = sc.secrets(nil, t, "")
+	}
 	for _, v := range over {
 		inside := 0
 		for _, start := range sc.short.starts {
@@ -53,7 +57,7 @@ func (sc *scan) across() {
 		}
 		sc.score = max(sc.score, v.Score)
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleAcross, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
-		f.Sample = excerpt(text, f.Span, sc.secrets(nil, t, ""))
+		f.Sample = excerpt(text, f.Span, secrets)
 		sc.settle(&f, text, place{outside: true})
 	}
 }

@@ -1,63 +1,93 @@
 package guard
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"toolward/gateway"
+	"toolward/guard/guardtest"
 )
 
-const paragraph = "The maintenance window for the storage cluster is planned for Thursday evening; please make sure that all jobs have been drained before nine and let Ms. Ferreira know if anything is left over.\n"
-
-const record = `{"id": 4711, "name": "Anna Kurz", "tags": ["a1", "b2"], "updatedAt": "2026-01-04T10:00:00Z", "ratio": 0.25, "open": true, "url": "https://tracker.example/items/4711"}, `
-
-// samples are texts of a size, by what they are like.
-func samples(size int) map[string]string {
-	blob := make([]byte, size*3/4)
-	rand.NewChaCha8([32]byte{1}).Read(blob)
-	cut := func(s string) string { return strings.Repeat(s, size/len(s)+1)[:size] }
-	return map[string]string{
-		"text":        cut(paragraph),
-		"base64":      base64.StdEncoding.EncodeToString(blob),
-		"escapes":     cut(`%2541&amp;#37;\u0025`),
-		"keys":        cut("AKIA ghp_ sk-ant- eyJ -----BEGIN password= "),
-		"digits":      cut("4111 1111 1111 1112 "),
-		"urls":        cut("https://a.example/?d=aGVsbG8gd29ybGQgaGVsbG8 "),
-		"imperatives": cut("ignore all of it. you must now, assistant: "),
+func kinds(t testing.TB) []guardtest.Kind {
+	clean, err := guardtest.Clean("..")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return clean
 }
 
-// BenchmarkScan is the cost of a whole scan of a result, by size and kind.
+// BenchmarkScan is the cost of a whole scan, as a result and as arguments, of
+// the texts that tools deal in.
 func BenchmarkScan(b *testing.B) {
 	s := newScanner(b, Options{})
-	tool := &gateway.Tool{Kind: gateway.KindTool, Server: "demo", Name: "read", Wire: "demo__read"}
-	for _, size := range []int{1 << 10, 64 << 10} {
-		for name, text := range samples(size) {
-			q, err := json.Marshal(text)
-			if err != nil {
-				b.Fatal(err)
-			}
-			benchResult(b, s, tool, fmt.Sprintf("%s-%dKiB", name, size>>10), `{"content":[{"type":"text","text":`+string(q)+`}]}`)
+	for _, k := range kinds(b) {
+		for _, size := range []int{1 << 10, 64 << 10} {
+			c, raw := kindCall(b, k, size)
+			b.Run(fmt.Sprintf("result/%s/%dKiB", k.Name, size>>10), func(b *testing.B) {
+				perKiB(b, len(raw), func() { scanHalf(b, s, c, false) })
+			})
+			b.Run(fmt.Sprintf("args/%s/%dKiB", k.Name, size>>10), func(b *testing.B) {
+				perKiB(b, len(raw), func() { scanHalf(b, s, c, true) })
+			})
 		}
-		items := strings.Repeat(record, size/len(record)+1)[:size/len(record)*len(record)]
-		benchResult(b, s, tool, fmt.Sprintf("json-%dKiB", size>>10), `{"structuredContent":{"items":[`+strings.TrimSuffix(items, ", ")+`]}}`)
 	}
 }
 
-func benchResult(b *testing.B, s *Scanner, tool *gateway.Tool, name, raw string) {
-	b.Run(name, func(b *testing.B) {
-		c := newCall(b, tool, "")
-		c.Result = &gateway.Result{Raw: json.RawMessage(raw)}
-		b.SetBytes(int64(len(raw)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := s.Result(b.Context(), c); err != nil {
-				b.Fatal(err)
-			}
+// BenchmarkHostile is the same for texts made to be dear, as arguments, which
+// costs more, up to 10 MiB. What a KiB costs must not grow with the size: ×16KiB
+// is how much it does.
+func BenchmarkHostile(b *testing.B) {
+	s := newScanner(b, Options{})
+	for _, k := range guardtest.Hostile() {
+		first := 0.0
+		for _, size := range []int{16 << 10, 256 << 10, 10 << 20} {
+			b.Run(fmt.Sprintf("%s/%dKiB", k.Name, size>>10), func(b *testing.B) {
+				c, raw := kindCall(b, k, size)
+				each := perKiB(b, len(raw), func() { scanHalf(b, s, c, true) })
+				if first == 0 {
+					first = each
+				}
+				b.ReportMetric(each/first, "×16KiB")
+			})
 		}
-	})
+	}
+}
+
+// perKiB measures f, which handles so many bytes, in µs per KiB.
+func perKiB(b *testing.B, bytes int, f func()) float64 {
+	b.SetBytes(int64(bytes))
+	b.ReportAllocs()
+	for b.Loop() {
+		f()
+	}
+	each := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / (float64(bytes) / 1024) / 1000
+	b.ReportMetric(each, "µs/KiB")
+	return each
+}
+
+// kindCall is a call whose arguments and result hold a text of a kind.
+func kindCall(t testing.TB, k guardtest.Kind, size int) (*gateway.Call, string) {
+	value := k.Make(size)
+	raw := `{"content":[{"type":"text","text":` + value + `}]}`
+	if !strings.HasPrefix(value, `"`) {
+		raw = `{"structuredContent":` + value + `}`
+	}
+	if err := gateway.CheckJSON([]byte(raw)); err != nil {
+		t.Fatalf("%s: %v", k.Name, err)
+	}
+	c := newCall(t, demo, `{"body":`+value+`}`)
+	c.Result = &gateway.Result{Raw: json.RawMessage(raw)}
+	return c, raw
+}
+
+// scanHalf scans one side of a call. A fault is fine: text may hold more than
+// is acted on.
+func scanHalf(t testing.TB, s *Scanner, c *gateway.Call, sent bool) {
+	if sent {
+		s.Request(t.Context(), c)
+	} else {
+		s.Result(t.Context(), c)
+	}
 }

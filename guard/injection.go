@@ -93,11 +93,10 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		if i := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] }); i >= 0 {
 			f.Rule, limit = v.Rules[i], max(lowest, min(limit, wordedLimit))
 		}
-		f.Sample = excerpt(l.text, f.Span, found)
 		switch {
 		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
-			f.Where, f.Key = string(l.path), l.key
-			sc.asked = append(sc.asked, question{f, sc.ask(t, v), l.text, place{l.whole, sc.outside}, v.Score >= limit})
+			f.Sample = excerpt(l.text, f.Span, found)
+			sc.asked = append(sc.asked, question{f, sc.ask(t, v), l.text, sc.place(l), v.Score >= limit})
 		case v.Score >= limit:
 			found = append(found, f)
 		}
@@ -136,11 +135,17 @@ func severityOf(score float64) gateway.Severity {
 func excerpt(text string, span [2]int, others []gateway.Finding) string {
 	var b strings.Builder
 	at, end := span[0], min(span[1], len(text))
+	var over [][2]int
+	for i := range others {
+		if o := others[i].Span; o[0] < end && o[1] > at {
+			over = append(over, o)
+		}
+	}
 	for at < end && b.Len() < 80 {
 		covered := at
-		for _, f := range others {
-			if f.Span[0] <= at && at < f.Span[1] {
-				covered = max(covered, f.Span[1])
+		for _, o := range over {
+			if o[0] <= at && at < o[1] {
+				covered = max(covered, o[1])
 			}
 		}
 		if covered > at {

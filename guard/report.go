@@ -23,18 +23,16 @@ func (sc *scan) report(l *leaf, found []gateway.Finding) {
 	if len(found) == 0 {
 		return
 	}
-	found = distinct(found)
-	for i := range found {
-		f := &found[i]
-		f.Where, f.Key = string(l.path), l.key
-		sc.settle(f, l.text, place{l.whole, sc.outside})
+	p := sc.place(l)
+	for _, f := range distinct(found, l.text) {
+		sc.settle(&f, l.text, p)
 	}
 }
 
 // settle completes a finding in a text with what is done about it, and keeps
 // it unless an exception covers it.
 func (sc *scan) settle(f *gateway.Finding, text string, p place) {
-	f.Stage = sc.stage
+	f.Stage, f.Where, f.Key = sc.stage, p.where, p.key
 	f.Action = sc.action(f)
 	f.Print = sc.s.print(f.Rule, cut(text, f.Span))
 	if p.whole {
@@ -82,19 +80,24 @@ func (sc *scan) keep(f gateway.Finding) {
 }
 
 func injectionScore(f *gateway.Finding) float64 {
-	if f.Kind == gateway.FindingInjection || f.Kind == gateway.FindingPoisoning {
+	if injectionKind(f.Kind) {
 		return f.Score
 	}
 	return 0
 }
 
-// distinct drops findings that say the same of the same place, and where a
-// kind has very many joins them to one.
-func distinct(found []gateway.Finding) []gateway.Finding {
+func injectionKind(k gateway.FindingKind) bool {
+	return k == gateway.FindingInjection || k == gateway.FindingPoisoning
+}
+
+// distinct drops findings that say the same of the same place in a text, and
+// where a kind has very many joins them to one. Those that are left without a
+// sample are given one.
+func distinct(found []gateway.Finding, text string) []gateway.Finding {
 	var kept []gateway.Finding
 	count := map[gateway.FindingKind]int{}
 	first := map[gateway.FindingKind]int{}
-	for _, f := range found {
+	for i, f := range found {
 		near := kept[max(0, len(kept)-2*maxPerLeaf):]
 		if slices.ContainsFunc(near, func(k gateway.Finding) bool {
 			return k.Kind == f.Kind && k.Rule == f.Rule && k.Span[0] < f.Span[1] && f.Span[0] < k.Span[1]
@@ -109,6 +112,9 @@ func distinct(found []gateway.Finding) []gateway.Finding {
 			k.Span = [2]int{min(k.Span[0], f.Span[0]), max(k.Span[1], f.Span[1])}
 			k.Sample = fmt.Sprintf("%d findings, from here on together", count[f.Kind]-maxPerLeaf+1)
 			continue
+		}
+		if f.Sample == "" && injectionKind(f.Kind) {
+			f.Sample = excerpt(text, f.Span, found[:i])
 		}
 		kept = append(kept, f)
 	}

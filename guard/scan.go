@@ -31,11 +31,34 @@ type scan struct {
 	places   []place            // and where each stands
 	asked    []question         // for the external judge
 	short    joined             // texts that may be parts of one
+	pointers int                // bytes of long pointers
 	err      error
 }
 
-// place is how findings in a field are reported.
-type place struct{ whole, outside bool }
+// place is how findings in a text are reported.
+type place struct {
+	where          string // RFC 6901 pointer
+	key            bool   // to the member's name, not its value
+	whole, outside bool
+}
+
+// Bounds on the pointers of one scan, in bytes: every text below a long name has
+// it in its own.
+const (
+	shortPointer = 1 << 10 // is always kept …
+	longPointers = 1 << 20 // … and longer ones up to so much in all
+)
+
+// place is where a leaf stands. One that too many long pointers lead to is
+// outside: no finding can name it, so what would be redacted there blocks.
+func (sc *scan) place(l *leaf) place {
+	if len(l.path) > shortPointer {
+		if sc.pointers += len(l.path); sc.pointers > longPointers {
+			return place{whole: l.whole, outside: true}
+		}
+	}
+	return place{string(l.path), l.key, l.whole, sc.outside}
+}
 
 func (s *Scanner) start(ctx context.Context, c *gateway.Call, stage gateway.Stage, sends bool) *scan {
 	sc := &scan{s: s, ctx: ctx, call: c, tool: c.Tool, stage: stage, sends: sends}
@@ -93,8 +116,9 @@ func (sc *scan) leaf(l *leaf) {
 	sc.text(l)
 	sc.short.add(l)
 	if sc.traced {
-		sc.fields = append(sc.fields, provenance.Field{Where: string(l.path), Key: l.key, Text: l.text})
-		sc.places = append(sc.places, place{l.whole, sc.outside})
+		p := sc.place(l)
+		sc.fields = append(sc.fields, provenance.Field{Where: p.where, Key: l.key, Text: l.text})
+		sc.places = append(sc.places, p)
 	}
 }
 

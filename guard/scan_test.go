@@ -339,3 +339,24 @@ func TestFloodOfFindings(t *testing.T) {
 		t.Error("more findings than can be acted on must be refused")
 	}
 }
+
+// A long name is in the pointer of every text below it. Beyond a bound these
+// cannot be pointed at: what would be redacted blocks, and nothing passes.
+func TestFindingsBelowLongNames(t *testing.T) {
+	s := newScanner(t, Options{})
+	name := strings.Repeat("n", 64<<10)
+	r := scanResult(t, s, `{"structuredContent":{"`+name+`":[`+strings.TrimSuffix(strings.Repeat(`"key `+synthetic+`.",`, 100), ",")+`]}}`)
+	redacted, blocked, pointers := 0, 0, 0
+	for _, f := range r.Findings {
+		pointers += len(f.Where)
+		switch {
+		case f.Kind == gateway.FindingSecret && f.Action == gateway.ActionRedact && f.Where != "":
+			redacted++
+		case f.Kind == gateway.FindingSecret && f.Action == gateway.ActionBlock && f.Where == "" && f.Span == [2]int{}:
+			blocked++
+		}
+	}
+	if redacted < 8 || redacted+blocked < 100 || pointers > 2*longPointers {
+		t.Errorf("%d redacted and %d blocked, with %d bytes of pointers", redacted, blocked, pointers)
+	}
+}

@@ -37,7 +37,7 @@ func (sc *scan) copies() {
 		field := &sc.fields[m.Field]
 		id, server, _ := strings.Cut(m.From, " ")
 		f := gateway.Finding{
-			Kind: gateway.FindingProvenance, Rule: "provenance.copy", Where: field.Where, Key: field.Key, Span: m.Span,
+			Kind: gateway.FindingProvenance, Rule: "provenance.copy", Span: m.Span,
 			Severity: sc.weigh(m, server), Via: m.Via, From: id, Sample: fmt.Sprintf("%d letters and digits of a result of %s", m.Length, server),
 		}
 		switch {
@@ -88,7 +88,7 @@ func (sc *scan) disguised() {
 		if known || m.Pieces || m.Entity {
 			continue
 		}
-		sc.settle(&gateway.Finding{Kind: gateway.FindingHoneytoken, Rule: "honeytoken.disguised", Where: field.Where, Key: field.Key, Span: m.Span,
+		sc.settle(&gateway.Finding{Kind: gateway.FindingHoneytoken, Rule: "honeytoken.disguised", Span: m.Span,
 			Severity: gateway.SeverityHigh, Score: 1, Via: m.Via, Sample: fmt.Sprintf("%d of its letters and digits", m.Length)}, field.Text, sc.places[m.Field])
 	}
 }

@@ -14,12 +14,16 @@ import (
 // number long enough to be somebody's.
 type leaf struct {
 	path  []byte // RFC 6901 pointer
-	name  string // of the nearest member around it, "" if none
+	name  string // of the nearest member around it, its last maxName bytes; "" if none
 	text  string // as a reader of the JSON gets it
 	key   bool   // it is the member's name
 	whole bool   // it is not a string: a span of it means all of it
 	kind  leafKind
 }
+
+// maxName is how much of the end of a name or pointer detectors look at, in
+// bytes: it is there for every text below it, and may be as long as all of them.
+const maxName = 128
 
 // where is what names the text for detectors that know names: its place, so
 // that {"credentials": {"value": …}} says what the value is, or its own name.
@@ -27,7 +31,7 @@ func (l *leaf) where() string {
 	if l.key || len(l.path) == 0 {
 		return l.name
 	}
-	return string(l.path)
+	return string(l.path[max(0, len(l.path)-maxName):])
 }
 
 type leafKind uint8
@@ -61,7 +65,7 @@ type walker struct {
 func walk(raw json.RawMessage, visit func(*leaf)) {
 	w := walker{in: string(raw), visit: visit}
 	w.space()
-	w.value("", 0)
+	w.value("", -1)
 }
 
 func (w *walker) space() {
@@ -76,7 +80,7 @@ func (w *walker) space() {
 }
 
 // value reads one value and the space after it. parent is where the members of
-// the object around it start.
+// the object around it start, -1 if that is an array.
 func (w *walker) value(name string, parent int) {
 	if w.at >= len(w.in) {
 		return
@@ -151,11 +155,12 @@ func (w *walker) object() {
 	for w.at < len(w.in) && w.in[w.at] == '"' {
 		name := w.str()
 		w.path = gateway.AppendPointer(w.path[:length], name)
-		w.emit(leaf{name: name, text: name, key: true})
+		short := name[max(0, len(name)-maxName):]
+		w.emit(leaf{name: short, text: name, key: true})
 		w.space()
 		w.at++ // :
 		w.space()
-		w.value(name, start)
+		w.value(short, start)
 		if w.at < len(w.in) && w.in[w.at] == ',' {
 			w.at++
 			w.space()
@@ -172,7 +177,7 @@ func (w *walker) array(name string) {
 	for i := 0; w.at < len(w.in) && w.in[w.at] != ']'; i++ {
 		w.path = strconv.AppendInt(append(w.path[:length], '/'), int64(i), 10)
 		before := w.at
-		w.value(name, w.at)
+		w.value(name, -1)
 		if w.at < len(w.in) && w.in[w.at] == ',' {
 			w.at++
 			w.space()
@@ -208,8 +213,11 @@ func (w *walker) str() string {
 }
 
 // mimeType is the member of that name of the object whose members start at
-// start; "" if it has none before the first nested value.
+// start; "" if it has none before the first nested value, or there is no object.
 func (w *walker) mimeType(start int) string {
+	if start < 0 {
+		return ""
+	}
 	sub := walker{in: w.in, at: start}
 	for sub.at < len(sub.in) && sub.in[sub.at] == '"' {
 		name := sub.str()

@@ -111,3 +111,22 @@ func count(v any, where string, n map[string]int) {
 		}
 	}
 }
+
+// The members behind an array say nothing of its elements.
+func TestElementsHaveNoMediaType(t *testing.T) {
+	walk(json.RawMessage(`{"data":["one","mimeType","image/png"],"mimeType":"image/png"}`), func(l *leaf) {
+		if l.kind != leafText {
+			t.Errorf("%s is of kind %d", l.path, l.kind)
+		}
+	})
+}
+
+// Detectors look at the end of a name, however long it is.
+func TestNamesAreCut(t *testing.T) {
+	long := strings.Repeat("n", 4*maxName)
+	walk(json.RawMessage(`{"`+long+`-password":["text"]}`), func(l *leaf) {
+		if len(l.name) > maxName || len(l.where()) > maxName || !l.key && !strings.HasSuffix(l.where(), "-password/0") {
+			t.Errorf("%q: name %q, where %q", l.text, l.name, l.where())
+		}
+	})
+}

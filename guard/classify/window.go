@@ -75,16 +75,17 @@ func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit)
 	}
 	out = append(out, uint16(denseSurface)+uint16(s))
 	v := &t.Views[w.View]
-	var span [2]int
 	if len(t.Marks) > 0 {
-		span = v.Raw(w.Start, w.End)
-	}
-	var seen [32]bool
-	for i := range t.Marks {
-		m := &t.Marks[i]
-		if m.Span[0] < span[1] && m.Span[1] > span[0] && !seen[m.Kind] && m.Count >= leastCount(m.Kind) {
-			seen[m.Kind] = true
-			out = append(out, uint16(denseMark)+uint16(m.Kind))
+		kinds := uint16(0)
+		t.MarksIn(v.Raw(w.Start, w.End), func(m *normal.Mark) {
+			if m.Count >= leastCount(m.Kind) {
+				kinds |= 1 << m.Kind
+			}
+		})
+		for k := normal.Kind(0); kinds>>k > 0; k++ {
+			if kinds>>k&1 > 0 {
+				out = append(out, uint16(denseMark)+uint16(k))
+			}
 		}
 	}
 	switch n := w.End - w.Start; {

@@ -70,6 +70,7 @@ type Text struct {
 	left  int // decoded bytes that may still be made
 	work  worker
 
+	marks      markIndex
 	inflations int
 }
 
@@ -83,7 +84,7 @@ func (t *Text) Release() {
 	if t.owner != nil {
 		n := t.owner
 		clear(t.Views)
-		*t = Text{Views: t.Views[:0], Marks: t.Marks[:0], work: t.work}
+		*t = Text{Views: t.Views[:0], Marks: t.Marks[:0], work: t.work, marks: t.marks}
 		n.pool.Put(t)
 	}
 }
@@ -159,5 +160,6 @@ func (n *Normalizer) Normalize(raw string) *Text {
 	t.inPlace()
 	t.markup()
 	t.decode(0, 0)
+	t.indexMarks()
 	return t
 }

@@ -2,6 +2,7 @@ package normal
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -210,5 +211,28 @@ func TestNormalizeMarksHiddenHTML(t *testing.T) {
 			}
 		}
 		text.Release()
+	}
+}
+
+func TestMarksIn(t *testing.T) {
+	text := &Text{Marks: []Mark{{Bidi, [2]int{40, 90}, 1}, {Escaped, [2]int{0, 10}, 1}, {ZeroWidth, [2]int{5, 80}, 1}, {HiddenHTML, [2]int{20, 30}, 1}}}
+	text.indexMarks()
+	for _, c := range []struct {
+		span [2]int
+		want []Kind
+	}{
+		{[2]int{0, 5}, []Kind{Escaped}},
+		{[2]int{9, 20}, []Kind{ZeroWidth, Escaped}},
+		{[2]int{30, 40}, []Kind{ZeroWidth}},
+		{[2]int{29, 41}, []Kind{ZeroWidth, Bidi, HiddenHTML}},
+		{[2]int{80, 100}, []Kind{Bidi}},
+		{[2]int{90, 100}, nil},
+	} {
+		var got []Kind
+		text.MarksIn(c.span, func(m *Mark) { got = append(got, m.Kind) })
+		slices.Sort(got)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v: got %v, want %v", c.span, got, c.want)
+		}
 	}
 }
