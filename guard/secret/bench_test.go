@@ -44,6 +44,9 @@ var plants = []plant{
 	{"broken lines", "ghp_\nAKIA\n"},
 	{"reversed", "_phg-ks-AIKA"},
 	{"rot47", "89A0D\\\\"},
+	{"base85", "Xk~0{ZEnHT=a#1kV{dJ3ba^j&Ze%7w"},
+	{"signs", "A1!#$%&()*;<>?@^`{|}~"},
+	{"uuencode", "M5&AE('%U:6-K(&)R;W=N(&9O>\"!J=6UP<R!O=F5R('1H92!L87IY(&1O9RX@\n"},
 	{"tags", "ghp_<b></b>"},
 	{"lines", "aB3dE5gHaB3dE5gHaB3dE5gH\n"},
 }

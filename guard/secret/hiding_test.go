@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -27,7 +28,6 @@ var tokens = []string{
 type hiding struct {
 	name string
 	hide func(string) string
-	fits func(string) bool // nil: it can be undone whatever the credential
 }
 
 var std = base64.StdEncoding.EncodeToString
@@ -38,128 +38,142 @@ func of(encode func([]byte) string, before, after string) func(string) string {
 
 // transformations hide a credential.
 var transformations = []hiding{
-	{"plain", func(s string) string { return s }, nil},
+	{"plain", func(s string) string { return s }},
 
 	// Characters that nobody sees, and others that look alike.
-	{"zero-width space", between("\u200b"), nil},
-	{"zero-width joiner", between("\u200d"), nil},
-	{"word joiner", between("\u2060"), nil},
-	{"soft hyphen", between("\u00ad"), nil},
-	{"byte order mark", between("\ufeff"), nil},
-	{"left-to-right mark", between("\u200e"), nil},
-	{"variation selector", between("\ufe0f"), nil},
-	{"invisible times", between("\u2062"), nil},
-	{"bidi isolate", func(s string) string { return "\u2068" + s[:12] + "\u2069" + s[12:] }, nil},
-	{"combining strokes", between("\u0336"), nil},
-	{"ANSI colour inside", func(s string) string { return s[:9] + "\x1b[1;31m" + s[9:] + "\x1b[0m" }, nil},
-	{"ANSI colour in each", between("\x1b[32m"), nil},
-	{"fullwidth", each(func(r rune) string { return string(r - '!' + '\uff01') }), nil},
-	{"mathematical", each(mathematical), nil},
+	{"zero-width space", between("\u200b")},
+	{"zero-width joiner", between("\u200d")},
+	{"word joiner", between("\u2060")},
+	{"soft hyphen", between("\u00ad")},
+	{"byte order mark", between("\ufeff")},
+	{"left-to-right mark", between("\u200e")},
+	{"variation selector", between("\ufe0f")},
+	{"invisible times", between("\u2062")},
+	{"bidi isolate", func(s string) string { return "\u2068" + s[:12] + "\u2069" + s[12:] }},
+	{"combining strokes", between("\u0336")},
+	{"ANSI colour inside", func(s string) string { return s[:9] + "\x1b[1;31m" + s[9:] + "\x1b[0m" }},
+	{"ANSI colour in each", between("\x1b[32m")},
+	{"fullwidth", each(func(r rune) string { return string(r - '!' + '\uff01') })},
+	{"mathematical", each(mathematical)},
 	{"homoglyphs", func(s string) string {
 		return strings.NewReplacer("p", "р", "a", "а", "e", "е", "o", "о", "c", "с", "A", "А", "K", "К", "x", "х").Replace(s)
-	}, nil},
-	{"tag characters", each(func(r rune) string { return string(0xe0000 + r) }), nil},
+	}},
+	{"tag characters", each(func(r rune) string { return string(0xe0000 + r) })},
 	{"bytes in variation selectors", func(s string) string {
 		return "x" + each(func(r rune) string { return string(0xe0100 + r - 16) })(s)
-	}, nil},
+	}},
 	{"bits in zero-width characters", func(s string) string {
 		return "a" + strings.NewReplacer("0", "\u200b", "1", "\u200c").Replace(eachByte("%08b", "")(s)) + "b"
-	}, nil},
+	}},
 
 	// Escapes.
-	{"URL escapes of all", eachByte("%%%02X", ""), nil},
-	{"URL escapes twice", eachByte("%%25%02x", ""), nil},
-	{"URL escapes three times", eachByte("%%2525%02x", ""), nil},
-	{"JSON escapes", eachByte(`\u%04x`, ""), nil},
-	{"JSON escapes twice", eachByte(`\\u%04x`, ""), nil},
-	{"backslash x", eachByte(`\x%02x`, ""), nil},
-	{"backslash u braces", eachByte(`\u{%x}`, ""), nil},
-	{"octal escapes", eachByte(`\%03o`, ""), nil},
-	{"HTML decimal", eachByte("&#%d;", ""), nil},
-	{"HTML hexadecimal", eachByte("&#x%x;", ""), nil},
-	{"HTML decimal in URL escapes", func(s string) string { return inURL(eachByte("&#%d;", "")(s)) }, nil},
-	{"quoted-printable", eachByte("=%02X", ""), nil},
+	{"URL escapes of all", eachByte("%%%02X", "")},
+	{"URL escapes twice", eachByte("%%25%02x", "")},
+	{"URL escapes three times", eachByte("%%2525%02x", "")},
+	{"JSON escapes", eachByte(`\u%04x`, "")},
+	{"JSON escapes twice", eachByte(`\\u%04x`, "")},
+	{"backslash x", eachByte(`\x%02x`, "")},
+	{"backslash u braces", eachByte(`\u{%x}`, "")},
+	{"octal escapes", eachByte(`\%03o`, "")},
+	{"HTML decimal", eachByte("&#%d;", "")},
+	{"HTML hexadecimal", eachByte("&#x%x;", "")},
+	{"HTML decimal in URL escapes", func(s string) string { return inURL(eachByte("&#%d;", "")(s)) }},
+	{"quoted-printable", eachByte("=%02X", "")},
 	{"quoted-printable, broken lines", func(s string) string {
 		var b strings.Builder
 		w := quotedprintable.NewWriter(&b)
 		io.WriteString(w, strings.Repeat("the value is ", 5)+s)
 		w.Close()
 		return b.String()
-	}, nil},
-	{"MIME header, base64", func(s string) string { return "=?utf-8?B?" + std([]byte(s)) + "?=" }, nil},
-	{"MIME header, Q", func(s string) string { return "=?utf-8?Q?" + eachByte("=%02X", "")(s) + "?=" }, nil},
+	}},
+	{"MIME header, base64", func(s string) string { return "=?utf-8?B?" + std([]byte(s)) + "?=" }},
+	{"MIME header, Q", func(s string) string { return "=?utf-8?Q?" + eachByte("=%02X", "")(s) + "?=" }},
 
 	// Encodings.
-	{"base64", of(std, "", ""), nil},
-	{"base64, no padding", of(base64.RawStdEncoding.EncodeToString, "", ""), nil},
-	{"base64url, no padding", of(base64.RawURLEncoding.EncodeToString, "", ""), nil},
-	{"base64 behind one byte", of(std, "x=", ""), nil},
-	{"base64 behind two bytes", of(std, ":", ""), nil},
-	{"base64 behind binary", of(std, "\x00\xff\x10\x9c\x07\x81\xfe", "\xff\x00\x17\x99\x80"), nil},
-	{"base64 behind a line", of(std, "user: jo\nvalue: ", "\nrole: admin\n"), nil},
-	{"base64 of JSON", of(std, `{"user":"jo","value":"`, `","role":"admin"}`), nil},
-	{"base64 joined to letters", func(s string) string { return "zQ7" + std([]byte(s)) + "Xy" }, nil},
-	{"base64 without its first letter", func(s string) string { return std([]byte("id " + s))[1:] }, nil},
-	{"base64 in lines of 76", wrapped(76, "\r\n"), nil},
-	{"base64 in lines of 64", wrapped(64, "\n"), nil},
-	{"base64 in lines of 20", wrapped(20, "\n"), nil},
-	{"base64, folded YAML", wrapped(40, "\n      "), nil},
-	{"base64, escaped line ends", wrapped(48, `\n`), nil},
-	{"base64 in strings", wrapped(32, "\" +\n    \""), nil},
-	{"base64 in groups of 4", func(s string) string { return every(std([]byte(s)), 4, " ") }, nil},
-	{"base64 twice", func(s string) string { return std([]byte(std([]byte(s)))) }, nil},
-	{"base64 three times", func(s string) string { return std([]byte(std([]byte(std([]byte(s)))))) }, nil},
-	{"base64 of hex", func(s string) string { return std([]byte(hex.EncodeToString([]byte(s)))) }, nil},
-	{"base64 of URL escapes", func(s string) string { return std([]byte(eachByte("%%%02x", "")(s))) }, nil},
-	{"base64 of gzip", func(s string) string { return std(zipped(s)) }, nil},
-	{"base64 of zlib", func(s string) string { return std(deflated(s)) }, nil},
-	{"base64 of UTF-16", func(s string) string { return std(utf16le(s)) }, nil},
-	{"base64 of UTF-16, big end first", func(s string) string { return std(append([]byte{0}, utf16le(s)...)) }, nil},
-	{"base64 of reversed", func(s string) string { return std([]byte(backwards(s))) }, nil},
-	{"base64 of ROT13", func(s string) string { return std([]byte(rot13(s))) }, nil},
-	{"base64 reversed", func(s string) string { return backwards(std([]byte(s))) }, nil},
-	{"base64 in URL escapes", func(s string) string { return eachByte("%%%02x", "")(std([]byte(s))) }, nil},
-	{"base64 with zero-width spaces", func(s string) string { return between("\u200b")(std([]byte(s))) }, nil},
-	{"base32", of(base32.StdEncoding.EncodeToString, "", ""), nil},
-	{"base32, small letters", func(s string) string { return strings.ToLower(of(base32NoPad, "", "")(s)) }, nil},
-	{"base32 behind bytes", of(base32NoPad, "ab:", ""), nil},
-	{"base32hex", of(base32.HexEncoding.EncodeToString, "", ""), nil},
-	{"base58", base58, nil},
-	{"hex", of(hex.EncodeToString, "", ""), nil},
-	{"hex capitals", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }, nil},
-	{"hex behind bytes", of(hex.EncodeToString, "\x02\xfe\x81", "\xfe\x00\x93"), nil},
-	{"hex at an odd place", func(s string) string { return "7" + hex.EncodeToString([]byte(s)) }, nil},
-	{"hex twice", func(s string) string { return hex.EncodeToString([]byte(hex.EncodeToString([]byte(s)))) }, nil},
-	{"hex, 0x", func(s string) string { return "0x" + hex.EncodeToString([]byte(s)) }, nil},
-	{"hex with spaces", eachByte("%02x", " "), nil},
-	{"hex with colons", eachByte("%02X", ":"), nil},
-	{"hex with hyphens", eachByte("%02x", "-"), nil},
-	{"hex list", eachByte("0x%02x", ", "), nil},
-	{"hex of gzip", func(s string) string { return hex.EncodeToString(zipped(s)) }, nil},
-	{"decimal codes", eachByte("%d", " "), nil},
-	{"decimal list", eachByte("%d", ","), nil},
-	{"octal codes", eachByte("%03o", " "), nil},
-	{"binary", eachByte("%08b", ""), nil},
-	{"binary groups", eachByte("%08b", " "), nil},
-	{"reversed", backwards, nil},
-	{"ROT13", rot13, nil},
-	{"ROT47", rot47, nil},
-	{"spaced", between(" "), nil},
-	{"dotted", between("."), nil},
-	{"hyphened", between("-"), func(s string) bool { return !strings.Contains(s, "-") }},
-	{"spaced in groups", func(s string) string { return every(s, 5, " ") }, nil},
-	{"one letter a line", between("\n"), nil},
-	{"strings joined by plus", func(s string) string { return s[:2] + `" + "` + s[2:9] + `" + "` + s[9:] }, nil},
-	{"quotes joined by dots", func(s string) string { return s[:5] + `' . '` + s[5:11] + `'.'` + s[11:] }, nil},
-	{"strings side by side", func(s string) string { return s[:7] + "\"\n    \"" + s[7:] }, nil},
-	{"list of pieces", func(s string) string { return s[:4] + `", "` + s[4:9] + `", "` + s[9:] }, nil},
-	{"SQL concatenation", func(s string) string { return s[:6] + "' || '" + s[6:] }, nil},
-	{"line continued", func(s string) string { return s[:8] + "\\\n" + s[8:] }, nil},
-	{"broken line", func(s string) string { return s[:11] + "\n  " + s[11:] }, nil},
-	{"Markdown emphasis", func(s string) string { return s[:5] + "**" + s[5:12] + "**" + s[12:] }, nil},
-	{"Markdown code", func(s string) string { return s[:5] + "``" + s[5:] }, nil},
-	{"tags inside", func(s string) string { return s[:3] + "<b></b>" + s[3:12] + "<!-- -->" + s[12:] }, nil},
-	{"comment inside", func(s string) string { return s[:10] + "/**/" + s[10:] }, nil},
+	{"base64", of(std, "", "")},
+	{"base64, no padding", of(base64.RawStdEncoding.EncodeToString, "", "")},
+	{"base64url, no padding", of(base64.RawURLEncoding.EncodeToString, "", "")},
+	{"base64 behind one byte", of(std, "x=", "")},
+	{"base64 behind two bytes", of(std, ":", "")},
+	{"base64 behind binary", of(std, "\x00\xff\x10\x9c\x07\x81\xfe", "\xff\x00\x17\x99\x80")},
+	{"base64 behind a line", of(std, "user: jo\nvalue: ", "\nrole: admin\n")},
+	{"base64 of JSON", of(std, `{"user":"jo","value":"`, `","role":"admin"}`)},
+	{"base64 joined to letters", func(s string) string { return "zQ7" + std([]byte(s)) + "Xy" }},
+	{"base64 without its first letter", func(s string) string { return std([]byte("id " + s))[1:] }},
+	{"base64 in lines of 76", wrapped(76, "\r\n")},
+	{"base64 in lines of 64", wrapped(64, "\n")},
+	{"base64 in lines of 20", wrapped(20, "\n")},
+	{"base64, folded YAML", wrapped(40, "\n      ")},
+	{"base64, escaped line ends", wrapped(48, `\n`)},
+	{"base64 in strings", wrapped(32, "\" +\n    \"")},
+	{"base64 in groups of 4", func(s string) string { return every(std([]byte(s)), 4, " ") }},
+	{"base64 twice", func(s string) string { return std([]byte(std([]byte(s)))) }},
+	{"base64 three times", func(s string) string { return std([]byte(std([]byte(std([]byte(s)))))) }},
+	{"base64 of hex", func(s string) string { return std([]byte(hex.EncodeToString([]byte(s)))) }},
+	{"base64 of URL escapes", func(s string) string { return std([]byte(eachByte("%%%02x", "")(s))) }},
+	{"base64 of gzip", func(s string) string { return std(zipped(s)) }},
+	{"base64 of zlib", func(s string) string { return std(deflated(s)) }},
+	{"base64 of UTF-16", func(s string) string { return std(utf16le(s)) }},
+	{"base64 of UTF-16, big end first", func(s string) string { return std(append([]byte{0}, utf16le(s)...)) }},
+	{"base64 of reversed", func(s string) string { return std([]byte(backwards(s))) }},
+	{"base64 of ROT13", func(s string) string { return std([]byte(rot13(s))) }},
+	{"base64 reversed", func(s string) string { return backwards(std([]byte(s))) }},
+	{"base64 in URL escapes", func(s string) string { return eachByte("%%%02x", "")(std([]byte(s))) }},
+	{"base64 with zero-width spaces", func(s string) string { return between("\u200b")(std([]byte(s))) }},
+	{"base32", of(base32.StdEncoding.EncodeToString, "", "")},
+	{"base32, small letters", func(s string) string { return strings.ToLower(of(base32NoPad, "", "")(s)) }},
+	{"base32 behind bytes", of(base32NoPad, "ab:", "")},
+	{"base32hex", of(base32.HexEncoding.EncodeToString, "", "")},
+	{"base58", base58},
+	{"ascii85", func(s string) string {
+		b := make([]byte, ascii85.MaxEncodedLen(len(s)))
+		return string(b[:ascii85.Encode(b, []byte(s))])
+	}},
+	{"base85", func(s string) string {
+		return in85(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~")
+	}},
+	{"z85", func(s string) string {
+		return in85(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
+	}},
+	{"uuencode", uuencode},
+	{"hex", of(hex.EncodeToString, "", "")},
+	{"hex capitals", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
+	{"hex behind bytes", of(hex.EncodeToString, "\x02\xfe\x81", "\xfe\x00\x93")},
+	{"hex at an odd place", func(s string) string { return "7" + hex.EncodeToString([]byte(s)) }},
+	{"hex twice", func(s string) string { return hex.EncodeToString([]byte(hex.EncodeToString([]byte(s)))) }},
+	{"hex, 0x", func(s string) string { return "0x" + hex.EncodeToString([]byte(s)) }},
+	{"hex with spaces", eachByte("%02x", " ")},
+	{"hex with colons", eachByte("%02X", ":")},
+	{"hex with hyphens", eachByte("%02x", "-")},
+	{"hex list", eachByte("0x%02x", ", ")},
+	{"hex dump", func(s string) string { return hex.Dump([]byte(s)) }},
+	{"hex of gzip", func(s string) string { return hex.EncodeToString(zipped(s)) }},
+	{"decimal codes", eachByte("%d", " ")},
+	{"decimal list", eachByte("%d", ",")},
+	{"octal codes", eachByte("%03o", " ")},
+	{"binary", eachByte("%08b", "")},
+	{"binary groups", eachByte("%08b", " ")},
+
+	// Letters moved, or set apart.
+	{"reversed", backwards},
+	{"ROT13", rot13},
+	{"ROT47", rot47},
+	{"spaced", between(" ")},
+	{"dotted", between(".")},
+	{"hyphened", between("-")},
+	{"spaced in groups", func(s string) string { return every(s, 5, " ") }},
+	{"one letter a line", between("\n")},
+	{"strings joined by plus", func(s string) string { return s[:2] + `" + "` + s[2:9] + `" + "` + s[9:] }},
+	{"quotes joined by dots", func(s string) string { return s[:5] + `' . '` + s[5:11] + `'.'` + s[11:] }},
+	{"strings side by side", func(s string) string { return s[:7] + "\"\n    \"" + s[7:] }},
+	{"list of pieces", func(s string) string { return s[:4] + `", "` + s[4:9] + `", "` + s[9:] }},
+	{"SQL concatenation", func(s string) string { return s[:6] + "' || '" + s[6:] }},
+	{"line continued", func(s string) string { return s[:8] + "\\\n" + s[8:] }},
+	{"broken line", func(s string) string { return s[:11] + "\n  " + s[11:] }},
+	{"Markdown emphasis", func(s string) string { return s[:5] + "**" + s[5:12] + "**" + s[12:] }},
+	{"Markdown code", func(s string) string { return s[:5] + "``" + s[5:] }},
+	{"tags inside", func(s string) string { return s[:3] + "<b></b>" + s[3:12] + "<!-- -->" + s[12:] }},
+	{"comment inside", func(s string) string { return s[:10] + "/**/" + s[10:] }},
 }
 
 func between(sep string) func(string) string {
@@ -282,4 +296,37 @@ func base58(s string) string {
 		out = append(out, alphabet[d.Int64()])
 	}
 	return backwards(string(out))
+}
+
+// in85 writes each four bytes, the last ones filled up, as five letters.
+func in85(s, alphabet string) string {
+	var b strings.Builder
+	for s += strings.Repeat("\x00", (4-len(s)%4)%4); len(s) >= 4; s = s[4:] {
+		n := uint(s[0])<<24 | uint(s[1])<<16 | uint(s[2])<<8 | uint(s[3])
+		for _, power := range []uint{85 * 85 * 85 * 85, 85 * 85 * 85, 85 * 85, 85, 1} {
+			b.WriteByte(alphabet[n/power%85])
+		}
+	}
+	return b.String()
+}
+
+func uuencode(s string) string {
+	var b []byte
+	for len(s) > 0 {
+		line := s[:min(45, len(s))]
+		s = s[len(line):]
+		b = append(b, ' '+byte(len(line)))
+		for line += strings.Repeat("\x00", (3-len(line)%3)%3); len(line) >= 3; line = line[3:] {
+			n := uint(line[0])<<16 | uint(line[1])<<8 | uint(line[2])
+			for shift := 18; shift >= 0; shift -= 6 {
+				c := byte(' ' + n>>shift&63)
+				if c == ' ' {
+					c = '`'
+				}
+				b = append(b, c)
+			}
+		}
+		b = append(b, '\n')
+	}
+	return strings.TrimSuffix(string(b), "\n")
 }

@@ -27,9 +27,7 @@ func TestHiddenCredentialsAreFoundEverywhere(t *testing.T) {
 			t.Parallel()
 			for _, p := range placements {
 				for _, token := range tokens {
-					if tr.fits == nil || tr.fits(token) {
-						hiddenCell(t, s, p, token, tr.hide(token))
-					}
+					hiddenCell(t, s, p, token, tr.hide(token))
 				}
 			}
 		})

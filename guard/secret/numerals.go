@@ -77,10 +77,7 @@ func (c *scan) positional(dst []gateway.Finding, e *encoded, from, to int, n *nu
 	for _, b := range e.text[from:to] {
 		e.values = append(e.values, n[b])
 	}
-	alignments := 8
-	if width == 4 {
-		alignments = 2
-	}
+	alignments := 8 / (width & -width)
 	for _, backward := range [...]bool{false, true} {
 		if backward {
 			slices.Reverse(e.values)

@@ -15,19 +15,42 @@ const (
 	periods      = 4       // groups in a row that make a row
 	maxRow       = 4 << 10 // letters that are read at once …
 	rowOverlap   = 512     // … and how many of them with the next, too
+	longestTail  = 72      // bytes between the numbers of two lines of a dump
 )
 
 // scanRows looks at one place of so many whether it lies in a row of groups, where
-// digits or capitals are near: words of prose are passed over.
+// digits, capitals or signs are near: words of prose are passed over.
 func (c *scan) scanRows(dst []gateway.Finding, s string) []gateway.Finding {
 	const stride = 16
 	for i := stride - 1; i < len(s); i += stride {
-		if (kindOf[s[i]]|kindOf[s[i-1]]|kindOf[s[i-2]]|kindOf[s[i-3]])&(hasUpper|hasDigit) != 0 && i >= c.row {
+		if !(unlike[s[i]] || unlike[s[i-1]] || unlike[s[i-2]] || unlike[s[i-3]]) {
+			continue
+		}
+		if i >= c.row {
 			dst = c.scanRow(dst, s, i)
+		}
+		if i >= c.dense && c.depth < maxDepth && oddBefore(s, i) {
+			dst = c.scanDense(dst, s, i)
 		}
 	}
 	return dst
 }
+
+// oddBefore reports whether one of the bytes before s[i] in its word is punctuation
+// that base85 has and words have not.
+func oddBefore(s string, i int) bool {
+	for k := i; k > i-16 && k >= 0 && visible(s[k]); k-- {
+		if isOdd[s[k]] {
+			return true
+		}
+	}
+	return false
+}
+
+// unlike has what is not prose: digits, capitals and such punctuation.
+var unlike = newAlphabet("0-9A-Z!#$%&()*;<>?@^`{|}~")
+
+var isOdd = newAlphabet("!#$%&()*;<>?@^`{|}~")
 
 // scanRow reads the row of groups that s[i] lies in, if it lies in one. Most text is
 // done with after two words.
@@ -68,14 +91,14 @@ func (c *scan) scanRow(dst []gateway.Finding, s string, i int) []gateway.Finding
 }
 
 // periodic reports whether the gap s[gap:end] is there again at each of the
-// periods before it.
+// periods before it, and groups between.
 func periodic(s string, gap, end, period int) bool {
 	least := periods
 	if period > longestGroup/2 {
 		least--
 	}
 	for k := 1; k < least; k++ {
-		if gap-k*period < 0 || s[gap-k*period:end-k*period] != s[gap:end] {
+		if gap-k*period < 0 || s[gap-k*period:end-k*period] != s[gap:end] || !inGroup(s[end-k*period:gap-(k-1)*period]) {
 			return false
 		}
 	}
@@ -84,7 +107,7 @@ func periodic(s string, gap, end, period int) bool {
 
 // readRow reads the groups around the gap s[gap:end], which has one at every period.
 func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []gateway.Finding {
-	sep, size := s[gap:end], period-(end-gap)
+	sep, size, before := s[gap:end], period-(end-gap), len(dst)
 	first := gap - size // of the first group
 	for first-period >= max(0, c.row) && s[first-len(sep):first] == sep && inGroup(s[first-period:first-len(sep)]) {
 		first -= period
@@ -102,21 +125,24 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 			e.text, e.places = append(e.text, s[k]), append(e.places, int32(k-first))
 		}
 	}
-	i := first
-	for len(e.text) < maxRow && i+size <= len(s) && inGroup(s[i:i+size]) && !alnum[at(s, i+size)] {
+	i, dump := first, false
+	for len(e.text) < maxRow {
+		if i+size > len(s) || !inGroup(s[i:i+size]) || alnum[at(s, i+size)] {
+			next := nextLine(s, i, sep, size)
+			if next < 0 {
+				break
+			}
+			i, dump = next, dump || strings.IndexByte(s[i:next], '\n') >= 0
+		}
 		take(i, i+size)
 		if i += size; s[i-1] == '=' {
 			break // padding
-		} else if !strings.HasPrefix(s[i:], sep) {
-			i = nextLine(s, i, sep, size)
-			if i < 0 {
-				break
-			}
-			continue
 		}
-		i += len(sep)
+		if strings.HasPrefix(s[i:], sep) {
+			i += len(sep)
+		}
 	}
-	if i >= 0 && len(e.text) < maxRow && s[i-1] != '=' { // the last one may be shorter
+	if len(e.text) < maxRow && s[i-1] != '=' { // the last one may be shorter
 		n := i
 		for n < len(s) && n-i < size && tokenRun[s[n]] {
 			n++
@@ -131,14 +157,20 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 		if n >= maxRow {
 			c.row = e.place(n - rowOverlap)
 		}
-		found := len(dst)
 		dst = c.rejoined(dst, e, "spaced")
 		if promising(e.text) {
 			dst = c.decodeRun(dst, e)
 		}
-		if from, to := withoutWords(e.text, size); to-from < len(e.text) && len(dst) == found && promising(e.text[from:to]) {
+		if from, to := withoutWords(e.text, size); to-from < len(e.text) && len(dst) == before && promising(e.text[from:to]) {
 			e.text, e.places = e.text[from:to], e.places[from:to]
 			dst = c.decodeRun(dst, e)
+		}
+	}
+	if dump { // the same letters stand behind the last line's numbers
+		for k := before; k < len(dst); k++ {
+			for i := dst[k].Span[1]; i < len(s) && s[i] != '\n' && i-dst[k].Span[1] < longestTail; i++ {
+				dst[k].Span[1]++
+			}
 		}
 	}
 	e.lines = e.places
@@ -173,9 +205,8 @@ func inGroup(s string) bool {
 // on the next line, as in a hex dump with its addresses and letters between; -1
 // if it does not.
 func nextLine(s string, at int, sep string, size int) int {
-	const most = 48
 	broken := false
-	for i := at; i < len(s) && i-at < most; i++ {
+	for i := at; i < len(s) && i-at < longestTail; i++ {
 		broken = broken || s[i] == '\n'
 		next := i + 1 + size
 		if next > len(s) || alnum[s[i]] || !inGroup(s[i+1:next]) || next < len(s) && alnum[s[next]] {

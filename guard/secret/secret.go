@@ -146,6 +146,7 @@ type scan struct {
 	decoded  int // where the part of s ends that was decoded
 	piece    int // where the letters behind the last literal end
 	row      int // where the last row of groups ends
+	dense    int // the last word with punctuation
 	pieces   int // and the last joined pieces
 	tried    int // where the last credential was moved back …
 	tries    int // … and how many near it
