@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -111,7 +112,7 @@ func (s *server) supervise(ctx context.Context) {
 		}
 		switch {
 		case err != nil:
-			s.log.Warn("upstream is down", "err", err, "retry_in", pause)
+			s.log.Warn("upstream is down", "err", plain(err), "retry_in", pause)
 			s.setDown(plain(err))
 		case pause > firstPause:
 			s.log.Warn("upstream keeps losing its connection", "retry_in", pause)
@@ -239,5 +240,12 @@ func jitter(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2)
 }
 
-// plain is an error for a person on one line, bounded.
-func plain(err error) string { return firstLine(err) }
+// plain is an error for a person on one line, bounded, with what to do about it.
+func plain(err error) string {
+	text := firstLine(err)
+	var r *gateway.Refusal
+	if errors.As(err, &r) && r.Remedy != "" && !strings.Contains(text, r.Remedy) {
+		text += ": " + r.Remedy
+	}
+	return text
+}

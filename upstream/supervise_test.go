@@ -53,6 +53,17 @@ func TestServerThatCannotStartLeavesTheRest(t *testing.T) {
 	wantCode(t, err, gateway.UpstreamDown)
 }
 
+// Whoever looks why an upstream is down is told what to do about it.
+func TestReasonOfADownUpstreamSaysWhatToDo(t *testing.T) {
+	refusal := gateway.Refuse("upstream", gateway.UpstreamDown, "it wants a login")
+	refusal.Remedy = "run `toolward login bad`"
+	dial := func(context.Context, gateway.Origin, func(gateway.Event)) (upstream.Conn, error) { return nil, refusal }
+	c := start(t, upstream.Options{Servers: []upstream.Server{{Name: "bad", Dial: dial}}})
+	if about, _ := c.About("bad"); about.Up || !strings.Contains(about.Reason, "it wants a login: run `toolward login bad`") {
+		t.Errorf("about: %+v", about)
+	}
+}
+
 // An upstream that is started after the gateway, dies, and comes back is in the
 // lists, out of them, and in them again.
 func TestListsFollowAServerThatComesAndGoes(t *testing.T) {
