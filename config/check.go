@@ -230,14 +230,40 @@ func (d *decoder) checkHeaderValues(path string, headers map[string]Secret) {
 	}
 }
 
+// checkOAuth asks for what a grant needs. Where there is a secret, the
+// authorization server must be named here: else the upstream would choose who
+// gets it.
 func (d *decoder) checkOAuth(o *OAuth, path string) {
 	d.required(path+".grant", o.Grant)
-	d.required(path+".client_id", o.ClientID)
-	if o.Grant != "" && o.Grant != "authorization_code" {
-		d.required(path+".token_url", o.TokenURL)
+	login := o.Grant == "authorization_code"
+	var proofs []string
+	for _, f := range []struct{ name, value string }{
+		{"client_secret", o.ClientSecret.Reveal()}, {"client_secret_file", o.ClientSecretFile}, {"client_key_file", o.ClientKeyFile},
+	} {
+		if f.value != "" {
+			proofs = append(proofs, f.name)
+		}
 	}
-	if o.ClientSecret != "" && o.ClientSecretFile != "" {
-		d.wrong(path+".client_secret", "keep the file", "client_secret and client_secret_file are both set")
+	if o.Grant == "client_credentials" || o.Grant == "token_exchange" || len(proofs) > 0 {
+		d.required(path+".client_id", o.ClientID)
+	}
+	if o.Grant == "jwt_bearer" {
+		d.required(path+".assertion_file", o.AssertionFile)
+	}
+	if len(proofs) > 1 {
+		d.wrong(path+"."+proofs[0], "keep one of them", "%s are both set", strings.Join(proofs[:2], " and "))
+	}
+	if o.Grant != "" && o.Issuer == "" && o.TokenURL == "" && (!login || len(proofs) > 0) && !d.reported(path+".issuer") && !d.reported(path+".token_url") {
+		d.wrong(path+".issuer", "name the authorization server, so that no other gets the gateway's credentials", "is required, or token_url")
+	}
+	only := map[string]string{"assertion_file": "jwt_bearer", "callback_port": "authorization_code", "client_metadata_url": "authorization_code"}
+	for _, name := range sortedNames(only) {
+		if _, there := d.marks[path+"."+name]; there && o.Grant != "" && o.Grant != only[name] {
+			d.wrong(path+"."+name, "", "means nothing with the grant %s; it goes with %s", o.Grant, only[name])
+		}
+	}
+	if o.ClientMetadataURL != "" && !strings.HasPrefix(o.ClientMetadataURL, "https://") {
+		d.wrong(path+".client_metadata_url", "", "must be https")
 	}
 	d.checkScopes(path+".scopes", o.Scopes)
 }

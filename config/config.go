@@ -128,13 +128,18 @@ type Upstream struct {
 
 // OAuth is how the gateway gets a token of its own for an upstream.
 type OAuth struct {
-	Grant            string   `yaml:"grant"` // client_credentials, token_exchange or authorization_code
-	TokenURL         string   `yaml:"token_url,omitempty"`
-	ClientID         string   `yaml:"client_id"`
-	ClientSecret     Secret   `yaml:"client_secret,omitempty"`
-	ClientSecretFile string   `yaml:"client_secret_file,omitempty"`
-	Scopes           []string `yaml:"scopes,omitempty"`
-	Resource         string   `yaml:"resource,omitempty"` // RFC 8707; "" means the upstream's URL
+	Grant             string   `yaml:"grant"`               // client_credentials, token_exchange, jwt_bearer or authorization_code
+	Issuer            string   `yaml:"issuer,omitempty"`    // authorization server
+	TokenURL          string   `yaml:"token_url,omitempty"` // its token endpoint
+	ClientID          string   `yaml:"client_id,omitempty"`
+	ClientSecret      Secret   `yaml:"client_secret,omitempty"`
+	ClientSecretFile  string   `yaml:"client_secret_file,omitempty"`
+	ClientKeyFile     string   `yaml:"client_key_file,omitempty"`     // private key in PEM, instead of a secret
+	ClientMetadataURL string   `yaml:"client_metadata_url,omitempty"` // client ID metadata document
+	CallbackPort      int      `yaml:"callback_port,omitempty"`       // of logins, on 127.0.0.1; 0 is any
+	AssertionFile     string   `yaml:"assertion_file,omitempty"`      // JWT for jwt_bearer
+	Scopes            []string `yaml:"scopes,omitempty"`
+	Resource          string   `yaml:"resource,omitempty"` // RFC 8707; "" means the upstream's URL
 }
 
 // Pins says how definitions that a person accepted are kept.

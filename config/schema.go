@@ -172,11 +172,16 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 
 func (d *decoder) oauth(n *yaml.Node, path string, o *OAuth) {
 	d.object(n, path, []field{
-		{"grant", d.choice(&o.Grant, "client_credentials", "token_exchange", "authorization_code")},
+		{"grant", d.choice(&o.Grant, "client_credentials", "token_exchange", "jwt_bearer", "authorization_code")},
+		{"issuer", d.url(&o.Issuer)},
 		{"token_url", d.url(&o.TokenURL)},
 		{"client_id", d.text(&o.ClientID)},
 		{"client_secret", d.secret(&o.ClientSecret)},
 		{"client_secret_file", d.path(&o.ClientSecretFile)},
+		{"client_key_file", d.path(&o.ClientKeyFile)},
+		{"client_metadata_url", d.url(&o.ClientMetadataURL)},
+		{"callback_port", d.number(&o.CallbackPort, 1, 1<<16-1)},
+		{"assertion_file", d.path(&o.AssertionFile)},
 		{"scopes", d.texts(&o.Scopes)},
 		{"resource", d.url(&o.Resource)},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,11 +15,14 @@ import (
 
 // newLogin is for upstreams that want a person's account.
 func newLogin(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var scopes []string
+	cmd := &cobra.Command{
 		Use:   "login UPSTREAM",
 		Short: "Log in to an upstream that wants a person's account",
-		Long:  "Prints an address to open in a browser, waits until you have agreed there, and keeps the login\nencrypted beside the record. For upstreams with `oauth: {grant: authorization_code}`.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Finds the upstream's authorization server, registers toolward there if need be, prints an address\n" +
+			"to open in a browser, waits until you have agreed there, and keeps the login encrypted beside the\n" +
+			"record. A running gateway takes it up by itself. For upstreams with `oauth: {grant: authorization_code}`.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := load(g)
 			if err != nil {
@@ -34,14 +38,25 @@ func newLogin(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = oauth.Login(ctx, opt, func(address string) {
-				fmt.Fprintln(cmd.ErrOrStderr(), "open this in a browser:")
-				fmt.Fprintln(cmd.OutOrStdout(), printable(address))
+			talk := cmd.ErrOrStderr()
+			renewable, err := oauth.Login(ctx, opt, scopes, func(c oauth.Consent) {
+				fmt.Fprintln(talk, "authorization server:", printable(c.Issuer))
+				if len(c.Scopes) > 0 {
+					fmt.Fprintln(talk, "scopes:", printable(strings.Join(c.Scopes, " ")))
+				}
+				fmt.Fprintln(talk, "open this in a browser:")
+				fmt.Fprintln(cmd.OutOrStdout(), printable(c.Address))
 			})
-			if err == nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "logged in to", args[0])
+			if err != nil {
+				return err
 			}
-			return err
+			fmt.Fprintln(talk, "logged in to", args[0])
+			if !renewable {
+				fmt.Fprintln(talk, "the server gave no refresh token: when the login expires, you have to log in again")
+			}
+			return nil
 		},
 	}
+	cmd.Flags().StringArrayVar(&scopes, "scope", nil, "scope to ask for beyond those of the last login; may be given several times")
+	return cmd
 }

@@ -110,12 +110,10 @@ func credentialsOf(cfg *config.Config, u config.Upstream) (*oauth.Source, error)
 func oauthOptions(cfg *config.Config, u config.Upstream) (oauth.Options, error) {
 	o := u.OAuth
 	opt := oauth.Options{
-		Server: u.Name, Grant: oauth.Grant(o.Grant), TokenURL: o.TokenURL,
-		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), Scopes: o.Scopes, Resource: o.Resource,
+		Server: u.Name, Grant: oauth.Grant(o.Grant), URL: addressOf(u), Resource: o.Resource, Issuer: o.Issuer, TokenURL: o.TokenURL,
+		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), ClientMetadataURL: o.ClientMetadataURL,
+		CallbackPort: o.CallbackPort, AssertionFile: o.AssertionFile, Scopes: o.Scopes,
 		Vault: oauth.NewVault(beside(cfg, "toolward.logins"), beside(cfg, "toolward.logins.key")),
-	}
-	if opt.Resource == "" {
-		opt.Resource = u.URL
 	}
 	if o.ClientSecretFile != "" {
 		secret, err := os.ReadFile(o.ClientSecretFile)
@@ -124,7 +122,27 @@ func oauthOptions(cfg *config.Config, u config.Upstream) (oauth.Options, error) 
 		}
 		opt.ClientSecret = strings.TrimRight(string(secret), "\r\n")
 	}
+	if o.ClientKeyFile != "" {
+		raw, err := os.ReadFile(o.ClientKeyFile)
+		if err != nil {
+			return opt, fmt.Errorf("upstream %s: client key: %w", u.Name, err)
+		}
+		if opt.ClientKey, err = oauth.ParseKey(raw); err != nil {
+			return opt, fmt.Errorf("upstream %s: %s: %w", u.Name, o.ClientKeyFile, err)
+		}
+	}
 	return opt, nil
+}
+
+// addressOf is where an upstream's tokens are sent. An API whose document alone
+// says where it is needs oauth.resource.
+func addressOf(u config.Upstream) string {
+	for _, address := range []string{u.URL, u.BaseURL} {
+		if address != "" {
+			return address
+		}
+	}
+	return u.OAuth.Resource
 }
 
 // exchangesTokens reports whether an upstream gets a token in exchange for the

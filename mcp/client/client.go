@@ -11,8 +11,8 @@
 //     [Options.MaxAnswer] bytes. What nobody asked for is dropped.
 //   - A request is sent once. It is repeated only where the server proved that
 //     it did not run it: by the answer that it no longer knows the session
-//     (404), that the token is no good any more (401, where the gateway can get
-//     another), or that it wants input first (2026-07-28).
+//     (404), that the token is no good any more or not for this (401, 403, where
+//     the gateway can get another), or that it wants input first (2026-07-28).
 //   - What a server sends during a call reaches the agent whose call caused it.
 //     Where that cannot be known, requests are answered with an error, and
 //     notifications are dropped.
@@ -94,8 +94,10 @@ type Options struct {
 type Credentials interface {
 	// Authorization returns the field's value for a request, "" for none.
 	Authorization(ctx context.Context) (string, error)
-	// Rejected says that the server answered 401 to a value.
-	Rejected(value string)
+	// Denied is told that the server answered 401 or 403 to a value, with these
+	// WWW-Authenticate fields. It reports whether another value is worth one
+	// more try, and what a person can do if that does not help.
+	Denied(value string, status int, challenges []string) (again bool, remedy string)
 }
 
 // Client makes connections to one upstream. It is safe for concurrent use.

@@ -1,14 +1,17 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -236,7 +239,10 @@ type changing struct{ rejected atomic.Int32 }
 func (c *changing) Authorization(context.Context) (string, error) {
 	return fmt.Sprintf("Bearer synthetic-%d", c.rejected.Load()), nil
 }
-func (c *changing) Rejected(string) { c.rejected.Add(1) }
+func (c *changing) Denied(string, int, []string) (bool, string) {
+	c.rejected.Add(1)
+	return true, "synthetic remedy"
+}
 
 func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	scripted := upstreamtest.Serve(t, upstreamtest.Script{})
@@ -273,6 +279,90 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	wantCode(t, err, gateway.UpstreamDown)
 	if n := calls.Load() - before; n > 3 { // the call twice, and perhaps the listening stream
 		t.Errorf("%d requests with bad tokens", n)
+	}
+}
+
+// scoped are credentials that get a wider token where a server asks for it.
+type scoped struct {
+	again bool
+	mu    sync.Mutex
+	asked []string // challenges
+}
+
+func (s *scoped) Authorization(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("Bearer synthetic-%d", len(s.asked)), nil
+}
+func (s *scoped) Denied(_ string, status int, challenges []string) (bool, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if status == http.StatusForbidden {
+		s.asked = append(s.asked, challenges...)
+	}
+	return s.again, "synthetic remedy"
+}
+
+// MCP's step-up: 403 insufficient_scope is answered with a wider token, once,
+// or with what a person has to do.
+func TestInsufficientScope(t *testing.T) {
+	const challenge = `Bearer error="insufficient_scope", scope="w"`
+	for _, tt := range []struct {
+		name  string
+		again bool
+		good  string
+		calls int32
+		asked int
+	}{
+		{"a wider token", true, "Bearer synthetic-1", 2, 1},
+		{"a wider token that is not enough", true, "none", 2, 2},
+		{"a person is needed", false, "none", 1, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			scripted := upstreamtest.Serve(t, upstreamtest.Script{})
+			var calls atomic.Int32
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if bytes.Contains(body, []byte("tools/call")) {
+					calls.Add(1)
+					if r.Header.Get("Authorization") != tt.good {
+						w.Header().Set("WWW-Authenticate", challenge)
+						w.Header().Set("Content-Type", "application/json")
+						w.WriteHeader(http.StatusForbidden)
+						_, _ = io.WriteString(w, `{"error":"insufficient_scope"}`)
+						return
+					}
+				}
+				scripted.ServeHTTP(w, r)
+			}))
+			defer front.Close()
+			creds := &scoped{again: tt.again}
+			c, err := client.New(client.Options{Name: "s", URL: front.URL, Credentials: creds})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := c.Dial(t.Context(), nil, func(gateway.Event) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, err = conn.Do(t.Context(), upstreamtest.Call(nil, "echo", `{}`))
+			if tt.good == "none" {
+				wantCode(t, err, gateway.UpstreamDown)
+				if r := gateway.AsRefusal("", err); r.Remedy != "synthetic remedy" {
+					t.Errorf("remedy %q", r.Remedy)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if calls := calls.Load(); calls != tt.calls || len(creds.asked) != tt.asked || creds.asked[0] != challenge {
+				t.Errorf("%d calls, asked for %q", calls, creds.asked)
+			}
+		})
 	}
 }
 

@@ -9,11 +9,13 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
+	"toolward/gateway"
 	"toolward/mcp"
 )
 
@@ -84,23 +86,36 @@ func (s *streamable) roundTrip(ctx context.Context, f *flight, r request) (mcp.M
 	return m, err
 }
 
-// authorized sends a request, and once more with a new token if the server
-// does not accept the one it was sent with.
+// authorized sends a request, and once more with another token if the server
+// does not accept the one it was sent with and another can be had.
 func (s *streamable) authorized(ctx context.Context, f *flight, r request, session string) (mcp.Message, error) {
-	m, err := s.try(ctx, f, r, session)
-	var no *unauthorized
-	if s.client.opts.Credentials == nil || !errors.As(err, &no) || no.value == "" {
-		return m, err
+	for again := true; ; {
+		m, err := s.try(ctx, f, r, session)
+		var no *denied
+		if s.client.opts.Credentials == nil || !errors.As(err, &no) || no.value == "" {
+			return m, err
+		}
+		other, remedy := s.client.opts.Credentials.Denied(no.value, no.status, no.challenges)
+		if !again || !other {
+			var refusal *gateway.Refusal
+			if errors.As(err, &refusal) {
+				refusal.Remedy = remedy
+			}
+			return m, err
+		}
+		again = false
 	}
-	s.client.opts.Credentials.Rejected(no.value)
-	return s.try(ctx, f, r, session)
 }
 
-// unauthorized says that the server answered 401 to a credential.
-type unauthorized struct{ value string }
+// denied says that the server answered 401 or 403 to a credential.
+type denied struct {
+	value      string
+	status     int
+	challenges []string
+}
 
-func (*unauthorized) Error() string { return "HTTP error status 401" }
-func (*unauthorized) Unwrap() error { return errStatus }
+func (d *denied) Error() string { return "HTTP error status " + strconv.Itoa(d.status) }
+func (*denied) Unwrap() error   { return errStatus }
 
 // try sends a request once. The exchange has a context of its own, which ends
 // with the call's until the answer is there: what is left of a stream after
@@ -165,8 +180,10 @@ func (s *streamable) take(ctx context.Context, f *flight, r request, resp *http.
 	resp.Body = &counted{ReadCloser: resp.Body}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // "" is refused below
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized:
-		return mcp.Message{}, s.refused(resp.StatusCode, session, resp.Header).Because(&unauthorized{resp.Request.Header.Get("Authorization")})
+	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
+		return mcp.Message{}, s.refused(resp.StatusCode, session, resp.Header).Because(&denied{
+			resp.Request.Header.Get("Authorization"), resp.StatusCode, resp.Header.Values("WWW-Authenticate"),
+		})
 	case resp.StatusCode == http.StatusOK && kind == "text/event-stream":
 		return s.stream(ctx, f, resp.Body, session)
 	case kind == "application/json":
@@ -214,7 +231,12 @@ func (s *streamable) fill(ctx context.Context, h http.Header, session string) er
 	if s.client.opts.Credentials != nil {
 		value, err := s.client.opts.Credentials.Authorization(ctx)
 		if err != nil {
-			return s.conn.down("the gateway has no credentials for upstream " + s.client.opts.Name).Because(err)
+			r := s.conn.down("the gateway has no credentials for upstream " + s.client.opts.Name)
+			var hint interface{ Remedy() string }
+			if errors.As(err, &hint) {
+				r.Remedy = hint.Remedy()
+			}
+			return r.Because(err)
 		}
 		if value != "" {
 			h.Set("Authorization", value)

@@ -38,8 +38,8 @@ func (a *API) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, erro
 		return nil, a.failed(ctx, limited, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusUnauthorized && a.opts.Credentials != nil {
-		a.opts.Credentials.Rejected(req.Header.Get("Authorization"))
+	if (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden) && a.opts.Credentials != nil {
+		a.opts.Credentials.Denied(req.Header.Get("Authorization"), resp.StatusCode, resp.Header.Values("WWW-Authenticate")) // the next call may get another
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, int64(a.opts.MaxAnswer)+1))
 	switch {

@@ -57,7 +57,7 @@ type Options struct {
 	// Header. Optional.
 	Credentials interface {
 		Authorization(ctx context.Context) (string, error)
-		Rejected(value string)
+		Denied(value string, status int, challenges []string) (again bool, remedy string)
 	}
 	TLS       *tls.Config   // nil is the system's roots, TLS 1.2 and up
 	Timeout   time.Duration // for a call; 0 means 60 s

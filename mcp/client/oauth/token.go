@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,23 +29,39 @@ func (t token) lifetime() time.Duration {
 	return time.Duration(min(t.ExpiresIn, most.Seconds()) * float64(time.Second))
 }
 
-const maxDocument = 1 << 20
+// endpoint is where a token is asked for, and as whom.
+type endpoint struct {
+	url      string
+	audience string // of a client's assertion: the issuer, or the URL where that is not known
+	as       identity
+}
 
 // ask sends a token request.
-func (s *Source) ask(ctx context.Context, endpoint string, form url.Values) (token, error) {
-	if s.opts.ClientSecret == "" {
-		form.Set("client_id", s.opts.ClientID)
+func ask(ctx context.Context, client *http.Client, e endpoint, form url.Values) (token, error) {
+	if e.as.Method != authBasic {
+		form.Set("client_id", e.as.ID)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	switch e.as.Method {
+	case authPost:
+		form.Set("client_secret", e.as.Secret)
+	case authKey:
+		assertion, err := e.as.key.assertion(e.as.ID, e.audience)
+		if err != nil {
+			return token{}, err
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, strings.NewReader(form.Encode()))
 	if err != nil {
 		return token{}, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	if s.opts.ClientSecret != "" {
-		req.SetBasicAuth(url.QueryEscape(s.opts.ClientID), url.QueryEscape(s.opts.ClientSecret)) // RFC 6749 §2.3.1
+	if e.as.Method == authBasic {
+		req.SetBasicAuth(url.QueryEscape(e.as.ID), url.QueryEscape(e.as.Secret)) // RFC 6749 §2.3.1
 	}
-	resp, err := s.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return token{}, fmt.Errorf("token endpoint: %w", err)
 	}
@@ -56,7 +71,7 @@ func (s *Source) ask(ctx context.Context, endpoint string, form url.Values) (tok
 		return token{}, fmt.Errorf("token endpoint: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return token{}, refusedBy(resp.StatusCode, raw)
+		return token{}, refusedBy("token endpoint", resp.StatusCode, raw)
 	}
 	var t token
 	if err := json.Unmarshal(raw, &t); err != nil {
@@ -68,19 +83,26 @@ func (s *Source) ask(ctx context.Context, endpoint string, form url.Values) (tok
 	return t, nil
 }
 
-// refusedBy is the error of a token endpoint: its code, if that is one of RFC
-// 6749's alphabet. Its description may hold anything and is left out.
-func refusedBy(status int, raw []byte) error {
+// refusedBy is the error of an authorization server: its code, if that is one
+// of RFC 6749's alphabet. Its description may hold anything and is left out.
+func refusedBy(where string, status int, raw []byte) error {
 	var e struct {
 		Error string `json:"error"`
 	}
 	_ = json.Unmarshal(raw, &e) // without a code the status has to do
 	code := e.Error
 	if code == "" || len(code) > 60 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return fmt.Errorf("token endpoint: HTTP status %d", status)
+		return fmt.Errorf("%s: HTTP status %d", where, status)
 	}
-	return fmt.Errorf("token endpoint: HTTP status %d, %s", status, code)
+	if code == "invalid_grant" {
+		return fmt.Errorf("%s: HTTP status %d, %w", where, status, errSpent)
+	}
+	return fmt.Errorf("%s: HTTP status %d, %s", where, status, code)
 }
+
+// errSpent says that what a token was asked for with is not good (RFC 6749
+// §5.2): a refresh token that expired or was revoked, for one.
+var errSpent = errors.New("invalid_grant")
 
 // isToken68 reports whether s can stand in an Authorization field (RFC 9110 §11.2).
 func isToken68(s string) bool {
@@ -93,12 +115,4 @@ func isToken68(s string) bool {
 		}
 	}
 	return true
-}
-
-func readDocument(r io.Reader) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	if err == nil && len(raw) > maxDocument {
-		return nil, errors.New("the answer is larger than 1 MiB")
-	}
-	return raw, err
 }

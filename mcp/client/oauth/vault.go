@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+	"time"
 )
 
 // Vault keeps refresh tokens in a file, encrypted with AES-256-GCM under a key
@@ -20,20 +20,47 @@ import (
 //
 // The name of the server is authenticated with its entry: entries cannot be
 // swapped. Both files are made with mode 0600 when first needed.
-type Vault struct {
-	path, keyPath string
-	mu            sync.Mutex
-}
+//
+// The file is replaced as a whole, so it can be read at any time; changes wait
+// for each other by a lock on a file beside it. A vault is safe for concurrent use, by
+// several processes too.
+type Vault struct{ path, keyPath string }
 
-// Kept is what is kept of a login.
+// Kept is what is kept of a login. All of it is for one upstream and one
+// authorization server: a token or a secret of one is never shown to another,
+// whatever the upstream says later of who its authorization server is.
 type Kept struct {
-	RefreshToken string `json:"refresh_token"`
-	Resource     string `json:"resource"`
-	ClientID     string `json:"client_id"`
+	Login    string   `json:"login"`     // names this login; the same while its refresh token rotates
+	URL      string   `json:"url"`       // of the upstream
+	Resource string   `json:"resource"`  // as the tokens are for (RFC 8707)
+	Issuer   string   `json:"issuer"`    //
+	TokenURL string   `json:"token_url"` //
+	Client   identity `json:"client"`    // without what the configuration has
+	Scopes   []string `json:"scopes,omitempty"`
+
+	RefreshToken string `json:"refresh_token,omitempty"`
+	// AccessToken is kept only where the server gave no refresh token.
+	AccessToken string    `json:"access_token,omitempty"`
+	Expires     time.Time `json:"expires,omitzero"` // of AccessToken; zero if the server did not say
 }
 
 // ErrNoLogin says that nobody has logged in to a server yet.
 var ErrNoLogin = errors.New("no login is stored")
+
+// LoginError says that a person has to log in, or to log in again.
+type LoginError struct {
+	Server string
+	Why    error
+}
+
+func (e *LoginError) Error() string {
+	return fmt.Sprintf("upstream %s: %v: %s", e.Server, e.Why, e.Remedy())
+}
+
+// Remedy is what to do.
+func (e *LoginError) Remedy() string { return "run `toolward login " + e.Server + "`" }
+
+func (e *LoginError) Unwrap() error { return e.Why }
 
 // NewVault uses the file at path and the key at keyPath; neither need exist.
 func NewVault(path, keyPath string) *Vault { return &Vault{path: path, keyPath: keyPath} }
@@ -45,15 +72,13 @@ type vaultDocument struct {
 
 // Load returns the login of a server, or an error that is [ErrNoLogin].
 func (v *Vault) Load(server string) (Kept, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	doc, err := v.read()
 	if err != nil {
 		return Kept{}, err
 	}
 	sealed, ok := doc.Logins[server]
 	if !ok {
-		return Kept{}, fmt.Errorf("upstream %s: %w: run `toolward login %s`", server, ErrNoLogin, server)
+		return Kept{}, &LoginError{Server: server, Why: ErrNoLogin}
 	}
 	aead, err := v.cipher(false)
 	if err != nil {
@@ -72,8 +97,23 @@ func (v *Vault) Load(server string) (Kept, error) {
 
 // Store keeps the login of a server. When it returns nil it is on disk.
 func (v *Vault) Store(server string, l Kept) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	return locked(v.path, func() error { return v.store(server, l) })
+}
+
+// Renew stores what follows on a login, unless another one has been stored
+// meanwhile: a person logged in while the old refresh token was being used.
+func (v *Vault) Renew(server string, l Kept) error {
+	return locked(v.path, func() error {
+		now, err := v.Load(server)
+		if err != nil || now.Login != l.Login {
+			return err
+		}
+		return v.store(server, l)
+	})
+}
+
+// store rewrites the file. The lock is held.
+func (v *Vault) store(server string, l Kept) error {
 	doc, err := v.read()
 	if err != nil {
 		return err
