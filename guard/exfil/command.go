@@ -27,13 +27,8 @@ const scriptHead = 8 << 10
 // hasCommand reports whether one of the commands stands in a text, perhaps
 // within a word: most texts are spared the rest.
 func (d *Detector) hasCommand(text string) bool {
-	row, hit := 0, false
-	for i := range min(len(text), scriptHead) {
-		if row, hit = d.commands.Step(row, text[i]); hit {
-			return true
-		}
-	}
-	return false
+	_, _, found := d.commands.Next(text[:min(len(text), scriptHead)], 0, 0)
+	return found
 }
 
 // commands judges what a shell would do.

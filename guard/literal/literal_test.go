@@ -22,6 +22,16 @@ func find(m *literal.Machine, literals []string, s string) []string {
 			}
 		}
 	}
+	stepped := slices.Clone(found)
+	found = nil
+	for row, end, ok := m.Next(s, 0, 0); ok; row, end, ok = m.Next(s, row, end) {
+		for _, n := range m.Ends(row) {
+			found = append(found, fmt.Sprintf("%s@%d", literals[n], end))
+		}
+	}
+	if !slices.Equal(found, stepped) {
+		found = append(found, fmt.Sprintf("step by step: %v", stepped))
+	}
 	slices.Sort(found)
 	return found
 }

@@ -99,12 +99,7 @@ const perKiB = 4
 func (s *Set) Find(text string, hits []Hit) []Hit {
 	budget := 8 + perKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
-	row, keyword := 0, false
-	for i := range len(text) {
-		if row, keyword = s.words.Step(row, text[i]); !keyword {
-			continue
-		}
-		end := i + 1
+	for row, end, ok := s.words.Next(text, 0, 0); ok; row, end, ok = s.words.Next(text, row, end) {
 		for _, word := range s.words.Ends(row) {
 			rule := s.ruleOf[word]
 			if end < tried[rule&63] {

@@ -219,17 +219,11 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 // read appends the credentials in s, ordered by place and not overlapping.
 func (c *scan) read(dst []gateway.Finding, s string) []gateway.Finding {
 	base := len(dst)
-	row := 0
-	for i := range len(s) {
-		next, hit := c.machine.Step(row, s[i])
-		row = next
-		if !hit {
-			continue
-		}
+	for row, end, ok := c.machine.Next(s, 0, 0); ok; row, end, ok = c.machine.Next(s, row, end) {
 		for _, n := range c.machine.Ends(row) {
 			for k := range c.triggers[n] {
 				t := &c.triggers[n][k]
-				dst = c.readOn(dst, t, s, i+1-t.length, i+1)
+				dst = c.readOn(dst, t, s, end-t.length, end)
 			}
 		}
 	}
