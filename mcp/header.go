@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"sync"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
@@ -20,12 +21,14 @@ type ParamHeaders struct {
 	tool *mcpgo.Tool
 }
 
+var annotation = []byte("x-mcp-header")
+
 // CompileParamHeaders reads the bindings of a tool definition as the upstream
 // wrote it. It returns nil if there are none, and an error if they break the
 // rules (not a primitive type, no valid field name, bound twice): a client on
 // HTTP must leave such a tool out of its list.
 func CompileParamHeaders(definition json.RawMessage) (*ParamHeaders, error) {
-	if !bytes.Contains(definition, []byte("x-mcp-header")) {
+	if !bytes.Contains(definition, annotation) {
 		return nil, nil
 	}
 	o, err := gateway.Split(definition)
@@ -71,6 +74,37 @@ func (p *ParamHeaders) Validate(h http.Header, args json.RawMessage) error {
 		}
 		return v[0], true
 	}, p.tool, withArguments(args))
+}
+
+// ParamHeadersCache compiles the bindings of each definition once. The zero
+// value is ready, and it is safe for concurrent use.
+type ParamHeadersCache struct {
+	mu            sync.RWMutex
+	byFingerprint map[string]*ParamHeaders
+}
+
+// maxBindings bounds what is remembered of definitions that came and went.
+const maxBindings = 20_000
+
+// Of returns the bindings of a tool, nil if it has none or they break the rules.
+func (c *ParamHeadersCache) Of(tool *gateway.Tool) *ParamHeaders {
+	if !bytes.Contains(tool.Definition, annotation) {
+		return nil
+	}
+	c.mu.RLock()
+	bound, known := c.byFingerprint[tool.Fingerprint]
+	c.mu.RUnlock()
+	if known {
+		return bound
+	}
+	bound, _ = CompileParamHeaders(tool.Definition) // broken bindings bind nothing
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byFingerprint == nil || len(c.byFingerprint) >= maxBindings {
+		c.byFingerprint = map[string]*ParamHeaders{}
+	}
+	c.byFingerprint[tool.Fingerprint] = bound
+	return bound
 }
 
 func withArguments(args json.RawMessage) json.RawMessage {

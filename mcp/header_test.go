@@ -1,11 +1,14 @@
 package mcp
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
+
+	"toolward/gateway"
 )
 
 const bound = `{"name":"t","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}`
@@ -52,5 +55,26 @@ func TestHeaderEncodingRoundTrip(t *testing.T) {
 		if !ok || got != s {
 			t.Errorf("%q came back as %q, %v", s, got, ok)
 		}
+	}
+}
+
+// Both sides ask for the bindings at every call.
+func TestParamHeadersAreCompiledOncePerDefinition(t *testing.T) {
+	var cache ParamHeadersCache
+	tool := &gateway.Tool{Fingerprint: "1", Definition: json.RawMessage(`{"name":"t","inputSchema":{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"A"}}}}`)}
+	first := cache.Of(tool)
+	if first == nil || cache.Of(tool) != first {
+		t.Error("compiled again")
+	}
+	changed := &gateway.Tool{Fingerprint: "2", Definition: json.RawMessage(`{"name":"t","inputSchema":{"type":"object","properties":{"b":{"type":"string","x-mcp-header":"B"}}}}`)}
+	if got := cache.Of(changed).Generate(json.RawMessage(`{"b":"x"}`)); len(got) != 1 || got[0].Name != "Mcp-Param-B" {
+		t.Errorf("a changed definition: %v", got)
+	}
+	broken := &gateway.Tool{Fingerprint: "3", Definition: json.RawMessage(`{"name":"t","inputSchema":{"type":"object","properties":{"a":{"type":"object","x-mcp-header":"A"}}}}`)}
+	if cache.Of(broken) != nil || cache.Of(broken) != nil {
+		t.Error("broken bindings bind")
+	}
+	if cache.Of(&gateway.Tool{Fingerprint: "4", Definition: json.RawMessage(`{"name":"t"}`)}) != nil {
+		t.Error("bindings from nothing")
 	}
 }

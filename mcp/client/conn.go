@@ -52,7 +52,7 @@ type Conn struct {
 	modern   bool
 	about    gateway.About
 	server   gateway.Object // its capabilities
-	headers  headers
+	bindings mcp.ParamHeadersCache
 
 	life   context.Context // ends with Close
 	end    context.CancelFunc
@@ -133,7 +133,7 @@ func (c *Conn) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, err
 	r := request{method: call.Method}
 	if c.modern {
 		r.name = nameHeader(call, params)
-		r.params = c.headers.of(call)
+		r.params = c.headers(call)
 	}
 	result, err := c.exchange(clock, call, r, params)
 	c.subscribed(call, result)
@@ -204,7 +204,7 @@ func (c *Conn) List(ctx context.Context, method, cursor string) (json.RawMessage
 	case m.Error != nil:
 		return nil, &Error{Raw: m.Error}
 	case method == mcp.MethodToolsList && c.modern && c.client.http != nil:
-		return c.headers.withoutInvalid(c.log, m.Result)
+		return withoutInvalid(c.log, m.Result)
 	}
 	return m.Result, nil
 }

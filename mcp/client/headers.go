@@ -3,46 +3,23 @@ package client
 import (
 	"encoding/json"
 	"log/slog"
-	"sync"
 
 	"toolward/gateway"
 	"toolward/mcp"
 )
 
-// headers knows the Mcp-Param-* bindings of tools, compiled once per
-// definition.
-type headers struct {
-	mu            sync.RWMutex
-	byFingerprint map[string]*mcp.ParamHeaders
-}
-
-// maxBindings bounds what is remembered of definitions that came and went.
-const maxBindings = 20_000
-
-// of returns the fields for a call: those of the arguments that are sent, so
+// headers are the fields for a call: those of the arguments that are sent, so
 // that a redaction is in the headers too.
-func (h *headers) of(call *gateway.Call) []mcp.HeaderField {
+func (c *Conn) headers(call *gateway.Call) []mcp.HeaderField {
 	if call.Method != mcp.MethodToolsCall {
 		return nil
 	}
-	h.mu.RLock()
-	bindings, known := h.byFingerprint[call.Tool.Fingerprint]
-	h.mu.RUnlock()
-	if !known {
-		bindings, _ = mcp.CompileParamHeaders(call.Tool.Definition) // invalid ones are not in the list
-		h.mu.Lock()
-		if h.byFingerprint == nil || len(h.byFingerprint) >= maxBindings {
-			h.byFingerprint = map[string]*mcp.ParamHeaders{}
-		}
-		h.byFingerprint[call.Tool.Fingerprint] = bindings
-		h.mu.Unlock()
-	}
-	return bindings.Generate(call.Sent.Raw())
+	return c.bindings.Of(call.Tool).Generate(call.Sent.Raw())
 }
 
 // withoutInvalid leaves tools out of a list whose x-mcp-header annotations
 // break the rules, as a client on HTTP must. A list without such is unchanged.
-func (h *headers) withoutInvalid(log *slog.Logger, result json.RawMessage) (json.RawMessage, error) {
+func withoutInvalid(log *slog.Logger, result json.RawMessage) (json.RawMessage, error) {
 	o, err := gateway.Split(result)
 	if err != nil {
 		return nil, err

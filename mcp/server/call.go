@@ -169,11 +169,7 @@ func (x *exchange) checkParamHeaders(c *gateway.Call) error {
 	if err != nil {
 		return nil // the road refuses it, and records that
 	}
-	bound, err := mcp.CompileParamHeaders(tool.Definition)
-	if err != nil || bound == nil {
-		return nil // broken bindings bind nothing
-	}
-	return bound.Validate(x.header, c.Args.Raw())
+	return x.srv.bindings.Of(tool).Validate(x.header, c.Args.Raw())
 }
 
 // watched keeps the session's list of subscriptions.

@@ -65,6 +65,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/mcp"
 )
 
 // Upstreams is what the surface needs to know of upstreams beside
@@ -169,6 +170,7 @@ type Server struct {
 	listens  *listens
 	parked   *parking
 	lists    listCache
+	bindings mcp.ParamHeadersCache
 	kept     budget // bytes of events in all streams
 
 	base     context.Context // ends with Close
