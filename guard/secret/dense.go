@@ -147,7 +147,7 @@ func (c *scan) text85(dst []gateway.Finding, e *encoded, via string, from, to in
 			for k := range c.triggers[n] {
 				t := &c.triggers[n][k]
 				start := i + 1 - t.length
-				if t.scan != formScanner || t.anchor != 0 || len(dst) > found || string(e.bytes[start:i+1]) != t.form[0].lit {
+				if t.scan != formScanner || !t.telling || len(dst) > found || string(e.bytes[start:i+1]) != t.form[0].lit {
 					continue
 				}
 				for end, tries := last, 0; end-from >= (start+minToken)/4*5 && tries < maxBounds; end-- {

@@ -22,7 +22,7 @@ func (c *scan) rejoined(dst []gateway.Finding, e *encoded, via string) []gateway
 			for k := range c.triggers[n] {
 				t := &c.triggers[n][k]
 				start := i + 1 - t.length
-				if t.scan != formScanner || t.anchor != 0 || start < done || string(e.text[start:i+1]) != t.form[0].lit || !e.starts(start) {
+				if t.scan != formScanner || !t.telling || start < done || string(e.text[start:i+1]) != t.form[0].lit || !e.starts(start) {
 					continue
 				}
 				if s == "" {

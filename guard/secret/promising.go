@@ -83,7 +83,8 @@ func word[T string | []byte](run T, from int) (to int, k kind) {
 
 // inText says whether a letter of base64 may be the first, second and third of a
 // group that is text: of its three bytes the highest bits are in those. A
-// byte of text is from 0x20 to 0x7e, a line end, a tab or zero.
+// byte of text is from 0x20 to 0x7e, a line end, a tab or zero; with the fourth
+// bit, a group that it begins is not one of zeros.
 var inText = func() (set [256]uint8) {
 	for i := range 256 {
 		v := sextet[i]
@@ -92,6 +93,9 @@ var inText = func() (set [256]uint8) {
 		}
 		if v >= 8 && v < 32 || v == 0 || v == 2 || v == 3 {
 			set[i] |= 1
+		}
+		if v >= 8 {
+			set[i] |= 8
 		}
 		if v&15 >= 2 && v&15 < 8 || v&15 == 0 {
 			set[i] |= 2
@@ -127,18 +131,27 @@ func textInBase64[T string | []byte](run T) bool {
 // run[p:p+4], whose first letter is at run[p+at] and the next ones in the direction
 // of step.
 func groupsOfText[T string | []byte](run T, p, at, step int) int {
-	n := 0
+	n, zeros := 0, 0
 	for i := p; i >= 0 && n < wholeGroups; i -= 4 {
-		if inText[run[i+at]]&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
+		first := inText[run[i+at]]
+		if first&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
 			break
 		}
-		n++
+		if n++; first&8 == 0 {
+			zeros++
+		}
 	}
 	for i := p + 4; n > 0 && i+4 <= len(run) && n < wholeGroups; i += 4 {
-		if inText[run[i+at]]&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
+		first := inText[run[i+at]]
+		if first&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
 			break
 		}
-		n++
+		if n++; first&8 == 0 {
+			zeros++
+		}
+	}
+	if zeros*2 > n {
+		return 0
 	}
 	return n
 }
@@ -150,14 +163,17 @@ func textInHex[T string | []byte](digits T) bool {
 	const reach = 2 * (minReadable - 1)
 	for start := range 2 {
 		for start+reach < len(digits) {
-			i := start + reach
+			i, zeros := start+reach, 0
 			for i >= start && highHalf[digits[i]] {
+				if digits[i] == '0' {
+					zeros++
+				}
 				i -= 2
 			}
-			if i < start {
+			if i < start && zeros <= minReadable/2 {
 				return true
 			}
-			start = i + 2
+			start = max(i, start) + 2
 		}
 	}
 	return false

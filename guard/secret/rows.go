@@ -117,11 +117,13 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 	}
 	e := c.pool.Get().(*encoded)
 	e.text, e.base, e.places = e.text[:0], first, e.lines[:0]
+	words := false // it has more than hex digits
 	take := func(from, to int) {
 		if to-from > 2 && s[from] == '0' && s[from+1]|0x20 == 'x' {
 			from += 2
 		}
 		for k := from; k < to; k++ {
+			words = words || nibble[s[k]] == foreign
 			e.text, e.places = append(e.text, s[k]), append(e.places, int32(k-first))
 		}
 	}
@@ -157,7 +159,9 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 		if n >= maxRow {
 			c.row = e.place(n - rowOverlap)
 		}
-		dst = c.rejoined(dst, e, "spaced")
+		if words {
+			dst = c.rejoined(dst, e, "spaced")
+		}
 		if promising(e.text) {
 			dst = c.decodeRun(dst, e)
 		}

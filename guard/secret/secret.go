@@ -74,13 +74,14 @@ type Detector struct {
 
 // trigger is what to do where a literal of the automaton stands.
 type trigger struct {
-	scan   scanner
-	rule   int     // for formats
-	form   pattern // for formats
-	anchor int     // for formats: the form's part that is the literal
-	length int     // of the literal
-	move   *move   // for formats whose letters were moved …
-	moved  string  // … and their literal then
+	scan    scanner
+	rule    int     // for formats
+	form    pattern // for formats
+	anchor  int     // for formats: the form's part that is the literal
+	length  int     // of the literal
+	telling bool    // the form begins with a literal that chance hardly writes
+	move    *move   // for formats whose letters were moved …
+	moved   string  // … and their literal then
 }
 
 // scanner says how to read on where a literal stands.
@@ -180,11 +181,13 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			if form[0].set != nil {
 				anchor = 1
 			}
-			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor})
+			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor, telling: telling(form[0].lit)})
 			for i := range moves {
 				if lit := form[0].lit; len(lit) >= minMoved {
 					moved := string(moves[i].undo(nil, lit[:min(len(lit), maxMovedLiteral)]))
-					add(moved, trigger{scan: movedScanner, rule: n, form: form, move: &moves[i], moved: moved})
+					if sh := shapeOf(moved); !sh.hex || sh.upper > 0 { // rot47 makes numbers of some
+						add(moved, trigger{scan: movedScanner, rule: n, form: form, move: &moves[i], moved: moved})
+					}
 				}
 			}
 		}
@@ -310,6 +313,13 @@ func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end 
 		prefix = ""
 	}
 	return append(dst, finding("secret."+r.id, r.severity(), score, start, stop, prefix))
+}
+
+// telling reports a prefix that data does not have by the thousand, as AAAA in
+// base64 and 4b1d in hex: it has three different letters, and one that is no hex.
+func telling(prefix string) bool {
+	sh := shapeOf(prefix)
+	return sh.distinct >= 3 && !sh.hex
 }
 
 // finding describes s[start:end]; shown is the part of it that is no secret.
