@@ -2,6 +2,7 @@ package normal
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // Segments that ciphers are looked for in, in bytes. Shorter ones hold too
@@ -50,26 +51,56 @@ func (t *Text) segments(i, depth int) {
 // segment returns the end of the segment that starts at src[at], and its
 // fluency, as the function of that name has it.
 func segment(src string, at int) (end, mean, letters int) {
-	sum, n, prev := 0, 0, uint8(26)
-	stop := min(len(src), at+longestSegment)
-	for end = at; end < stop; end++ {
-		cur := letterIndex[src[end]]
-		if cur < 26 {
-			letters++
-		} else if endsSegment[src[end]] {
+	part := src[at:min(len(src), at+longestSegment)]
+	total, prev, i := int64(0), uint8(26), 0
+	for ; i < len(part); i++ {
+		cur := segmentIndex[part[i]]
+		if cur > 26 {
 			break
 		}
-		if prev != 26 || cur != 26 {
-			sum += int(bigramTable[prev][cur])
-			n++
-		}
+		total += segmentSums[prev&31][cur]
 		prev = cur
 	}
+	end, letters = at+i, int(total&sumMask)
+	n := int(total >> sumBits & sumMask)
 	if n == 0 {
 		return end, 0, letters
 	}
-	return end, sum / n, letters
+	return end, int(total>>(2*sumBits)) / n, letters
 }
+
+// segmentIndex is letterIndex, with 27 for what ends a segment. segmentSums has
+// what two neighbours add to the three sums that a segment's fluency takes, in
+// one number: letters, pairs, and their entries in the table of bigrams.
+var (
+	segmentIndex = func() (index [256]uint8) {
+		for i := range index {
+			if index[i] = letterIndex[i]; endsSegment[i] {
+				index[i] = 27
+			}
+		}
+		return index
+	}()
+	segmentSums = func() (sums [32][32]int64) {
+		for a := range 27 {
+			for b := range 27 {
+				if a != 26 || b != 26 {
+					sums[a][b] = int64(bigramTable[a][b])<<(2*sumBits) + 1<<sumBits
+				}
+				if b != 26 {
+					sums[a][b]++
+				}
+			}
+		}
+		return sums
+	}()
+)
+
+// sumBits hold what a segment has of letters and of pairs.
+const (
+	sumBits = 16
+	sumMask = 1<<sumBits - 1
+)
 
 // found is a part of a view that a cipher makes readable.
 type found struct {
@@ -136,7 +167,16 @@ func solve(s string, mean int) cipher {
 	return best
 }
 
-func reversed(dst []byte, s string) []byte { return append(dst, reverse(s)...) }
+func reversed(dst []byte, s string) []byte {
+	for len(s) > 0 && s[len(s)-1] < utf8.RuneSelf {
+		dst = append(dst, s[len(s)-1])
+		s = s[:len(s)-1]
+	}
+	if len(s) > 0 {
+		dst = append(dst, reverse(s)...)
+	}
+	return dst
+}
 
 func reversedWords(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
@@ -158,6 +198,13 @@ func reversedWords(dst []byte, s string) []byte {
 // letterLog is how frequent each letter is in English, log2 of per mille.
 var letterLog = [26]int16{63, 39, 48, 54, 70, 46, 43, 59, 61, 14, 30, 54, 46, 61, 62, 42, 10, 59, 60, 65, 48, 33, 45, 14, 42, 8}
 
+// letterLogs is letterLog twice, so that no place in it need be turned.
+var letterLogs = func() (logs [52]int16) {
+	copy(logs[:], letterLog[:])
+	copy(logs[26:], letterLog[:])
+	return logs
+}()
+
 // rotation finds the turn of the alphabet, mirrored or not, whose letters are
 // distributed most like English. It returns 0, false when s is best as it is.
 func rotation(s string) (shift int, mirrored bool) {
@@ -167,18 +214,30 @@ func rotation(s string) (shift int, mirrored bool) {
 			count[k]++
 		}
 	}
+	var there [26]int // the letters that occur
+	kinds := there[:0]
+	for k, n := range count {
+		if n > 0 {
+			kinds = append(kinds, k)
+		}
+	}
 	best := -1
-	for turn := range 52 {
+	for turn := range 26 {
 		sum := 0
-		for k, n := range count {
-			to := (k + turn) % 26
-			if turn >= 26 {
-				to = (turn - k) % 26
-			}
-			sum += n * int(letterLog[to])
+		for _, k := range kinds {
+			sum += count[k] * int(letterLogs[k+turn])
 		}
 		if sum > best {
-			best, shift, mirrored = sum, turn%26, turn >= 26
+			best, shift = sum, turn
+		}
+	}
+	for turn := range 26 {
+		sum := 0
+		for _, k := range kinds {
+			sum += count[k] * int(letterLogs[26+turn-k])
+		}
+		if sum > best {
+			best, shift, mirrored = sum, turn, true
 		}
 	}
 	return shift, mirrored
@@ -266,11 +325,17 @@ func railFence(dst []byte, s string, rails int) []byte {
 	var order [longestSegment]int16
 	n, period := 0, 2*(rails-1)
 	for rail := range rails {
-		for i := range len(s) {
-			if k := i % period; min(k, period-k) == rail {
-				order[n] = int16(i)
-				n++
+		// Down to the rail and up to it again; at the ends there is but one way.
+		step := period - 2*rail
+		for i := rail; i < len(s); {
+			order[n] = int16(i)
+			n++
+			if step == 0 || step == period {
+				i += period
+				continue
 			}
+			i += step
+			step = period - step
 		}
 	}
 	at := len(dst)

@@ -30,11 +30,19 @@ var codeWords = func() map[string]byte {
 	return m
 }()
 
+// codeHeads has the first two letters of code words, the second by its low bits.
+var codeHeads = func() (heads [256][32]bool) {
+	for w := range codeWords {
+		heads[w[0]][w[1]&31] = true
+	}
+	return heads
+}()
+
 // codeLetter is the letter that a code word in any case stands for, 0 if w is
 // none.
 func codeLetter(w string) byte {
 	var folded [8]byte
-	if len(w) > len(folded) {
+	if len(w) > len(folded) || !codeHeads[w[0]|0x20][w[1]&31] {
 		return 0
 	}
 	for i := range len(w) {
@@ -119,6 +127,17 @@ func classify(w string) (kind, alt group) {
 		}
 		return noGroup, noGroup
 	}
+	if letter(c) {
+		switch n := len(w); {
+		case n == 1:
+			return single, noGroup
+		case n == 2 && hexValue[c] != 0xff && hexValue[w[1]] != 0xff:
+			return hexPair, noGroup
+		case n >= 4 && codeLetter(w) != 0:
+			return codeWord, noGroup
+		}
+		return noGroup, noGroup
+	}
 	digits, hex, binary := 0, 0, 0
 	for k := range len(w) {
 		if w[k] >= '0' && w[k] <= '9' {
@@ -136,18 +155,12 @@ func classify(w string) (kind, alt group) {
 		return bits, noGroup
 	case n == 1 && digits == 1:
 		return number, single
-	case n == 1 && letter(c):
-		return single, noGroup
 	case n == 2 && digits == 2:
 		return number, hexPair
 	case n <= 3 && digits == n:
 		return number, noGroup
 	case n == 2 && hex == 2, n == 4 && c == '0' && w[1] == 'x':
 		return hexPair, noGroup
-	case n >= 4 && letter(c):
-		if codeLetter(w) != 0 {
-			return codeWord, noGroup
-		}
 	}
 	return noGroup, noGroup
 }
