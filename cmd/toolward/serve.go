@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -101,6 +102,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	if err := announce(r, base, demo, out, talk); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // loading patterns and policy leaves more behind than it keeps
 	return site.Serve(ctx)
 }
 
