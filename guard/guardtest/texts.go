@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -81,7 +82,7 @@ func fill(size int, piece func(i int) string) string {
 }
 
 // serial is a number of one width, so that pieces are alike however many there are.
-func serial(i int) string { return fmt.Sprintf("%07d", i) }
+func serial(i int) string { return strconv.Itoa(1_000_000 + i) }
 
 // arrayed is a kind that is an array or object of pieces.
 func arrayed(name, open, piece, end string) Kind {
@@ -101,7 +102,7 @@ func arrayed(name, open, piece, end string) Kind {
 
 const paragraph = "The maintenance window for the storage cluster is planned for Thursday evening; please make sure that all jobs have been drained before nine and let Ms. Ferreira know if anything is left over.\n"
 
-const record = `{"id": 4711#, "name": "Anna Kurz", "tags": ["a1", "b2"], "updatedAt": "2026-01-04T10:00:00Z", "ratio": 0.25, "open": true, "url": "https://tracker.example/items/4711#"}`
+const record = `{"id": #, "name": "Anna Kurz", "tags": ["a1", "b2"], "updatedAt": "2026-01-04T10:00:00Z", "ratio": 0.25, "open": true, "url": "https://tracker.example/items/#"}`
 
 // Clean are the kinds of text that tools return and agents send. root is the
 // directory of the repository, whose files some are made of.

@@ -97,10 +97,10 @@ func (t *text) labelled(a, b int) match {
 	if n < 6 || n > 16 || !opens(s, a) || !closes(s, b) {
 		return match{}
 	}
-	switch {
-	case n <= 10 && t.around(a, b).close.has(topicPassport):
+	switch said := t.around(a, b).close; {
+	case n <= 10 && said.has(topicPassport):
 		return match{rule: "passport", start: a, end: b, severity: gateway.SeverityHigh, score: 0.85}
-	case t.around(a, b).close.has(topicLicence):
+	case said.has(topicLicence):
 		return match{rule: "driving-licence", start: a, end: b, severity: gateway.SeverityHigh, score: 0.8}
 	}
 	return match{}

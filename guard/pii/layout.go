@@ -28,14 +28,29 @@ const (
 // layoutTrie finds the rules of a layout group by group, so that a series of
 // numbers that is no layout is left after one or two steps.
 type layoutTrie struct {
-	next  map[layoutStep]int
+	next  [][]layoutEdge // by node
 	rules [][]layoutRule // by node
 }
 
+// layoutStep is a group of digits.
 type layoutStep struct {
-	node      int
 	separator byte // before the group; 0 before the first
 	size      int  // digits of the group
+}
+
+type layoutEdge struct {
+	layoutStep
+	to int
+}
+
+// step returns the node behind a group, -1 if no layout has it there.
+func (t *layoutTrie) step(node int, group layoutStep) int {
+	for _, e := range t.next[node] {
+		if e.layoutStep == group {
+			return e.to
+		}
+	}
+	return -1
 }
 
 // layoutRule is a rule in one of its layouts. free says that it needs no name.
@@ -45,27 +60,27 @@ type layoutRule struct {
 }
 
 func newLayoutTrie(rules []numberRule) layoutTrie {
-	trie := layoutTrie{next: map[layoutStep]int{}, rules: make([][]layoutRule, 1)}
+	trie := layoutTrie{next: make([][]layoutEdge, 1), rules: make([][]layoutRule, 1)}
 	for n, r := range rules {
 		for k, layout := range r.layouts {
-			step := layoutStep{}
+			node, step := 0, layoutStep{}
 			for i := 0; i <= len(layout); i++ {
 				if i < len(layout) && isDigit(layout[i]) {
 					step.size = step.size*10 + int(layout[i]-'0')
 					continue
 				}
-				node, ok := trie.next[step]
-				if !ok {
-					node = len(trie.rules)
-					trie.next[step] = node
-					trie.rules = append(trie.rules, nil)
+				to := trie.step(node, step)
+				if to < 0 {
+					to = len(trie.rules)
+					trie.next[node] = append(trie.next[node], layoutEdge{step, to})
+					trie.next, trie.rules = append(trie.next, nil), append(trie.rules, nil)
 				}
-				step = layoutStep{node: node}
+				node, step = to, layoutStep{}
 				if i < len(layout) {
 					step.separator = layout[i]
 				}
 			}
-			trie.rules[step.node] = append(trie.rules[step.node], layoutRule{n, k < r.plain})
+			trie.rules[node] = append(trie.rules[node], layoutRule{n, k < r.plain})
 		}
 	}
 	return trie
@@ -78,20 +93,18 @@ func (d *Detector) layout(t *text, groups []group) match {
 		return match{}
 	}
 	var nodes [maxGroups]int
-	n := 0
-	for step := (layoutStep{}); n < len(groups); n++ {
+	n, node := 0, 0
+	for ; n < len(groups); n++ {
+		step := layoutStep{size: groups[n].end - groups[n].start}
 		if n > 0 {
 			if step.separator = t.s[groups[n-1].end]; step.separator == 0xc2 {
 				step.separator = ' ' // no-break
 			}
 		}
-		step.size = groups[n].end - groups[n].start
-		node, ok := d.layouts.next[step]
-		if !ok {
+		if node = d.layouts.step(node, step); node < 0 {
 			break
 		}
 		nodes[n] = node
-		step.node = node
 	}
 	for n--; n >= 0; n-- {
 		if rules := d.layouts.rules[nodes[n]]; len(rules) > 0 && closes(t.s, groups[n].end) {
@@ -116,6 +129,8 @@ func judge(t *text, rules []layoutRule, groups []group) match {
 		digits = b.String()
 	}
 	best := match{}
+	var said topics
+	read := false
 	for _, lr := range rules {
 		r := &numberRules[lr.rule]
 		if !r.check(digits) {
@@ -125,7 +140,9 @@ func judge(t *text, rules []layoutRule, groups []group) match {
 		if r.low {
 			m.severity = gateway.SeverityMedium
 		}
-		said := t.around(start, end).said
+		if !read {
+			said, read = t.around(start, end).said, true
+		}
 		if said.has(topicRules + topic(lr.rule)) {
 			m.score = named
 			return m
