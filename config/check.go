@@ -244,11 +244,24 @@ func (d *decoder) checkOAuth(o *OAuth, path string) {
 			proofs = append(proofs, f.name)
 		}
 	}
-	if o.Grant == "client_credentials" || o.Grant == "token_exchange" || len(proofs) > 0 {
+	if o.Grant == "client_credentials" || o.Grant == "token_exchange" || o.Grant == "id_jag" || len(proofs) > 0 {
 		d.required(path+".client_id", o.ClientID)
 	}
-	if o.Grant == "jwt_bearer" {
+	switch o.Grant {
+	case "jwt_bearer":
 		d.required(path+".assertion_file", o.AssertionFile)
+	case "id_jag":
+		d.required(path+".issuer", o.Issuer)
+		if o.Identity == nil {
+			d.required(path+".identity", "")
+		}
+	}
+	if o.Identity != nil {
+		d.required(path+".identity.token_url", o.Identity.TokenURL)
+		d.required(path+".identity.client_id", o.Identity.ClientID)
+		if o.Identity.ClientSecret != "" && o.Identity.ClientSecretFile != "" {
+			d.wrong(path+".identity.client_secret", "keep the file", "client_secret and client_secret_file are both set")
+		}
 	}
 	if len(proofs) > 1 {
 		d.wrong(path+"."+proofs[0], "keep one of them", "%s are both set", strings.Join(proofs[:2], " and "))
@@ -256,10 +269,13 @@ func (d *decoder) checkOAuth(o *OAuth, path string) {
 	if o.Grant != "" && o.Issuer == "" && o.TokenURL == "" && (!login || len(proofs) > 0) && !d.reported(path+".issuer") && !d.reported(path+".token_url") {
 		d.wrong(path+".issuer", "name the authorization server, so that no other gets the gateway's credentials", "is required, or token_url")
 	}
-	only := map[string]string{"assertion_file": "jwt_bearer", "callback_port": "authorization_code", "client_metadata_url": "authorization_code"}
+	only := map[string][]string{
+		"assertion_file": {"jwt_bearer", "id_jag"}, "identity": {"id_jag"},
+		"callback_port": {"authorization_code"}, "client_metadata_url": {"authorization_code"},
+	}
 	for _, name := range sortedNames(only) {
-		if _, there := d.marks[path+"."+name]; there && o.Grant != "" && o.Grant != only[name] {
-			d.wrong(path+"."+name, "", "means nothing with the grant %s; it goes with %s", o.Grant, only[name])
+		if _, there := d.marks[path+"."+name]; there && o.Grant != "" && !slices.Contains(only[name], o.Grant) {
+			d.wrong(path+"."+name, "", "means nothing with the grant %s; it goes with %s", o.Grant, strings.Join(only[name], " or "))
 		}
 	}
 	if o.ClientMetadataURL != "" && !strings.HasPrefix(o.ClientMetadataURL, "https://") {

@@ -128,7 +128,7 @@ type Upstream struct {
 
 // OAuth is how the gateway gets a token of its own for an upstream.
 type OAuth struct {
-	Grant             string   `yaml:"grant"`               // client_credentials, token_exchange, jwt_bearer or authorization_code
+	Grant             string   `yaml:"grant"`               // client_credentials, token_exchange, jwt_bearer, id_jag or authorization_code
 	Issuer            string   `yaml:"issuer,omitempty"`    // authorization server
 	TokenURL          string   `yaml:"token_url,omitempty"` // its token endpoint
 	ClientID          string   `yaml:"client_id,omitempty"`
@@ -137,9 +137,18 @@ type OAuth struct {
 	ClientKeyFile     string   `yaml:"client_key_file,omitempty"`     // private key in PEM, instead of a secret
 	ClientMetadataURL string   `yaml:"client_metadata_url,omitempty"` // client ID metadata document
 	CallbackPort      int      `yaml:"callback_port,omitempty"`       // of logins, on 127.0.0.1; 0 is any
-	AssertionFile     string   `yaml:"assertion_file,omitempty"`      // JWT for jwt_bearer
+	AssertionFile     string   `yaml:"assertion_file,omitempty"`      // JWT for jwt_bearer, identity token for id_jag
+	Identity          *IdP     `yaml:"identity,omitempty"`            // for id_jag
 	Scopes            []string `yaml:"scopes,omitempty"`
 	Resource          string   `yaml:"resource,omitempty"` // RFC 8707; "" means the upstream's URL
+}
+
+// IdP is an identity provider that turns identity tokens into grants.
+type IdP struct {
+	TokenURL         string `yaml:"token_url"`
+	ClientID         string `yaml:"client_id"`
+	ClientSecret     Secret `yaml:"client_secret,omitempty"`
+	ClientSecretFile string `yaml:"client_secret_file,omitempty"`
 }
 
 // Pins says how definitions that a person accepted are kept.

@@ -172,7 +172,7 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 
 func (d *decoder) oauth(n *yaml.Node, path string, o *OAuth) {
 	d.object(n, path, []field{
-		{"grant", d.choice(&o.Grant, "client_credentials", "token_exchange", "jwt_bearer", "authorization_code")},
+		{"grant", d.choice(&o.Grant, "client_credentials", "token_exchange", "jwt_bearer", "id_jag", "authorization_code")},
 		{"issuer", d.url(&o.Issuer)},
 		{"token_url", d.url(&o.TokenURL)},
 		{"client_id", d.text(&o.ClientID)},
@@ -182,6 +182,15 @@ func (d *decoder) oauth(n *yaml.Node, path string, o *OAuth) {
 		{"client_metadata_url", d.url(&o.ClientMetadataURL)},
 		{"callback_port", d.number(&o.CallbackPort, 1, 1<<16-1)},
 		{"assertion_file", d.path(&o.AssertionFile)},
+		{"identity", func(n *yaml.Node, path string) {
+			o.Identity = &IdP{}
+			d.object(n, path, []field{
+				{"token_url", d.url(&o.Identity.TokenURL)},
+				{"client_id", d.text(&o.Identity.ClientID)},
+				{"client_secret", d.secret(&o.Identity.ClientSecret)},
+				{"client_secret_file", d.path(&o.Identity.ClientSecretFile)},
+			})
+		}},
 		{"scopes", d.texts(&o.Scopes)},
 		{"resource", d.url(&o.Resource)},
 	})

@@ -69,6 +69,9 @@ func ownCredentials(cfg *config.Config) []string {
 		if u.OAuth != nil && u.OAuth.ClientSecret != "" {
 			own = append(own, u.OAuth.ClientSecret.Reveal())
 		}
+		if u.OAuth != nil && u.OAuth.Identity != nil && u.OAuth.Identity.ClientSecret != "" {
+			own = append(own, u.OAuth.Identity.ClientSecret.Reveal())
+		}
 	}
 	return own
 }

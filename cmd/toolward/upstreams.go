@@ -111,16 +111,19 @@ func oauthOptions(cfg *config.Config, u config.Upstream) (oauth.Options, error) 
 	o := u.OAuth
 	opt := oauth.Options{
 		Server: u.Name, Grant: oauth.Grant(o.Grant), URL: addressOf(u), Resource: o.Resource, Issuer: o.Issuer, TokenURL: o.TokenURL,
-		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), ClientMetadataURL: o.ClientMetadataURL,
+		ClientID: o.ClientID, ClientMetadataURL: o.ClientMetadataURL,
 		CallbackPort: o.CallbackPort, AssertionFile: o.AssertionFile, Scopes: o.Scopes,
 		Vault: oauth.NewVault(beside(cfg, "toolward.logins"), beside(cfg, "toolward.logins.key")),
 	}
-	if o.ClientSecretFile != "" {
-		secret, err := os.ReadFile(o.ClientSecretFile)
-		if err != nil {
-			return opt, fmt.Errorf("upstream %s: client secret: %w", u.Name, err)
+	var err error
+	if opt.ClientSecret, err = secretOf(o.ClientSecret, o.ClientSecretFile); err != nil {
+		return opt, fmt.Errorf("upstream %s: client secret: %w", u.Name, err)
+	}
+	if o.Identity != nil {
+		opt.IdentityTokenURL, opt.IdentityClientID = o.Identity.TokenURL, o.Identity.ClientID
+		if opt.IdentityClientSecret, err = secretOf(o.Identity.ClientSecret, o.Identity.ClientSecretFile); err != nil {
+			return opt, fmt.Errorf("upstream %s: client secret of the identity provider: %w", u.Name, err)
 		}
-		opt.ClientSecret = strings.TrimRight(string(secret), "\r\n")
 	}
 	if o.ClientKeyFile != "" {
 		raw, err := os.ReadFile(o.ClientKeyFile)
@@ -132,6 +135,15 @@ func oauthOptions(cfg *config.Config, u config.Upstream) (oauth.Options, error) 
 		}
 	}
 	return opt, nil
+}
+
+// secretOf is a secret that is in the configuration or in a file.
+func secretOf(inline config.Secret, file string) (string, error) {
+	if file == "" {
+		return inline.Reveal(), nil
+	}
+	raw, err := os.ReadFile(file)
+	return strings.TrimRight(string(raw), "\r\n"), err
 }
 
 // addressOf is where an upstream's tokens are sent. An API whose document alone
@@ -149,7 +161,7 @@ func addressOf(u config.Upstream) string {
 // agent's, which then has to be carried with calls.
 func exchangesTokens(cfg *config.Config) bool {
 	return slices.ContainsFunc(cfg.Upstreams, func(u config.Upstream) bool {
-		return u.OAuth != nil && oauth.Grant(u.OAuth.Grant) == oauth.TokenExchange
+		return u.OAuth != nil && (oauth.Grant(u.OAuth.Grant) == oauth.TokenExchange || oauth.Grant(u.OAuth.Grant) == oauth.IDJAG && u.OAuth.AssertionFile == "")
 	})
 }
 

@@ -119,10 +119,8 @@ describe('toolward passes as a client', () => {
 const notPassed = {
   latest: {
     'auth/2025-03-26-oauth-metadata-backcompat': 'its metadata names another issuer than where it is, which RFC 8414 forbids; the pre-release has it right',
-    'auth/cross-app-access-complete-flow': 'cross-app access (ID-JAG) is not there',
   },
   next: {
-    'auth/enterprise-managed-authorization': 'cross-app access (ID-JAG) is not there',
     'auth/dpop': 'DPoP is not there',
     'auth/dpop-nonce': 'DPoP is not there',
   },

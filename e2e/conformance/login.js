@@ -29,7 +29,7 @@ function file(name, content) {
 }
 
 async function configuration() {
-  const { client_id, client_secret, private_key_pem, valid_jwt } = context;
+  const { client_id, client_secret, private_key_pem, valid_jwt, idp_client_id, idp_id_token, idp_token_endpoint } = context;
   switch (scenario) {
     case 'auth/client-credentials-basic':
       return { grant: 'client_credentials', issuer: await issuer(), client_id, client_secret };
@@ -37,6 +37,9 @@ async function configuration() {
       return { grant: 'client_credentials', issuer: await issuer(), client_id, client_key_file: file('key.pem', private_key_pem) };
     case 'auth/wif-jwt-bearer':
       return { grant: 'jwt_bearer', issuer: await issuer(), client_id, assertion_file: file('token', valid_jwt) };
+    case 'auth/enterprise-managed-authorization':
+    case 'auth/cross-app-access-complete-flow':
+      return { grant: 'id_jag', issuer: await issuer(), client_id, client_secret, assertion_file: file('token', idp_id_token), identity: { token_url: idp_token_endpoint, client_id: idp_client_id } };
     case 'auth/pre-registration':
       return { grant: 'authorization_code', issuer: await issuer(), client_id, client_secret };
     default:

@@ -3,7 +3,7 @@
 // upstream; with token exchange it is shown to the authorization server only,
 // which gives another one for it.
 //
-// Four grants:
+// Five grants:
 //
 //   - client_credentials (RFC 6749 §4.4): the gateway as itself.
 //   - token_exchange (RFC 8693): the gateway on behalf of the agent. The
@@ -12,6 +12,11 @@
 //   - jwt_bearer (RFC 7523 §2.1): a JWT from a file, such as a workload's, is
 //     exchanged for a token. The file is read each time, since platforms
 //     replace it.
+//   - id_jag (cross-app access, enterprise-managed authorization): the company's
+//     identity provider turns an identity token, the agent's or one from a file,
+//     into a grant for the upstream's authorization server, which turns that
+//     into a token. Nobody is asked at each upstream; the identity provider
+//     decides. What no agent caused uses client_credentials, without a file.
 //   - authorization_code with PKCE (RFC 6749 §4.1, RFC 7636): for a person's
 //     account. [Login] runs from the command line, finds the authorization
 //     server, registers the gateway there if need be (client ID metadata
@@ -39,7 +44,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +60,7 @@ const (
 	ClientCredentials Grant = "client_credentials"
 	TokenExchange     Grant = "token_exchange"
 	JWTBearer         Grant = "jwt_bearer"
+	IDJAG             Grant = "id_jag"
 	AuthorizationCode Grant = "authorization_code"
 )
 
@@ -78,7 +84,10 @@ type Options struct {
 	// for servers that take it as a client ID. Optional.
 	ClientMetadataURL string
 	CallbackPort      int    // of logins, on 127.0.0.1; 0 is any
-	AssertionFile     string // for JWTBearer
+	AssertionFile     string // for JWTBearer; for IDJAG, whose identity it is, "" is each agent's
+
+	// Where identity tokens become grants, and who the gateway is there. For IDJAG.
+	IdentityTokenURL, IdentityClientID, IdentityClientSecret string
 
 	Scopes []string // none is those that the upstream wants
 	Vault  *Vault   // where the login is; required for AuthorizationCode
@@ -116,7 +125,7 @@ const early = 30 * time.Second
 
 // New checks the options. It does not connect.
 func New(o Options) (*Source, error) {
-	for _, a := range []struct{ name, value string }{{"url", o.URL}, {"resource", o.Resource}, {"issuer", o.Issuer}, {"token_url", o.TokenURL}, {"client_metadata_url", o.ClientMetadataURL}} {
+	for _, a := range []struct{ name, value string }{{"url", o.URL}, {"resource", o.Resource}, {"issuer", o.Issuer}, {"token_url", o.TokenURL}, {"client_metadata_url", o.ClientMetadataURL}, {"identity token_url", o.IdentityTokenURL}} {
 		if a.value == "" && a.name != "url" {
 			continue
 		}
@@ -126,12 +135,14 @@ func New(o Options) (*Source, error) {
 	}
 	var missing string
 	switch named := o.Issuer != "" || o.TokenURL != ""; {
-	case o.Grant != ClientCredentials && o.Grant != TokenExchange && o.Grant != JWTBearer && o.Grant != AuthorizationCode:
+	case !slices.Contains([]Grant{ClientCredentials, TokenExchange, JWTBearer, IDJAG, AuthorizationCode}, o.Grant):
 		return nil, fmt.Errorf("upstream %s: grant %q is not known", o.Server, o.Grant)
 	case o.Grant == AuthorizationCode && o.Vault == nil:
 		missing = "a place for its login"
 	case !named && (o.Grant != AuthorizationCode || o.ClientSecret != "" || o.ClientKey != nil):
 		missing = "an issuer or a token_url"
+	case o.Grant == IDJAG && (o.Issuer == "" || o.IdentityTokenURL == ""):
+		missing = "an issuer, and a token endpoint of the identity provider"
 	case o.Grant == JWTBearer && o.AssertionFile == "":
 		missing = "an assertion_file"
 	case o.Grant != AuthorizationCode && o.Grant != JWTBearer && o.ClientID == "":
@@ -147,7 +158,7 @@ func New(o Options) (*Source, error) {
 // the upstream. With token exchange the context says on whose behalf it is.
 func (s *Source) Authorization(ctx context.Context) (string, error) {
 	subject := ""
-	if s.opts.Grant == TokenExchange {
+	if s.opts.Grant == TokenExchange || s.opts.Grant == IDJAG && s.opts.AssertionFile == "" {
 		subject = gateway.Token(ctx)
 	}
 	sl := s.slot(subject)
@@ -262,12 +273,19 @@ func (s *Source) get(ctx context.Context, sl *slot, subject string) (token, erro
 	}
 	switch {
 	case s.opts.Grant == JWTBearer:
-		assertion, err := os.ReadFile(s.opts.AssertionFile)
+		assertion, err := s.assertion()
 		if err != nil {
-			return token{}, fmt.Errorf("assertion: %w", err)
+			return token{}, err
 		}
-		form.Set("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
-		form.Set("assertion", strings.TrimSpace(string(assertion)))
+		form.Set("grant_type", grantJWT)
+		form.Set("assertion", assertion)
+	case s.opts.Grant == IDJAG && (subject != "" || s.opts.AssertionFile != ""):
+		assertion, err := s.idJAG(ctx, subject, form)
+		if err != nil {
+			return token{}, err
+		}
+		form.Set("grant_type", grantJWT)
+		form.Set("assertion", assertion)
 	case s.opts.Grant == ClientCredentials || subject == "":
 		form.Set("grant_type", "client_credentials")
 	default:

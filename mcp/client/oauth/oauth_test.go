@@ -141,7 +141,12 @@ func TestInsecureOptionsAreRefused(t *testing.T) {
 		"grant":                func(o *Options) { o.Grant = "password" },
 		"no vault":             func(o *Options) { o.Grant = AuthorizationCode },
 		"no assertion":         func(o *Options) { o.Grant = JWTBearer },
-		"no client":            func(o *Options) { o.ClientID = "" },
+		"no identity provider": func(o *Options) { o.Grant = IDJAG },
+		"identity to anybody":  func(o *Options) { o.Grant, o.IdentityTokenURL = IDJAG, "http://idp.example.com/token" },
+		"grant for anybody": func(o *Options) {
+			o.Grant, o.IdentityTokenURL, o.Issuer, o.TokenURL = IDJAG, "https://idp.example.com/token", "", "https://id.example.com/token"
+		},
+		"no client": func(o *Options) { o.ClientID = "" },
 		// The upstream would choose who gets the secret.
 		"secret for anybody": func(o *Options) {
 			o.Grant, o.Vault, o.Issuer, o.ClientSecret = AuthorizationCode, &Vault{}, "", "synthetic"

@@ -17,6 +17,8 @@ type token struct {
 	TokenType    string  `json:"token_type"`
 	ExpiresIn    float64 `json:"expires_in"` // seconds; some servers write it with a fraction
 	RefreshToken string  `json:"refresh_token"`
+
+	IssuedTokenType string `json:"issued_token_type"` // RFC 8693 §2.2.1
 }
 
 // lifetime is how long the token is good. A server that does not say is asked
@@ -36,8 +38,20 @@ type endpoint struct {
 	as       identity
 }
 
-// ask sends a token request.
+// ask sends a request for an access token.
 func ask(ctx context.Context, client *http.Client, e endpoint, form url.Values) (token, error) {
+	t, err := request(ctx, client, e, form)
+	if err != nil {
+		return token{}, err
+	}
+	if !strings.EqualFold(t.TokenType, "bearer") || !isToken68(t.AccessToken) {
+		return token{}, errors.New("token endpoint: the answer has no bearer token")
+	}
+	return t, nil
+}
+
+// request sends a token request. The token may be of any type.
+func request(ctx context.Context, client *http.Client, e endpoint, form url.Values) (token, error) {
 	if e.as.Method != authBasic {
 		form.Set("client_id", e.as.ID)
 	}
@@ -76,9 +90,6 @@ func ask(ctx context.Context, client *http.Client, e endpoint, form url.Values) 
 	var t token
 	if err := json.Unmarshal(raw, &t); err != nil {
 		return token{}, errors.New("token endpoint: the answer is no token document")
-	}
-	if !strings.EqualFold(t.TokenType, "bearer") || !isToken68(t.AccessToken) {
-		return token{}, errors.New("token endpoint: the answer has no bearer token")
 	}
 	return t, nil
 }
