@@ -2,10 +2,8 @@ package normal
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -203,13 +201,13 @@ func (t *Text) readable(b []byte, name string) (string, string) {
 	if len(b) > 4 {
 		switch {
 		case b[0] == 0x1f && b[1] == 0x8b:
-			b, name = t.inflate(b, gzipReader), join(name, "gzip")
+			b, name = t.inflate(b, t.work.zip.Gzip), join(name, "gzip")
 		case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
-			b, name = t.inflate(b, zlib.NewReader), join(name, "zlib")
+			b, name = t.inflate(b, t.work.zip.Zlib), join(name, "zlib")
 		case bytes.Count(b, []byte{0}) >= len(b)/3:
 			b = bytes.ReplaceAll(b, []byte{0}, nil)
 		case len(b) >= 48 && !printable(b):
-			b, name = t.inflate(b, func(r io.Reader) (io.ReadCloser, error) { return flate.NewReader(r), nil }), join(name, "deflate")
+			b, name = t.inflate(b, t.work.zip.Deflate), join(name, "deflate")
 		}
 	}
 	if !printable(b) {
@@ -218,24 +216,22 @@ func (t *Text) readable(b []byte, name string) (string, string) {
 	return string(b), name
 }
 
-func gzipReader(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
-
 // mostInflations bounds how often something is unpacked for one text, since
 // starting to do so is dear.
 const mostInflations = 16
 
 // inflate unpacks b, to at most four times its size and 4 KiB: a bomb yields
-// its beginning.
-func (t *Text) inflate(b []byte, open func(io.Reader) (io.ReadCloser, error)) []byte {
+// its beginning. The bytes are valid until the next call.
+func (t *Text) inflate(b []byte, open func([]byte) (io.Reader, error)) []byte {
 	if t.inflations++; t.inflations > mostInflations {
 		return nil
 	}
-	r, err := open(bytes.NewReader(b))
+	r, err := open(b)
 	if err != nil {
 		return nil
 	}
-	defer r.Close()
-	out := make([]byte, 4*len(b)+4096)
+	t.work.scratch = slices.Grow(t.work.scratch[:0], 4*len(b)+4096)
+	out := t.work.scratch[:4*len(b)+4096]
 	n, err := io.ReadFull(r, out)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return nil

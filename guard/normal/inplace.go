@@ -2,6 +2,8 @@ package normal
 
 import (
 	"unicode/utf8"
+
+	"toolward/guard/inflate"
 )
 
 // worker holds the buffers that one Text reuses.
@@ -9,6 +11,7 @@ type worker struct {
 	rw      rewriter
 	scratch []byte
 	row     []span
+	zip     inflate.Reader
 }
 
 // class says what a byte may start.

@@ -78,11 +78,17 @@ type Text struct {
 // same string as Raw when there was nothing to undo.
 func (t *Text) Clean() string { return t.Views[0].Text }
 
+// maxPooled is the longest text whose memory is used again, in bytes.
+const maxPooled = 256 << 10
+
 // Release gives the text's memory back to its Normalizer. Strings taken from
 // it stay valid.
 func (t *Text) Release() {
-	if t.owner != nil {
-		n := t.owner
+	if n := t.owner; n != nil {
+		if len(t.Raw) > maxPooled {
+			*t = Text{}
+			return
+		}
 		clear(t.Views)
 		*t = Text{Views: t.Views[:0], Marks: t.Marks[:0], work: t.work, marks: t.marks}
 		n.pool.Put(t)

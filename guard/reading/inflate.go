@@ -3,8 +3,6 @@ package reading
 import (
 	"bytes"
 	"compress/bzip2"
-	"compress/gzip"
-	"compress/zlib"
 	"io"
 )
 
@@ -21,10 +19,10 @@ func (x *Expander) inflate(b []byte) ([]byte, string) {
 	switch {
 	case b[0] == 0x1f && b[1] == 0x8b && b[2] == 8:
 		name = "gzip"
-		r, err = gzip.NewReader(bytes.NewReader(b))
+		r, err = x.zip.Gzip(b)
 	case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
 		name = "zlib"
-		r, err = zlib.NewReader(bytes.NewReader(b))
+		r, err = x.zip.Zlib(b)
 	case b[0] == 'B' && b[1] == 'Z' && b[2] == 'h' && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
 		name, r = "bzip2", bzip2.NewReader(bytes.NewReader(b))
 	default:

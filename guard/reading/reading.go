@@ -17,6 +17,8 @@ package reading
 import (
 	"bytes"
 	"slices"
+
+	"toolward/guard/inflate"
 )
 
 // View is one reading of a text, or of a part of it.
@@ -64,6 +66,8 @@ type Expander struct {
 	spare   int // … of so many
 	streams int // compressed streams left
 	cuts    []int
+
+	zip inflate.Reader
 
 	texts   []byte  // of views; what a view has stays where it is when this grows
 	origins []int32 // likewise
