@@ -90,14 +90,19 @@ func New(table []Rule) (*Set, error) {
 // Rules returns the rules of the set, by index.
 func (s *Set) Rules() []Rule { return s.rules }
 
-// perKiB is how many patterns are tried for each KiB of text. It bounds what
-// text made of keywords can cost; ordinary text needs less than one.
-const perKiB = 4
+// Bounds on what text made of keywords can cost: how many windows are looked
+// through for what a pattern needs, and how many patterns are then tried in vain,
+// which costs a hundred times as much. Ordinary text needs less than one of
+// each per KiB. Patterns that match are not counted but as windows.
+const (
+	freeWindows, windowsPerKiB = 32, 32
+	freeMisses, missesPerKiB   = 8, 1
+)
 
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
 func (s *Set) Find(text string, hits []Hit) []Hit {
-	budget := 8 + perKiB*(len(text)>>10)
+	windows, misses := freeWindows+windowsPerKiB*(len(text)>>10), freeMisses+missesPerKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
 	for row, end, ok := s.words.Next(text, 0, 0); ok; row, end, ok = s.words.Next(text, row, end) {
 		for _, word := range s.words.Ends(row) {
@@ -105,7 +110,7 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 			if end < tried[rule&63] {
 				continue
 			}
-			if budget--; budget < 0 {
+			if windows--; windows < 0 {
 				return hits
 			}
 			from, to := max(0, end-before), min(len(text), end+after)
@@ -114,10 +119,15 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 			if !s.needs[rule].met(text[from:to]) {
 				continue
 			}
-			if m := s.patterns[rule].FindStringSubmatchIndex(text[from:to]); m != nil {
-				hits = append(hits, Hit{rule, from + m[0], from + m[1]})
-				tried[rule&63] = from + m[1]
+			m := s.patterns[rule].FindStringSubmatchIndex(text[from:to])
+			if m == nil {
+				if misses--; misses < 0 {
+					return hits
+				}
+				continue
 			}
+			hits = append(hits, Hit{rule, from + m[0], from + m[1]})
+			tried[rule&63] = from + m[1]
 		}
 	}
 	return hits
