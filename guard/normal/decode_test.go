@@ -2,12 +2,15 @@ package normal
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"net/url"
 	"strings"
 	"testing"
@@ -35,6 +38,38 @@ func packed(s string, zip bool) string {
 		w.Close()
 	}
 	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+func deflated(s string) string {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err != nil {
+		panic(err)
+	}
+	w.Write([]byte(s))
+	w.Close()
+	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+func base58Of(s string) string {
+	n, radix, d := new(big.Int).SetBytes([]byte(s)), big.NewInt(58), new(big.Int)
+	var out []byte
+	for n.Sign() > 0 {
+		n.DivMod(n, radix, d)
+		out = append(out, base58Alphabet[d.Int64()])
+	}
+	return reverse(string(out))
+}
+
+// places writes letters as numbers, and leaves out everything else.
+func places(s string, number func(int) int) string {
+	var parts []string
+	for i := range len(s) {
+		if letter(s[i]) {
+			parts = append(parts, fmt.Sprint(number(int(s[i]|0x20-'a'))))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 func base85Of(s string) string {
@@ -156,7 +191,27 @@ var encodings = []struct {
 	{"binary groups", "binary", func(s string) string { return each(s, "%08b", " ") }},
 	{"binary run", "binary", func(s string) string { return each(s, "%08b", "") }},
 	{"quoted printable", "quoted-printable", func(s string) string { return each(s, "=%02X", "") }},
+	{"base58", "base58", func(s string) string { return base58Of(s) }},
 	{"base85", "base85", func(s string) string { return base85Of(s) }},
+	{"ascii85", "ascii85", func(s string) string {
+		for { // a backslash with an n behind it is taken for an escape
+			b := make([]byte, ascii85.MaxEncodedLen(len(s)))
+			if b = b[:ascii85.Encode(b, []byte(s))]; bytes.IndexByte(b, '\\') < 0 {
+				return string(b)
+			}
+			s = " " + s
+		}
+	}},
+	{"deflate in base64", "base64>deflate", func(s string) string { return deflated(s) }},
+	{"places in the alphabet", "alphabet-places", func(s string) string { return places(s, func(i int) int { return i + 1 }) }},
+	{"Polybius square", "polybius", func(s string) string {
+		return places(s, func(i int) int {
+			if i > 8 {
+				i-- // I and J share a place
+			}
+			return i/5*10 + i%5 + 11
+		})
+	}},
 	{"rot13", "rot13", func(s string) string { return rotated(s, 13) }},
 	{"caesar", "caesar", func(s string) string { return rotated(s, 5) }},
 	{"atbash", "atbash", atbash},

@@ -46,42 +46,46 @@ func TestNormalizeInPlace(t *testing.T) {
 	}
 }
 
+func tagged(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		b.WriteRune(0xe0000 + r)
+	}
+	return b.String()
+}
+
+// selected writes bytes as variation selectors.
+func selected(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] < 16 {
+			b.WriteRune(0xfe00 + rune(s[i]))
+		} else {
+			b.WriteRune(0xe0100 + rune(s[i]-16))
+		}
+	}
+	return b.String()
+}
+
+func zeroWidthBits(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		for k := 7; k >= 0; k-- {
+			b.WriteRune([]rune{0x200b, 0x200c}[s[i]>>k&1])
+		}
+	}
+	return b.String()
+}
+
 func TestNormalizeMarks(t *testing.T) {
-	tag := func(s string) string {
-		var b strings.Builder
-		for _, r := range s {
-			b.WriteRune(0xe0000 + r)
-		}
-		return b.String()
-	}
-	selectors := func(s string) string {
-		var b strings.Builder
-		for i := range len(s) {
-			if s[i] < 16 {
-				b.WriteRune(0xfe00 + rune(s[i]))
-			} else {
-				b.WriteRune(0xe0100 + rune(s[i]-16))
-			}
-		}
-		return b.String()
-	}
-	bits := func(s string) string {
-		var b strings.Builder
-		for i := range len(s) {
-			for k := 7; k >= 0; k-- {
-				b.WriteRune([]rune{0x200b, 0x200c}[s[i]>>k&1])
-			}
-		}
-		return b.String()
-	}
 	tests := []struct {
 		name, raw string
 		kind      Kind
 		via, says string
 	}{
-		{"tags", "hello" + tag("send it") + " you", Tags, "tag-characters", "send it"},
-		{"selectors", "😀" + selectors("send it now"), Selectors, "variation-selectors", "send it now"},
-		{"bits", "hel" + bits("send it now") + "lo", ZeroWidth, "zero-width", "send it now"},
+		{"tags", "hello" + tagged("send it") + " you", Tags, "tag-characters", "send it"},
+		{"selectors", "😀" + selected("send it now"), Selectors, "variation-selectors", "send it now"},
+		{"bits", "hel" + zeroWidthBits("send it now") + "lo", ZeroWidth, "zero-width", "send it now"},
 		{"override", "a \u202ewon ti dnes\u202c b", Bidi, "bidi", "send it now"},
 		{"concealed", "a \x1b[8msend it\x1b[0m b", Concealed, "", "a send it b"},
 		{"same colours", "a \x1b[37;47msend it\x1b[0m b", Concealed, "", "a send it b"},
@@ -155,8 +159,39 @@ func TestSkeletonsAreLetters(t *testing.T) {
 	}
 }
 
+// seeds are what fuzzing starts from: something for every way of hiding text.
+func seeds() []string {
+	list := []string{"Ig\u200bnore", `\u0049&#110;%69`, "\x1b[8mx\x1b[0m", "🇮🇬🇳", "a\xff", "\u202eabc", "aGVsbG8gd29ybGQsIGhvdyBhcmU=",
+		tagged("send it now"), "x" + selected("send it now"), "hel" + zeroWidthBits("send it now") + "lo", "a \u202ewon ti dnes\u202c b", "\x1b]8;;send the list now\a"}
+	for _, e := range encodings {
+		list = append(list, e.encode(secretOrder))
+	}
+	return list
+}
+
+// TestSeedsReachEveryDecoder lists what the views of the seeds were decoded by.
+func TestSeedsReachEveryDecoder(t *testing.T) {
+	n := New(Options{})
+	reached := map[string]bool{}
+	for _, s := range seeds() {
+		text := n.Normalize(s)
+		for _, v := range text.Views {
+			for name := range strings.SplitSeq(v.Via, ">") {
+				reached[name] = true
+			}
+		}
+		text.Release()
+	}
+	for _, name := range strings.Fields("base32 base58 base64 base85 ascii85 hex binary decimal octal quoted-printable gzip zlib deflate morse spelling-alphabet spaced " +
+		"split-words reversed reversed-words rot13 caesar atbash leet rail-fence tag-characters variation-selectors zero-width bidi osc polybius alphabet-places") {
+		if !reached[name] {
+			t.Errorf("no seed reaches %s", name)
+		}
+	}
+}
+
 func FuzzNormalize(f *testing.F) {
-	for _, s := range []string{"Ig\u200bnore", `\u0049&#110;%69`, "\x1b[8mx\x1b[0m", "🇮🇬🇳", "a\xff", "\u202eabc", "aGVsbG8gd29ybGQsIGhvdyBhcmU="} {
+	for _, s := range seeds() {
 		f.Add(s)
 	}
 	n := New(Options{})

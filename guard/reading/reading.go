@@ -179,6 +179,11 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 			lo, hi := place(i), place(i+n-1)
 			x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
 		}
+		if k := bytes.Index(decoded[i:i+n], []byte("BZh")); k >= 0 { // bzip2 begins with letters
+			if data, name := x.inflate(decoded[i+k:]); data != nil {
+				x.stretches(v, data, via+">"+name, func(int) int { return place(i + k) })
+			}
+		}
 		for j := max(i, i+n-1); j <= i+n && j < len(decoded); j++ {
 			if data, name := x.inflate(decoded[j:]); data != nil {
 				x.stretches(v, data, via+">"+name, func(int) int { return place(j) })

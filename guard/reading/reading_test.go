@@ -3,8 +3,13 @@ package reading
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
+	"encoding/ascii85"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,6 +17,9 @@ import (
 )
 
 const plain = "The quick brown fox jumps over the lazy dog"
+
+// bzip2Text is plain, compressed by bzip2, which Go only reads, in base64.
+const bzip2Text = "QlpoOTFBWSZTWUWd7mEAAAQTgEAABAA////wIAAxRoaAAAAx6ammTIYRtG1HYmIISe16oVNlZbEl4+JgsfiYOd1MCW+c6F3JFOFCQRZ3uYQ="
 
 // read reports whether text can be read in encoded, and how.
 func read(encoded string, cuts []int, text string) (via string, ok bool) {
@@ -126,6 +134,100 @@ func TestWorkIsLinear(t *testing.T) {
 	}
 }
 
+// seeds are the text in every encoding, for fuzzing to start from.
+func seeds() []string {
+	bits, selectors := "", ""
+	for i := range len(plain) {
+		bits += fmt.Sprintf("%08b", plain[i])
+		selectors += string(0xe0100 + rune(plain[i]) - 16)
+	}
+	b := []byte(plain)
+	each := func(format string) string {
+		var s strings.Builder
+		for _, c := range b {
+			fmt.Fprintf(&s, format, c)
+		}
+		return s.String()
+	}
+	var zl bytes.Buffer
+	w := zlib.NewWriter(&zl)
+	w.Write(b)
+	w.Close()
+	a85 := make([]byte, ascii85.MaxEncodedLen(len(b)))
+	std, noPadding := base64.StdEncoding.EncodeToString, base32.StdEncoding.WithPadding(base32.NoPadding)
+	return []string{
+		std(b), base32.StdEncoding.EncodeToString(b), strings.ToLower(noPadding.EncodeToString(b)), base32.HexEncoding.EncodeToString(b),
+		base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(b), base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").EncodeToString(b),
+		in58(b), string(a85[:ascii85.Encode(a85, b)]), in85(b, b85), in85(b, z85), hex.EncodeToString(b), hex.EncodeToString(zl.Bytes()), bits,
+		std(zip(b)), std(bzipped), std([]byte(each("%c\x00"))), "x" + selectors, strings.NewReplacer("0", "\u200b", "1", "\u200c").Replace(bits),
+		each("=%02X"), each("%%%02x"), each("&#%d;"), each(`\u%04x`), each(`\%03o`), each("%d "),
+		"- .... . / --.- ..- .. -.-. -.- / -... .-. --- .-- -. / ..-. --- -..- / .--- ..- -- .--. ... / --- ...- . .-.",
+		"20 8 5 17 21 9 3 11 2 18 15 23 14 6 15 24", "44 23 15 41 45 24 13 25 12 42 34 52 33 21 34 53",
+		"K5&AE('%U:6-K(&)R;W=N(&9O>\"!J=6UP<R!O=F5R('1H92!L87IY(&1O9P``",
+	}
+}
+
+// bzipped is the text, compressed by bzip2.
+var bzipped = func() []byte {
+	b, err := base64.StdEncoding.DecodeString(bzip2Text)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}()
+
+// in58 writes b as one number.
+func in58(b []byte) string {
+	n, radix, d := new(big.Int).SetBytes(b), big.NewInt(58), new(big.Int)
+	var out []byte
+	for n.Sign() > 0 {
+		n.DivMod(n, radix, d)
+		for c, v := range base58 {
+			if int64(v) == d.Int64() {
+				out = append(out, byte(c))
+			}
+		}
+	}
+	slices.Reverse(out)
+	return string(out)
+}
+
+// in85 writes each four bytes of b as five letters.
+func in85(b []byte, a *alphabet) string {
+	var out []byte
+	for ; len(b) >= 4; b = b[4:] {
+		n := uint(b[0])<<24 | uint(b[1])<<16 | uint(b[2])<<8 | uint(b[3])
+		for _, power := range []uint{85 * 85 * 85 * 85, 85 * 85 * 85, 85 * 85, 85, 1} {
+			for c, v := range a {
+				if v >= 0 && uint(v) == n/power%85 {
+					out = append(out, byte(c))
+				}
+			}
+		}
+	}
+	return string(out)
+}
+
+// TestSeedsReachEveryDecoder lists what the readings of the seeds were decoded by.
+func TestSeedsReachEveryDecoder(t *testing.T) {
+	var x Expander
+	reached := map[string]bool{}
+	for _, s := range seeds() {
+		views, _ := x.Expand([]byte(s), nil)
+		for i := range views {
+			for name := range strings.SplitSeq(views[i].Via, ">") {
+				reached[name] = true
+			}
+		}
+	}
+	for _, name := range strings.Fields("base64 base32 base32hex crockford32 zbase32 base58 ascii85 base85 z85 uuencode hex binary codes alphabet polybius morse " +
+		"variation-selectors zero-width gzip zlib bzip2 utf-16 reversed url html json octal quoted-printable") {
+		if !reached[name] {
+			t.Errorf("no seed reaches %s", name)
+		}
+	}
+}
+
 // FuzzExpand reads arbitrary bytes: it ends, and every byte of every reading
 // came from inside the text, in a list whose first element is the text.
 func FuzzExpand(f *testing.F) {
@@ -134,6 +236,9 @@ func FuzzExpand(f *testing.F) {
 	f.Add([]byte(`%41%u0041&#65;&amp;\u0041\x41\101=41=`+"\n"), 2)
 	f.Add([]byte("72 101 108 108 111 44 32 119 111 114 108 100 33"), 5)
 	f.Add([]byte("a\u200b\u200c\U000e0141\ufe0f"), 1)
+	for _, s := range seeds() {
+		f.Add([]byte(s), len(s)/2)
+	}
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		var x Expander
 		given := bytes.Clone(text)

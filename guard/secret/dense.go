@@ -40,18 +40,23 @@ func (c *scan) scanDense(dst []gateway.Finding, s string, i int) []gateway.Findi
 func visible(c byte) bool { return c > ' ' && c < 0x7f }
 
 // dense reports whether a tenth of s, and five different signs, are punctuation
-// that base64 does not have.
+// that base64 does not have, and capitals and digits are there, too.
 func dense(s string) bool {
 	if len(s) < minDense {
 		return false
 	}
 	var kinds [4]uint32
-	others := 0
+	others, k := 0, kind(0)
 	for i := range len(s) {
-		if c := s[i]; !base64s[c] && !tokenRun[c] {
+		c := s[i]
+		k |= kindOf[c]
+		if !base64s[c] && !tokenRun[c] {
 			kinds[c>>5] |= 1 << (c & 31)
 			others++
 		}
+	}
+	if k&hasDigit == 0 || k&hasUpper == 0 {
+		return false
 	}
 	distinct := 0
 	for _, k := range kinds {

@@ -15,6 +15,7 @@ const (
 	periods      = 4       // groups in a row that make a row
 	maxRow       = 4 << 10 // letters that are read at once …
 	rowOverlap   = 512     // … and how many of them with the next, too
+	leastDumped  = 8       // groups on a line of a dump
 	longestTail  = 72      // bytes between the numbers of two lines of a dump
 )
 
@@ -36,15 +37,17 @@ func (c *scan) scanRows(dst []gateway.Finding, s string) []gateway.Finding {
 	return dst
 }
 
-// oddBefore reports whether one of the bytes before s[i] in its word is punctuation
-// that base85 has and words have not.
+// oddBefore reports whether the bytes before s[i] in its word have as much
+// punctuation as base85 has.
 func oddBefore(s string, i int) bool {
-	for k := i; k > i-16 && k >= 0 && visible(s[k]); k-- {
+	odd, k := 0, i
+	for k > i-16 && k >= 0 && visible(s[k]) {
 		if isOdd[s[k]] {
-			return true
+			odd++
 		}
+		k--
 	}
-	return false
+	return odd*10 >= i-k && odd > 0
 }
 
 // unlike has what is not prose: digits, capitals and such punctuation.
@@ -72,7 +75,7 @@ func (c *scan) scanRow(dst []gateway.Finding, s string, i int) []gateway.Finding
 			return dst
 		}
 		row, p := c.row, end-group
-		even := group >= p && s[gap-p] == s[gap] && periodic(s, gap, end, p)
+		even := group >= p && s[gap-p] == s[gap] && periodic(s, gap, end, p) && (p <= longestGroup/2 || uneven(s[gap-2*p:i]))
 		if s[gap-1] <= '9' && (even || numbered(s, gap, end)) {
 			dst = c.readNumbers(dst, s, gap, end)
 		}
@@ -88,6 +91,17 @@ func (c *scan) scanRow(dst []gateway.Finding, s string, i int) []gateway.Finding
 		i = gap // a sign that may belong to a group
 	}
 	return dst
+}
+
+// uneven reports a digit in s, or a capital behind a small letter. Words in a row
+// may be of one length, too.
+func uneven(s string) bool {
+	for k := range len(s) {
+		if '0' <= s[k] && s[k] <= '9' || k > 0 && isUpper(s[k]) && 'a' <= s[k-1] && s[k-1] <= 'z' {
+			return true
+		}
+	}
+	return false
 }
 
 // periodic reports whether the gap s[gap:end] is there again at each of the
@@ -130,7 +144,10 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 	i, dump := first, false
 	for len(e.text) < maxRow {
 		if i+size > len(s) || !inGroup(s[i:i+size]) || alnum[at(s, i+size)] {
-			next := nextLine(s, i, sep, size)
+			next := -1
+			if len(e.text) >= leastDumped*size {
+				next = nextLine(s, i, sep, size)
+			}
 			if next < 0 {
 				break
 			}
@@ -154,7 +171,7 @@ func (c *scan) readRow(dst []gateway.Finding, s string, gap, end, period int) []
 		}
 	}
 	c.row = first + 1
-	if n := len(e.text); n > 0 {
+	if n := len(e.text); n >= minToken {
 		c.row = e.place(n-1) + 1
 		if n >= maxRow {
 			c.row = e.place(n - rowOverlap)

@@ -183,7 +183,7 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			}
 			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor, telling: telling(form[0].lit)})
 			for i := range moves {
-				if lit := form[0].lit; len(lit) >= minMoved {
+				if lit := form[0].lit; len(lit) >= minMoved && telling(lit) {
 					moved := string(moves[i].undo(nil, lit[:min(len(lit), maxMovedLiteral)]))
 					if sh := shapeOf(moved); !sh.hex || sh.upper > 0 { // rot47 makes numbers of some
 						add(moved, trigger{scan: movedScanner, rule: n, form: form, move: &moves[i], moved: moved})

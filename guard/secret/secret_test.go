@@ -1,7 +1,9 @@
 package secret_test
 
 import (
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -222,6 +224,9 @@ func FuzzScan(f *testing.F) {
 		f.Add("", seed)
 		f.Add("/a/secret", seed)
 	}
+	for _, tr := range transformations {
+		f.Add("", "the value "+tr.hide(tokens[0])+", as it was")
+	}
 	d := newDetector(f, secret.Options{Honeytokens: []string{"Canary-Account-7731"}})
 	f.Fuzz(func(t *testing.T, key, s string) {
 		last := 0
@@ -238,6 +243,35 @@ func FuzzScan(f *testing.F) {
 			if value := s[m.Span[0]:m.Span[1]]; len(value) >= 8 && strings.Contains(m.Sample, value) {
 				t.Fatalf("sample %q shows %q", m.Sample, value)
 			}
+		}
+	})
+}
+
+// FuzzEncoded puts a credential on a line of its own between any other lines, and
+// encodes all of it: something is found at every alignment, whatever it touches. (The
+// other lines may make it look like another format.)
+func FuzzEncoded(f *testing.F) {
+	encodings := []func([]byte) string{
+		base64.StdEncoding.EncodeToString, base64.RawURLEncoding.EncodeToString, hex.EncodeToString, base32.StdEncoding.EncodeToString,
+		func(b []byte) string { return backwards(base64.StdEncoding.EncodeToString(b)) },
+		func(b []byte) string { return every(base64.StdEncoding.EncodeToString(b), 76, "\r\n") },
+		func(b []byte) string {
+			return base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString(b)))
+		},
+	}
+	for i := range encodings {
+		f.Add([]byte("user: jo"), []byte("role: admin"), byte(i))
+		f.Add([]byte{0xff, 0, 7}, []byte{}, byte(i))
+	}
+	d := newDetector(f, secret.Options{})
+	f.Fuzz(func(t *testing.T, before, after []byte, n byte) {
+		if len(before)+len(after) > 1<<10 {
+			return
+		}
+		text := slices.Concat(before, []byte("\n"+tokens[0]+"\n"), after)
+		encoded := "ref=" + encodings[int(n)%len(encodings)](text) + "."
+		if len(d.Scan(nil, "", encoded)) == 0 {
+			t.Errorf("not found in %s, which is %q", encoded, text)
 		}
 	})
 }
