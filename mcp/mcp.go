@@ -117,6 +117,7 @@ const (
 	MetaServerInfo     = mcpgo.MetaKeyServerInfo
 	MetaLogLevel       = mcpgo.MetaKeyLogLevel
 	MetaSubscriptionID = mcpgo.MetaKeySubscriptionID
+	MetaRelatedTask    = mcpgo.RelatedTaskMetaKey // of 2025-11-25
 	MetaProgressToken  = "progressToken"
 	MetaOwnPrefix      = "toolward/" // ours; stripped from what agents send
 )

@@ -243,6 +243,46 @@ func TestSharedProcessDoesNotAskWhenItCouldMeanAnother(t *testing.T) {
 	<-done
 }
 
+// A task goes on between calls. What a shared process says or asks for it goes
+// to whoever asks for that task, and not to another who happens to be calling.
+func TestTaskOfOneIsNotAnothersBusiness(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	bystander := &upstreamtest.Agent{ID: "b", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
+		t.Error("the bystander was asked")
+		return &gateway.Result{Raw: []byte(`{}`)}, nil
+	}}
+	if got := string(call(t, r, bystander, "meanwhile", `{}`).Raw); !strings.Contains(got, "cannot tell which agent") {
+		t.Errorf("got %s", got)
+	}
+	if notes := bystander.Notes(); len(notes) > 0 {
+		t.Errorf("the bystander was told: %v", notes)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := r.Do(ctx, upstreamtest.Call(bystander, "hang", `{}`))
+		wantCode(t, err, gateway.Cancelled)
+	}()
+	r.wrote(t, "call hang")
+	owner := &upstreamtest.Agent{ID: "a"}
+	c := upstreamtest.Call(owner, "", `{"taskId":"task-that-asks"}`)
+	c.Kind, c.Method, c.Name = gateway.KindTask, "tasks/result", "task-that-asks"
+	result, err := r.Do(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(result.Raw); !strings.Contains(got, `{"from":"a"}`) {
+		t.Errorf("the owner's answer: %s", got)
+	}
+	if notes := owner.Notes(); len(notes) != 1 || notes[0].Method != "notifications/tasks/status" {
+		t.Errorf("the owner was told: %v", notes)
+	}
+	cancel()
+	<-done
+}
+
 // A modern server asks in its result. A legacy agent is asked by a request, and
 // the call is sent again with the answer; a modern agent gets the result.
 func TestInputRequired(t *testing.T) {

@@ -84,12 +84,18 @@ func (c *Conn) only() *flight {
 	return one
 }
 
-// origin is the agent that a message belongs to, and the flight in which it
-// came if there is one. from is the flight whose own stream it came on, nil
-// for streams that many share.
-func (c *Conn) originOf(from *flight) (gateway.Origin, *flight) {
+// originOf is the agent that a message belongs to, and the flight in which it
+// came if there is one. From is the flight whose own stream it came on, nil
+// for streams that many share. A message about a task belongs to whoever is
+// asking for that task, which nobody but its owner can: a task goes on between
+// calls, so that the calls in flight say nothing of whose it is.
+func (c *Conn) originOf(from *flight, m mcp.Message) (gateway.Origin, *flight) {
 	if from == nil || from.call == nil {
-		from = c.only()
+		if task := aboutTask(m); task != "" {
+			from = c.asksFor(task)
+		} else {
+			from = c.only()
+		}
 	}
 	if from != nil {
 		return from.call.Origin, from
@@ -100,6 +106,44 @@ func (c *Conn) originOf(from *flight) (gateway.Origin, *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.latest, nil
+}
+
+// asksFor returns a flight of a call for a task, nil if there is none.
+func (c *Conn) asksFor(task string) *flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.flights {
+		if f.call != nil && f.call.Kind == gateway.KindTask && f.call.Name == task && f.call.Origin != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// aboutTask is the ID of the task that a message of the server is about, "" if
+// it is about none (MCP 2025-11-25 basic/utilities/tasks).
+func aboutTask(m mcp.Message) string {
+	if m.Method != mcp.NoteTaskStatus && !bytes.Contains(m.Params, []byte(mcp.MetaRelatedTask)) {
+		return ""
+	}
+	o, err := gateway.Split(m.Params)
+	if err != nil {
+		return ""
+	}
+	if m.Method == mcp.NoteTaskStatus {
+		id, _, _ := o.String("taskId") // without one it is about no task
+		return id
+	}
+	meta, err := o.Object("_meta")
+	if err != nil {
+		return ""
+	}
+	related, err := meta.Object(mcp.MetaRelatedTask)
+	if err != nil {
+		return ""
+	}
+	id, _, _ := related.String("taskId")
+	return id
 }
 
 // lenientID finds the ID in an answer that did not pass the checks, so that

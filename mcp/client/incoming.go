@@ -89,13 +89,13 @@ func (c *Conn) incoming(m mcp.Message, from *flight) {
 	case mcp.NoteProgress:
 		c.progress(m, from)
 	case mcp.NoteMessage:
-		if origin, f := c.originOf(from); origin != nil && wantsLog(origin, m.Params) {
+		if origin, f := c.originOf(from, m); origin != nil && wantsLog(origin, m.Params) {
 			c.note(origin, f, m.Method, m.Params)
 		}
 	case mcp.NoteAcknowledged:
 		c.acknowledged()
 	default:
-		if origin, f := c.originOf(from); origin != nil {
+		if origin, f := c.originOf(from, m); origin != nil {
 			c.note(origin, f, m.Method, m.Params)
 		}
 	}
@@ -187,7 +187,7 @@ func (c *Conn) serve(m mcp.Message, from *flight) {
 		c.spawn(func() { c.respond(mcp.AppendResult(nil, m.ID, json.RawMessage("{}"))) })
 		return
 	}
-	origin, f := c.originOf(from)
+	origin, f := c.originOf(from, m)
 	if origin == nil {
 		c.refuse(m, mcp.CodeInternal, "the gateway cannot tell which agent this is for; ask during a call")
 		return

@@ -90,6 +90,8 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 		ok(`{"resultType":"complete","content":[],"structuredContent":{"responses":` + string(p.InputResponses) + `,"state":` + string(p.RequestState) + `}}`)
 	case "task":
 		ok(`{"task":{"taskId":"task-1","status":"working","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttl":null}}`)
+	case "meanwhile": // another task goes on
+		s.askForTask(out, ok)
 	case "stderr":
 		fmt.Fprintln(os.Stderr, "line with \"quotes\"\x1b[31m and an escape")
 		ok(`{"content":[]}`)
@@ -101,6 +103,13 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 			out(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 		}
 	}
+}
+
+// askForTask tells of a task and asks something for it, and makes what it is
+// told the result.
+func (s *Server) askForTask(out, ok func(string)) {
+	out(`{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"task-that-asks","status":"input_required"}}`)
+	s.relay(out, ok, "elicitation/create", `{"message":"name?","requestedSchema":{"type":"object"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"task-that-asks"}}}`)
 }
 
 // relay asks the client and makes its answer, or its error, the result.

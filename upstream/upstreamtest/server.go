@@ -160,6 +160,10 @@ func (s *Server) request(m message, out func(string)) {
 		ok(`{"completion":{"values":["a"],"total":1,"hasMore":false}}`)
 	case "tasks/get", "tasks/cancel", "tasks/result":
 		s.Note("%s %s", m.Method, m.Params)
+		if strings.Contains(string(m.Params), "task-that-asks") {
+			s.askForTask(out, ok)
+			return
+		}
 		ok(`{"taskId":"task-1","status":"completed"}`)
 	case "tasks/list":
 		ok(`{"tasks":[{"taskId":"task-1","status":"working"},{"taskId":"foreign","status":"working"}],"x":1.0}`)
