@@ -190,7 +190,7 @@ func nextString(s string, i int) int {
 }
 
 // pieceByte has what pieces are made of.
-var pieceByte = newAlphabet("0-9A-Za-z_-")
+var pieceByte = newAlphabet("0-9A-Za-z_.-")
 
 // scanPieces reads the pieces around the joint s[i:] as one.
 func (c *scan) scanPieces(dst []gateway.Finding, s string, i int) []gateway.Finding {
