@@ -52,10 +52,18 @@ func readStages(ctx context.Context, addr string) (stages, error) {
 func (s stages) since(before stages) string {
 	var parts []string
 	for _, name := range []string{"limit", "guard", "policy", "record", "upstream"} {
-		calls := s[name].count - before[name].count
-		if calls > 0 {
-			parts = append(parts, fmt.Sprintf("%s %.0f", name, (s[name].sum-before[name].sum)/calls*1e6))
+		if s[name].count > before[name].count {
+			parts = append(parts, fmt.Sprintf("%s %.0f", name, s.mean(name, before)))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// mean is that of one step, 0 if no call took it.
+func (s stages) mean(name string, before stages) float64 {
+	calls := s[name].count - before[name].count
+	if calls == 0 {
+		return 0
+	}
+	return (s[name].sum - before[name].sum) / calls * 1e6
 }

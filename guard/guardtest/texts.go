@@ -104,6 +104,10 @@ const paragraph = "The maintenance window for the storage cluster is planned for
 
 const record = `{"id": #, "name": "Anna Kurz", "tags": ["a1", "b2"], "updatedAt": "2026-01-04T10:00:00Z", "ratio": 0.25, "open": true, "url": "https://tracker.example/items/#"}`
 
+// sampleSize is how much of the repository's files a text is made of: the same
+// over and over, so that a KiB of a long text is like one of a short text.
+const sampleSize = 16 << 10
+
 // Clean are the kinds of text that tools return and agents send. root is the
 // directory of the repository, whose files some are made of.
 func Clean(root string) ([]Kind, error) {
@@ -120,7 +124,8 @@ func Clean(root string) ([]Kind, error) {
 			err = fmt.Errorf("no text in %s of %s", pattern, root)
 		}
 		failed = errors.Join(failed, err)
-		return func(size int) string { return fill(size, func(int) string { return all.String() }) }
+		sample := all.String()[:min(all.Len(), sampleSize)]
+		return func(size int) string { return fill(size, func(int) string { return sample }) }
 	}
 	all := []Kind{
 		text("prose", files("docs/decisions/*.md")),
