@@ -283,6 +283,30 @@ func TestTaskOfOneIsNotAnothersBusiness(t *testing.T) {
 	<-done
 }
 
+// Who was sent to a web page is told when that is done, and not another who
+// happens to be calling.
+func TestVisitedPageIsToldToWhoWasSentThere(t *testing.T) {
+	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
+	one, two, other := &upstreamtest.Agent{ID: "one"}, &upstreamtest.Agent{ID: "two"}, &upstreamtest.Agent{ID: "other"}
+	call(t, r, one, "page", `{}`)
+	if _, err := r.Do(t.Context(), upstreamtest.Call(two, "page_first", `{}`)); err != nil {
+		t.Fatal(err)
+	}
+	call(t, r, other, "visited", `{}`)
+	for _, tt := range []struct {
+		agent *upstreamtest.Agent
+		want  string
+	}{{one, `{"elicitationId":"page-1"}`}, {two, `{"elicitationId":"page-2"}`}, {other, ""}} {
+		var got string
+		for _, n := range tt.agent.Notes() {
+			got += n.Params
+		}
+		if got != tt.want {
+			t.Errorf("%s was told %q, want %q", tt.agent.ID, got, tt.want)
+		}
+	}
+}
+
 // A modern server asks in its result. A legacy agent is asked by a request, and
 // the call is sent again with the answer; a modern agent gets the result.
 func TestInputRequired(t *testing.T) {

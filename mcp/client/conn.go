@@ -53,6 +53,7 @@ type Conn struct {
 	about    gateway.About
 	server   gateway.Object // its capabilities
 	bindings mcp.ParamHeadersCache
+	elicited elicited
 
 	life   context.Context // ends with Close
 	end    context.CancelFunc
@@ -154,6 +155,7 @@ func (c *Conn) exchange(clock *clock, call *gateway.Call, r request, p params) (
 		return nil, err
 	}
 	if m.Error != nil {
+		c.elicited.wanted(m.Error, call.Origin)
 		return &gateway.Result{Error: m.Error, IsError: true}, nil
 	}
 	return &gateway.Result{Raw: m.Result, IsError: call.Kind == gateway.KindTool && saysError(m.Result)}, nil

@@ -92,6 +92,8 @@ func (c *Conn) incoming(m mcp.Message, from *flight) {
 		if origin, f := c.originOf(from, m); origin != nil && wantsLog(origin, m.Params) {
 			c.note(origin, f, m.Method, m.Params)
 		}
+	case mcp.NoteElicitationDone:
+		c.elicitationDone(m, from)
 	case mcp.NoteAcknowledged:
 		c.acknowledged()
 	default:
@@ -191,6 +193,9 @@ func (c *Conn) serve(m mcp.Message, from *flight) {
 	if origin == nil {
 		c.refuse(m, mcp.CodeInternal, "the gateway cannot tell which agent this is for; ask during a call")
 		return
+	}
+	if m.Method == mcp.MethodElicitation {
+		c.elicited.asked(m.Params, origin)
 	}
 	asking := &c.asking
 	if f != nil {

@@ -90,6 +90,15 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 		ok(`{"resultType":"complete","content":[],"structuredContent":{"responses":` + string(p.InputResponses) + `,"state":` + string(p.RequestState) + `}}`)
 	case "task":
 		ok(`{"task":{"taskId":"task-1","status":"working","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttl":null}}`)
+	case "page":
+		s.relay(out, ok, "elicitation/create", `{"mode":"url","elicitationId":"page-1","url":"https://example.com/1","message":"go there"}`)
+	case "page_first":
+		fail(`{"code":-32042,"message":"go there","data":{"elicitations":[{"mode":"url","elicitationId":"page-2","url":"https://example.com/2","message":"go there"}]}}`)
+	case "visited":
+		for _, page := range []string{"page-1", "page-2", "page-3"} {
+			out(`{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"` + page + `"}}`)
+		}
+		ok(`{"content":[]}`)
 	case "meanwhile": // another task goes on
 		s.askForTask(out, ok)
 	case "stderr":
