@@ -13,7 +13,7 @@ import (
 
 // Amounts of synthetic text, and how much a row of it weighs against a real one.
 const (
-	syntheticRows   = 40000
+	syntheticRows   = 50000
 	syntheticWeight = 0.3
 	syntheticSeed   = 7
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -161,6 +162,14 @@ var values = map[string]func(*rand.Rand) string{
 	},
 	"id": func(r *rand.Rand) string {
 		return pick(r, []string{fmt.Sprint(10000 + r.IntN(9000000)), fmt.Sprintf("%c%c-%05d", 'A'+r.IntN(26), 'A'+r.IntN(26), r.IntN(100000)), fmt.Sprintf("%08x", r.Uint32()), pick(r, nouns) + fmt.Sprintf("_%d", 100+r.IntN(900))})
+	},
+	"hex": func(r *rand.Rand) string { return fmt.Sprintf("%016x%016x%08x", r.Uint64(), r.Uint64(), r.Uint32()) },
+	"b64": func(r *rand.Rand) string {
+		b := make([]byte, 33)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return base64.StdEncoding.EncodeToString(b)
 	},
 	"num": func(r *rand.Rand) string { return fmt.Sprint(1 + r.IntN(pick(r, []int{10, 60, 400, 3000}))) },
 	"amount": func(r *rand.Rand) string {

@@ -14,7 +14,7 @@ const (
 	epochs    = 12    // passes over the rows
 	rate      = 0.2   // AdaGrad's step
 	decay     = 0.3   // step in pass e is rate/(1+decay*e)
-	shrink    = 0.008 // L2 on bucket weights, for each time a bucket is used
+	shrink    = 0.015 // L2 on bucket weights, for each time a bucket is used
 	negatives = 3     // windows of a benign row that are taught in a pass: the worst
 )
 

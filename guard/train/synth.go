@@ -34,28 +34,29 @@ var recipe = []struct {
 	label  eval.Label
 	where  string // surface
 }{
-	{"attack", "attack", 30, eval.Injection, "tool_result"},
-	{"nudge", "nudge", 3, eval.Injection, "tool_result"},
-	{"foreign", "foreign", 9, eval.Injection, "tool_result"},
+	{"attack", "attack", 34, eval.Injection, "tool_result"},
+	{"nudge", "nudge", 5, eval.Injection, "tool_result"},
+	{"foreign", "foreign", 12, eval.Injection, "tool_result"},
 	{"poison", "poison", 12, eval.Injection, "tool_description"},
-	{"foreign-poison", "foreign", 1, eval.Injection, "tool_description"},
+	{"foreign-poison", "foreign", 2, eval.Injection, "tool_description"},
 	{"obfuscated", "attack", 14, eval.Injection, "tool_result"},
 	{"obfuscated-args", "attack", 1, eval.Injection, "tool_args"},
 	{"attack-args", "attack", 2, eval.Injection, "tool_args"},
 	{"attack-prompt", "attack", 1, eval.Injection, "user_prompt"},
 
-	{"trigger", "trigger", 16, eval.Benign, "tool_result"},
+	{"trigger", "trigger", 18, eval.Benign, "tool_result"},
 	{"trigger-args", "trigger", 4, eval.Benign, "tool_args"},
 	{"trigger-prompt", "trigger", 2, eval.Benign, "user_prompt"},
 	{"mail", "mail", 10, eval.Benign, "tool_result"},
-	{"record", "record", 10, eval.Benign, "tool_result"},
+	{"record", "record", 14, eval.Benign, "tool_result"},
 	{"tooldef", "tooldef", 12, eval.Benign, "tool_description"},
 	{"tooldef-parts", "tooldefp", 14, eval.Benign, "tool_description"},
-	{"manual", "manual", 12, eval.Benign, "tool_result"},
+	{"manual", "manual", 14, eval.Benign, "tool_result"},
 	{"rules", "rules", 6, eval.Benign, "tool_result"},
 	{"about", "about", 10, eval.Benign, "tool_result"},
 	{"args", "args", 10, eval.Benign, "tool_args"},
-	{"foreign-ok", "foreign.ok", 8, eval.Benign, "tool_result"},
+	{"foreign-ok", "foreign.ok", 12, eval.Benign, "tool_result"},
+	{"foreign-tool", "foreign.tool", 5, eval.Benign, "tool_description"},
 	{"obfuscated-ok", "", 8, eval.Benign, "tool_result"},
 }
 
