@@ -6,6 +6,15 @@ import (
 	"io"
 )
 
+// What compressed streams begin with: RFC 1952 §2.3.1, RFC 1950 §2.2 with
+// a window of 32 KiB, and bzip2's own.
+const (
+	gzipMagic = 0x1f
+	zlibMagic = 0x78
+)
+
+var bzip2Magic = []byte("BZh")
+
 // inflate decompresses the gzip, zlib or bzip2 stream that b starts with, up
 // to [maxInflate] bytes, or returns nil. A stream that is cut short gives what
 // it has.
@@ -17,13 +26,13 @@ func (x *Expander) inflate(b []byte) ([]byte, string) {
 	var err error
 	name := ""
 	switch {
-	case b[0] == 0x1f && b[1] == 0x8b && b[2] == 8:
+	case b[0] == gzipMagic && b[1] == 0x8b && b[2] == 8:
 		name = "gzip"
 		r, err = x.zip.Gzip(b)
-	case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
+	case b[0] == zlibMagic && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
 		name = "zlib"
 		r, err = x.zip.Zlib(b)
-	case b[0] == 'B' && b[1] == 'Z' && b[2] == 'h' && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
+	case bytes.HasPrefix(b, bzip2Magic) && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
 		name, r = "bzip2", bzip2.NewReader(bytes.NewReader(b))
 	default:
 		return nil, ""

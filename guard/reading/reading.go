@@ -179,17 +179,26 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 			lo, hi := place(i), place(i+n-1)
 			x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
 		}
-		if k := bytes.Index(decoded[i:i+n], []byte("BZh")); k >= 0 { // bzip2 begins with letters
-			if data, name := x.inflate(decoded[i+k:]); data != nil {
-				x.stretches(v, data, via+">"+name, func(int) int { return place(i + k) })
+		if n >= len(bzip2Magic) {
+			if k := bytes.Index(decoded[i:i+n], bzip2Magic); k >= 0 { // it begins with letters
+				x.stream(v, decoded, i+k, via, place)
 			}
 		}
 		for j := max(i, i+n-1); j <= i+n && j < len(decoded); j++ {
-			if data, name := x.inflate(decoded[j:]); data != nil {
-				x.stretches(v, data, via+">"+name, func(int) int { return place(j) })
-			}
+			x.stream(v, decoded, j, via, place)
 		}
 		i += n + 1
+	}
+}
+
+// stream adds what the compressed stream holds that starts at decoded[at], if
+// one does.
+func (x *Expander) stream(v *View, decoded []byte, at int, via string, place func(int) int) {
+	if c := decoded[at]; c != gzipMagic && c != zlibMagic && c != bzip2Magic[0] {
+		return // nearly always
+	}
+	if data, name := x.inflate(decoded[at:]); data != nil {
+		x.stretches(v, data, via+">"+name, func(int) int { return place(at) })
 	}
 }
 
@@ -200,7 +209,7 @@ func readable(b []byte) int {
 	for i < len(b) {
 		c := b[i]
 		switch {
-		case c >= 0x20 && c < 0x7f, c == '\n', c == '\r', c == '\t':
+		case printable[c]:
 			i++
 		case c >= 0xc3 && c < 0xf0 && i+1 < len(b) && b[i+1]&0xc0 == 0x80:
 			size := 2
@@ -217,3 +226,12 @@ func readable(b []byte) int {
 	}
 	return i
 }
+
+// printable are the bytes of ASCII that text has.
+var printable = func() (p [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		p[c] = true
+	}
+	p['\n'], p['\r'], p['\t'] = true, true, true
+	return p
+}()
