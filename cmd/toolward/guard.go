@@ -33,7 +33,9 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 	for _, h := range cfg.Guard.Honeytokens {
 		opt.Honeytokens = append(opt.Honeytokens, h.Reveal())
 	}
-	opt.Own = ownCredentials(cfg)
+	if opt.Own, err = ownCredentials(cfg); err != nil {
+		return guard.Options{}, err
+	}
 	for name, s := range cfg.Guard.Servers {
 		sa := guard.ServerActions{Actions: actions(s.Actions), Tools: map[string]map[gateway.FindingKind]gateway.Action{}}
 		for tool, a := range s.Tools {
@@ -53,8 +55,9 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 
 // ownCredentials are the values that the gateway gives to upstreams and that no
 // agent must see echoed: headers, and of a process's environment what is named
-// like a secret or was itself taken from the environment, paths aside.
-func ownCredentials(cfg *config.Config) []string {
+// like a secret or was itself taken from the environment, paths aside. Tokens
+// that OAuth gave are not among them: they change while the gateway runs.
+func ownCredentials(cfg *config.Config) ([]string, error) {
 	var own []string
 	for _, u := range cfg.Upstreams {
 		for _, v := range u.Headers {
@@ -66,14 +69,24 @@ func ownCredentials(cfg *config.Config) []string {
 				own = append(own, v.Reveal())
 			}
 		}
-		if u.OAuth != nil && u.OAuth.ClientSecret != "" {
-			own = append(own, u.OAuth.ClientSecret.Reveal())
+		if u.OAuth == nil {
+			continue
 		}
-		if u.OAuth != nil && u.OAuth.Identity != nil && u.OAuth.Identity.ClientSecret != "" {
-			own = append(own, u.OAuth.Identity.ClientSecret.Reveal())
+		inline, files := []config.Secret{u.OAuth.ClientSecret}, []string{u.OAuth.ClientSecretFile}
+		if id := u.OAuth.Identity; id != nil {
+			inline, files = append(inline, id.ClientSecret), append(files, id.ClientSecretFile)
+		}
+		for i := range inline {
+			value, err := secretOf(inline[i], files[i])
+			if err != nil {
+				return nil, err
+			}
+			if value != "" {
+				own = append(own, value)
+			}
 		}
 	}
-	return own
+	return own, nil
 }
 
 // namesSecret reports whether an environment variable is likely to hold a
