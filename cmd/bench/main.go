@@ -58,7 +58,7 @@ func main() {
 	flag.Parse()
 	p.conns, p.sizes = numbers(*conns), numbers(*sizes)
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // a reader who left, as head does, ends the processes too
 	defer stop()
 	if err := p.run(ctx); err != nil {
 		log.Fatal(err)
