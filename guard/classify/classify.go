@@ -1,7 +1,7 @@
 // Package classify gives a text the probability that it holds an order to the
 // model that will read it.
 //
-// A [Model] is a linear classifier with hashed features, half a MiB of weights,
+// A [Model] is a linear classifier with hashed features, a MiB of weights,
 // embedded in the binary and trained by guard/train; it is deterministic and
 // needs nothing but this package. It reads every view of a [normal.Text]
 // sentence by sentence, judges each sentence alone and together with its
@@ -10,8 +10,9 @@
 //
 // Its features are words, pairs of words, parts of words, and what words do in
 // an order, whatever the language (lexicon.txt): set aside, instructions, an
-// address, an obligation, a secret. Others are the marks of hidden text, the
-// way it was hidden, the rules of guard/rules that hit, and the surface.
+// address, an obligation, a secret; and words beside those. Others are the
+// marks of hidden text, the way it was hidden, the rules of guard/rules that
+// hit, and the surface.
 //
 // What it cannot do: tell a plain request that an attacker wrote from the same
 // words written by a colleague. Labels and provenance are for that.

@@ -14,7 +14,7 @@ type Sample struct {
 }
 
 // Bits is the logarithm of the number of buckets.
-const Bits = 19
+const Bits = 20
 
 func bucket(f uint32) uint32 { return f * 0x9e3779b1 >> (32 - Bits) }
 

@@ -13,6 +13,9 @@ const (
 	nsOpeningPair
 	nsSurface
 	nsShape
+	nsSkip
+	nsAfterConcept
+	nsBeforeConcept
 )
 
 // mix makes a feature of a namespace and up to two values.
@@ -82,6 +85,13 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 				c = x.lex.word(t, s)
 			}
 			emit(mix(nsPair, w1, h))
+			emit(mix(nsSkip, w2, h))
+			// A word beside what its neighbours do, whichever words they are.
+			emit(mix(nsAfterConcept, h, uint32(c1)))
+			emit(mix(nsAfterConcept, h, uint32(c2)|0x100))
+			if c != 0 {
+				emit(mix(nsBeforeConcept, w1, uint32(c)))
+			}
 		case cjkToken:
 			words++
 			c = x.lex.cjk(s, int(t.start))
