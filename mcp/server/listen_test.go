@@ -130,6 +130,36 @@ func TestUpdatesReachTheSubscribedSession(t *testing.T) {
 	}
 }
 
+// A change while the news of an earlier one is being written is news again: the
+// agent may have looked between the two.
+func TestChangeDuringDeliveryIsTold(t *testing.T) {
+	st := newStream("", 0, &budget{most: 1 << 20})
+	r, _ := st.attach(0, false)
+	note := []byte(`{"method":"notifications/tools/list_changed"}`)
+	queued := func() int {
+		batch, _, err := st.next(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(batch)
+	}
+	for range 2 {
+		if err := st.send(note, false, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := queued(); n != 1 { // from here on it is being written
+		t.Errorf("%d events for two changes that nobody was told of, want 1", n)
+	}
+	if err := st.send(note, false, true); err != nil {
+		t.Fatal(err)
+	}
+	st.delivered(r, 1)
+	if n := queued(); n != 1 {
+		t.Errorf("%d events for a change during the delivery, want 1", n)
+	}
+}
+
 // What an upstream says on the connection of one session is that session's.
 func TestSessionEventsStayInTheirSession(t *testing.T) {
 	s := newStub(t, nil, nil)

@@ -70,6 +70,7 @@ type stream struct {
 	read    bool    // one was attached
 	events  []event // kept ones, then those not yet delivered
 	sent    uint64  // sequence number of the last delivered event
+	given   uint64  // … of the last that a reader was given to write
 	last    uint64  // sequence number of the last event
 	kept    int     // bytes of delivered events; both are in shared
 	queued  int     // bytes of the others
@@ -110,7 +111,8 @@ func (st *stream) begun() error {
 
 // send appends a message, or returns errClosed or errFull. Only must-messages
 // (answers and requests) get into a full queue. once drops a message that
-// equals the last one not yet delivered.
+// equals the last one, if no reader has that yet: the agent may have it before
+// its delivery is noted, and have looked at what changed before it changed again.
 func (st *stream) send(data []byte, must, once bool) error {
 	if err := st.open(); err != nil {
 		return err
@@ -121,7 +123,7 @@ func (st *stream) send(data []byte, must, once bool) error {
 		return errClosed
 	}
 	waiting := int(st.last - st.sent)
-	if once && waiting > 0 && bytes.Equal(st.events[len(st.events)-1].data, data) {
+	if once && waiting > 0 && st.last > st.given && bytes.Equal(st.events[len(st.events)-1].data, data) {
 		return nil
 	}
 	if st.full(len(data), waiting, must) {
@@ -230,6 +232,7 @@ func (st *stream) next(r *reader) (batch []event, closed bool, err error) {
 		return nil, false, errTakeover
 	}
 	waiting := int(st.last - st.sent)
+	st.given = st.last
 	return slices.Clone(st.events[len(st.events)-waiting:]), st.closed, nil
 }
 
