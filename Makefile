@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race lint vuln e2e conformance frameworks fuzz bench growth image clean
+.PHONY: run build test race lint vuln e2e field conformance frameworks fuzz bench growth image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -27,6 +27,10 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
 	$(GO) test -tags e2e -count=1 ./e2e/...
+
+field: build ## what the field throws at it, in tables by kind, against the built binary; needs Node
+	cd e2e && npm ci --no-audit --no-fund && node --test field/*.test.js
+	$(GO) test -tags e2e -count=1 ./e2e/field/...
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node
 	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // routes are the paths that take a body.

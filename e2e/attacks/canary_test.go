@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // TestCanaries gives the gateway secrets, has its upstreams echo them in results

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // TestConfigWithATypo does not start: it names the place and the nearest name.

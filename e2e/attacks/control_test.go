@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // TestKillUnderLoad kills the gateway with calls under way, again and again, on

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"toolward/auth/authtest"
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // TestForgedTokens sends what is no token of this gateway (RFC 8725): each is

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // ambiguous are messages that two readers could understand differently, or not

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // checkUnrecorded expects every surface to refuse, and the upstream not to be

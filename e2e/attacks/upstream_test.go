@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/e2e/attacks/lab"
+	"toolward/e2e/lab"
 )
 
 // TestHostileUpstream calls tools of a server that breaks the protocol in each

@@ -1,6 +1,6 @@
 //go:build e2e
 
-// Package lab runs the built binary for attacks on it: a gateway as a process
+// Package lab runs the built binary for tests of it: a gateway as a process
 // of its own in a folder of its own, a scripted upstream with a ledger of the
 // calls that it really executed, and a client for each surface.
 //
@@ -229,7 +229,7 @@ func (g *Gateway) Command(args ...string) *exec.Cmd {
 // Binary is the program under test: what `make build` leaves in bin.
 func Binary() string {
 	_, here, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(here), "..", "..", "..", "bin", "toolward")
+	return filepath.Join(filepath.Dir(here), "..", "..", "bin", "toolward")
 }
 
 // Run runs a command to its end and returns its exit code and all its output.
