@@ -70,6 +70,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal
 		w.Header().Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate, Retry-After, Toolward-Call")
 		w.Header().Add("Vary", "Origin")
 	}
+	// "/mcp/" -> "/mcp": clients and people write both.
+	if bare := strings.TrimSuffix(r.URL.Path, "/"); bare != "" {
+		r.URL.Path = bare
+	}
 	if r.URL.Path != path.Clean(r.URL.Path) || r.URL.RawPath != "" {
 		return gateway.Refuse("surface", gateway.Unsupported, "the path is not in its canonical form")
 	}

@@ -11,7 +11,8 @@
 //     unencoded, and arrives within BodyTimeout.
 //   - Headers are at most MaxHeader bytes and arrive within HeaderTimeout.
 //   - Routes are exact: a path that is not registered is 404 before any surface
-//     sees it, and is never cleaned into one that is.
+//     sees it, and is never cleaned into one that is. One slash at the end is
+//     not part of a path.
 //
 // Beyond loopback it serves TLS 1.2 or newer, unless Insecure says otherwise.
 package web
