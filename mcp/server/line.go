@@ -141,7 +141,9 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	}
 	ss := s.sessions.find(r.URL.Query().Get("sessionId"), v.agent, v.sur, "")
 	if ss == nil {
-		v.refuse(gateway.Refuse("surface", gateway.Forbidden, "there is no such session: open /sse again"), http.StatusNotFound)
+		x := v.exchange()
+		x.msg.Method = r.Method
+		v.write(x, x.refuseSession(r.Context(), gateway.Refuse("surface", gateway.Forbidden, "Session not found: open /sse again")))
 		return
 	}
 	body, refusal := v.body()

@@ -157,7 +157,7 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 // refuseSession refuses a request for the sake of its session.
 func (x *exchange) refuseSession(ctx context.Context, r *gateway.Refusal) outcome {
 	if r.Code == gateway.Forbidden {
-		return x.refuseAs(ctx, r, 0, http.StatusNotFound)
+		return x.refuseAs(ctx, r, codeNoSession, http.StatusNotFound)
 	}
 	return x.refuse(ctx, r)
 }

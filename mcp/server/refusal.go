@@ -21,6 +21,11 @@ type wire struct {
 // is in the range that implementations may use.
 const codeRefused = -32000
 
+// codeNoSession is what the official servers answer, with status 404 and the
+// words "Session not found", for a session that they do not know. No revision
+// of MCP names it, but there are clients that begin anew only when they see it.
+const codeNoSession = -32001
+
 // wires is the one table from refusal codes to MCP.
 var wires = map[gateway.Code]wire{
 	gateway.Malformed:         {status: http.StatusBadRequest, code: mcp.CodeInvalidRequest},

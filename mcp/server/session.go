@@ -117,7 +117,7 @@ func (ss *session) end(id json.RawMessage) {
 // is none. Over HTTP it is 404, after which a client begins anew (MCP
 // 2025-11-25 basic/transports, session management).
 func noSession() *gateway.Refusal {
-	return gateway.Refuse("surface", gateway.Forbidden, "there is no such session: send initialize again")
+	return gateway.Refuse("surface", gateway.Forbidden, "Session not found: send initialize again")
 }
 
 // cancel cancels a request of this session, and only of this one.
