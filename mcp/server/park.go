@@ -2,13 +2,8 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
-	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -33,78 +28,6 @@ type ask struct {
 type askAnswer struct {
 	result *gateway.Result
 	err    error
-}
-
-// parking holds the calls that wait for an agent's retry, bounded in number
-// and time.
-type parking struct {
-	most int
-	ttl  time.Duration
-
-	mu        sync.Mutex
-	places    map[string]*place
-	principal map[string]int
-	closed    bool
-}
-
-type place struct {
-	call  *parkedCall
-	ask   *ask
-	timer *time.Timer
-}
-
-func newParking(most int, ttl time.Duration) *parking {
-	return &parking{most: most, ttl: ttl, places: map[string]*place{}, principal: map[string]int{}}
-}
-
-// put parks a call. One principal gets at most an eighth of the places.
-
-func (p *parking) put(call *parkedCall, a *ask) (id string, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	owner := call.x.agent.Principal()
-	if p.closed || len(p.places) >= p.most || p.principal[owner] >= max(1, p.most/8) {
-		return "", false
-	}
-	p.principal[owner]++
-	id = rand.Text()
-	p.places[id] = &place{call: call, ask: a, timer: time.AfterFunc(p.ttl, func() {
-		if at := p.take(id); at != nil {
-			at.call.cancel()
-		}
-	})}
-	return id, true
-}
-
-// take returns what is parked, once.
-func (p *parking) take(id string) *place {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := p.places[id]
-	if at != nil {
-		p.clear(id, at)
-	}
-	return at
-}
-
-// clear frees a place; the caller holds the lock.
-func (p *parking) clear(id string, at *place) {
-	at.timer.Stop()
-	delete(p.places, id)
-	owner := at.call.x.agent.Principal()
-	if p.principal[owner]--; p.principal[owner] == 0 {
-		delete(p.principal, owner)
-	}
-}
-
-func (p *parking) closeAll() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	for id, at := range p.places {
-		p.clear(id, at)
-		at.call.cancel()
-	}
 }
 
 // parkable reports whether the request is a call of an agent that can be asked
@@ -226,59 +149,4 @@ func (x *exchange) resume(ctx context.Context, id string) outcome {
 	at.call.x.out.Store(x.out.Load())
 	at.ask.answer <- askAnswer{result: &gateway.Result{Raw: answer}}
 	return x.follow(ctx, at.call)
-}
-
-// What a sealed requestState holds: the ID of a parked call, or the state that
-// an upstream gave.
-const (
-	parkedState   = "p"
-	upstreamState = "u"
-	// stateTTL is how long an upstream's requestState can be sent back.
-	stateTTL = time.Hour
-)
-
-// statePurpose binds a requestState to who asked for what.
-func (x *exchange) statePurpose(c *gateway.Call) []string {
-	args := jsontext.Value(append([]byte(nil), c.Args.Raw()...))
-	_ = args.Canonicalize() // strictly parsed JSON has a canonical form
-	sum := sha256.Sum256(args)
-	return []string{"state", x.agent.Principal(), x.server, c.Method, c.Name, string(sum[:])}
-}
-
-// unsealState replaces the requestState of a retry by the upstream's own.
-// Agents only ever hold sealed ones, so that no agent can use, or change, what
-// another was given: the upstream cannot tell them apart. parked is the ID of
-// the parked call if that is what the state names.
-func (x *exchange) unsealState(c *gateway.Call) (parked, reason string) {
-	for i, m := range c.Extra {
-		if m.Name != "requestState" {
-			continue
-		}
-		content, err := x.srv.seal.open(mcp.Unquote(m.Value), time.Now(), x.statePurpose(c)...)
-		if err != nil || content == "" {
-			return "", "requestState is not valid for this request, or has expired: send the request again without it"
-		}
-		if content[:1] == parkedState {
-			return content[1:], ""
-		}
-		c.Extra[i].Value = mcp.Quote(content[1:])
-	}
-	return "", ""
-}
-
-// sealState seals the requestState of an upstream's input_required result.
-func (x *exchange) sealState(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if !x.modern || !mayHold(result, "requestState") {
-		return result
-	}
-	o, err := gateway.Split(result)
-	if err != nil {
-		return result
-	}
-	state, has, err := o.String("requestState")
-	if kind, _, _ := o.String("resultType"); err != nil || !has || kind != "input_required" {
-		return result
-	}
-	closed := x.srv.seal.close(upstreamState+state, time.Now().Add(stateTTL), x.statePurpose(c)...)
-	return edit(result, gateway.Edit{Where: "/requestState", With: closed})
 }

@@ -1,0 +1,55 @@
+// Package server is the MCP surface for agents: Streamable HTTP at /mcp (every
+// upstream, names as server__name) and /mcp/{server} (one upstream, names
+// unchanged), the HTTP with SSE transport of 2024-11-05 at /sse and /message,
+// and standard input and output. It speaks every revision from 2024-11-05 to
+// 2026-07-28, and decides nothing: what goes to an upstream walks the
+// [gateway.Road], and the answer comes back along it.
+//
+// # What it guarantees
+//
+//   - A message is parsed once, strictly, and its parts are passed on as they
+//     were written (see package mcp for why mcp-go's types are not used). A
+//     result through /mcp/{server} is byte for byte the upstream's but for three
+//     things: 2026-07-28 agents get the members their revision requires where an
+//     older upstream did not write them, requestState is sealed, and error codes
+//     that the agent's revision does not have become those it has. On /mcp,
+//     names and URIs are mapped besides.
+//   - A session belongs to the principal and the endpoint that opened it.
+//     Anyone else who names it is told that it does not exist. Requests,
+//     cancellations and answers are matched by session and ID, never by ID.
+//   - What an upstream sends during a call goes to the stream of that call, and
+//     through [gateway.Road.Judge], so that it is judged and recorded.
+//   - A call that sends nothing but its result is answered as plain JSON. The
+//     first notification or request turns the answer into an event stream.
+//   - Everything is bounded: sessions, streams, queued and kept events, calls
+//     at once, parked calls.
+//
+// # What answers what
+//
+// initialize, server/discover, ping, logging/setLevel, subscriptions/listen and
+// the lists are answered here. tools/call, prompts/get, resources/read,
+// resources/subscribe, resources/unsubscribe, completion/complete and tasks/*
+// are calls. Everything else is refused as the revision wants it.
+//
+// # What a Call holds
+//
+// Name is what the agent wrote: a wire name or wire URI on /mcp. Args are the
+// arguments of a tool or prompt; of everything else they are the params without
+// _meta, inputResponses, requestState and task, and on /mcp the URI or name in
+// them is already the upstream's own, so that a policy reads the same on every
+// endpoint. Extra has the other members of params; members of _meta that begin
+// with "toolward/" are gone, and so is trace context that is not valid.
+//
+// # Batches
+//
+// Only 2025-03-26 has JSON-RPC batches. They are accepted in its sessions, and
+// each element walks the whole road by itself. Other revisions get -32600.
+//
+// # Agents that cannot be asked
+//
+// A 2026-07-28 agent has no session in which an upstream could ask it. When an
+// older upstream does, the call is parked, the agent gets an input_required
+// result with a sealed requestState, and its retry goes on with the parked
+// call. Parked calls are lost when the gateway restarts; the retry is then
+// refused, and the agent starts over.
+package server
