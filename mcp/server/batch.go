@@ -53,12 +53,7 @@ func (v *visit) batch(body []byte) {
 	p := v.newPostStream(lead)
 	lead.out.Store(p.stream)
 	defer p.openLater(v.srv.opt.KeepAlive)()
-	var answers []json.RawMessage
-	for _, element := range elements {
-		if answer := v.element(ctx, lead, element); answer != nil {
-			answers = append(answers, answer)
-		}
-	}
+	answers := v.elements(ctx, lead, elements)
 	switch unstarted := p.closeUnstarted(); {
 	case unstarted && answers == nil:
 		v.w.WriteHeader(http.StatusAccepted)
@@ -71,12 +66,30 @@ func (v *visit) batch(body []byte) {
 		}
 		p.close()
 		<-p.done
-		lead.session.trimStreams()
+		lead.session.streams.trim()
 	}
 }
 
-// element serves one message of a batch; nil if it wants no answer.
-func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) json.RawMessage {
+// elements serves the messages of a batch and returns their answers in order.
+// Requests are known before the first of them runs, so that a cancellation
+// that comes with its request is not lost; then they run one after the other.
+func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.RawMessage) []json.RawMessage {
+	var answers []func() json.RawMessage
+	for _, element := range elements {
+		if answer := v.element(ctx, lead, element); answer != nil {
+			answers = append(answers, answer)
+		}
+	}
+	var sent []json.RawMessage
+	for _, answer := range answers {
+		sent = append(sent, answer())
+	}
+	return sent
+}
+
+// element takes one message of a batch. What it returns serves it, nil if it
+// wants no answer, and has to be called.
+func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) (answer func() json.RawMessage) {
 	x := v.exchange()
 	x.session, x.revision = lead.session, lead.revision
 	x.out.Store(lead.out.Load())
@@ -93,15 +106,27 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 		o = x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "initialize must not be part of a batch"))
 	default:
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		if refusal := x.session.begin(x.msg.ID, cancel); refusal != nil {
-			o = x.refuse(ctx, refusal)
-			break
+		refusal := x.session.requests.begin(x.msg.ID, cancel)
+		if refusal == nil {
+			return func() json.RawMessage {
+				defer x.session.requests.answering.Done()
+				defer cancel()
+				return x.serve(ctx)
+			}
 		}
-		defer x.session.running.Done()
-		o = x.answer(ctx)
-		x.session.end(x.msg.ID)
+		o = x.refuseBegin(ctx, refusal)
+		cancel()
 	}
+	return func() json.RawMessage {
+		body, _ := x.encode(o)
+		return body
+	}
+}
+
+// serve answers a request that was begun.
+func (x *exchange) serve(ctx context.Context) json.RawMessage {
+	o := x.answer(ctx)
+	x.session.end(x.msg.ID)
 	body, _ := x.encode(o)
 	return body
 }

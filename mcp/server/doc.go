@@ -21,8 +21,10 @@
 //     through [gateway.Road.Judge], so that it is judged and recorded.
 //   - A call that sends nothing but its result is answered as plain JSON. The
 //     first notification or request turns the answer into an event stream.
-//   - Everything is bounded: sessions, streams, queued and kept events, calls
-//     at once, parked calls.
+//   - A call whose cancellation was taken before it was sent is not sent,
+//     whichever of the two came first.
+//   - Everything is bounded: sessions, streams, queued and kept events, parked
+//     calls, and, by the limiter, calls at once.
 //
 // # What answers what
 //

@@ -76,6 +76,9 @@ func (x *exchange) metaString(name string) string {
 // answer is [exchange.answerTo], apart from the request where the agent may
 // have to be asked.
 func (x *exchange) answer(ctx context.Context) outcome {
+	if ctx.Err() != nil {
+		return x.refuseBegin(ctx, gateway.Refuse("surface", gateway.Cancelled, "the agent cancelled the request before it began"))
+	}
 	if x.parkable() {
 		return x.runParkable(ctx)
 	}
@@ -141,7 +144,7 @@ func (x *exchange) note(ctx context.Context) {
 		// A stateless agent cancels by closing its request; its notification
 		// names an ID that another agent may use as well.
 		if id, ok := x.params.Get("requestId"); ok {
-			x.session.cancel(id)
+			x.session.requests.cancel(id)
 		}
 	case mcp.NoteRootsChanged:
 		// It makes work at every upstream of the session, so it counts as a
@@ -158,7 +161,7 @@ func (x *exchange) response() {
 	if x.session == nil {
 		return
 	}
-	x.session.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
+	x.session.questions.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
 }
 
 // refuse records a refusal that is not about a call on the road. It takes from

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,22 +28,35 @@ func (l *link) take(ctx context.Context, agent *gateway.Agent, body []byte) {
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' && l.ss.said().revision == mcp.Revision20250326 {
 		elements, refusal := splitBatch(body)
 		if refusal == nil {
-			for _, e := range elements {
-				l.one(ctx, agent, e)
-			}
+			l.all(ctx, agent, elements)
 			return
 		}
 	}
-	l.one(ctx, agent, body)
+	l.all(ctx, agent, []json.RawMessage{body})
 }
 
-func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) {
+// all takes messages that came together. Requests are known before the first
+// of them runs: a cancellation that comes with its request is not lost.
+func (l *link) all(ctx context.Context, agent *gateway.Agent, messages []json.RawMessage) {
+	var begun []func()
+	for _, m := range messages {
+		if run := l.one(ctx, agent, m); run != nil {
+			begun = append(begun, run)
+		}
+	}
+	for _, run := range begun {
+		go run()
+	}
+}
+
+// one takes one message. What it returns serves a request, and has to be run.
+func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) (run func()) {
 	x := &exchange{srv: l.srv, agent: agent, surface: l.ss.surface, peer: l.peer, server: l.ss.server, session: l.ss}
 	x.out.Store(l.ss.main)
 	o, ok := x.read(ctx, body)
 	if !ok {
 		l.send(x, o)
-		return
+		return nil
 	}
 	if x.revision = x.metaString(mcp.MetaRevision); mcp.Modern(x.revision) {
 		x.modern = true
@@ -55,36 +69,37 @@ func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) {
 	case x.msg.IsNotification():
 		x.note(ctx)
 	default:
-		l.request(ctx, x)
+		return l.request(ctx, x)
 	}
+	return nil
 }
 
-func (l *link) request(ctx context.Context, x *exchange) {
+func (l *link) request(ctx context.Context, x *exchange) (run func()) {
 	if x.modern {
 		if o, ok := x.checkRevision(ctx); !ok {
 			l.send(x, o)
-			return
+			return nil
 		}
 	} else if x.msg.Method == mcp.MethodInitialize {
 		h := x.greet()
 		l.ss.hello.Store(&h)
 		x.revision = h.revision
 		l.send(x, outcome{result: x.welcome(h)})
-		return
+		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	if refusal := l.ss.begin(x.msg.ID, cancel); refusal != nil {
+	if refusal := l.ss.requests.begin(x.msg.ID, cancel); refusal != nil {
+		l.send(x, x.refuseBegin(ctx, refusal))
 		cancel()
-		l.send(x, x.refuse(ctx, refusal))
-		return
+		return nil
 	}
-	go func() {
-		defer l.ss.running.Done()
+	return func() {
+		defer l.ss.requests.answering.Done()
 		defer cancel()
 		o := x.answer(ctx)
 		l.ss.end(x.msg.ID)
 		l.send(x, o)
-	}()
+	}
 }
 
 func (l *link) send(x *exchange, o outcome) {
@@ -112,7 +127,7 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
 		v.refuse(refusal, 0)
 		return
 	}
-	defer ss.running.Wait()
+	defer ss.requests.answering.Wait()
 	defer s.sessions.end(ss)
 	reader, _ := ss.main.attach(0, false)
 	ctx, cancel := v.streamContext(s.base)
@@ -143,7 +158,7 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	if ss == nil {
 		x := v.exchange()
 		x.msg.Method = r.Method
-		v.write(x, x.refuseSession(r.Context(), gateway.Refuse("surface", gateway.Forbidden, "Session not found: open /sse again")))
+		v.write(x, x.refuseBegin(r.Context(), gateway.Refuse("surface", gateway.Forbidden, "Session not found: open /sse again")))
 		return
 	}
 	body, refusal := v.body()
@@ -189,12 +204,12 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cr
 	}()
 	err := s.readLines(ctx, in, &link{srv: s, ss: ss, peer: cred.Peer}, cred)
 	if err == nil {
-		ss.running.Wait()
+		ss.requests.answering.Wait()
 	}
 	ss.main.close()
 	wrote := <-written
 	s.sessions.end(ss)
-	ss.running.Wait()
+	ss.requests.answering.Wait()
 	if err == nil && !errors.Is(wrote, context.Canceled) {
 		err = wrote
 	}

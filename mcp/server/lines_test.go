@@ -28,7 +28,11 @@ type lines struct {
 }
 
 func newLines(t *testing.T, change func(*Options), do func(context.Context, *gateway.Call) (*gateway.Result, error)) *lines {
-	s := newBareStub(t, change, do)
+	return newBareStub(t, change, do).openLines(t)
+}
+
+// openLines is an agent on standard input and output of its own.
+func (s *stub) openLines(t *testing.T) *lines {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	c := &lines{stub: s, in: inW, out: bufio.NewReader(outR), result: make(chan error, 1)}

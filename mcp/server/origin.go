@@ -103,11 +103,11 @@ func (o *origin) Request(ctx context.Context, _ *gateway.Call, method string, pa
 	if ss == nil {
 		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no session to be asked in")
 	}
-	id, answer, ok := ss.ask()
+	id, answer, ok := ss.questions.ask()
 	if !ok {
-		return nil, gateway.Refuse("surface", gateway.Overloaded, "too many questions wait for this agent")
+		return nil, gateway.Refuse("surface", gateway.Cancelled, "the agent's session ended")
 	}
-	defer ss.unask(id)
+	defer ss.questions.unask(id)
 	if err := o.x.emit(mcp.AppendRequest(nil, mcp.Quote(id), method, params), true); err != nil {
 		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no stream open to be asked on").Because(err)
 	}

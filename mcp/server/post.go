@@ -148,16 +148,23 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 		return o, false
 	}
 	if x.session = x.srv.sessions.find(id, x.agent, x.surface, x.server); x.session == nil {
-		return x.refuseSession(ctx, noSession()), false
+		return x.refuseBegin(ctx, noSession()), false
 	}
 	x.revision = x.session.said().revision
 	return outcome{}, true
 }
 
-// refuseSession refuses a request for the sake of its session.
-func (x *exchange) refuseSession(ctx context.Context, r *gateway.Refusal) outcome {
-	if r.Code == gateway.Forbidden {
+// refuseBegin refuses a request for the sake of its session, or because it was
+// cancelled before it came.
+func (x *exchange) refuseBegin(ctx context.Context, r *gateway.Refusal) outcome {
+	switch r.Code {
+	case gateway.Forbidden:
 		return x.refuseAs(ctx, r, codeNoSession, http.StatusNotFound)
+	case gateway.Cancelled:
+		// The record names the tool: a reviewer looks for what did not happen.
+		if c, incomplete := x.newCall(); incomplete == "" {
+			return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
+		}
 	}
 	return x.refuse(ctx, r)
 }
@@ -250,11 +257,11 @@ func (v *visit) request(x *exchange) {
 	ctx, cancel := v.callContext(x)
 	defer cancel()
 	if x.session != nil {
-		if refusal := x.session.begin(x.msg.ID, cancel); refusal != nil {
-			v.write(x, x.refuseSession(ctx, refusal))
+		if refusal := x.session.requests.begin(x.msg.ID, cancel); refusal != nil {
+			v.write(x, x.refuseBegin(ctx, refusal))
 			return
 		}
-		defer x.session.running.Done()
+		defer x.session.requests.answering.Done()
 	}
 	p := v.newPostStream(x)
 	x.out.Store(p.stream)
@@ -274,7 +281,7 @@ func (v *visit) request(x *exchange) {
 	body, _ := x.encode(o)
 	p.finish(body)
 	if x.session != nil {
-		x.session.trimStreams()
+		x.session.streams.trim()
 	} else {
 		p.forget() // nobody can come back for what was not delivered
 	}

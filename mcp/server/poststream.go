@@ -24,7 +24,7 @@ type postStream struct {
 func (v *visit) newPostStream(x *exchange) *postStream {
 	p := &postStream{v: v, x: x}
 	if x.session != nil {
-		p.stream = x.session.newStream()
+		p.stream = x.session.streams.newStream()
 	} else {
 		p.stream = newStream("", 0, &v.srv.kept)
 	}
@@ -38,7 +38,7 @@ func (p *postStream) begin() error {
 		return errNoStream
 	}
 	if p.x.session != nil {
-		p.x.session.keepStream(p.stream)
+		p.x.session.streams.add(p.stream)
 	}
 	r, _ := p.attach(0, false)
 	p.done = make(chan struct{})

@@ -201,7 +201,7 @@ func TestPingsWithoutReadingEndTheSession(t *testing.T) {
 			t.Fatal("the session goes on")
 		}
 		l.take(t.Context(), ss.agent, []byte(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
-		ss.running.Wait()
+		ss.requests.answering.Wait()
 	}
 }
 
@@ -210,19 +210,19 @@ func TestAbandonedStreamsAreBounded(t *testing.T) {
 	s := newStub(t, func(o *Options) { o.Replay = 10_000 }, nil)
 	ss := newSession(s.srv, &gateway.Agent{ID: "ann", Issuer: "test"}, gateway.SurfaceMCP, "")
 	abandon := func(size int) *stream {
-		st := ss.newStream()
-		ss.keepStream(st)
+		st := ss.streams.newStream()
+		ss.streams.add(st)
 		if err := st.send(make([]byte, size), true, false); err != nil {
 			t.Fatal(err)
 		}
 		st.close()
-		ss.trimStreams()
+		ss.streams.trim()
 		return st
 	}
 	for range 100 {
 		abandon(10)
 	}
-	if n := len(ss.streams); n != maxStreams {
+	if n := len(ss.streams.streams); n != maxStreams {
 		t.Errorf("%d streams are kept, want %d", n, maxStreams)
 	}
 	for range 10 {
@@ -232,8 +232,8 @@ func TestAbandonedStreamsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are kept", used)
 	}
 	last := abandon(50_000)
-	if _, ok := last.attach(0, true); !ok || len(ss.streams) != 1 {
-		t.Errorf("the newest result is gone, or not alone: %d streams", len(ss.streams))
+	if _, ok := last.attach(0, true); !ok || len(ss.streams.streams) != 1 {
+		t.Errorf("the newest result is gone, or not alone: %d streams", len(ss.streams.streams))
 	}
 	ss.close()
 	if used := s.srv.kept.used.Load(); used != 0 {

@@ -54,7 +54,6 @@ type Options struct {
 	MaxSessions  int           // default 10 000; as many subscriptions/listen besides
 	PerPrincipal int           // of one principal; default 1 000. Its session that was unused longest makes room.
 	IdleTTL      time.Duration // a session unused and without a stream ends; default 30 min
-	InFlight     int           // requests at once in one session; default 128
 	Replay       int           // bytes of events kept for the return of one session's agent; default 512 KiB
 	ReplayAll    int64         // bytes of events in all streams beyond which none are kept, and no notifications taken; default 64 MiB
 	KeepAlive    time.Duration // pause after which a stream sends a comment; default 20 s
@@ -75,7 +74,6 @@ func (o *Options) setDefaults() {
 	def(&o.MaxSessions, 10_000)
 	def(&o.PerPrincipal, 1_000)
 	def(&o.IdleTTL, 30*time.Minute)
-	def(&o.InFlight, 128)
 	def(&o.Replay, 512<<10)
 	def(&o.ReplayAll, 64<<20)
 	def(&o.KeepAlive, 20*time.Second)

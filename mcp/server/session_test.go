@@ -350,8 +350,8 @@ func TestTenThousandDroppedSessionsLeaveNothing(t *testing.T) {
 		if refusal := s.srv.sessions.add(ss); refusal != nil {
 			t.Fatal(refusal)
 		}
-		st := ss.newStream()
-		st.start = func() error { ss.keepStream(st); return nil }
+		st := ss.streams.newStream()
+		st.start = func() error { ss.streams.add(st); return nil }
 		_ = st.send([]byte(strings.Repeat("x", 1000)), false, false)
 		r, _ := st.attach(0, false)
 		st.delivered(r, 1)
@@ -381,7 +381,7 @@ func TestIdleSessionsEnd(t *testing.T) {
 				t.Fatal(refusal)
 			}
 		}
-		if refusal := busy.begin(json.RawMessage("1"), func() {}); refusal != nil {
+		if refusal := busy.requests.begin(json.RawMessage("1"), func() {}); refusal != nil {
 			t.Fatal(refusal)
 		}
 		read.main.attach(0, false)
@@ -391,7 +391,7 @@ func TestIdleSessionsEnd(t *testing.T) {
 			t.Errorf("%d sessions are open, want the busy one and the one that is read", n)
 		}
 		busy.end(json.RawMessage("1"))
-		busy.running.Done()
+		busy.requests.answering.Done()
 		s.srv.Close()
 	})
 }

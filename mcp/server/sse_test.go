@@ -10,6 +10,44 @@ import (
 	"toolward/mcp"
 )
 
+// sseAgent is an agent of the 2024-11-05 transport.
+type sseAgent struct {
+	*stub
+	token, endpoint string
+	stream          *mcp.EventReader
+}
+
+// openSSE connects an agent, and initializes nothing.
+func (s *stub) openSSE(token string) *sseAgent {
+	s.t.Helper()
+	resp := s.open(s.t.Context(), "GET", "/sse", token, "")
+	s.t.Cleanup(func() { resp.Body.Close() })
+	c := &sseAgent{stub: s, token: token, stream: events(resp.Body)}
+	c.endpoint = c.next()
+	return c
+}
+
+func (c *sseAgent) post(body string) {
+	c.t.Helper()
+	if r := c.send("POST", c.endpoint, c.token, body); r.status != 202 {
+		c.t.Fatalf("got %d %s", r.status, r.body)
+	}
+}
+
+// next is the next message.
+func (c *sseAgent) next() string {
+	c.t.Helper()
+	for {
+		e, err := c.stream.Next()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if len(e.Data) > 0 {
+			return string(e.Data)
+		}
+	}
+}
+
 func TestLegacySSE(t *testing.T) {
 	s := newStub(t, nil, asking("elicitation/create", elicit))
 	resp := s.open(t.Context(), "GET", "/sse", "ann", "")
