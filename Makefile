@@ -30,6 +30,7 @@ e2e: build ## real MCP servers and clients from npm against the built binary; ne
 
 field: build ## what the field throws at it, in tables by kind, against the built binary; needs Node
 	cd e2e && npm ci --no-audit --no-fund && node --test field/*.test.js
+	cd e2e/providers && npm ci --no-audit --no-fund
 	$(GO) test -tags e2e -count=1 ./e2e/field/...
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node

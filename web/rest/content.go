@@ -1,83 +1,91 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"toolward/gateway"
 )
 
-// content is a result's content blocks, or the refusal as one text block.
+// content is what a model is to learn of a call: the blocks of a result that
+// say something, or the refusal as one text.
 type content struct {
-	blocks     []gateway.Object
+	parts      []part
 	structured json.RawMessage // structuredContent, nil if absent
 	failed     bool            // the model should know that this did not work
 }
 
 func contentOf(o outcome) content {
 	if o.refusal != nil {
-		return content{blocks: []gateway.Object{textBlock(refusalText(o.refusal))}, failed: true}
+		return failure(refusalText(o.refusal))
 	}
 	if o.result.Error != nil {
-		return content{blocks: []gateway.Object{textBlock(upstreamError(o.result).Reasons[0])}, failed: true}
+		return failure(upstreamError(o.result).Reasons[0])
 	}
 	result, err := gateway.Split(o.result.Raw)
 	if err != nil {
-		return content{blocks: []gateway.Object{textBlock("the tool's answer is not an object")}, failed: true}
+		return failure("the tool's answer is not an object")
 	}
-	c := content{blocks: list(result, "content"), failed: o.result.IsError}
-	if s, ok := result.Get("structuredContent"); ok {
-		c.structured = s
+	c := content{failed: o.result.IsError}
+	for _, block := range list(result, "content") {
+		// Providers refuse a message with a blank text for good: the
+		// conversation could not go on.
+		if p := partOf(block); p.data != "" || strings.TrimSpace(p.text) != "" {
+			c.parts = append(c.parts, p)
+		}
+	}
+	c.structured, _ = result.Get("structuredContent")
+	// Structured content stands in where a tool said nothing else.
+	if len(c.parts) == 0 && c.structured != nil {
+		c.parts = []part{{text: string(c.structured)}}
 	}
 	return c
 }
 
-func textBlock(s string) gateway.Object {
-	o, err := gateway.Split(marshal(map[string]string{"type": "text", "text": s}))
-	if err != nil {
-		panic("rest: a block of ours does not parse: " + err.Error())
-	}
-	return o
-}
+func failure(text string) content { return content{parts: []part{{text: text}}, failed: true} }
 
 // refusalText is what a model reads in place of a result.
 func refusalText(r *gateway.Refusal) string {
 	return "toolward refused this call (" + string(r.Code) + "): " + strings.Join(r.Reasons, "; ")
 }
 
-// plain is a block as text: its own text, an embedded resource's text, or the
-// block's JSON where it is neither, so that nothing is silently dropped.
-func plain(block gateway.Object) string {
-	switch text(block, "type") {
-	case "text":
-		return text(block, "text")
-	case "resource":
-		if res, err := block.Object("resource"); err == nil {
-			if s, ok, err := res.String("text"); ok && err == nil {
-				return s
-			}
+// as returns the parts as a format takes them: media of a type that it does
+// not take are a note.
+func (c content) as(takes media) []part {
+	out := make([]part, len(c.parts))
+	for i, p := range c.parts {
+		if p.data != "" && !takes[p.mime] {
+			p = part{text: p.note()}
+		}
+		out[i] = p
+	}
+	return out
+}
+
+// text is all parts as one text, for formats whose results are strings.
+func (c content) text() string { return joined(c.as(nil)) }
+
+// joined is the texts of parts, a line each.
+func joined(parts []part) string {
+	var texts []string
+	for _, p := range parts {
+		if p.data == "" {
+			texts = append(texts, p.text)
 		}
 	}
-	return string(block.Raw())
+	return strings.Join(texts, "\n")
 }
 
-// joined is all blocks as one text, for formats whose results are strings.
-// Structured content stands in where a tool sent nothing else.
-func (c content) joined() string {
-	if len(c.blocks) == 0 && c.structured != nil {
-		return string(c.structured)
+// says reports whether a text is nothing but the structured content written as
+// JSON, which MCP asks tools to send beside it (2025-06-18 server/tools,
+// structured content).
+func (c content) says(text string) bool {
+	if c.structured == nil {
+		return false
 	}
-	parts := make([]string, len(c.blocks))
-	for i, b := range c.blocks {
-		parts[i] = plain(b)
-	}
-	return strings.Join(parts, "\n")
-}
-
-// image returns the type and base64 data of an image block.
-func image(block gateway.Object) (mime, data string, ok bool) {
-	if text(block, "type") != "image" {
-		return "", "", false
-	}
-	return text(block, "mimeType"), text(block, "data"), true
+	a, b := jsontext.Value(strings.Clone(text)), jsontext.Value(bytes.Clone(c.structured))
+	return a.Canonicalize() == nil && b.Canonicalize() == nil && bytes.Equal(a, b)
 }

@@ -14,7 +14,7 @@ type format struct {
 	definition func(*gateway.Tool) json.RawMessage
 	// parse finds the calls in what a model emitted; none if it is not this
 	// provider's. Nil for a format that only lists.
-	parse func(gateway.Object) ([]emitted, *gateway.Refusal)
+	parse func(gateway.Object) turn
 	// messages are what the program appends to its conversation.
 	messages func([]emitted, []outcome) any
 }
@@ -25,6 +25,7 @@ var formats = []format{
 	{name: "openai-responses", definition: responsesDefinition, parse: parseResponses, messages: responsesItems},
 	{name: "anthropic", definition: anthropicDefinition, parse: parseAnthropic, messages: anthropicMessages},
 	{name: "gemini", definition: geminiDefinition, parse: parseGemini, messages: geminiMessages},
+	{name: "gemini-interactions", definition: interactionsDefinition, parse: parseInteractions, messages: interactionsSteps},
 	{name: "mcp", definition: mcpDefinition},
 }
 
@@ -111,29 +112,4 @@ func elements(raw json.RawMessage) []gateway.Object {
 func text(o gateway.Object, name string) string {
 	s, _, _ := o.String(name)
 	return s
-}
-
-// quotedArgs reads arguments that a provider sends as a string of JSON.
-func quotedArgs(o gateway.Object, name string) (gateway.Args, *gateway.Refusal) {
-	s, ok, err := o.String(name)
-	if err != nil {
-		return gateway.Args{}, gateway.AsRefusal("surface", err)
-	}
-	if !ok || s == "" {
-		return gateway.Args{}, nil
-	}
-	args, err := gateway.ParseArgs([]byte(s))
-	if err != nil {
-		return gateway.Args{}, gateway.AsRefusal("surface", err)
-	}
-	return args, nil
-}
-
-// objectArgs reads arguments that a provider sends as an object.
-func objectArgs(o gateway.Object, name string) (gateway.Args, *gateway.Refusal) {
-	args, err := o.Args(name)
-	if err != nil {
-		return gateway.Args{}, gateway.AsRefusal("surface", err)
-	}
-	return args, nil
 }

@@ -8,93 +8,80 @@ import (
 
 // OpenAI Chat Completions: tools of type function, an assistant message with
 // tool_calls whose arguments are a string of JSON, answered by messages with
-// role tool.
+// role tool. Their content is text: images have no place there.
 
 func openAIDefinition(t *gateway.Tool) json.RawMessage {
 	d := describe(t)
 	return marshal(map[string]any{"type": "function", "function": map[string]any{"name": t.Wire, "description": d.description, "parameters": d.schema}})
 }
 
-// parseOpenAI takes {"tool_calls": […]}, a message or a whole completion, or a
-// bare array of calls.
-func parseOpenAI(o gateway.Object) ([]emitted, *gateway.Refusal) {
-	items := append(list(o, "tool_calls"), list(o, "calls")...)
-	if m, err := o.Object("message"); err == nil {
-		items = append(items, list(m, "tool_calls")...)
-	}
+// openAICut are the finish reasons of a choice that is not whole (API
+// reference, chat completion object). Servers that only speak the format have
+// others of their own for choices that are.
+var openAICut = map[string]bool{"length": true, "content_filter": true, "max_tokens": true, "error": true}
+
+// parseOpenAI takes {"tool_calls": […]}, a message or a whole completion, a
+// bare array of calls or one call. Of several choices the first with calls
+// counts: a conversation goes on with one of them, and the others' calls were
+// never meant to run beside it.
+func parseOpenAI(o gateway.Object) turn {
 	for _, choice := range list(o, "choices") {
 		if m, err := choice.Object("message"); err == nil {
-			items = append(items, list(m, "tool_calls")...)
+			if t := openAITurn(m); len(t.calls) > 0 {
+				t.cutIf(openAICut, text(choice, "finish_reason"))
+				return t
+			}
 		}
 	}
-	var calls []emitted
+	if m, err := o.Object("message"); err == nil {
+		if t := openAITurn(m); len(t.calls) > 0 {
+			t.cutIf(openAICut, text(o, "finish_reason"))
+			return t
+		}
+	}
+	return openAITurn(o)
+}
+
+// openAITurn reads the calls of a message.
+func openAITurn(m gateway.Object) turn {
+	items := append(list(m, "tool_calls"), list(m, "calls")...)
+	if _, bare := m.Get("function"); bare || text(m, "type") == "custom" {
+		items = append(items, m)
+	}
+	var t turn
 	for _, item := range items {
-		fn, err := item.Object("function")
-		if err != nil || text(fn, "name") == "" {
-			continue
+		e := emitted{id: text(item, "id")}
+		if custom, err := item.Object("custom"); err == nil && text(item, "type") == "custom" {
+			e.name = text(custom, "name")
+			e.args, e.bad = freeArgs(custom, "input")
+		} else if fn, err := item.Object("function"); err == nil {
+			e.name = text(fn, "name")
+			e.args, e.bad = argsOf(fn, "arguments")
 		}
-		e := emitted{id: text(item, "id"), name: text(fn, "name")}
-		e.args, e.bad = quotedArgs(fn, "arguments")
-		calls = append(calls, e)
+		if e.name != "" {
+			t.calls = append(t.calls, e)
+		}
 	}
-	return calls, nil
+	// The way before tool_calls: one function_call, without an ID.
+	if fn, err := m.Object("function_call"); err == nil && len(t.calls) == 0 && text(fn, "name") != "" {
+		if _, written := fn.Get("arguments"); written {
+			e := emitted{name: text(fn, "name"), kind: "function_call"}
+			e.args, e.bad = argsOf(fn, "arguments")
+			t.calls = append(t.calls, e)
+		}
+	}
+	return t
 }
 
 func openAIMessages(calls []emitted, outcomes []outcome) any {
 	messages := make([]map[string]any, len(calls))
 	for i, e := range calls {
-		messages[i] = map[string]any{"role": "tool", "tool_call_id": e.id, "content": contentOf(outcomes[i]).joined()}
+		said := contentOf(outcomes[i]).text()
+		if e.kind == "function_call" {
+			messages[i] = map[string]any{"role": "function", "name": e.name, "content": said}
+			continue
+		}
+		messages[i] = map[string]any{"role": "tool", "tool_call_id": e.id, "content": said}
 	}
 	return messages
-}
-
-// OpenAI Responses: flat function tools, function_call items in output,
-// answered by function_call_output items.
-
-func responsesDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"type": "function", "name": t.Wire, "description": d.description, "parameters": d.schema, "strict": false})
-}
-
-func parseResponses(o gateway.Object) ([]emitted, *gateway.Refusal) {
-	items := append(list(o, "output"), list(o, "calls")...)
-	if text(o, "type") == "function_call" {
-		items = append(items, o)
-	}
-	var calls []emitted
-	for _, item := range items {
-		if text(item, "type") != "function_call" {
-			continue
-		}
-		e := emitted{id: text(item, "call_id"), name: text(item, "name")}
-		e.args, e.bad = quotedArgs(item, "arguments")
-		calls = append(calls, e)
-	}
-	return calls, nil
-}
-
-func responsesItems(calls []emitted, outcomes []outcome) any {
-	items := make([]map[string]any, len(calls))
-	for i, e := range calls {
-		items[i] = map[string]any{"type": "function_call_output", "call_id": e.id, "output": responsesOutput(contentOf(outcomes[i]))}
-	}
-	return items
-}
-
-// responsesOutput is a string, or a list of parts where there are images.
-func responsesOutput(c content) any {
-	var parts []map[string]any
-	images := false
-	for _, b := range c.blocks {
-		if mime, data, ok := image(b); ok {
-			images = true
-			parts = append(parts, map[string]any{"type": "input_image", "image_url": "data:" + mime + ";base64," + data})
-			continue
-		}
-		parts = append(parts, map[string]any{"type": "input_text", "text": plain(b)})
-	}
-	if !images {
-		return c.joined()
-	}
-	return parts
 }

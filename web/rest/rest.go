@@ -1,7 +1,7 @@
 // Package rest is function calling over plain HTTP, for programs that speak to
 // a model themselves and hold the tool calls it emitted.
 //
-//	GET  /v1/tools?format=mcp|openai|openai-responses|anthropic|gemini
+//	GET  /v1/tools?format=mcp|openai|openai-responses|anthropic|gemini|gemini-interactions
 //	POST /v1/tools/{name}/call     the arguments object is the body; the answer is the tool's MCP result
 //	POST /v1/tool_calls            tool calls as the model emitted them; the answer holds the messages to append
 //	GET  /v1/openapi.json          this API as OpenAPI 3.1
@@ -141,11 +141,8 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Ag
 	c.Agent, c.Name = agent, r.PathValue("name")
 	w.Header().Set("Toolward-Call", c.ID)
 	raw, refusal := body(r)
-	if refusal == nil && len(raw) > 0 {
-		var err error
-		if c.Args, err = gateway.ParseArgs(raw); err != nil {
-			refusal = gateway.AsRefusal("surface", err)
-		}
+	if refusal == nil {
+		c.Args, refusal = parseArgs(raw)
 	}
 	if refusal != nil {
 		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)

@@ -11,12 +11,28 @@ import (
 	"toolward/web/problem"
 )
 
+// turn is what a model emitted at once.
+type turn struct {
+	calls []emitted
+	cut   string // why the turn is not whole, "" if it is
+}
+
+// cutIf keeps the reason for which a provider ended a turn, if it is one that
+// leaves it unfinished.
+func (t *turn) cutIf(unfinished map[string]bool, reason string) {
+	if unfinished[reason] {
+		t.cut = reason
+	}
+}
+
 // emitted is one tool call as a model emitted it.
 type emitted struct {
-	id   string // the model's own ID of the call, "" where its format has none
-	name string
-	args gateway.Args
-	bad  *gateway.Refusal // why the arguments could not be read
+	id     string // the model's own ID of the call, "" where its format has none
+	name   string
+	args   gateway.Args
+	bad    *gateway.Refusal // why it cannot be run
+	kind   string           // how it was written, where a format has several ways to
+	caller json.RawMessage  // what the answer has to repeat; nil for nothing
 }
 
 // outcome is what became of one tool call: a result or a refusal.
@@ -58,9 +74,14 @@ func (h *Handler) read(r *http.Request) (*format, []emitted, *gateway.Refusal) {
 	if refusal != nil {
 		return nil, nil, refusal
 	}
-	// A bare array of calls is wrapped, so that one strict parser sees both.
+	// A bare array of calls is wrapped, so that one strict parser sees both:
+	// `[…]` -> `{"calls":[…]}`. It must be one value, or what stands after it
+	// would be read as a member.
 	wrapped := raw
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && trimmed[0] == '[' {
+		if err := gateway.CheckJSON(raw); err != nil {
+			return nil, nil, gateway.AsRefusal("surface", err)
+		}
 		wrapped = append(append([]byte(`{"calls":`), raw...), '}')
 	}
 	o, err := gateway.ParseObject(wrapped)
@@ -73,18 +94,26 @@ func (h *Handler) read(r *http.Request) (*format, []emitted, *gateway.Refusal) {
 		if f.parse == nil || (want != "" && want != f.name) {
 			continue
 		}
-		calls, refusal := f.parse(o)
+		t := f.parse(o)
 		switch {
-		case refusal != nil:
-			return nil, nil, refusal
-		case len(calls) > h.opt.MaxCalls:
+		case len(t.calls) > h.opt.MaxCalls:
 			return nil, nil, gateway.Refuse("surface", gateway.TooLarge, "one request may carry at most "+strconv.Itoa(h.opt.MaxCalls)+" tool calls")
-		case len(calls) > 0:
-			return f, calls, nil
+		case len(t.calls) > 0:
+			return f, t.runnable(), nil
 		}
 	}
 	return nil, nil, gateway.Refuse("surface", gateway.Malformed,
-		"no tool calls found: send what the model emitted (OpenAI tool_calls, Responses function_call items, Anthropic tool_use blocks or Gemini functionCall parts)")
+		"no tool calls found: send what the model emitted (OpenAI tool_calls, Responses function_call items, Anthropic tool_use blocks, Gemini functionCall parts or Interactions function_call steps)")
+}
+
+// runnable are the calls, all refused if the turn is not whole.
+func (t turn) runnable() []emitted {
+	if t.cut != "" {
+		for i := range t.calls {
+			t.calls[i].bad = truncated(t.cut)
+		}
+	}
+	return t.calls
 }
 
 // allUnserved reports whether nothing ran for a reason that is the gateway's
