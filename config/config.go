@@ -187,6 +187,14 @@ type Limits struct {
 	Concurrency int                  `yaml:"concurrency"` // calls in progress per agent
 	Total       int                  `yaml:"total"`       // calls in progress in all
 	Failures    Bucket               `yaml:"failures"`    // failed authentications per address
+	Sessions    SessionLimit         `yaml:"sessions"`
+}
+
+// SessionLimit bounds the MCP sessions that agents have open, and likewise the
+// streams of agents that have none.
+type SessionLimit struct {
+	Agent int `yaml:"agent"` // of each agent; its session unused longest makes room
+	Total int `yaml:"total"` // of all; the agent with the most makes room
 }
 
 // Actions are what guard does of its own accord about each kind of finding:

@@ -18,6 +18,7 @@ func Default() *Config {
 			Concurrency: 32,
 			Total:       1024,
 			Failures:    Bucket{Rate: Rate{1, time.Second}, Burst: 20},
+			Sessions:    SessionLimit{Agent: 1000, Total: 10_000},
 		},
 		Guard: Guard{Actions: Actions{
 			Injection: "block", Secrets: "redact", PII: "observe", Exfil: "policy",

@@ -229,6 +229,10 @@ func (d *decoder) limits(n *yaml.Node, path string, l *Limits) {
 		{"concurrency", d.number(&l.Concurrency, 1, 1<<20)},
 		{"total", d.number(&l.Total, 1, 1<<20)},
 		{"failures", in(d.bucket(&l.Failures))},
+		{"sessions", in([]field{
+			{"agent", d.number(&l.Sessions.Agent, 1, 1<<20)},
+			{"total", d.number(&l.Sessions.Total, 1, 1<<20)},
+		})},
 	})
 }
 

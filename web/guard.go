@@ -63,7 +63,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal
 		return gateway.Refuse("surface", gateway.Forbidden, "the Host header does not name this gateway; add it to `http.hosts` if it should")
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 0 {
-		if len(origins) > 1 || !s.origins[strings.ToLower(origins[0])] {
+		if len(origins) > 1 || !s.origins[strings.ToLower(origins[0])] && !s.own(strings.ToLower(origins[0]), r) {
 			return gateway.Refuse("surface", gateway.Forbidden, "this Origin may not call the gateway; add it to `http.origins` if it should")
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origins[0])
@@ -84,6 +84,18 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal
 		return tooLarge(s.opt.MaxBody)
 	}
 	return nil
+}
+
+// own reports whether an Origin is the gateway's: "http://127.0.0.1:8080" for a
+// page that this listener at 127.0.0.1:8080 served. The host is a name of ours,
+// or the one of the request, which has passed knownHost. Where the listener is
+// plain, a proxy may have ended TLS in front of it.
+func (s *Server) own(origin string, r *http.Request) bool {
+	scheme, host, ok := strings.Cut(origin, "://")
+	if !ok || scheme != "https" && (scheme != "http" || r.TLS != nil) {
+		return false
+	}
+	return s.hosts[host] || host == strings.ToLower(r.Host)
 }
 
 func tooLarge(most int64) *gateway.Refusal {

@@ -4,8 +4,8 @@
 //
 // What it guarantees to every surface:
 //
-//   - The Host header names this gateway and a browser's Origin is on the
-//     allow-list (MCP 2025-11-25 basic/transports, "Security Warning"; DNS
+//   - The Host header names this gateway and a browser's Origin is its own or
+//     on the allow-list (MCP 2025-11-25 basic/transports, "Security Warning"; DNS
 //     rebinding), else 403.
 //   - The body is at most MaxBody bytes by count, not by Content-Length, comes
 //     unencoded, and arrives within BodyTimeout.
@@ -38,7 +38,7 @@ type Options struct {
 	RedirectHTTP string   // address of a plain listener that answers 308 to https; "" for none
 	Insecure     bool     // allow plain HTTP beyond loopback
 	Hosts        []string // names this gateway is reached by, besides the address it listens on
-	Origins      []string // origins of browsers that may call; none by default
+	Origins      []string // origins of browsers that may call beside the gateway's own; none by default
 
 	MaxBody       int64         // bytes; default 4 MiB
 	MaxHeader     int           // bytes; default 32 KiB

@@ -278,6 +278,7 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 	opt := server.Options{
 		Road: r.road, Key: key, CarryToken: exchangesTokens(r.cfg), Upstreams: r.catalog, Token: auth.Token,
 		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Logger: r.log,
+		PerPrincipal: r.cfg.Limits.Sessions.Agent, MaxSessions: r.cfg.Limits.Sessions.Total,
 	}
 	if endpoints != nil {
 		opt.Resource, opt.Challenge = endpoints.URI, endpoints.Challenge

@@ -149,9 +149,8 @@ func (x *exchange) note(ctx context.Context) {
 	case mcp.NoteRootsChanged:
 		// It makes work at every upstream of the session, so it counts as a
 		// call. What is passed on is our own message, without its params.
-		if release, err := x.srv.road.Limit.Acquire(x.agent, nil); err == nil {
+		if x.charge() == nil {
 			x.srv.opt.Upstreams.Notify(ctx, x.session.id, x.msg.Method, nil)
-			release()
 		}
 	}
 }
@@ -164,14 +163,28 @@ func (x *exchange) response() {
 	x.session.questions.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
 }
 
+// charge takes from the agent's limit what a call takes, for what is work but
+// no call.
+func (x *exchange) charge() *gateway.Refusal {
+	release, err := x.srv.road.Limit.Acquire(x.agent, nil)
+	if err != nil {
+		return gateway.AsRefusal("limit", err)
+	}
+	release()
+	return nil
+}
+
 // refuse records a refusal that is not about a call on the road. It takes from
 // the agent's limit like a call: a flood of broken messages is one of calls.
 func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
-	if release, err := x.srv.road.Limit.Acquire(x.agent, nil); err != nil {
-		r = gateway.AsRefusal("limit", err)
-	} else {
-		release()
+	if over := x.charge(); over != nil {
+		r = over
 	}
+	return x.refused(ctx, r)
+}
+
+// refused is [exchange.refuse] for what was charged already.
+func (x *exchange) refused(ctx context.Context, r *gateway.Refusal) outcome {
 	c := gateway.NewCall(x.surface, gateway.KindLifecycle, clip(x.msg.Method))
 	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
 	return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}

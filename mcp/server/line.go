@@ -122,9 +122,11 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
 		v.refuse(gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(r.Method)+" is not offered here"), http.StatusMethodNotAllowed)
 		return
 	}
-	ss := newSession(s, v.agent, v.sur, "")
-	if refusal := s.sessions.add(ss); refusal != nil {
-		v.refuse(refusal, 0)
+	x := v.exchange()
+	x.msg.Method = r.Method
+	ss, refusal := v.openSession(x)
+	if refusal != nil {
+		v.write(x, x.refused(r.Context(), refusal))
 		return
 	}
 	defer ss.requests.answering.Wait()

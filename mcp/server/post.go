@@ -237,18 +237,28 @@ func (x *exchange) checkRevision(ctx context.Context) (outcome, bool) {
 	return outcome{}, true
 }
 
-// initialize opens a session.
+// initialize opens a session. It costs what a call costs: each session is
+// memory, here and at upstreams.
 func (v *visit) initialize(x *exchange) {
 	h := x.greet()
-	ss := newSession(v.srv, v.agent, v.sur, v.server)
-	ss.hello.Store(&h)
 	x.revision = h.revision
-	if refusal := v.srv.sessions.add(ss); refusal != nil {
-		v.write(x, x.refuse(v.r.Context(), refusal))
+	ss, refusal := v.openSession(x)
+	if refusal != nil {
+		v.write(x, x.refused(v.r.Context(), refusal))
 		return
 	}
+	ss.hello.Store(&h)
 	v.w.Header().Set(mcp.HeaderSession, ss.id)
 	v.write(x, outcome{result: x.welcome(h)})
+}
+
+// openSession opens a session for this visit's agent.
+func (v *visit) openSession(x *exchange) (*session, *gateway.Refusal) {
+	if refusal := x.charge(); refusal != nil {
+		return nil, refusal
+	}
+	ss := newSession(v.srv, v.agent, v.sur, v.server)
+	return ss, v.srv.sessions.add(ss)
 }
 
 // request answers a request: as JSON, or as an event stream if anything has to

@@ -51,7 +51,7 @@ type Options struct {
 	Version string // in serverInfo on /mcp; default "dev"
 
 	MaxBody      int64         // bytes of one message; default 4 MiB
-	MaxSessions  int           // default 10 000; as many subscriptions/listen besides
+	MaxSessions  int           // default 10 000; as many subscriptions/listen besides. The principal with the most makes room.
 	PerPrincipal int           // of one principal; default 1 000. Its session that was unused longest makes room.
 	IdleTTL      time.Duration // a session unused and without a stream ends; default 30 min
 	Replay       int           // bytes of events kept for the return of one session's agent; default 512 KiB

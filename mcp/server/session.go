@@ -16,6 +16,7 @@ import (
 // its initialize and its end. It belongs to one principal and one endpoint.
 type session struct {
 	id      string
+	owner   string // the principal
 	srv     *Server
 	surface gateway.Surface
 	server  string                // the endpoint's upstream, "" on /mcp
@@ -33,7 +34,7 @@ type session struct {
 	watched map[resource]bool // resources/subscribe
 	ended   bool
 
-	element *list.Element // in sessions.byUse
+	element *list.Element // in sessions.holders; guarded by sessions.mu
 }
 
 // resource names an upstream's resource by its own URI.
@@ -41,7 +42,7 @@ type resource struct{ server, uri string }
 
 func newSession(s *Server, a *gateway.Agent, surface gateway.Surface, server string) *session {
 	ss := &session{
-		id: rand.Text(), srv: s, surface: surface, server: server, agent: a, used: time.Now(),
+		id: rand.Text(), owner: a.Principal(), srv: s, surface: surface, server: server, agent: a, used: time.Now(),
 		requests: newRequests(), watched: map[resource]bool{},
 	}
 	ss.streams.keep, ss.streams.shared = s.opt.Replay, &s.kept
@@ -66,7 +67,6 @@ func (ss *session) touch(a *gateway.Agent) {
 	ss.mu.Lock()
 	ss.agent, ss.used = a, time.Now()
 	ss.mu.Unlock()
-	ss.srv.sessions.bump(ss)
 }
 
 func (ss *session) currentAgent() *gateway.Agent {
@@ -136,13 +136,15 @@ func (ss *session) watches(r resource) bool {
 	return covers(ss.watched, r)
 }
 
-// idle reports whether the session may end: nothing runs in it, nobody reads
-// its streams, and it was not used since.
-func (ss *session) idle(since time.Time) bool {
+// unused reports whether nothing runs in the session, and nobody reads its
+// stream.
+func (ss *session) unused() bool { return ss.requests.idle() && !ss.main.attached() }
+
+// lastUse is when something was last asked or answered in the session.
+func (ss *session) lastUse() time.Time {
 	ss.mu.Lock()
-	used := ss.used
-	ss.mu.Unlock()
-	return used.Before(since) && ss.requests.idle() && !ss.main.attached()
+	defer ss.mu.Unlock()
+	return ss.used
 }
 
 // retire takes no more requests, and ends the main stream once those that run

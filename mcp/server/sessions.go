@@ -9,44 +9,47 @@ import (
 	"toolward/gateway"
 )
 
-// sessions are the open sessions of all agents. When a principal has too many,
-// its own least recently used one ends; nobody's session makes room for another
-// principal's until the gateway as a whole is full.
+// sessions are the open sessions of all agents, bounded for each principal and
+// in all. Who has as many as it may makes room itself: of its own sessions the
+// one that was unused longest ends. When the gateway is full, the principal
+// with the most sessions makes room likewise, and never one with fewer than who
+// wants another. A session of another's is ended while it is in use only if all
+// of that principal's are, and it keeps as many as the newcomer will have.
 //
-// Lock order: sessions.mu before session.mu.
+// Lock order: sessions.mu before session.mu and the locks of its parts.
 type sessions struct {
 	srv *Server
 
-	mu        sync.Mutex
-	byID      map[string]*session
-	byUse     *list.List // of *session, least recently used first
-	principal map[string]int
+	mu      sync.Mutex
+	byID    map[string]*session
+	holders map[string]*list.List // by principal, of *session, least recently used first
 }
 
 func newSessions(s *Server) *sessions {
-	return &sessions{srv: s, byID: map[string]*session{}, byUse: list.New(), principal: map[string]int{}}
+	return &sessions{srv: s, byID: map[string]*session{}, holders: map[string]*list.List{}}
 }
 
-// add opens a session. It refuses when the gateway is full.
+// add opens a session. It refuses when the gateway is full of others in use.
 func (all *sessions) add(ss *session) *gateway.Refusal {
-	owner := ss.agent.Principal()
 	all.mu.Lock()
-	var old *session
-	if all.principal[owner] >= all.srv.opt.PerPrincipal {
-		old = all.oldest(owner)
-		all.drop(old)
-	}
-	full := len(all.byID) >= all.srv.opt.MaxSessions
-	if !full {
+	victim, ok := all.room(ss.owner)
+	if ok {
+		if victim != nil {
+			all.drop(victim)
+		}
+		own := all.holders[ss.owner]
+		if own == nil {
+			own = list.New()
+			all.holders[ss.owner] = own
+		}
 		all.byID[ss.id] = ss
-		ss.element = all.byUse.PushBack(ss)
-		all.principal[owner]++
+		ss.element = own.PushBack(ss)
 	}
 	all.mu.Unlock()
-	if old != nil {
-		old.close()
+	if victim != nil {
+		victim.close()
 	}
-	if full {
+	if !ok {
 		r := gateway.Refuse("surface", gateway.Overloaded, "the gateway holds as many sessions as it can")
 		r.RetryAfter = 30 * time.Second
 		return r
@@ -54,14 +57,46 @@ func (all *sessions) add(ss *session) *gateway.Refusal {
 	return nil
 }
 
-// oldest is the principal's session that was unused longest; it has one.
-func (all *sessions) oldest(owner string) *session {
-	for e := all.byUse.Front(); e != nil; e = e.Next() {
-		if ss := e.Value.(*session); ss.currentAgent().Principal() == owner {
-			return ss
+// room finds the session that has to end for one more of an owner's, nil if
+// none has to; ok is false if none may. The caller holds the lock.
+func (all *sessions) room(owner string) (victim *session, ok bool) {
+	own, has := all.holders[owner], 0
+	if own != nil {
+		has = own.Len()
+	}
+	if has >= all.srv.opt.PerPrincipal {
+		victim, _ = longestUnused(own)
+		return victim, true
+	}
+	if len(all.byID) < all.srv.opt.MaxSessions {
+		return nil, true
+	}
+	most := 0
+	for _, held := range all.holders {
+		n := held.Len()
+		if n < most || n < has {
+			continue
+		}
+		candidate, idle := longestUnused(held)
+		if !idle && held != own && n <= has+1 {
+			continue
+		}
+		if n > most || candidate.lastUse().Before(victim.lastUse()) {
+			most, victim = n, candidate
 		}
 	}
-	return nil
+	return victim, victim != nil
+}
+
+// longestUnused is the session that was unused longest, of those that are idle
+// if any is.
+func longestUnused(held *list.List) (ss *session, idle bool) {
+	for e := held.Front(); e != nil; e = e.Next() {
+		if ss := e.Value.(*session); ss.unused() {
+			return ss, true
+		}
+	}
+	return held.Front().Value.(*session), false
 }
 
 // drop takes the session out of the tables, if it is there; the caller holds
@@ -71,10 +106,9 @@ func (all *sessions) drop(ss *session) {
 		return
 	}
 	delete(all.byID, ss.id)
-	all.byUse.Remove(ss.element)
-	owner := ss.currentAgent().Principal()
-	if all.principal[owner]--; all.principal[owner] == 0 {
-		delete(all.principal, owner)
+	own := all.holders[ss.owner]
+	if own.Remove(ss.element); own.Len() == 0 {
+		delete(all.holders, ss.owner)
 	}
 }
 
@@ -82,21 +116,14 @@ func (all *sessions) drop(ss *session) {
 // endpoint; nil else, so that nobody learns of sessions of others.
 func (all *sessions) find(id string, a *gateway.Agent, surface gateway.Surface, server string) *session {
 	all.mu.Lock()
+	defer all.mu.Unlock()
 	ss := all.byID[id]
-	all.mu.Unlock()
-	if ss == nil || ss.surface != surface || ss.server != server || ss.currentAgent().Principal() != a.Principal() {
+	if ss == nil || ss.surface != surface || ss.server != server || ss.owner != a.Principal() {
 		return nil
 	}
+	all.holders[ss.owner].MoveToBack(ss.element)
 	ss.touch(a)
 	return ss
-}
-
-func (all *sessions) bump(ss *session) {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if all.byID[ss.id] == ss {
-		all.byUse.MoveToBack(ss.element)
-	}
 }
 
 // end closes one session.
@@ -137,7 +164,7 @@ func (all *sessions) closeAll() {
 	}
 }
 
-// expire ends idle sessions until ctx ends.
+// expire ends sessions that were unused too long, until ctx ends.
 func (all *sessions) expire(ctx context.Context) {
 	tick := time.NewTicker(all.srv.opt.IdleTTL / 4)
 	defer tick.Stop()
@@ -147,7 +174,7 @@ func (all *sessions) expire(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			for _, ss := range all.list() {
-				if ss.idle(now.Add(-all.srv.opt.IdleTTL)) {
+				if ss.unused() && ss.lastUse().Before(now.Add(-all.srv.opt.IdleTTL)) {
 					all.end(ss)
 				}
 			}
