@@ -2,7 +2,7 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race lint vuln e2e field conformance frameworks fuzz bench growth image clean
+.PHONY: run build test race lint vuln e2e field conformance frameworks fuzz bench growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -49,6 +49,9 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 
 growth: ## what guard costs per KiB, counted, which must not grow with the size of the text
 	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth
+
+dress: ## orders dressed up in every way that is known, at every place: how many are blocked
+	$(GO) run ./cmd/dress
 
 clean:
 	rm -rf bin

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"toolward/gateway"
@@ -68,6 +67,12 @@ func concealed(via string) bool {
 	return false
 }
 
+// fewestWords is how many different words an order has that no rule names.
+// Tables of numbers have fewer, whatever they score: "hex(c.r0()), hex(c.r1())",
+// "0x3fd, 0x3fe". What stands beside the words does not count, else filler
+// would hide an order.
+const fewestWords = 5
+
 // injection looks for orders to the model. What the external judge wants a say
 // about waits for it.
 func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
@@ -82,7 +87,8 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 	best, over := sc.s.model.Judge(t, surface, lowest)
 	sc.score = max(sc.score, best.Score)
 	for _, v := range over {
-		if v.Via == "" && !wordy(cut(t.Raw, v.Span)) {
+		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
+		if named < 0 && v.Words < fewestWords {
 			continue
 		}
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
@@ -90,8 +96,8 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
 		}
 		limit := limit
-		if i := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] }); i >= 0 {
-			f.Rule, limit = v.Rules[i], max(lowest, min(limit, wordedLimit))
+		if named >= 0 {
+			f.Rule, limit = v.Rules[named], max(lowest, min(limit, wordedLimit))
 		}
 		switch {
 		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
@@ -102,22 +108,6 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		}
 	}
 	return found
-}
-
-// wordy reports whether at least half of a text's visible characters are
-// letters: tables of numbers give no orders, whatever they score.
-func wordy(text string) bool {
-	letters, visible := 0, 0
-	for _, r := range text {
-		switch {
-		case unicode.IsLetter(r):
-			letters++
-			visible++
-		case !unicode.IsSpace(r):
-			visible++
-		}
-	}
-	return letters*2 >= visible
 }
 
 func severityOf(score float64) gateway.Severity {

@@ -49,18 +49,23 @@ func (s *Scanner) Score(text, surface string) (eval.Scores, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, limit := sc.surface()
-	scores := eval.Scores{eval.Injection: {Value: report.Score, Found: report.Score >= limit}}
+	scores := eval.Scores{eval.Injection: {Value: report.Score}}
 	for _, f := range report.Findings {
 		label := labelOf[f.Kind]
-		best := scores[label]
-		if label == "" || label == eval.Injection && best.Note != "" || label != eval.Injection && f.Score < best.Value {
+		if label == "" {
 			continue
 		}
-		best.Note = f.Rule
-		if label != eval.Injection {
-			best.Value, best.Found = f.Score, f.Score >= confident
+		best := scores[label]
+		if best.Note == "" || label != eval.Injection && f.Score >= best.Value {
+			best.Note = f.Rule
 		}
+		if label == eval.Injection {
+			best.Found = true
+		} else {
+			best.Value = max(best.Value, f.Score)
+			best.Found = best.Value >= confident
+		}
+		best.Stops = best.Stops || f.Action == gateway.ActionRedact || withheld([]gateway.Finding{f})
 		scores[label] = best
 	}
 	return scores, nil

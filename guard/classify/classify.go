@@ -39,6 +39,7 @@ type Verdict struct {
 	View  int      // the view that says so, an index in Text.Views
 	Via   string   // how it was hidden, that view's Via; "" for the text itself
 	Rules []string // the rules of guard/rules that hit in it, sorted
+	Words int      // different words in it; of joined windows, in the one that has most
 }
 
 // Model judges texts. It is safe for concurrent use.
@@ -72,23 +73,24 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 	top := math.Inf(-1)
 	var topWindow Window
 	var topRules []string
+	topWords := 0
 	for i := range t.Views {
 		j.view(m, t, i, s)
 		for k := range j.windows {
 			w, z := &j.windows[k], j.scores[k]
 			if z > top {
 				top, topWindow = z, *w
-				topRules = append(topRules[:0], j.rules(m, w)...)
+				topRules, topWords = append(topRules[:0], j.rules(m, w)...), j.x.words(t.Views[i].Text, w)
 			}
 			if z > limit {
-				over = m.join(over, t, w, z, j.rules(m, w))
+				over = m.join(over, t, w, z, j.rules(m, w), j.x.words(t.Views[i].Text, w))
 			}
 		}
 	}
 	if math.IsInf(top, -1) {
 		return Verdict{}, nil
 	}
-	return m.verdict(t, &topWindow, top, topRules), over
+	return m.verdict(t, &topWindow, top, topRules, topWords), over
 }
 
 // judge holds the buffers of one judgement.
@@ -151,18 +153,18 @@ func (j *judge) rules(m *Model, w *Window) []string {
 	return slices.Compact(names)
 }
 
-func (m *Model) verdict(t *normal.Text, w *Window, z float64, rules []string) Verdict {
+func (m *Model) verdict(t *normal.Text, w *Window, z float64, rules []string, words int) Verdict {
 	v := &t.Views[w.View]
-	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via, Rules: rules}
+	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via, Rules: rules, Words: words}
 }
 
 // join adds w to over, merged with the last one if they overlap.
-func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64, rules []string) []Verdict {
-	v := m.verdict(t, w, z, rules)
+func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64, rules []string, words int) []Verdict {
+	v := m.verdict(t, w, z, rules, words)
 	if n := len(over); n > 0 && over[n-1].View == v.View && v.Span[0] <= over[n-1].Span[1] {
 		last := &over[n-1]
 		last.Span = [2]int{min(last.Span[0], v.Span[0]), max(last.Span[1], v.Span[1])}
-		last.Score = max(last.Score, v.Score)
+		last.Score, last.Words = max(last.Score, v.Score), max(last.Words, v.Words)
 		last.Rules = append(last.Rules, v.Rules...)
 		slices.Sort(last.Rules)
 		last.Rules = slices.Compact(last.Rules)

@@ -49,6 +49,38 @@ func (x *extractor) windows(out []Window, view int) []Window {
 	return out
 }
 
+// words counts the different words of a window. An address is one, and so are
+// two characters of a script without spaces; a single letter, an identifier and
+// what has digits in it are none. Unlike a share of the window, it cannot be made
+// less by what else is put in.
+func (x *extractor) words(text string, w *Window) int {
+	var seen [1024 / 64]uint64 // a hash of a word is a bit: of the few that matter hardly two share one
+	words, signs := 0, 0
+	for _, s := range x.tok.sents[w.first:w.last] {
+		for _, t := range x.tok.tokens[s.first:s.last] {
+			switch t.shape {
+			case wordToken:
+				if t.end-t.start < 2 || strings.ContainsAny(text[t.start:t.end], "0123456789") {
+					continue
+				}
+			case numberToken, identToken, markToken:
+				continue
+			}
+			bit := t.hash * 0x9e3779b1 >> 22
+			if seen[bit/64]>>(bit%64)&1 > 0 {
+				continue
+			}
+			seen[bit/64] |= 1 << (bit % 64)
+			if t.shape == cjkToken {
+				signs++
+			} else {
+				words++
+			}
+		}
+	}
+	return words + signs/2
+}
+
 // Dense features are few and weigh in full, however long the window is.
 const (
 	denseSurface = 0                // 4 surfaces

@@ -26,13 +26,16 @@ import (
 )
 
 // Scores are what a [Scorer] says about one text: for each label the score, 0
-// if it found nothing, and whether it would act on it.
+// if it found nothing, whether there is a finding, and whether that is acted on.
+// They differ: a score over the threshold may be no finding, and a finding may
+// be left to policy.
 type Scores map[Label]Score
 
 // Score of one label.
 type Score struct {
 	Value float64 // higher is worse; only the order matters
-	Found bool    // over the threshold in use
+	Found bool    // it is a finding
+	Stops bool    // … that keeps the text from its reader: it is blocked, quarantined or redacted
 	Note  string  // what was found, for the list of mistakes
 }
 
@@ -53,6 +56,10 @@ type Figures struct {
 	Precision *float64 `json:"precision"` // at the threshold in use
 	FPR       *float64 `json:"fpr"`       // at the threshold in use
 	NsPerKiB  float64  `json:"ns_per_kib"`
+	Found     int      `json:"found"`        // rows of the label with a finding of it
+	Blocked   int      `json:"blocked"`      // … whose text was blocked, quarantined or redacted
+	Alarms    int      `json:"found_benign"` // the same of the negatives
+	Stopped   int      `json:"blocked_benign"`
 }
 
 // Source is the figures of one source.
@@ -164,6 +171,7 @@ type sample struct {
 	positive, negative []float64
 	rows               []Judged // all of them
 	hits, alarms       int      // found among positives, among negatives
+	kept, stopped      int      // of these: kept from their reader
 	took               time.Duration
 	bytes              int
 }
@@ -187,9 +195,11 @@ func (s *sample) add(j Judged, label Label, positive bool) {
 	if positive {
 		s.positive = append(s.positive, score.Value)
 		s.hits += count(score.Found)
+		s.kept += count(score.Stops)
 	} else {
 		s.negative = append(s.negative, score.Value)
 		s.alarms += count(score.Found)
+		s.stopped += count(score.Stops)
 	}
 	s.rows = append(s.rows, j)
 	s.took += j.Took
@@ -217,6 +227,7 @@ func (s *sample) figures(negative []float64) *Figures {
 		f.Precision = share(s.hits, s.hits+s.alarms)
 	}
 	f.FPR = share(s.alarms, len(s.negative))
+	f.Found, f.Blocked, f.Alarms, f.Stopped = s.hits, s.kept, s.alarms, s.stopped
 	f.NsPerKiB = math.Round(float64(s.took.Nanoseconds()) / (float64(max(s.bytes, 1)) / 1024))
 	return f
 }

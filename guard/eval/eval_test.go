@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scorer reads the score of a text from the text: "0.9 found".
+// scorer reads the score of a text from the text: "0.9 found", "0.9 found blocked".
 type scorer struct{}
 
 func (scorer) Score(text, _ string) (Scores, error) {
 	number, rest, _ := strings.Cut(text, " ")
 	value, err := strconv.ParseFloat(number, 64)
-	return Scores{Injection: {Value: value, Found: rest == "found"}}, err
+	return Scores{Injection: {Value: value, Found: rest != "", Stops: strings.HasSuffix(rest, "blocked")}}, err
 }
 
 func rows(t *testing.T, lines string) []Row {
@@ -30,7 +30,7 @@ func rows(t *testing.T, lines string) []Row {
 }
 
 const labelled = `
-{"id":"1","source":"a","surface":"tool_result","label":"injection","text":"0.9 found"}
+{"id":"1","source":"a","surface":"tool_result","label":"injection","text":"0.9 found blocked"}
 {"id":"2","source":"a","surface":"tool_result","label":"injection","text":"0.3"}
 {"id":"3","source":"a","surface":"tool_result","label":"benign","text":"0.1"}
 {"id":"4","source":"b","surface":"tool_args","label":"benign","text":"0.5 found"}
@@ -46,7 +46,8 @@ func TestRun(t *testing.T) {
 	f := r.All.Injection
 	f.NsPerKiB = 0
 	ptr := func(x float64) *float64 { return &x }
-	want := &Figures{N: 4, Positives: 2, AUC: ptr(0.75), Recall01: ptr(0.5), Recall001: ptr(0.5), Recall: ptr(0.5), Precision: ptr(0.5), FPR: ptr(0.5)}
+	want := &Figures{N: 4, Positives: 2, AUC: ptr(0.75), Recall01: ptr(0.5), Recall001: ptr(0.5), Recall: ptr(0.5), Precision: ptr(0.5), FPR: ptr(0.5),
+		Found: 1, Blocked: 1, Alarms: 1}
 	if d := cmp.Diff(want, f); d != "" {
 		t.Errorf("figures of all tool surfaces (-want +got):\n%s", d)
 	}

@@ -25,7 +25,7 @@ func (r *Report) Write(w io.Writer) error {
 		if all == nil || all.Positives == 0 {
 			continue
 		}
-		fmt.Fprintf(tw, "%s\tn\tpositive\tAUC\trecall@1%%\trecall@0.1%%\trecall\tprecision\tFPR\tns/KiB\t\n", label)
+		fmt.Fprintf(tw, "%s\tn\tpositive\tAUC\trecall@1%%\trecall@0.1%%\trecall\tprecision\tFPR\tblocked\tblocked benign\tns/KiB\t\n", label)
 		line(tw, "all tool surfaces", all)
 		if label == Injection && r.Prompts != nil {
 			line(tw, "user prompts", r.Prompts)
@@ -35,14 +35,14 @@ func (r *Report) Write(w io.Writer) error {
 				line(tw, r.Sources[i].Source, f)
 			}
 		}
-		fmt.Fprintln(tw, strings.Repeat("\t", 10))
+		fmt.Fprintln(tw, strings.Repeat("\t", 12))
 	}
 	return tw.Flush()
 }
 
 func line(w io.Writer, name string, f *Figures) {
-	fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t\n", name, f.N, f.Positives,
-		digits(f.AUC, 3), digits(f.Recall01, 3), digits(f.Recall001, 3), digits(f.Recall, 3), digits(f.Precision, 3), digits(f.FPR, 4), f.NsPerKiB)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\t\n", name, f.N, f.Positives,
+		digits(f.AUC, 3), digits(f.Recall01, 3), digits(f.Recall001, 3), digits(f.Recall, 3), digits(f.Precision, 3), digits(f.FPR, 4), f.Blocked, f.Stopped, f.NsPerKiB)
 }
 
 func digits(x *float64, n int) string {

@@ -1,0 +1,80 @@
+package guard
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+	"toolward/guard/guardtest"
+)
+
+// stopped reports whether the default configuration keeps a text at a place
+// from its reader.
+func stopped(t testing.TB, s *Scanner, p guardtest.Place, text string) bool {
+	t.Helper()
+	raw := p.Fill(text)
+	if err := gateway.CheckJSON([]byte(raw)); err != nil {
+		t.Fatalf("%s: %v in %.200s", p.Name, err, raw)
+	}
+	tool := &gateway.Tool{Kind: gateway.KindTool, Server: "demo", Name: "add", Wire: "demo__add", Definition: []byte(raw)}
+	var report gateway.Report
+	var err error
+	switch p.Side {
+	case guardtest.Sent:
+		report, err = s.Request(t.Context(), newCall(t, tool, raw))
+	case guardtest.Returned:
+		c := newCall(t, tool, "")
+		c.Result = &gateway.Result{Raw: json.RawMessage(raw)}
+		report, err = s.Result(t.Context(), c)
+	default:
+		report.Findings, err = s.Definition(t.Context(), tool, nil)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	return slices.ContainsFunc(report.Findings, func(f gateway.Finding) bool { return injectionKind(f.Kind) && withheld([]gateway.Finding{f}) })
+}
+
+// TestFillerHidesNoOrder puts beside an order what is no letter, and invisible
+// characters and escapes into it: while less than half of a text was letters,
+// the verdict about it was dropped.
+func TestFillerHidesNoOrder(t *testing.T) {
+	s := newScanner(t, Options{})
+	for _, d := range guardtest.Dressings() {
+		part, _, _ := strings.Cut(d.Name, " after")
+		beside := d.Name != part && !strings.HasSuffix(part, "brackets") && !strings.HasSuffix(part, "Han")
+		if !beside && !slices.Contains([]string{"decimal entities", "hex entities", "per cent", "\\u escapes", "U+200B between letters", "U+2060 between letters",
+			"U+200F between letters", "U+034F between letters", "U+E0100 between letters"}, d.Name) {
+			continue
+		}
+		for _, p := range guardtest.Places() {
+			if strings.Contains(p.Name, "name") {
+				continue // at most 5 places of a kind: TestDressedOrders has them all
+			}
+			if !stopped(t, s, p, d.Apply(order)) {
+				t.Errorf("%s, %s: not found", d.Name, p.Name)
+			}
+		}
+	}
+}
+
+// TestTablesGiveNoOrders scans tables that score like orders by chance: few
+// words, over and over, among numbers.
+func TestTablesGiveNoOrders(t *testing.T) {
+	s := newScanner(t, Options{})
+	for name, text := range map[string]string{
+		"registers":  strings.Repeat("print(\"r0 \", hex(c.r0()), \"\\n\")\n\tprint(\"r1 \", hex(c.r1()), \"\\n\")\n", 12),
+		"offsets":    strings.Repeat("0x3fd, 0x3fe, 0x400, 0x402, 0x404, 0x411, 0x412, 0x413, 0x417, 0x419, ", 12),
+		"pixels":     strings.Repeat("9c9c9c00 9c9c9c08 9c9c9c10 9c9c9c18 9c9c9c20 9c9c9c29\n", 12),
+		"one word":   strings.Repeat("as, as, as, as, as, as, as, as, // 0x50-0x5F\n", 12),
+		"two blocks": "// Block 0x10, offset 0x400\n" + strings.Repeat("0x400: 0x127, 0x401: 0x128, 0x402: 0x129, 0x403: 0x12a,\n", 20),
+	} {
+		for _, p := range guardtest.Places() {
+			if stopped(t, s, p, text) {
+				t.Errorf("%s, %s: taken for an order", name, p.Name)
+			}
+		}
+	}
+}
