@@ -11,11 +11,25 @@ import (
 // wrapped Origin, never their own, into [Call.Origin].
 func (r *Road) Judge(a *Agent, o Origin) Origin { return &judged{Origin: o, road: r, agent: a} }
 
+// Outside is the agent's side of a session for what an upstream sends outside
+// of all calls: the rules of that upstream judge it. It is for an Origin that
+// [Road.Judge] made, and gives back any other as it is.
+func Outside(o Origin, server string) Origin {
+	j, ok := o.(*judged)
+	if !ok {
+		return o
+	}
+	outside := *j
+	outside.server = server
+	return &outside
+}
+
 // judged is the road in the other direction.
 type judged struct {
 	Origin
-	road  *Road
-	agent *Agent
+	road   *Road
+	agent  *Agent
+	server string // who sends what no call caused; "" if that is not known
 }
 
 // reverseKinds maps what an upstream may ask of an agent.
@@ -100,33 +114,54 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 
 // call makes the Call that stands for what an upstream sent.
 func (j *judged) call(cause *Call, kind Kind, method string, params []byte) (*Call, error) {
-	surface := SurfaceMCP
-	if cause != nil {
-		surface = cause.Surface
-	}
-	c := NewCall(surface, kind, method)
-	c.Protocol, c.Agent, c.Parent, c.Name = j.Protocol(), j.agent, cause, method
-	if cause != nil {
-		c.Tool, c.Server, c.Peer = cause.Tool, cause.Server, cause.Peer
+	c := question(kind, method)
+	c.Protocol, c.Agent, c.Parent = j.Protocol(), j.agent, cause
+	switch {
+	case cause != nil:
+		c.Surface, c.Tool, c.Server, c.Peer = cause.Surface, cause.Tool, cause.Server, cause.Peer
+	case j.server != "":
+		c.Server = j.server
 	}
 	if c.Tool == nil {
-		c.Tool = &Tool{Kind: kind, Name: method, Wire: method}
+		c.Tool = &Tool{Kind: kind, Server: c.Server, Name: method, Wire: method}
 	}
+	return c, c.ask(params)
+}
+
+// Unasked is what stands in the record for a question of an upstream that was
+// put to nobody. Agent is nil if it is not known whom it was for. What the
+// upstream asked is in it if it is an object.
+func Unasked(server string, agent *Agent, method string, params []byte) *Call {
+	c := question(reverseKinds[method], method)
+	c.Server, c.Agent = server, agent
+	c.Tool = &Tool{Kind: c.Kind, Server: server, Name: method, Wire: method}
+	_ = c.ask(params) // it goes nowhere
+	return c
+}
+
+func question(kind Kind, method string) *Call {
+	c := NewCall(SurfaceMCP, kind, method)
+	c.Name = method
+	return c
+}
+
+// ask reads what an upstream asks into a call.
+func (c *Call) ask(params []byte) error {
 	if len(params) == 0 {
 		params = []byte("{}")
 	}
 	if err := CheckJSON(params); err != nil {
-		return nil, err
+		return err
 	}
 	o, err := Split(params)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if meta, ok := o.Get("_meta"); ok {
 		c.Extra = []Member{{Name: "_meta", Value: meta}}
 	}
 	c.Args = o.ArgsWithout("_meta")
-	return c, nil
+	return nil
 }
 
 // withArgs is the params with what was judged replaced by what is sent: the

@@ -27,6 +27,7 @@ type revision struct {
 	quick    *quick              // for decisions where it can be used; nil if it never can
 	rules    []gateway.Rule      // by the number that marks them; see instrument
 	reads    reads
+	mayAsk   map[string]bool        // see asking
 	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
 	problems []Problem              // warnings
 
@@ -60,7 +61,7 @@ var entries = []string{entryDecision, entryReverse, entryVisible, entryAll}
 func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	r := &revision{digest: s.digest, demo: s.demo, queries: map[string]query{}}
 	modules, ps := parse(s.modules)
-	r.parsed = modules
+	r.parsed, r.mayAsk = modules, asking(s, modules)
 	if failing(ps) != nil {
 		return nil, sorted(append(ps, checkForms(modules)...))
 	}

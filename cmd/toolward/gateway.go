@@ -202,7 +202,7 @@ func (r *rooms) listsChanged() {
 func (r *rooms) openUpstreams(ctx context.Context) error {
 	servers := make([]upstream.Server, 0, len(r.cfg.Upstreams))
 	for _, u := range r.cfg.Upstreams {
-		s, err := upstreamServer(r.cfg, u, r.log)
+		s, err := upstreamServer(r.cfg, u, questions{r.engine.Asks, r.store.Record}, r.log)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func openCatalog(ctx context.Context, g *globals) (catalog *upstream.Catalog, cl
 	}
 	var servers []upstream.Server
 	for _, u := range cfg.Upstreams {
-		s, err := upstreamServer(cfg, u, log)
+		s, err := upstreamServer(cfg, u, noQuestions, log)
 		if err != nil {
 			return nil, nil, errors.Join(err, closePins())
 		}

@@ -21,8 +21,20 @@ import (
 var passedOn = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TZ", "TMPDIR",
 	"SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "TEMP", "TMP", "PATHEXT", "COMSPEC"}
 
+// questions are the other rooms' part in what upstreams ask.
+type questions struct {
+	allowed func(server string) bool // whether a rule could let it ask anything
+	record  func(context.Context, gateway.Phase, *gateway.Call) error
+}
+
+// noQuestions is for commands that call nothing.
+var noQuestions = questions{
+	allowed: func(string) bool { return false },
+	record:  func(context.Context, gateway.Phase, *gateway.Call) error { return nil },
+}
+
 // upstreamServer joins a configured upstream with the client that reaches it.
-func upstreamServer(cfg *config.Config, u config.Upstream, log *slog.Logger) (upstream.Server, error) {
+func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slog.Logger) (upstream.Server, error) {
 	log = log.With("upstream", u.Name)
 	credentials, err := credentialsOf(cfg, u)
 	if err != nil {
@@ -32,7 +44,7 @@ func upstreamServer(cfg *config.Config, u config.Upstream, log *slog.Logger) (up
 	if u.OpenAPI != "" {
 		s.Dial, err = dialAPI(u, credentials, log)
 	} else {
-		s.Dial, err = dialMCP(u, credentials, log)
+		s.Dial, err = dialMCP(u, credentials, q, log)
 	}
 	return s, err
 }
@@ -59,12 +71,20 @@ func dialAPI(u config.Upstream, credentials *oauth.Source, log *slog.Logger) (up
 }
 
 // dialMCP reaches an MCP server: a process, or a URL.
-func dialMCP(u config.Upstream, credentials *oauth.Source, log *slog.Logger) (upstream.Dial, error) {
+func dialMCP(u config.Upstream, credentials *oauth.Source, q questions, log *slog.Logger) (upstream.Dial, error) {
 	opt := client.Options{
 		Name: u.Name, Command: u.Command, Args: u.Args, Dir: u.Dir,
 		URL: u.URL, Kind: client.Kind(u.Transport), Header: headers(u),
 		Isolate: u.Isolate == "session", Timeout: u.Timeout, MaxAnswer: int(u.Response),
 		Version: version(), Logger: log,
+		Asks: func() bool { return q.allowed(u.Name) },
+		Unasked: func(ctx context.Context, agent *gateway.Agent, method string, params []byte, refusal *gateway.Refusal) {
+			c := gateway.Unasked(u.Name, agent, method, params)
+			c.Refusal = refusal
+			if err := q.record(ctx, gateway.PhaseRefusal, c); err != nil {
+				log.Error("a question that was put to nobody could not be recorded", "err", err)
+			}
+		},
 	}
 	if u.Command != "" {
 		opt.Env = environment(u.Env)

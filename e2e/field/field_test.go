@@ -11,9 +11,13 @@ import (
 	"testing"
 
 	"toolward/e2e/lab"
+	"toolward/upstream/upstreamtest"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) {
+	upstreamtest.Main() // this program is also the servers that it starts
+	lab.Main(m)
+}
 
 // oneTool is a server with one tool "t" that answers "done".
 func oneTool(r lab.Request) string {

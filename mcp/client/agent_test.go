@@ -236,7 +236,7 @@ func TestSharedProcessDoesNotAskWhenItCouldMeanAnother(t *testing.T) {
 		t.Error("an agent was asked")
 		return &gateway.Result{Raw: []byte(`{}`)}, nil
 	}}
-	if got := string(call(t, r, a, "sample", `{}`).Raw); !strings.Contains(got, "cannot tell which agent") {
+	if got := string(call(t, r, a, "sample", `{}`).Raw); !strings.Contains(got, "cannot tell which call") {
 		t.Errorf("got %s", got)
 	}
 	cancel()
@@ -251,7 +251,7 @@ func TestTaskOfOneIsNotAnothersBusiness(t *testing.T) {
 		t.Error("the bystander was asked")
 		return &gateway.Result{Raw: []byte(`{}`)}, nil
 	}}
-	if got := string(call(t, r, bystander, "meanwhile", `{}`).Raw); !strings.Contains(got, "cannot tell which agent") {
+	if got := string(call(t, r, bystander, "meanwhile", `{}`).Raw); !strings.Contains(got, "cannot tell which call") {
 		t.Errorf("got %s", got)
 	}
 	if notes := bystander.Notes(); len(notes) > 0 {

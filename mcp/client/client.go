@@ -13,11 +13,46 @@
 //     it did not run it: by the answer that it no longer knows the session
 //     (404), that the token is no good any more or not for this (401, 403, where
 //     the gateway can get another), or that it wants input first (2026-07-28).
-//   - What a server sends during a call reaches the agent whose call caused it.
-//     Where that cannot be known, requests are answered with an error, and
-//     notifications are dropped.
+//   - What a server asks is judged as the call that asked, or put to nobody.
+//     What it tells reaches the agent session that it is for, or nobody.
 //   - A process is ended together with its whole process group. Credentials are
 //     sent to the configured URL only; redirects are not followed.
+//
+// # Who asked
+//
+// A request of the server (sampling, elicitation, roots) is judged by the rules
+// of the tool that asks, and put to the agent that called it. On Streamable HTTP
+// it comes on the stream of the call's own POST. On standard input and output,
+// on the SSE of 2024-11-05 and on the GET stream, JSON-RPC does not say which
+// call it belongs to, and whoAsks knows it
+//
+//   - by the task that its _meta names, if a call asks for that task;
+//   - because one call alone is in flight;
+//   - because no call is, and one agent session has the connection for itself:
+//     it belongs to the session, and reverse.SERVER judges it without a call;
+//   - because it is roots/list, which is the session's in any case.
+//
+// Otherwise the server gets an error that says so, and the record a refusal. The
+// progressToken in a request's _meta is no evidence: it is the asker's own, and
+// small numbers meet (MCP basic/utilities/progress).
+//
+// A call that policy lets ask has to be alone, then, to get an answer: the calls
+// of one agent wait for each other (turn), where a rule allows questions and the
+// agent answers them. Nobody waits for another agent's. Questions of 2026-07-28
+// are in results, so they need none of this.
+//
+// The states of a call's flight, and who may be asked in each:
+//
+//	           begin                 answer
+//	(its turn) ------> in flight ---------------> over
+//	                     |  asked for the call     ^
+//	     agent cancels,  |                         | answer, or Timeout passed
+//	     time runs out   v                         |
+//	                   left -----------------------+
+//	                      nobody is asked: the server may not have heard
+//
+// A question ends with the call that it belongs to, when the server cancels it,
+// or with the connection; the end of another call does not touch it.
 //
 // # Why not mcp-go's client
 //
@@ -82,6 +117,15 @@ type Options struct {
 	Credentials Credentials
 	TLS         *tls.Config // nil is the system's roots, TLS 1.2 and up
 
+	// Asks reports whether any rule could let the server ask an agent something
+	// (sampling, elicitation, roots) now. Where none can, it is not told that it
+	// may. Nil means yes.
+	Asks func() bool
+	// Unasked gets each request of the server that is put to nobody, because
+	// nothing says which call, or which agent, it belongs to. Agent is nil if not
+	// even that is known. It may block. Optional.
+	Unasked func(ctx context.Context, agent *gateway.Agent, method string, params []byte, r *gateway.Refusal)
+
 	Revision  string        // speak this MCP revision; "" negotiates
 	Isolate   bool          // each connection serves one agent session: it is told that agent's name and capabilities
 	Timeout   time.Duration // for a call, without the time that an agent is being asked something; 0 means 60 s
@@ -132,6 +176,12 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Version == "" {
 		o.Version = "dev"
+	}
+	if o.Asks == nil {
+		o.Asks = func() bool { return true }
+	}
+	if o.Unasked == nil {
+		o.Unasked = func(context.Context, *gateway.Agent, string, []byte, *gateway.Refusal) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

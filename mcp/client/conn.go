@@ -55,18 +55,22 @@ type Conn struct {
 	bindings mcp.ParamHeadersCache
 	elicited elicited
 
-	life   context.Context // ends with Close
-	end    context.CancelFunc
-	work   sync.WaitGroup
-	asking atomic.Int32 // requests of the server between calls that are being answered
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	work sync.WaitGroup
+
+	asking   atomic.Int32  // requests of the server outside of calls that an agent is being asked
+	calm     chan struct{} // full when asking has become 0
+	replying atomic.Int32  // requests of the server that the gateway answers itself
 
 	ids     atomic.Int64
 	mu      sync.Mutex
 	flights map[string]*flight
-	asked   map[string]context.CancelFunc // requests of the server under way, by their ID
-	latest  gateway.Origin                // of the last call, for what comes between calls
-	level   string                        // log level that the server was told
-	telling chan struct{}                 // full while the server is told a level
+	turns   turns
+	asked   map[string]context.CancelCauseFunc // requests of the server under way, by their ID
+	latest  gateway.Origin                     // of the last call, for what comes between calls
+	level   string                             // log level that the server was told
+	telling chan struct{}                      // full while the server is told a level
 
 	listenMu sync.Mutex
 	listening
@@ -78,8 +82,8 @@ func newConn(ctx context.Context, c *Client, origin gateway.Origin, events func(
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	return &Conn{
 		client: c, log: c.log, origin: origin, events: events, latest: origin,
-		life: life, end: end, telling: make(chan struct{}, 1),
-		flights: map[string]*flight{}, asked: map[string]context.CancelFunc{},
+		life: life, end: end, telling: make(chan struct{}, 1), calm: make(chan struct{}, 1),
+		flights: map[string]*flight{}, turns: turns{}, asked: map[string]context.CancelCauseFunc{},
 	}
 }
 
@@ -121,6 +125,11 @@ func (c *Conn) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, err
 		c.latest = call.Origin
 		c.mu.Unlock()
 	}
+	done, err := c.turn(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	clock := startClock(ctx, c.client.opts.Timeout)
 	defer clock.stop()
 	if r, err := c.subscribe(clock.ctx, call); r != nil || err != nil {
@@ -147,10 +156,14 @@ func (c *Conn) Do(ctx context.Context, call *gateway.Call) (*gateway.Result, err
 // exchange sends one request for a call and makes a result of the answer.
 func (c *Conn) exchange(clock *clock, call *gateway.Call, r request, p params) (*gateway.Result, error) {
 	f := c.begin(clock, call)
-	defer c.finish(f)
 	f.token = p.token
 	r.body = p.request(f.id, call.Method)
 	m, err := c.roundTrip(clock, f, r)
+	if clock.ctx.Err() != nil {
+		c.leave(f)
+	} else {
+		c.finish(f)
+	}
 	if err != nil {
 		return nil, err
 	}

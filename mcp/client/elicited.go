@@ -92,14 +92,14 @@ func (e *elicited) done(params json.RawMessage) gateway.Origin {
 func (c *Conn) elicitationDone(m mcp.Message, from *flight) {
 	if from == nil || from.call == nil {
 		if origin := c.elicited.done(m.Params); origin != nil {
-			c.note(origin, nil, m.Method, m.Params)
+			c.note(whose{origin: gateway.Outside(origin, c.client.opts.Name)}, m.Method, m.Params)
 			return
 		}
 		if c.origin == nil {
 			return
 		}
 	}
-	if origin, f := c.originOf(from, m); origin != nil {
-		c.note(origin, f, m.Method, m.Params)
+	if w, known := c.whoHears(m, from); known {
+		c.note(w, m.Method, m.Params)
 	}
 }

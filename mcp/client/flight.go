@@ -5,18 +5,23 @@ import (
 	"encoding/json"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"toolward/gateway"
 	"toolward/mcp"
 )
 
-// flight is one request that is being answered.
+// flight is one request that is being answered, or, if left says so, one that
+// was given up and may still be answered.
 type flight struct {
-	id    string        // as JSON: a number, unique on the connection; the progress token too
-	call  *gateway.Call // nil if no agent caused it
-	token json.RawMessage
-	clock *clock
+	n       int64         // unique on the connection, and growing
+	id      string        // n as JSON; the progress token too
+	call    *gateway.Call // nil if no agent caused it; of one that was left, its agent alone
+	session string        // of the agent; "" if it has none, or no agent caused it
+	left    time.Time     // when it was given up; the zero time if it was not
 
+	token  json.RawMessage
+	clock  *clock
 	asking atomic.Int32 // requests of the server in this call that are being answered
 
 	// For links that read all answers in one place. Notes come before the
@@ -38,8 +43,12 @@ type reply struct {
 const maxNotes = 64
 
 func (c *Conn) begin(clock *clock, call *gateway.Call) *flight {
-	f := &flight{id: strconv.FormatInt(c.ids.Add(1), 10), call: call, clock: clock}
-	if _, direct := c.link.(*streamable); !direct {
+	n := c.ids.Add(1)
+	f := &flight{n: n, id: strconv.FormatInt(n, 10), call: call, clock: clock}
+	if call != nil && call.Origin != nil {
+		f.session = call.Origin.Session()
+	}
+	if c.sharesStream() {
 		f.answer = make(chan reply, 1)
 		f.notes = make(chan note, maxNotes)
 	}
@@ -49,101 +58,53 @@ func (c *Conn) begin(clock *clock, call *gateway.Call) *flight {
 	return f
 }
 
+// finish ends a flight that was answered, or that never left.
 func (c *Conn) finish(f *flight) {
 	c.mu.Lock()
 	delete(c.flights, f.id)
 	c.mu.Unlock()
 }
 
+// leave ends a call's flight that was given up: the server may be working on it
+// until it answers, or for as long as a call may take. What it asks meanwhile
+// could be for this one.
+func (c *Conn) leave(f *flight) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, other := range c.flights {
+		if other.over(now, c.client.opts.Timeout) {
+			delete(c.flights, id)
+		}
+	}
+	c.flights[f.id] = &flight{n: f.n, id: f.id, session: f.session, left: now, call: &gateway.Call{Agent: f.call.Agent}}
+}
+
+// over reports whether a flight was given up so long ago that nothing of it is
+// to be expected.
+func (f *flight) over(now time.Time, after time.Duration) bool {
+	return !f.left.IsZero() && now.Sub(f.left) > after
+}
+
+// flight is the one with this ID, nil if there is none that waits. The answer
+// to one that was given up is the last that is heard of it.
 func (c *Conn) flight(id json.RawMessage) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flights[string(id)]
+	f := c.flights[string(id)]
+	if f != nil && !f.left.IsZero() {
+		return nil
+	}
+	return f
 }
 
-// only returns a flight if all calls in flight belong to one agent session:
-// what the server sends now can only be meant for that one. It must be a
-// session that others cannot share, so requests without a session count as
-// different from each other.
-func (c *Conn) only() *flight {
+// answered notes that the server is done with a flight that was given up.
+func (c *Conn) answered(id json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var one *flight
-	for _, f := range c.flights {
-		switch {
-		case f.call == nil:
-			continue
-		case f.call.Origin == nil:
-			return nil
-		case one == nil:
-			one = f
-		case one.call.Origin.Session() == "" || one.call.Origin.Session() != f.call.Origin.Session():
-			return nil
-		}
+	if f := c.flights[string(id)]; f != nil && !f.left.IsZero() {
+		delete(c.flights, f.id)
 	}
-	return one
-}
-
-// originOf is the agent that a message belongs to, and the flight in which it
-// came if there is one. From is the flight whose own stream it came on, nil
-// for streams that many share. A message about a task belongs to whoever is
-// asking for that task, which nobody but its owner can: a task goes on between
-// calls, so that the calls in flight say nothing of whose it is.
-func (c *Conn) originOf(from *flight, m mcp.Message) (gateway.Origin, *flight) {
-	if from == nil || from.call == nil {
-		if task := aboutTask(m); task != "" {
-			from = c.asksFor(task)
-		} else {
-			from = c.only()
-		}
-	}
-	if from != nil {
-		return from.call.Origin, from
-	}
-	if c.origin == nil {
-		return nil, nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.latest, nil
-}
-
-// asksFor returns a flight of a call for a task, nil if there is none.
-func (c *Conn) asksFor(task string) *flight {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, f := range c.flights {
-		if f.call != nil && f.call.Kind == gateway.KindTask && f.call.Name == task && f.call.Origin != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-// aboutTask is the ID of the task that a message of the server is about, "" if
-// it is about none (MCP 2025-11-25 basic/utilities/tasks).
-func aboutTask(m mcp.Message) string {
-	if m.Method != mcp.NoteTaskStatus && !bytes.Contains(m.Params, []byte(mcp.MetaRelatedTask)) {
-		return ""
-	}
-	o, err := gateway.Split(m.Params)
-	if err != nil {
-		return ""
-	}
-	if m.Method == mcp.NoteTaskStatus {
-		id, _, _ := o.String("taskId") // without one it is about no task
-		return id
-	}
-	meta, err := o.Object("_meta")
-	if err != nil {
-		return ""
-	}
-	related, err := meta.Object(mcp.MetaRelatedTask)
-	if err != nil {
-		return ""
-	}
-	id, _, _ := related.String("taskId")
-	return id
 }
 
 // lenientID finds the ID in an answer that did not pass the checks, so that

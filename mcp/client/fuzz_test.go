@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 
 	"toolward/gateway"
@@ -29,7 +28,11 @@ func FuzzServerMessage(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c := newConn(t.Context(), &Client{log: slog.New(slog.DiscardHandler)}, nil, func(gateway.Event) {})
+		client, err := New(Options{Name: "s", Command: "none"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newConn(t.Context(), client, nil, func(gateway.Event) {})
 		c.link = deaf{}
 		clock := startClock(t.Context(), 1e9)
 		defer clock.stop()

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -29,6 +27,7 @@ func (c *Conn) route(raw []byte) {
 	}
 	f := c.flight(m.ID)
 	if f == nil {
+		c.answered(m.ID)
 		c.log.Debug("answer that nobody waits for is dropped", "bytes", len(raw))
 		return
 	}
@@ -89,16 +88,16 @@ func (c *Conn) incoming(m mcp.Message, from *flight) {
 	case mcp.NoteProgress:
 		c.progress(m, from)
 	case mcp.NoteMessage:
-		if origin, f := c.originOf(from, m); origin != nil && wantsLog(origin, m.Params) {
-			c.note(origin, f, m.Method, m.Params)
+		if w, known := c.whoHears(m, from); known && wantsLog(w.origin, m.Params) {
+			c.note(w, m.Method, m.Params)
 		}
 	case mcp.NoteElicitationDone:
 		c.elicitationDone(m, from)
 	case mcp.NoteAcknowledged:
 		c.acknowledged()
 	default:
-		if origin, f := c.originOf(from, m); origin != nil {
-			c.note(origin, f, m.Method, m.Params)
+		if w, known := c.whoHears(m, from); known {
+			c.note(w, m.Method, m.Params)
 		}
 	}
 }
@@ -126,7 +125,8 @@ func withoutSubscription(params json.RawMessage) json.RawMessage {
 
 // note passes a notification on: through the flight's queue where one reader
 // serves many, so that a slow agent holds up nobody else.
-func (c *Conn) note(origin gateway.Origin, f *flight, method string, params json.RawMessage) {
+func (c *Conn) note(w whose, method string, params json.RawMessage) {
+	f := w.flight
 	if f != nil && f.notes != nil {
 		select {
 		case f.notes <- note{method, params}:
@@ -139,7 +139,7 @@ func (c *Conn) note(origin gateway.Origin, f *flight, method string, params json
 	if f != nil {
 		ctx, cause = f.clock.ctx, f.call
 	}
-	if err := origin.Notify(ctx, cause, method, params); err != nil {
+	if err := w.origin.Notify(ctx, cause, method, params); err != nil {
 		c.log.Debug("notification did not reach the agent", "method", method, "err", err)
 	}
 }
@@ -164,7 +164,7 @@ func (c *Conn) progress(m mcp.Message, from *flight) {
 			members[i].Value = f.token
 		}
 	}
-	c.note(f.call.Origin, f, m.Method, gateway.JoinMembers(members))
+	c.note(whose{f.call.Origin, f}, m.Method, gateway.JoinMembers(members))
 }
 
 // wantsLog reports whether the agent asked for messages of this level. A
@@ -181,113 +181,6 @@ func wantsLog(origin gateway.Origin, params json.RawMessage) bool {
 	}
 	level, _, err := o.String("level")
 	return err == nil && severity(level) >= severity(want)
-}
-
-// serve answers a request of the server.
-func (c *Conn) serve(m mcp.Message, from *flight) {
-	if m.Method == mcp.MethodPing {
-		c.spawn(func() { c.respond(mcp.AppendResult(nil, m.ID, json.RawMessage("{}"))) })
-		return
-	}
-	origin, f := c.originOf(from, m)
-	if origin == nil {
-		c.refuse(m, mcp.CodeInternal, "the gateway cannot tell which agent this is for; ask during a call")
-		return
-	}
-	if m.Method == mcp.MethodElicitation {
-		c.elicited.asked(m.Params, origin)
-	}
-	asking := &c.asking
-	if f != nil {
-		asking = &f.asking
-	}
-	if asking.Add(1) > maxAsking {
-		asking.Add(-1)
-		c.refuse(m, mcp.CodeInternal, "too many requests of this server wait for an answer")
-		return
-	}
-	c.spawn(func() {
-		defer asking.Add(-1)
-		c.ask(m, origin, f)
-	})
-}
-
-// maxAsking is how many requests of a server may wait for an answer at once:
-// in one call, and on one connection between calls.
-const maxAsking = 16
-
-// ask puts a request of the server to the agent and sends back the answer.
-func (c *Conn) ask(m mcp.Message, origin gateway.Origin, f *flight) {
-	ctx, cause := c.life, (*gateway.Call)(nil)
-	if f != nil {
-		ctx, cause = f.clock.ctx, f.call
-		f.clock.pause()
-		defer f.clock.resume()
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	c.mu.Lock()
-	c.asked[string(m.ID)] = cancel
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		delete(c.asked, string(m.ID))
-		c.mu.Unlock()
-	}()
-	result, err := origin.Request(ctx, cause, m.Method, m.Params)
-	switch {
-	case err == nil && result.Error != nil:
-		c.respond(mcp.AppendError(nil, m.ID, result.Error))
-	case err == nil:
-		c.respond(mcp.AppendResult(nil, m.ID, result.Raw))
-	case ctx.Err() != nil && c.life.Err() == nil && f == nil:
-		// The server itself cancelled: it wants no answer.
-	default:
-		code, text := refusalCode(err)
-		c.respond(mcp.AppendError(nil, m.ID, mcp.ErrorObject(code, text, nil)))
-	}
-}
-
-// codeRejected is what MCP uses where a person declines (client/sampling).
-const codeRejected = -1
-
-func refusalCode(err error) (int, string) {
-	var r *gateway.Refusal
-	switch {
-	case !errors.As(err, &r):
-		return mcp.CodeInternal, "the agent could not be asked"
-	case r.Code == gateway.Unsupported:
-		return mcp.CodeMethodNotFound, strings.Join(r.Reasons, "; ")
-	}
-	return codeRejected, strings.Join(r.Reasons, "; ")
-}
-
-func (c *Conn) refuse(m mcp.Message, code int, text string) {
-	c.log.Warn("request of upstream is refused", "method", m.Method, "reason", text)
-	c.spawn(func() { c.respond(mcp.AppendError(nil, m.ID, mcp.ErrorObject(code, text, nil))) })
-}
-
-func (c *Conn) respond(body []byte) {
-	ctx, cancel := context.WithTimeout(c.life, 30*time.Second)
-	defer cancel()
-	if err := c.link.send(ctx, body); err != nil {
-		c.log.Warn("answer did not reach upstream", "err", err)
-	}
-}
-
-// cancelAsked ends a request of the server's that it no longer wants answered.
-func (c *Conn) cancelAsked(params json.RawMessage) {
-	o, err := gateway.Split(params)
-	if err != nil {
-		return
-	}
-	id, _ := o.Get("requestId")
-	c.mu.Lock()
-	cancel := c.asked[string(id)]
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
 }
 
 // cancelled tells the server that nobody waits for a request any more (MCP

@@ -146,7 +146,7 @@ func (c *Conn) modernMeta(call *gateway.Call, given gateway.Object, p *params) {
 	if _, ok := given.Get(mcp.MetaCapabilities); !ok {
 		caps := json.RawMessage("{}")
 		if call.Origin != nil {
-			caps = passedCapabilities(call.Origin.Capabilities())
+			caps = c.capabilities(call.Origin)
 		}
 		p.meta = append(p.meta, gateway.Member{Name: mcp.MetaCapabilities, Value: caps})
 	}
@@ -162,27 +162,6 @@ func (c *Conn) ownMeta() json.RawMessage {
 		{Name: mcp.MetaClientInfo, Value: c.client.info},
 		{Name: mcp.MetaCapabilities, Value: json.RawMessage("{}")},
 	})
-}
-
-// passedCapabilities are those of an agent's capabilities that the gateway can
-// pass on. Others, tasks of the agent's own among them, would promise the
-// upstream what does not get through.
-func passedCapabilities(raw []byte) json.RawMessage {
-	if raw == nil {
-		return json.RawMessage("{}")
-	}
-	o, err := gateway.Split(raw)
-	if err != nil {
-		return json.RawMessage("{}")
-	}
-	var pass []gateway.Member
-	for _, m := range o.Members() {
-		switch m.Name {
-		case "sampling", "elicitation", "roots", "extensions", "experimental":
-			pass = append(pass, m)
-		}
-	}
-	return gateway.JoinMembers(pass)
 }
 
 // traced puts the trace context of ctx in place of what the agent sent (MCP

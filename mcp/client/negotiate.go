@@ -44,14 +44,35 @@ func (c *Conn) negotiate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.revision = hello.Revision
 	c.introduce(hello)
 	known := *c.client.learned.Load()
 	known.legacy = true
 	c.client.learned.Store(&known)
 	c.link.established()
+	c.settleIn(ctx)
 	return nil
 }
+
+// settleIn waits until a server that was told of an agent's roots has asked for
+// them, as many do when they start, and has the answer: the call that the
+// connection is made for may need them. That the server asks at once or not at
+// all is known from a ping, which it reads after it was told that the session
+// is open.
+func (c *Conn) settleIn(ctx context.Context) {
+	if c.origin == nil || !declares(c.capabilities(c.origin), "roots") {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	if _, err := c.request(ctx, mcp.MethodPing, nil); err != nil {
+		c.log.Debug("upstream did not answer a ping", "err", err)
+	}
+	c.quiet(ctx)
+}
+
+// settleFor is how long a server's questions at the start of a session may hold
+// up the first call.
+const settleFor = 5 * time.Second
 
 func isDown(err error) bool {
 	var r *gateway.Refusal
@@ -154,16 +175,13 @@ func (c *Conn) initialize(ctx context.Context) (gateway.About, error) {
 	if c.client.opts.Revision != "" {
 		asked = c.client.opts.Revision
 	}
-	info, caps := c.client.info, json.RawMessage(`{"sampling":{},"elicitation":{"form":{},"url":{}}}`)
-	if c.origin != nil {
-		caps = passedCapabilities(c.origin.Capabilities())
-		if own := c.origin.ClientInfo(); own != nil {
-			info = own
-		}
+	info := c.client.info
+	if c.origin != nil && c.origin.ClientInfo() != nil {
+		info = c.origin.ClientInfo()
 	}
 	m, err := c.request(ctx, mcp.MethodInitialize, []gateway.Member{
 		{Name: "protocolVersion", Value: mcp.Quote(asked)},
-		{Name: "capabilities", Value: caps},
+		{Name: "capabilities", Value: c.capabilities(c.origin)},
 		{Name: "clientInfo", Value: info},
 	})
 	if err != nil {
@@ -186,6 +204,9 @@ func (c *Conn) initialize(ctx context.Context) (gateway.About, error) {
 		return gateway.About{}, err
 	}
 	hello.Revision = revision
+	if c.revision == "" {
+		c.revision = revision // for the header fields of all that follows; a renewed session has the same
+	}
 	return hello, c.link.send(ctx, mcp.AppendNotification(nil, mcp.NoteInitialized, nil))
 }
 
