@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -33,17 +34,53 @@ var envelope = []string{"jsonrpc", "id", "method", "params", "result", "error"}
 
 // ParseAgent parses one message from an agent, strictly: see
 // [gateway.ParseObject]. Its error is a *gateway.Refusal with code Malformed
-// or TooLarge. When the envelope can be read but is not valid, the message
-// still carries the ID, so that the refusal can be answered to it.
+// or TooLarge. A message that is refused still carries its ID where it has one
+// that cannot be mistaken, so that the refusal can be answered to it.
 func ParseAgent(raw []byte) (Message, error) {
 	o, err := gateway.ParseObject(raw)
-	if err != nil {
-		return Message{}, err
+	if err == nil {
+		err = o.RefuseFolded(envelope...)
 	}
-	if err := o.RefuseFolded(envelope...); err != nil {
-		return Message{}, err
+	if err != nil {
+		return Message{ID: onlyID(raw)}, err
 	}
 	return fromObject(o)
+}
+
+// onlyID is the ID of a message that is JSON but not a message to be trusted:
+//
+//	{"id":7,"method":"m","params":{"a":1,"a":2}} -> 7
+//	{"id":7,"ID":8,"method":"m"} -> nil
+func onlyID(raw []byte) json.RawMessage {
+	if !json.Valid(raw) {
+		return nil // JSON-RPC 2.0 §5: the ID of what cannot be parsed is null
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil
+	}
+	var id json.RawMessage
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil
+		}
+		isID := strings.EqualFold(name.String(), "id")
+		if isID && (id != nil || name.String() != "id") {
+			return nil
+		}
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil
+		}
+		if isID {
+			id = bytes.Clone(value)
+		}
+	}
+	if id == nil || !validID(id) {
+		return nil
+	}
+	return id
 }
 
 // ParseUpstream parses one message from an upstream: valid UTF-8, no name
@@ -85,6 +122,9 @@ func fromObject(o gateway.Object) (Message, error) {
 		}
 		m.ID = nil // an error about a request whose ID could not be read
 	}
+	if method != nil {
+		m.Method = Unquote(method)
+	}
 	switch {
 	case string(version) != `"2.0"`:
 		return m, malformed(`"jsonrpc" must be "2.0"`)
@@ -96,9 +136,7 @@ func fromObject(o gateway.Object) (Message, error) {
 		return m, malformed(`"method" must be a string`)
 	case m.Result != nil || m.Error != nil:
 		return m, malformed("a message is a request or a response, not both")
-	}
-	m.Method = Unquote(method)
-	if m.Method == "" {
+	case m.Method == "":
 		return m, malformed(`"method" must not be empty`)
 	}
 	return m, nil

@@ -214,6 +214,9 @@ func TestFindByWireNameAndByEndpoint(t *testing.T) {
 		{gateway.KindResource, "", "toolward://t/test://one", ""},
 		{gateway.KindCompletion, "", "s__greet", "greet"},
 		{gateway.KindCompletion, "s", "test://item/{id}", "test://item/{id}"},
+		{gateway.KindCompletion, "s", "test://later/{id}", "*"},
+		{gateway.KindCompletion, "s", "nobody", ""},
+		{gateway.KindCompletion, "", "s__nobody", ""},
 		{gateway.KindTask, "s", "unheard of", ""},
 	}
 	for _, tt := range tests {
@@ -223,6 +226,9 @@ func TestFindByWireNameAndByEndpoint(t *testing.T) {
 			t.Errorf("%s %q %q: found %s", tt.kind, tt.server, tt.name, tool.Name)
 		case tt.want == "":
 			wantCode(t, err, gateway.UnknownTool)
+			if tt.kind == gateway.KindCompletion && !strings.Contains(err.Error(), "prompt") {
+				t.Errorf("completion of %q: %v: that speaks of no prompt", tt.name, err)
+			}
 		case err != nil:
 			t.Errorf("%s %q %q: %v", tt.kind, tt.server, tt.name, err)
 		case tool.Name != tt.want:

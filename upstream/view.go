@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"slices"
+	"strings"
 
 	"toolward/gateway"
 )
@@ -43,10 +44,16 @@ func (c *Catalog) Find(kind gateway.Kind, server, name string) (*gateway.Tool, e
 	case gateway.KindTask:
 		return c.findTask(v, server, name)
 	case gateway.KindCompletion:
-		if t, err := c.find(v, gateway.KindPrompt, server, name); err == nil {
+		// A name that is neither is a prompt's unless it can be a URI.
+		t, missing := c.find(v, gateway.KindPrompt, server, name)
+		if missing == nil {
 			return t, nil
 		}
-		return c.find(v, gateway.KindResource, server, name)
+		t, err := c.find(v, gateway.KindResource, server, name)
+		if !strings.Contains(name, ":") && (err != nil || t.Name != name) {
+			return nil, missing
+		}
+		return t, err
 	}
 	return c.find(v, kind, server, name)
 }

@@ -205,55 +205,6 @@ func (x *exchange) refuseParams(ctx context.Context, reason string) outcome {
 	return x.refuseAs(ctx, gateway.Refuse("surface", gateway.Malformed, reason), mcp.CodeInvalidParams, 0)
 }
 
-// encode is the JSON-RPC message that answers the request, and the HTTP status
-// that goes with it.
-func (x *exchange) encode(o outcome) (body []byte, status int) {
-	switch {
-	case o.refusal != nil:
-		return x.encodeRefusal(o)
-	case o.failure != nil:
-		failure, code := x.translateError(o.failure)
-		return mcp.AppendError(make([]byte, 0, len(failure)+64), x.msg.ID, failure), x.statusOf(code)
-	}
-	return mcp.AppendResult(make([]byte, 0, len(o.result)+64), x.msg.ID, o.result), http.StatusOK
-}
-
-func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
-	w := wireOf(o.refusal)
-	if w.tool && x.msg.Method == mcp.MethodToolsCall {
-		return mcp.AppendResult(nil, x.msg.ID, x.complete(refusedTool(o.refusal, o.call))), http.StatusOK
-	}
-	code := w.code
-	if o.code != 0 {
-		code = o.code
-	}
-	status = w.status
-	switch {
-	case o.status != 0:
-		status = o.status
-	case o.refusal.Code == gateway.Unsupported && !x.modern:
-		status = http.StatusOK // an unknown method is not an error of the transport before 2026-07-28
-	case status == http.StatusOK:
-		status = x.statusOf(code)
-	}
-	failure := mcp.ErrorObject(code, strings.Join(o.refusal.Reasons, "; "), refusedMeta(o.refusal, o.call))
-	return mcp.AppendError(nil, x.msg.ID, failure), status
-}
-
-// statusOf is the HTTP status that a JSON-RPC error has in 2026-07-28.
-func (x *exchange) statusOf(code int) int {
-	if !x.modern {
-		return http.StatusOK
-	}
-	switch code {
-	case mcp.CodeMethodNotFound:
-		return http.StatusNotFound
-	case mcp.CodeHeaderMismatch, mcp.CodeCapability, mcp.CodeRevision, mcp.CodeInvalidRequest, mcp.CodeInvalidParams, mcp.CodeParse:
-		return http.StatusBadRequest
-	}
-	return http.StatusOK
-}
-
 // translateError gives an upstream's error the code that the agent's revision
 // has for it. All else stays as it was written.
 func (x *exchange) translateError(failure json.RawMessage) (json.RawMessage, int) {

@@ -47,7 +47,17 @@ func TestAmbiguousMessagesAreRefused(t *testing.T) {
 		"nothing":             {``, -32700},
 		"batch":               {`[` + call(`{"name":"read"}`) + `]`, -32600},
 		"empty batch":         {`[]`, -32600},
-		"params array":        {call(`["read"]`), -32600},
+		"params array":        {call(`["read"]`), -32602},
+		"params string":       {call(`"read"`), -32602},
+		"params null":         {call(`null`), -32602},
+		"version missing":     {`{"id":1,"method":"ping"}`, -32600},
+		"version 1.0":         {`{"jsonrpc":"1.0","id":1,"method":"ping"}`, -32600},
+		"method number":       {`{"jsonrpc":"2.0","id":1,"method":1}`, -32600},
+		"method empty":        {`{"jsonrpc":"2.0","id":1,"method":""}`, -32600},
+		"id by another case":  {`{"jsonrpc":"2.0","ID":1,"method":"ping","x":1,"x":2}`, -32600},
+		"id fraction":         {`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`, -32600},
+		"id exponent":         {`{"jsonrpc":"2.0","id":1e3,"method":"ping"}`, -32600},
+		"id true":             {`{"jsonrpc":"2.0","id":true,"method":"ping"}`, -32600},
 		"id null":             {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, -32600},
 		"id object":           {`{"jsonrpc":"2.0","id":{},"method":"ping"}`, -32600},
 		"arguments string":    {call(`{"name":"read","arguments":"{}"}`), -32602},
@@ -61,11 +71,20 @@ func TestAmbiguousMessagesAreRefused(t *testing.T) {
 			s := newStub(t, nil, never(t))
 			id := s.initialize("/mcp/files", "ann", "2025-11-25", "{}")
 			r := s.legacy("/mcp/files", "ann", id, c.body)
-			if got := member(t, r.body, "error", "code"); got != c.code || r.status < 400 && c.code != -32602 {
-				t.Errorf("got %d %v, want %v: %s", r.status, got, c.code, r.body)
+			if got := member(t, r.body, "error", "code"); got != c.code {
+				t.Errorf("got %v, want %v: %s", got, c.code, r.body)
 			}
-			if len(s.refusals()) != 1 {
-				t.Errorf("%d refusals are on record, want 1", len(s.refusals()))
+			// With an ID it is the answer to a request; without one nobody can
+			// match it, and HTTP has to say it.
+			if id := member(t, r.body, "id"); id == nil && r.status != 400 && r.status != 413 || id != nil && (id != 1.0 || r.status != 200) {
+				t.Errorf("got %d with id %v", r.status, id)
+			}
+			none := strings.HasPrefix(name, "id ") || c.code == -32700 || c.body[:1] == "["
+			if none != (member(t, r.body, "id") == nil) {
+				t.Errorf("the ID is in the answer if, and only if, it can be read: %s", r.body)
+			}
+			if n := len(s.refusals()); n != 1 {
+				t.Errorf("%d refusals are on record, want 1", n)
 			}
 			if len(r.body) > 1000 {
 				t.Errorf("the refusal has %d bytes: the attacker's text must not come back whole", len(r.body))

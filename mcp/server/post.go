@@ -108,16 +108,34 @@ func (v *visit) post() {
 
 // read parses one message.
 func (x *exchange) read(ctx context.Context, body []byte) (outcome, bool) {
+	code := 0
 	var err error
-	if x.msg, err = mcp.ParseAgent(body); err != nil {
-		code := 0
-		if !json.Valid(body) {
-			code = mcp.CodeParse
-		}
-		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), code, 0), false
+	if x.msg, err = mcp.ParseAgent(body); err == nil {
+		err, code = x.decode(), mcp.CodeInvalidParams
+	} else if !json.Valid(body) {
+		code = mcp.CodeParse
+	} else if x.msg.Method != "" && x.msg.Params != nil && x.msg.Params[0] != '{' {
+		code = mcp.CodeInvalidParams
 	}
-	if err := x.decode(); err != nil {
-		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), mcp.CodeInvalidParams, 0), false
+	if err == nil {
+		return outcome{}, true
+	}
+	if o, ok := x.enterBroken(ctx); !ok {
+		return o, false
+	}
+	return x.refuseAs(ctx, gateway.AsRefusal("surface", err), code, 0), false
+}
+
+// enterBroken finds the session of a message that cannot be read, if its
+// headers name one: what is refused to a request of a session is told to
+// whoever waits for that request.
+func (x *exchange) enterBroken(ctx context.Context) (outcome, bool) {
+	x.modern = mcp.Modern(x.header.Get(mcp.HeaderRevision))
+	if id := x.header.Get(mcp.HeaderSession); id != "" && x.session == nil && !x.modern {
+		if x.session = x.srv.sessions.find(id, x.agent, x.surface, x.server); x.session == nil {
+			return x.refuseBegin(ctx, noSession()), false
+		}
+		x.revision = x.session.said().revision
 	}
 	return outcome{}, true
 }
@@ -160,6 +178,8 @@ func (x *exchange) refuseBegin(ctx context.Context, r *gateway.Refusal) outcome 
 	switch r.Code {
 	case gateway.Forbidden:
 		return x.refuseAs(ctx, r, codeNoSession, http.StatusNotFound)
+	case gateway.Malformed:
+		return x.refuseAs(ctx, r, 0, http.StatusBadRequest)
 	case gateway.Cancelled:
 		// The record names the tool: a reviewer looks for what did not happen.
 		if c, incomplete := x.newCall(); incomplete == "" {

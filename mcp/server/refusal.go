@@ -13,6 +13,7 @@ import (
 type wire struct {
 	status int    // HTTP status of a JSON answer
 	code   int    // JSON-RPC error code
+	http   bool   // an error of HTTP in sessions too; see statusOf
 	tool   bool   // a refused tools/call is a result with isError, so that the model reads it
 	advice string // for the model: what to do now
 }
@@ -31,11 +32,11 @@ var wires = map[gateway.Code]wire{
 	gateway.Malformed:         {status: http.StatusBadRequest, code: mcp.CodeInvalidRequest},
 	gateway.TooLarge:          {status: http.StatusRequestEntityTooLarge, code: mcp.CodeInvalidRequest},
 	gateway.Unsupported:       {status: http.StatusNotFound, code: mcp.CodeMethodNotFound},
-	gateway.UnsupportedMedia:  {status: http.StatusUnsupportedMediaType, code: mcp.CodeInvalidRequest},
-	gateway.Unauthenticated:   {status: http.StatusUnauthorized, code: codeRefused},
-	gateway.InsufficientScope: {status: http.StatusForbidden, code: codeRefused},
-	gateway.Forbidden:         {status: http.StatusForbidden, code: codeRefused},
-	gateway.RateLimited:       {status: http.StatusTooManyRequests, code: codeRefused},
+	gateway.UnsupportedMedia:  {status: http.StatusUnsupportedMediaType, code: mcp.CodeInvalidRequest, http: true},
+	gateway.Unauthenticated:   {status: http.StatusUnauthorized, code: codeRefused, http: true},
+	gateway.InsufficientScope: {status: http.StatusForbidden, code: codeRefused, http: true},
+	gateway.Forbidden:         {status: http.StatusForbidden, code: codeRefused, http: true},
+	gateway.RateLimited:       {status: http.StatusTooManyRequests, code: codeRefused, http: true},
 	gateway.UnknownTool:       {status: http.StatusOK, code: mcp.CodeInvalidParams},
 	gateway.Quarantined:       {status: http.StatusOK, code: codeRefused, tool: true, advice: "A person who runs the gateway has to accept the tool's definition first. Do without it, or tell the user."},
 	gateway.InvalidArguments:  {status: http.StatusOK, code: mcp.CodeInvalidParams, tool: true, advice: "Correct the arguments and call again."},
@@ -48,8 +49,8 @@ var wires = map[gateway.Code]wire{
 	gateway.UpstreamInvalid:   {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was made, but its answer cannot be used. Do not repeat it if it changes something."},
 	gateway.Withheld:          {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was made, but its result is kept back. Do not repeat it; go on without the result, or tell the user."},
 	gateway.Cancelled:         {status: http.StatusOK, code: mcp.CodeInterrupted},
-	gateway.Overloaded:        {status: http.StatusServiceUnavailable, code: codeRefused},
-	gateway.Unrecorded:        {status: http.StatusServiceUnavailable, code: codeRefused},
+	gateway.Overloaded:        {status: http.StatusServiceUnavailable, code: codeRefused, http: true},
+	gateway.Unrecorded:        {status: http.StatusServiceUnavailable, code: codeRefused, http: true},
 	gateway.Internal:          {status: http.StatusInternalServerError, code: mcp.CodeInternal},
 }
 
