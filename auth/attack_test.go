@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +206,9 @@ func TestVerifyRefusesOtherAudienceAndIssuer(t *testing.T) {
 		"sub with newline":   {"sub": "admin\nlevel=info"},
 		"sub with bidi":      {"sub": "adm\u202ein"},
 		"sub too long":       {"sub": strings.Repeat("a", 300)},
+		"sub of a blank":     {"sub": " "},
+		"sub with a blank":   {"sub": "admin "},
+		"sub behind a blank": {"sub": " admin"},
 		"sid with newline":   {"sid": "a\nb"},
 		"roles number":       {"roles": 7},
 		"scope array mixed":  {"scope": []any{"a", 1}},
@@ -392,7 +397,7 @@ func TestTokenIsReadFromOneHeaderOnly(t *testing.T) {
 	}{
 		{"bearer", "/mcp", []string{"Bearer abc"}, "", "abc", false},
 		{"lower case scheme", "/mcp", []string{"bearer abc"}, "", "abc", false},
-		{"two blanks", "/mcp", []string{"Bearer  abc"}, "", "abc", false},
+		{"two blanks", "/mcp", []string{"Bearer  abc"}, "", "", true},
 		{"none", "/mcp", nil, "", "", false},
 		{"basic", "/mcp", []string{"Basic YTpi"}, "", "", false},
 		{"cookie", "/mcp", nil, "access_token=abc", "", false},
@@ -415,5 +420,64 @@ func TestTokenIsReadFromOneHeaderOnly(t *testing.T) {
 				t.Errorf("Token = %q, %v; want %q, refused %v", got, err, c.want, c.refused)
 			}
 		})
+	}
+}
+
+// Attack: names that look like another's, or like nothing.
+func TestVerifyRefusesUnseenCharactersInNames(t *testing.T) {
+	iss, v := setup(t, nil)
+	for _, r := range []rune{0x85, 0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x1680, 0x17b4, 0x180b, 0x180e, 0x2000, 0x2003, 0x200b, 0x200d, 0x200e, 0x2028, 0x202e, 0x202f,
+		0x205f, 0x2060, 0x2066, 0x2800, 0x3000, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0xfff9, 0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0061, 0xe0100} {
+		for _, sub := range []string{string(r), "admin" + string(r), "ad" + string(r) + "min"} {
+			mustRefuse(t, v, iss.Sign(iss.Claims(sub, aud, nil)))
+		}
+		mustRefuse(t, v, iss.Sign(iss.Claims("admin", aud, map[string]any{"sid": "a" + string(r)})))
+	}
+	for _, sub := range []string{"CN=Anna Müller,O=Example", "अन्ना", "アンナ", "안나", "анна", "auth0|5f7c8ec7", "ana\u0301"} {
+		mustAccept(t, v, iss.Sign(iss.Claims(sub, aud, nil)))
+	}
+}
+
+// Attack: RFC 7518 §3.5 has salts of PSS as long as the hash, and verifiers
+// that take any length take signatures of other schemes.
+func TestVerifyRefusesOtherSaltLengths(t *testing.T) {
+	iss, v := setup(t, func(o *auth.Options) { o.Issuers[0].Algorithms = []string{"PS256"} }, "PS256")
+	claims := iss.Claims("a", aud, nil)
+	mustAccept(t, v, iss.Sign(claims))
+	for _, length := range []int{0, 1, 20, 31, 33, 48, 64, 222} {
+		t.Run(strconv.Itoa(length), func(t *testing.T) {
+			mustRefuse(t, v, authtest.Forge(t, map[string]any{"alg": "PS256", "kid": "key-1", "typ": "JWT"}, claims, func(signed string) []byte {
+				sum := sha256.Sum256([]byte(signed))
+				return iss.SignPSS(sum[:], length)
+			}))
+		})
+	}
+}
+
+// Attack: base64url with padding, in the other alphabet, with bits to spare or
+// with white space is another spelling of a token (RFC 7515 §2).
+func TestVerifyRefusesOtherSpellings(t *testing.T) {
+	iss, v := setup(t, nil)
+	good := iss.Sign(iss.Claims("a", aud, map[string]any{"x": "???>>>"}))
+	parts := strings.Split(good, ".")
+	for i := range parts {
+		for name, respell := range map[string]func(string) string{
+			"padding":           func(s string) string { return s + "=" },
+			"two of padding":    func(s string) string { return s + "==" },
+			"dot":               func(s string) string { return s + "." },
+			"blank":             func(s string) string { return s + " " },
+			"blank before":      func(s string) string { return " " + s },
+			"tab before":        func(s string) string { return "\t" + s },
+			"line end":          func(s string) string { return s + "\n" },
+			"line end inside":   func(s string) string { return s[:4] + "\r\n" + s[4:] },
+			"standard alphabet": func(s string) string { return strings.NewReplacer("-", "+", "_", "/").Replace(s) + "+" },
+			"per cent":          func(s string) string { return "%" + strconv.FormatUint(uint64(s[0]), 16) + s[1:] },
+			"no-break space":    func(s string) string { return s + "\u00a0" },
+			"cut":               func(s string) string { return s[:len(s)-1] },
+		} {
+			changed := slices.Clone(parts)
+			changed[i] = respell(parts[i])
+			t.Run(name, func(t *testing.T) { mustRefuse(t, v, strings.Join(changed, ".")) })
+		}
 	}
 }

@@ -51,13 +51,19 @@ var algorithms = map[string]algorithm{
 	"RS256": {jwt.SigningMethodRS256, kindRSA, 0},
 	"RS384": {jwt.SigningMethodRS384, kindRSA, 0},
 	"RS512": {jwt.SigningMethodRS512, kindRSA, 0},
-	"PS256": {jwt.SigningMethodPS256, kindRSA, 0},
-	"PS384": {jwt.SigningMethodPS384, kindRSA, 0},
-	"PS512": {jwt.SigningMethodPS512, kindRSA, 0},
+	"PS256": {pss(jwt.SigningMethodPS256), kindRSA, 0},
+	"PS384": {pss(jwt.SigningMethodPS384), kindRSA, 0},
+	"PS512": {pss(jwt.SigningMethodPS512), kindRSA, 0},
 	"ES256": {jwt.SigningMethodES256, kindP256, 0},
 	"ES384": {jwt.SigningMethodES384, kindP384, 0},
 	"ES512": {jwt.SigningMethodES512, kindP521, 0},
 	"EdDSA": {jwt.SigningMethodEdDSA, kindEd25519, 0},
+}
+
+// pss is an algorithm whose salt must be as long as its hash (RFC 7518 §3.5);
+// the library verifies salts of any length.
+func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
+	return &jwt.SigningMethodRSAPSS{SigningMethodRSA: m.SigningMethodRSA, Options: m.Options, VerifyOptions: m.Options}
 }
 
 // Algorithms returns the names of all algorithms, sorted.
@@ -88,6 +94,9 @@ func newKey(id, alg string, public crypto.PublicKey) (*key, error) {
 		}
 		if p.E < 3 || p.E%2 == 0 {
 			return nil, errors.New("an RSA key with an even or tiny exponent")
+		}
+		if roca(p.N) {
+			return nil, errors.New("an RSA key made by a faulty chip (ROCA, CVE-2017-15361), whose private key can be computed: make a new one")
 		}
 		k.kind = kindRSA
 	case *ecdsa.PublicKey:

@@ -9,7 +9,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -192,6 +194,45 @@ func (i *Issuer) signer(alg string, k signer) func(string) []byte {
 		}
 		return sig
 	}
+}
+
+// SignPSS signs a SHA-256 digest with the newest key, which is one of RSA, by
+// RSASSA-PSS with a salt of any length.
+func (i *Issuer) SignPSS(digest []byte, salt int) []byte {
+	i.t.Helper()
+	o := &rsa.PSSOptions{SaltLength: salt, Hash: crypto.SHA256}
+	if salt == 0 { // which means a length of the library's choice
+		return signPSS0(i.t, i.newest().private.(*rsa.PrivateKey), digest)
+	}
+	sig, err := i.newest().private.Sign(rand.Reader, digest, o)
+	if err != nil {
+		i.t.Fatalf("sign: %v", err)
+	}
+	return sig
+}
+
+// signPSS0 is RSASSA-PSS with an empty salt (RFC 8017 §8.1.1, §9.1.1), which the
+// standard library cannot be asked for.
+func signPSS0(t testing.TB, k *rsa.PrivateKey, digest []byte) []byte {
+	t.Helper()
+	bits := k.N.BitLen() - 1
+	em := make([]byte, (bits+7)/8)
+	h := sha256.Sum256(append(make([]byte, 8), digest...)) // M' = eight zeros, digest, salt
+	db := em[:len(em)-len(h)-1]
+	db[len(db)-1] = 1
+	for n, at := uint32(0), 0; at < len(db); n++ { // MGF1
+		block := sha256.Sum256(binary.BigEndian.AppendUint32(h[:len(h):len(h)], n))
+		for _, b := range block {
+			if at < len(db) {
+				db[at] ^= b
+				at++
+			}
+		}
+	}
+	db[0] &= 0xff >> (8*len(em) - bits)
+	copy(em[len(db):], h[:])
+	em[len(em)-1] = 0xbc
+	return new(big.Int).Exp(new(big.Int).SetBytes(em), k.D, k.N).FillBytes(make([]byte, k.Size()))
 }
 
 // Forge puts a token together from any header and claims: a string is taken as
