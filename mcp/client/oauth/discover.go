@@ -132,7 +132,7 @@ func (m metadata) within(place string) error {
 func probe(ctx context.Context, client *http.Client, address string) (wants challenge, inside bool, err error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
 		at, err := netip.ParseAddrPort(i.Conn.RemoteAddr().String())
-		inside = err == nil && !isPublic(at.Addr())
+		inside = err == nil && isOurs(at.Addr())
 	}})
 	const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))

@@ -123,13 +123,46 @@ func TestUpstreamOnTheInternetNamesNothingInside(t *testing.T) {
 	if _, _, err := get(t.Context(), client, s.URL); err == nil || !strings.Contains(err.Error(), "oauth.issuer") {
 		t.Errorf("an address of this machine: %v", err)
 	}
-	for address, public := range map[string]bool{
-		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "100.64.1.1": false,
-		"0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false, "ff02::1": false,
-		"::ffff:10.1.2.3": false, "::ffff:100.64.1.1": false, "::ffff:127.0.0.1": false, "93.184.216.34": true, "2606:2800:220:1::1": true,
-	} {
-		if got := isPublic(netip.MustParseAddr(address)); got != public {
-			t.Errorf("%s: public is %v", address, got)
+}
+
+// An address of IPv4 can be written in one of IPv6 in many ways, and each leads
+// to the same machine.
+func TestNoSpecialAddressIsPublic(t *testing.T) {
+	for _, inside := range []string{"127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.1.1"} {
+		b := netip.MustParseAddr(inside).As4()
+		embedded := func(prefix string, at int) string {
+			a := netip.MustParseAddr(prefix).As16()
+			copy(a[at:], b[:])
+			return netip.AddrFrom16(a).String()
+		}
+		for name, address := range map[string]string{
+			"itself": inside, "mapped": "::ffff:" + inside, "compatible": embedded("::", 12), "translated": embedded("::ffff:0:0:0", 12),
+			"NAT64": embedded("64:ff9b::", 12), "NAT64 of its own": embedded("64:ff9b:1::", 12), "6to4": embedded("2002::", 2), "Teredo": embedded("2001::", 12),
+		} {
+			if isPublic(netip.MustParseAddr(address)) {
+				t.Errorf("%s, %s: %s is public", inside, name, address)
+			}
+		}
+		if !isOurs(netip.MustParseAddr(inside)) || !isOurs(netip.MustParseAddr("::ffff:"+inside)) {
+			t.Errorf("%s is not of a private network", inside)
+		}
+	}
+	for _, address := range []string{"0.0.0.0", "0.1.2.3", "192.0.0.8", "192.0.2.1", "198.51.100.1", "203.0.113.1", "192.88.99.1", "198.18.0.1", "198.19.255.255",
+		"224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fec0::1", "fd00::1", "fd00::1%1", "fc00::1", "ff02::1", "100::1",
+		"2001:2::1", "2001:10::1", "2001:db8::1", "3fff::1", "5f00::1", "64:ff9b::8.8.8.8", "2002:808:808::1"} {
+		if isPublic(netip.MustParseAddr(address)) {
+			t.Errorf("%s is public", address)
+		}
+	}
+	for _, address := range []string{"93.184.216.34", "172.32.0.1", "100.128.0.1", "192.0.1.1", "198.20.0.1", "2606:2800:220:1::1", "2001:4860:4860::8888", "::ffff:93.184.216.34"} {
+		if a := netip.MustParseAddr(address); !isPublic(a) || isOurs(a) {
+			t.Errorf("%s is not public", address)
+		}
+	}
+	// Who is reached through a strange prefix must not pass for a neighbour, who may name private addresses.
+	for _, address := range []string{"64:ff9b::8.8.8.8", "2002:808:808::1", "2001:db8::1", "0.0.0.0", "203.0.113.1"} {
+		if isOurs(netip.MustParseAddr(address)) {
+			t.Errorf("%s is of a private network", address)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -61,12 +62,51 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// carrierNAT is RFC 6598's shared address space.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+// notPublic is what a server on the internet has no business to lead to: IANA's
+// special-purpose registries (RFC 6890), and what carries an address of IPv4 in
+// one of IPv6, behind which any of these may stand.
+var notPublic = prefixes(
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+	"192.0.0.0/24",                                      // protocol assignments, RFC 6890
+	"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", // documentation, RFC 5737
+	"192.88.99.0/24",             // 6to4 relays, RFC 7526
+	"198.18.0.0/15",              // benchmarks, RFC 2544
+	"224.0.0.0/4", "240.0.0.0/4", // multicast, reserved
+	"::/96",                      // unspecified, loopback, IPv4-compatible (RFC 4291 §2.5.5.1)
+	"::ffff:0:0/96",              // IPv4-mapped; unmapped before it comes here
+	"::ffff:0:0:0/96",            // IPv4-translated, RFC 2765
+	"64:ff9b::/96",               // NAT64, RFC 6052
+	"64:ff9b:1::/48",             // NAT64 of a network's own, RFC 8215
+	"100::/64", "100:0:0:1::/64", // discard (RFC 6666), dummy (RFC 9780)
+	"2001::/23",                  // protocol assignments: Teredo (RFC 4380), benchmarks, ORCHID
+	"2001:db8::/32", "3fff::/20", // documentation
+	"2002::/16",              // 6to4, RFC 3056
+	"5f00::/16",              // segment routing, RFC 9602
+	"fc00::/7",               // unique local, RFC 4193
+	"fe80::/10", "fec0::/10", // link-local, site-local (RFC 3879)
+	"ff00::/8", // multicast
+)
 
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !carrierNAT.Contains(a)
+// ours are the networks that a machine and its neighbours have.
+var ours = prefixes("127.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10", "fec0::/10")
+
+func prefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+func isPublic(a netip.Addr) bool { return a.IsValid() && !within(a, notPublic) }
+
+// isOurs reports whether an address is surely of this machine or of a private
+// network. It is not the opposite of isPublic: what a strange prefix leads to
+// is neither.
+func isOurs(a netip.Addr) bool { return within(a, ours) }
+
+func within(a netip.Addr, nets []netip.Prefix) bool {
+	a = a.Unmap().WithZone("") // a prefix holds no address with a zone
+	return slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // secure accepts https, and http on loopback.
