@@ -125,7 +125,8 @@ func (c *conn) create() error {
 }
 
 // checkSchema refuses what is not a record of this version, and one whose
-// tables, views or triggers are not as this program made them.
+// tables, indexes, views and triggers are not exactly those that this program
+// makes: a trigger more can drop each event before it is written.
 func (c *conn) checkSchema() error {
 	id, err := c.text("PRAGMA application_id")
 	if err != nil {
@@ -149,9 +150,13 @@ func (c *conn) checkSchema() error {
 	}
 	want := schemaStatements()
 	for _, row := range rows {
-		name := row[1].(string)
-		if sql, ok := want[name]; ok && sql != row[2].(string) {
-			return fmt.Errorf("its %s %s was changed", row[0], name)
+		kind, name := fmt.Sprint(row[0]), fmt.Sprint(row[1])
+		sql, ours := want[name]
+		switch {
+		case ours && sql != fmt.Sprint(row[2]):
+			return fmt.Errorf("its %s %s was changed", kind, name)
+		case !ours && !ownOfSQLite(kind, name):
+			return fmt.Errorf("it has the %s %q, which this program did not make: what that does to the record is unknown; DROP it", kind, name)
 		}
 		delete(want, name)
 	}
@@ -159,6 +164,12 @@ func (c *conn) checkSchema() error {
 		return fmt.Errorf("its %s is missing", name)
 	}
 	return nil
+}
+
+// ownOfSQLite reports whether an object is one that SQLite makes for itself:
+// the statistics that ANALYZE and PRAGMA optimize write.
+func ownOfSQLite(kind, name string) bool {
+	return kind == "table" && (name == "sqlite_stat1" || name == "sqlite_stat4")
 }
 
 // schemaStatements is the schema by object name, as SQLite stores it: the text

@@ -62,6 +62,12 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 		"trigger softened": {func(t *testing.T, p string) {
 			execIn(t, p, "DROP TRIGGER events_refuse_update; CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events BEGIN SELECT 1; END")
 		}, "events_refuse_update was changed"},
+		"trigger added": {func(t *testing.T, p string) {
+			execIn(t, p, "CREATE TRIGGER quiet BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END")
+		}, `it has the trigger "quiet", which this program did not make`},
+		"view added":    {func(t *testing.T, p string) { execIn(t, p, "CREATE VIEW mine AS SELECT * FROM events") }, `it has the view "mine"`},
+		"table added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE TABLE mine (x)") }, `it has the table "mine"`},
+		"index added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE UNIQUE INDEX mine ON events (agent, seq)") }, `it has the index "mine"`},
 		"row edited":    {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "chain is broken at event 3"},
 		"tail cut":      {func(t *testing.T, p string) { tamper(t, p, "DELETE FROM events WHERE seq > 6") }, "ends at event 6, but"},
 		"keys gone":     {func(t *testing.T, p string) { must(t, os.Remove(p+".keys")) }, "are missing: without them"},

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,6 +83,9 @@ func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error)
 	if err := c.checkTables(ctx, r.db); err != nil {
 		return v, err
 	}
+	if err := c.checkIntegrity(ctx, r.db); err != nil {
+		return v, err
+	}
 	if err := c.anchor(ctx, r.db); err != nil {
 		return v, err
 	}
@@ -107,22 +112,59 @@ func (v *verifier) problem(seq int64, format string, args ...any) {
 	}
 }
 
-// checkTables looks for triggers and views that were removed or changed: they
-// keep a well-meaning hand from changing events.
-func (v *verifier) checkTables(ctx context.Context, db *sql.DB) error {
-	for name, want := range schemaStatements() {
-		var got string
-		err := db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE name = ?", name).Scan(&got)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			v.problem(0, "%s is missing from the database", name)
-		case err != nil:
+// checkTables looks for triggers, views, tables and indexes that were removed,
+// changed or added: the triggers keep a well-meaning hand from changing events,
+// and one that was added may keep an event from being written.
+func (v *verifier) checkTables(ctx context.Context, db *sql.DB) (err error) {
+	rows, err := db.QueryContext(ctx, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	want := schemaStatements()
+	for rows.Next() {
+		var kind, name, got string
+		if err := rows.Scan(&kind, &name, &got); err != nil {
 			return fmt.Errorf("read the schema: %w", err)
-		case got != want:
+		}
+		text, ours := want[name]
+		switch {
+		case ours && got != text:
 			v.problem(0, "%s was changed in the database", name)
+		case !ours && !ownOfSQLite(kind, name):
+			v.problem(0, "%s %q was added to the database", kind, name)
+		}
+		delete(want, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		v.problem(0, "%s is missing from the database", name)
+	}
+	return rows.Err()
+}
+
+// checkIntegrity lets SQLite look whether tables and indexes agree: an index
+// that lacks a row hides the event from whoever searches by it, though the
+// chain, which is read in the order of the table, holds.
+func (v *verifier) checkIntegrity(ctx context.Context, db *sql.DB) (err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxProblems))
+	if err != nil {
+		v.problem(0, "SQLite cannot check the database: %v", err)
+		return ctx.Err()
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var said string
+		if err := rows.Scan(&said); err != nil {
+			return fmt.Errorf("check the database: %w", err)
+		}
+		if said != "ok" {
+			v.problem(0, "the database is damaged or was tampered with: %s", said)
 		}
 	}
-	return nil
+	if err := rows.Err(); err != nil && ctx.Err() == nil {
+		v.problem(0, "SQLite cannot check the database: %v", err)
+	}
+	return ctx.Err()
 }
 
 // anchor finds where the chain begins: at zero, or at the signed note of the

@@ -87,6 +87,15 @@ func TestVerifyFindsTampering(t *testing.T) {
 		"forged prune": {[]string{
 			`UPDATE events SET type = 'audit.prune', call = NULL, body = '{"through":5,"note":"x"}' WHERE seq = 12`}, "event 12: its prune note does not hold"},
 		"trigger dropped": {[]string{`CREATE TRIGGER harmless AFTER INSERT ON pins BEGIN SELECT 1; END`, `DROP TRIGGER harmless`, `DROP VIEW calls`}, "event 0: calls is missing"},
+		"trigger added":   {[]string{`CREATE TRIGGER quiet BEFORE INSERT ON events WHEN NEW.agent = 'bob' BEGIN SELECT RAISE(IGNORE); END`}, `event 0: trigger "quiet" was added`},
+		"view added":      {[]string{`CREATE VIEW calls2 AS SELECT * FROM events`}, `event 0: view "calls2" was added`},
+		"table added":     {[]string{`CREATE TABLE notes (x)`}, `event 0: table "notes" was added`},
+		"index added":     {[]string{`CREATE UNIQUE INDEX once ON events (agent) WHERE agent = 'bob'`}, `event 0: index "once" was added`},
+		"index without rows": {[]string{
+			`CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'events_agent'`, `DROP INDEX events_agent`,
+			`CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NULL`, `PRAGMA writable_schema = ON`,
+			`UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = 'events_agent'`, `PRAGMA writable_schema = RESET`,
+			`DROP TABLE kept`}, "event 0: the database is damaged or was tampered with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := newRecord(t, 5)
