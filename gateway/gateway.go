@@ -114,6 +114,9 @@ type Tool struct {
 	Quarantined string          // why it may not be called; "" if it may
 	Template    bool            // a resource template: Name is a URI template (RFC 6570)
 
+	// Forms are what this definition looks like to models of providers. Nil
+	// keeps none.
+	Forms *Forms
 	// Check validates arguments against the tool's input schema and returns an
 	// error an agent can act on. Nil if there is no schema.
 	Check func(Args) error

@@ -61,7 +61,7 @@ func (s *server) entryOf(l listing, definition json.RawMessage, next parsed) *en
 // of its quarantine: a bad entry must not take the rest of the list with it.
 func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 	e := &entry{listed: true}
-	e.tool = gateway.Tool{Kind: l.kind, Server: s.cfg.Name, Labels: s.cfg.Labels, Scopes: s.cfg.Scopes, Definition: definition, Upstream: s, Template: l.method == templatesList}
+	e.tool = gateway.Tool{Kind: l.kind, Server: s.cfg.Name, Labels: s.cfg.Labels, Scopes: s.cfg.Scopes, Definition: definition, Upstream: s, Template: l.method == templatesList, Forms: &gateway.Forms{}}
 	e.unpinned = l.kind == gateway.KindResource && !e.tool.Template
 	o, err := gateway.Split(definition)
 	if err != nil {

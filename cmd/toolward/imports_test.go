@@ -18,6 +18,7 @@ var imports = map[string][]string{
 	"gateway/limit":    {"gateway"},
 	"gateway/session":  {"gateway"},
 	"gateway/approval": {"gateway"},
+	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
 	"auth":             {"gateway"},
 	"auth/authtest":    {},
 	"config":           {},
@@ -36,7 +37,7 @@ var imports = map[string][]string{
 	"mcp/demo":         {},
 	"web":              {"gateway", "web/problem"},
 	"web/problem":      {"gateway"},
-	"web/rest":         {"gateway", "web/problem"},
+	"web/rest":         {"gateway", "gateway/dialect", "web/problem"},
 	"web/telemetry":    {"gateway"},
 }
 

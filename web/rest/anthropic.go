@@ -4,14 +4,14 @@ import (
 	"encoding/json"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // Anthropic Messages: tools with input_schema, tool_use blocks in an assistant
 // message's content, answered by one user message of tool_result blocks.
 
-func anthropicDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"name": t.Wire, "description": d.description, "input_schema": d.schema})
+func anthropicDefinition(f *dialect.Form) json.RawMessage {
+	return marshal(map[string]any{"name": f.Name, "description": f.Description, "input_schema": f.Schema})
 }
 
 // anthropicCut are the stop reasons of a message that is not whole (API,

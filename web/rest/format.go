@@ -3,15 +3,19 @@ package rest
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // format is how one provider writes tools, tool calls and their results.
 type format struct {
 	name string
+	// dialect is what the provider accepts of a definition; "" is all of it.
+	dialect string
 	// definition is a tool's entry in the provider's list of tools.
-	definition func(*gateway.Tool) json.RawMessage
+	definition func(*dialect.Form) json.RawMessage
 	// parse finds the calls in what a model emitted; none if it is not this
 	// provider's. Nil for a format that only lists.
 	parse func(gateway.Object) turn
@@ -21,12 +25,12 @@ type format struct {
 
 // formats, in the order in which a body is tried.
 var formats = []format{
-	{name: "openai", definition: openAIDefinition, parse: parseOpenAI, messages: openAIMessages},
-	{name: "openai-responses", definition: responsesDefinition, parse: parseResponses, messages: responsesItems},
-	{name: "anthropic", definition: anthropicDefinition, parse: parseAnthropic, messages: anthropicMessages},
-	{name: "gemini", definition: geminiDefinition, parse: parseGemini, messages: geminiMessages},
-	{name: "gemini-interactions", definition: interactionsDefinition, parse: parseInteractions, messages: interactionsSteps},
-	{name: "mcp", definition: mcpDefinition},
+	{name: "openai", dialect: "openai", definition: openAIDefinition, parse: parseOpenAI, messages: openAIMessages},
+	{name: "openai-responses", dialect: "openai", definition: responsesDefinition, parse: parseResponses, messages: responsesItems},
+	{name: "anthropic", dialect: "anthropic", definition: anthropicDefinition, parse: parseAnthropic, messages: anthropicMessages},
+	{name: "gemini", dialect: "gemini", definition: geminiDefinition, parse: parseGemini, messages: geminiMessages},
+	{name: "gemini-interactions", dialect: "gemini", definition: interactionsDefinition, parse: parseInteractions, messages: interactionsSteps},
+	{name: "mcp"},
 }
 
 // formatNamed returns the format; "" is mcp, nil is unknown.
@@ -41,31 +45,12 @@ func formatNamed(name string) *format {
 	return &formats[i]
 }
 
-func formatNames() []string {
+func unknownFormat() *gateway.Refusal {
 	var names []string
 	for _, f := range formats {
 		names = append(names, f.name)
 	}
-	return names
-}
-
-// described is what every provider wants to know of a tool.
-type described struct {
-	description string
-	schema      json.RawMessage
-}
-
-func describe(t *gateway.Tool) described {
-	d := described{schema: json.RawMessage(`{"type":"object"}`)}
-	o, err := gateway.Split(t.Definition)
-	if err != nil {
-		return d
-	}
-	d.description, _, _ = o.String("description")
-	if s, ok := o.Get("inputSchema"); ok {
-		d.schema = s
-	}
-	return d
+	return gateway.Refuse("surface", gateway.Malformed, "unknown format; use one of "+strings.Join(names, ", "))
 }
 
 // mcpDefinition is the upstream's own definition under the name on /mcp.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // Gemini: function declarations, functionCall parts of a model turn, answered
@@ -12,9 +13,8 @@ import (
 // every name (protobuf's JSON mapping), and its SDKs write one each: an answer
 // is spelled as the turn was.
 
-func geminiDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"name": t.Wire, "description": d.description, "parametersJsonSchema": d.schema})
+func geminiDefinition(f *dialect.Form) json.RawMessage {
+	return marshal(map[string]any{"name": f.Name, "description": f.Description, "parametersJsonSchema": f.Schema})
 }
 
 // snake is the kind of a call in function_call's spelling.

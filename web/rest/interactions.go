@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // Gemini Interactions: function tools, function_call steps of an interaction
 // whose arguments are an object, answered by function_result steps.
 
-func interactionsDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"type": "function", "name": t.Wire, "description": d.description, "parameters": d.schema})
+func interactionsDefinition(f *dialect.Form) json.RawMessage {
+	return marshal(map[string]any{"type": "function", "name": f.Name, "description": f.Description, "parameters": f.Schema})
 }
 
 // interactionsCut are the states of an interaction that is not whole (API

@@ -4,15 +4,15 @@ import (
 	"encoding/json"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // OpenAI Chat Completions: tools of type function, an assistant message with
 // tool_calls whose arguments are a string of JSON, answered by messages with
 // role tool. Their content is text: images have no place there.
 
-func openAIDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"type": "function", "function": map[string]any{"name": t.Wire, "description": d.description, "parameters": d.schema}})
+func openAIDefinition(f *dialect.Form) json.RawMessage {
+	return marshal(map[string]any{"type": "function", "function": map[string]any{"name": f.Name, "description": f.Description, "parameters": f.Schema}})
 }
 
 // openAICut are the finish reasons of a choice that is not whole (API

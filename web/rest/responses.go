@@ -4,15 +4,15 @@ import (
 	"encoding/json"
 
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 )
 
 // OpenAI Responses: flat function tools, function_call and custom_tool_call
 // items in output, answered by items that carry the output, and the caller
 // where a program of the model's made the call.
 
-func responsesDefinition(t *gateway.Tool) json.RawMessage {
-	d := describe(t)
-	return marshal(map[string]any{"type": "function", "name": t.Wire, "description": d.description, "parameters": d.schema, "strict": false})
+func responsesDefinition(f *dialect.Form) json.RawMessage {
+	return marshal(map[string]any{"type": "function", "name": f.Name, "description": f.Description, "parameters": f.Schema, "strict": false})
 }
 
 // responsesCut are the states of a response, or of an item, that is not whole

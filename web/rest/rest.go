@@ -12,6 +12,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -134,8 +135,9 @@ func readable(contentType string) bool {
 	return false
 }
 
-// call runs one tool by its name. The answer is the tool's result, as the
-// upstream wrote it.
+// call runs one tool by its name, which is that of the format that the query
+// names, as are the arguments'. The answer is the tool's result, as the upstream
+// wrote it.
 func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Agent) {
 	c := h.newCall(r, gateway.KindTool, "tools/call")
 	c.Agent, c.Name = agent, r.PathValue("name")
@@ -144,19 +146,19 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Ag
 	if refusal == nil {
 		c.Args, refusal = parseArgs(raw)
 	}
-	if refusal != nil {
-		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
-		return
+	f := formatNamed(r.URL.Query().Get("format"))
+	if f == nil {
+		refusal = unknownFormat()
 	}
-	result, refusal := h.opt.Road.Do(r.Context(), c)
-	switch {
-	case refusal != nil:
-		h.problem(w, r, refusal, c.ID)
-	case result.Error != nil:
-		h.problem(w, r, upstreamError(result), c.ID)
+	c.Name = f.wireName(c.Name)
+	switch o := h.do(r.Context(), f, c, refusal); {
+	case o.refusal != nil:
+		h.problem(w, r, o.refusal, c.ID)
+	case o.result.Error != nil:
+		h.problem(w, r, upstreamError(o.result), c.ID)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(result.Raw)
+		_, _ = w.Write(o.result.Raw)
 	}
 }
 
@@ -178,8 +180,7 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 	c.Agent = agent
 	format := formatNamed(r.URL.Query().Get("format"))
 	if format == nil {
-		refusal := gateway.Refuse("surface", gateway.Malformed, "unknown format; use one of "+strings.Join(formatNames(), ", "))
-		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, unknownFormat()), c.ID)
 		return
 	}
 	tools, refusal := h.opt.Road.List(r.Context(), c)
@@ -187,23 +188,27 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 		h.problem(w, r, refusal, c.ID)
 		return
 	}
-	out := []byte(`{"tools":[`)
-	for i, t := range tools {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, format.definition(t)...)
+	entries, left := format.entries(tools)
+	out := append([]byte(`{"tools":[`), bytes.Join(entries, []byte(","))...)
+	out = append(out, ']')
+	if left != nil {
+		out = append(append(out, `,"left_out":`...), marshal(left)...)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "private, no-store")
-	_, _ = w.Write(append(out, "]}"...))
+	_, _ = w.Write(append(out, '}'))
 }
 
 // do takes one tool call that a model emitted down the road.
-func (h *Handler) do(ctx context.Context, c *gateway.Call, parse *gateway.Refusal) outcome {
+func (h *Handler) do(ctx context.Context, f *format, c *gateway.Call, parse *gateway.Refusal) outcome {
 	if parse != nil {
 		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, parse)}
 	}
+	form := h.formOf(f, c.Name)
+	var bad *gateway.Refusal
+	if c.Args, bad = restored(form, c.Args); bad != nil {
+		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, bad)}
+	}
 	result, refusal := h.opt.Road.Do(ctx, c)
-	return outcome{call: c, result: result, refusal: refusal}
+	return outcome{call: c, result: result, refusal: inNames(form, refusal)}
 }

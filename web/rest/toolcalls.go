@@ -56,8 +56,8 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 	var wg sync.WaitGroup
 	for i, e := range calls {
 		c := h.newCall(r, gateway.KindTool, "tools/call")
-		c.Agent, c.Name, c.Args = agent, e.name, e.args
-		wg.Go(func() { outcomes[i] = h.do(r.Context(), c, e.bad) })
+		c.Agent, c.Name, c.Args = agent, format.wireName(e.name), e.args
+		wg.Go(func() { outcomes[i] = h.do(r.Context(), format, c, e.bad) })
 	}
 	wg.Wait()
 	if first := outcomes[0]; allUnserved(outcomes) {

@@ -1,0 +1,445 @@
+package dialect
+
+import (
+	"encoding/json"
+	"math"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What is read of one schema. Past a bound a schema stands for its type only:
+// the gateway checks arguments against the whole of it anyway.
+const (
+	maxNodes = 5000      // subschemas, references followed
+	maxText  = 256 << 10 // bytes of descriptions and values, references followed
+	maxLevel = 24        // references, combinators and levels along one path
+)
+
+// reader turns a schema of any draft into a node.
+type reader struct {
+	refs  *refs
+	old   bool // before 2019-09: what stands beside $ref is not read
+	nodes int
+	text  int
+	open  []*object // what references are being followed, outermost first
+}
+
+// scope is where a schema stands.
+type scope struct {
+	base  string // the URI that references are relative to
+	level int
+}
+
+func newReader(root any) *reader {
+	r := &reader{}
+	draft := ""
+	if o, ok := root.(object); ok {
+		draft = o.text("$schema")
+	}
+	r.old = oldDraft.MatchString(draft)
+	r.refs = newRefs(root, strings.Contains(draft, "draft-04"))
+	return r
+}
+
+var oldDraft = regexp.MustCompile(`draft-0[3-7]`)
+
+func (r *reader) read(v any, at scope) *node {
+	if v == false {
+		return never()
+	}
+	o, ok := v.(object)
+	if !ok {
+		return open()
+	}
+	at.base = resolveURI(at.base, r.refs.idOf(o))
+	at.level++
+	n := r.alone(o)
+	if r.nodes++; r.nodes > maxNodes || at.level > maxLevel {
+		return n.cut()
+	}
+	ref := reference(o)
+	if ref != "" && r.old {
+		return r.annotated(n, r.follow(ref, at))
+	}
+	r.object(n, o, at)
+	r.array(n, o, at)
+	n.infer()
+	for _, sub := range o.list("allOf") {
+		n = both(n, r.read(sub, at))
+	}
+	if ref != "" {
+		n = both(n, r.follow(ref, at))
+	}
+	for _, key := range []string{"anyOf", "oneOf"} {
+		r.alternatives(n, o.list(key), at)
+	}
+	r.conditions(n, o, at)
+	return n
+}
+
+// annotated is what a reference leads to, with the words that stand beside it.
+func (r *reader) annotated(beside, target *node) *node {
+	words := &node{types: tAny, title: beside.title, description: beside.description}
+	return both(words, target)
+}
+
+// alone is what an object says without its subschemas.
+func (r *reader) alone(o object) *node {
+	n := open()
+	n.types = declared(o.get("type"))
+	n.title, n.description = r.words(o.text("title")), r.words(o.text("description"))
+	if c := constant(o); c != nil {
+		n.values = []any{*c}
+	}
+	if list, ok := o.get("enum").([]any); ok && len(list) > 0 {
+		list = unique(list)
+		if n.values != nil {
+			list = common(n.values, list)
+		}
+		n.values = list
+	}
+	for _, v := range n.values {
+		r.text += len(print(v))
+	}
+	if r.text > maxText {
+		n.values = nil
+	}
+	for _, m := range o {
+		if carried := carry(m.name, m.value); carried != nil {
+			n.rest.add(m.name, carried)
+		}
+	}
+	n.oldBounds(o)
+	return n
+}
+
+func (r *reader) words(s string) string {
+	if r.text += len(s); r.text > maxText {
+		return ""
+	}
+	return s
+}
+
+// constant is a pointer so that {"const": null} is told from none.
+func constant(o object) *any {
+	for i := range o {
+		if o[i].name == "const" {
+			return &o[i].value
+		}
+	}
+	return nil
+}
+
+func unique(list []any) []any {
+	seen := map[string]bool{}
+	var all []any
+	for _, v := range list {
+		if key := print(v); !seen[key] {
+			seen[key] = true
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// declared are the types that "type" names; any if it names none.
+func declared(v any) types {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	var t types
+	for _, name := range list {
+		if s, ok := name.(string); ok {
+			t |= bitsOf(s)
+		}
+	}
+	if t == 0 {
+		return tAny
+	}
+	return t
+}
+
+// oldBounds reads draft-04's {"minimum": 0, "exclusiveMinimum": true}.
+func (n *node) oldBounds(o object) {
+	for _, b := range [][2]string{{"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}} {
+		if o.get(b[1]) == true && n.rest.get(b[0]) != nil {
+			i := slices.IndexFunc(n.rest, func(m member) bool { return m.name == b[0] })
+			n.rest[i].name = b[1]
+		}
+	}
+}
+
+// infer gives a schema without a type the one that its keywords are for, since
+// providers want one and authors mean it.
+func (n *node) infer() {
+	if n.types != tAny || n.values != nil {
+		return
+	}
+	var t types
+	if n.props != nil || n.closed || n.additional != nil {
+		t |= tObject
+	}
+	if n.items != nil {
+		t |= tArray
+	}
+	for _, m := range n.rest {
+		t |= keywords[m.name].on
+	}
+	if len(n.required) > 0 && t != 0 {
+		t |= tObject
+	}
+	if len(t.names()) == 1 {
+		n.types = t
+	}
+}
+
+// cut is a schema of which only type and words are kept.
+func (n *node) cut() *node {
+	return &node{types: n.types, title: n.title, description: n.description}
+}
+
+func (r *reader) object(n *node, o object, at scope) {
+	for _, m := range o.sub("properties") {
+		if sub := r.read(m.value, at); !sub.impossible() {
+			n.props = append(n.props, prop{m.name, sub})
+		}
+	}
+	for _, v := range o.list("required") {
+		if name, ok := v.(string); ok && !slices.Contains(n.required, name) {
+			n.required = append(n.required, name)
+		}
+	}
+	var patterns []*node
+	for _, m := range o.sub("patternProperties") {
+		if sub := r.read(m.value, at); !sub.impossible() {
+			patterns = append(patterns, sub)
+		}
+	}
+	switch more := o.get("additionalProperties").(type) {
+	case bool:
+		n.closed = !more && patterns == nil
+		if !more && patterns != nil {
+			n.additional = either(patterns)
+		}
+	case object:
+		if patterns == nil {
+			n.additional = r.read(more, at)
+			n.closed = n.additional.impossible()
+		}
+	}
+	if n.closed || n.additional != nil && n.additional.loose() {
+		n.additional = nil
+	}
+}
+
+// array reads what elements are. Those of a tuple become one schema: what its
+// places may hold, all together.
+func (r *reader) array(n *node, o object, at scope) {
+	places, rest := o.list("prefixItems"), o.get("items")
+	if list, ok := rest.([]any); ok { // before 2020-12
+		places, rest = list, o.get("additionalItems")
+	}
+	var nodes []*node
+	for _, p := range places {
+		if sub := r.read(p, at); !sub.impossible() {
+			nodes = append(nodes, sub)
+		}
+	}
+	switch sub, ok := rest.(object); {
+	case ok:
+		if more := r.read(sub, at); !more.impossible() {
+			nodes = append(nodes, more)
+		}
+	case rest == false && n.rest.get("maxItems") == nil:
+		n.rest.add("maxItems", number(strconv.Itoa(len(places))))
+	}
+	if len(nodes) == 0 {
+		return
+	}
+	distinct := nodes[:0]
+	seen := map[string]bool{}
+	for _, e := range nodes {
+		if key := print(e.outline()); !seen[key] {
+			seen[key] = true
+			distinct = append(distinct, e)
+		}
+	}
+	n.items = either(distinct)
+}
+
+// alternatives reads a list of which a value is one, or several. If one of them
+// says nothing of what the value looks like, neither does the list.
+func (r *reader) alternatives(n *node, list []any, at scope) {
+	var nodes []*node
+	loose := false
+	for _, v := range list {
+		sub := r.read(v, at)
+		if sub.impossible() {
+			continue
+		}
+		loose = loose || sub.loose()
+		nodes = append(nodes, sub)
+	}
+	switch {
+	case loose:
+		for _, sub := range nodes {
+			n.offer(sub)
+		}
+	case len(nodes) == 1:
+		*n = *both(n, nodes[0])
+	case len(nodes) > 1:
+		if merged := either(nodes); merged.any == nil {
+			*n = *both(n, merged)
+		} else {
+			n.any = append(n.any, nodes)
+		}
+	}
+}
+
+// conditions reads members that are named only where another condition holds:
+// they are offered, and never required.
+func (r *reader) conditions(n *node, o object, at scope) {
+	subs := []any{o.get("then"), o.get("else")}
+	for _, key := range []string{"dependentSchemas", "dependencies"} {
+		for _, m := range o.sub(key) {
+			subs = append(subs, m.value)
+		}
+	}
+	for _, sub := range subs {
+		if _, ok := sub.(object); ok {
+			n.offer(r.read(sub, at))
+		}
+	}
+}
+
+// follow is what a reference leads to. One that cannot be followed, because it
+// is remote, says nothing; one that leads back to where it came from is cut.
+func (r *reader) follow(ref string, at scope) *node {
+	target, base, ok := r.refs.find(at.base, ref)
+	if !ok {
+		return open()
+	}
+	o, ok := target.(object)
+	if !ok {
+		return r.read(target, at)
+	}
+	key := &o
+	if len(o) > 0 {
+		for _, k := range r.open {
+			if len(*k) > 0 && &(*k)[0] == &o[0] {
+				return r.alone(o).cut()
+			}
+		}
+	}
+	r.open = append(r.open, key)
+	n := r.read(o, scope{base, at.level})
+	r.open = r.open[:len(r.open)-1]
+	return n
+}
+
+func reference(o object) string {
+	for _, key := range []string{"$ref", "$dynamicRef", "$recursiveRef"} {
+		if s := o.text(key); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// keyword is one that is carried as it is written.
+type keyword struct {
+	on    types // what it speaks about; 0 is anything
+	valid func(any) any
+}
+
+// keywords that a dialect may have, beside those that are structure. Each makes
+// of a value one that every draft since 06 accepts, or nil.
+var keywords = map[string]keyword{
+	"format":           {0, isText},
+	"pattern":          {tString, isPattern},
+	"minLength":        {tString, isCount},
+	"maxLength":        {tString, isCount},
+	"minimum":          {tNumber, isNumber},
+	"maximum":          {tNumber, isNumber},
+	"exclusiveMinimum": {tNumber, isNumber},
+	"exclusiveMaximum": {tNumber, isNumber},
+	"multipleOf":       {tNumber, isPositive},
+	"minItems":         {tArray, isCount},
+	"maxItems":         {tArray, isCount},
+	"uniqueItems":      {tArray, isFlag},
+	"minProperties":    {tObject, isCount},
+	"maxProperties":    {tObject, isCount},
+	"default":          {0, func(v any) any { return v }},
+	"examples":         {0, func(v any) any { l, ok := v.([]any); return orNil(l, ok) }},
+}
+
+func carry(name string, v any) any {
+	k, ok := keywords[name]
+	if !ok {
+		return nil
+	}
+	return k.valid(v)
+}
+
+func orNil[T any](v T, ok bool) any {
+	if !ok {
+		return nil
+	}
+	return v
+}
+
+func isText(v any) any { s, ok := v.(string); return orNil(s, ok) }
+func isFlag(v any) any { b, ok := v.(bool); return orNil(b, ok) }
+
+// isPattern keeps expressions of the syntax that all engines share: providers'
+// have no look-ahead and no back references either.
+func isPattern(v any) any {
+	s, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	_, err := regexp.Compile(s)
+	return orNil(s, err == nil)
+}
+
+// isNumber keeps what a double holds: readers of 1e999 see infinity.
+func isNumber(v any) any {
+	n, ok := v.(number)
+	if !ok {
+		return nil
+	}
+	f, err := json.Number(n).Float64()
+	return orNil(n, err == nil && !math.IsInf(f, 0))
+}
+
+func isPositive(v any) any {
+	n, ok := isNumber(v).(number)
+	if !ok {
+		return nil
+	}
+	f, _ := json.Number(n).Float64()
+	return orNil(n, f > 0)
+}
+
+// isCount writes 2.0 and 2e0 as 2.
+func isCount(v any) any {
+	n, ok := isNumber(v).(number)
+	if !ok || !whole(n) || strings.HasPrefix(string(n), "-") {
+		return nil
+	}
+	f, _ := json.Number(n).Float64()
+	return orNil(number(strconv.FormatInt(int64(f), 10)), f < 1<<53)
+}
+
+// whole reports whether a number has no fraction, however it is written.
+func whole(n number) bool {
+	if !strings.ContainsAny(string(n), ".eE") {
+		return true
+	}
+	f, _, err := big.ParseFloat(string(n), 10, 64, big.ToNearestEven)
+	return err == nil && f.IsInt()
+}
