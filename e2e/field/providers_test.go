@@ -83,9 +83,9 @@ func hardTools(r lab.Request) string {
 	return ""
 }
 
-// provider is what one accepts, in the words of its documents; how this program
+// subset is what one provider accepts, in the words of its documents; how this program
 // writes it down is of no interest here.
-type provider struct {
+type subset struct {
 	format   string
 	entry    func(map[string]any) (name, description string, schema any)
 	name     *regexp.Regexp
@@ -94,7 +94,7 @@ type provider struct {
 	gemini   bool
 }
 
-var providers = []provider{
+var subsets = []subset{
 	// OpenAI API reference, tools; errors as quoted in the reports above.
 	{"openai", func(e map[string]any) (string, string, any) {
 		e, _ = e["function"].(map[string]any)
@@ -108,6 +108,7 @@ var providers = []provider{
 		return name, description, e["input_schema"]
 	}, regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`), regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`), 1 << 20, false},
 	// Gemini API reference, FunctionDeclaration and Schema; Vertex AI for names of parameters.
+	{"gemini-interactions", openAIEntry, regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}$`), regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,63}$`), 1 << 20, true},
 	{"gemini", func(e map[string]any) (string, string, any) {
 		name, _ := e["name"].(string)
 		description, _ := e["description"].(string)
@@ -124,7 +125,7 @@ func openAIEntry(e map[string]any) (string, string, any) {
 // A server's name begins with a digit: the first character of each tool's on /mcp.
 func TestListIsWhatTheProviderAccepts(t *testing.T) {
 	g := lab.Start(t, lab.Options{Config: map[string]any{"upstreams": map[string]any{"3d": lab.NewScripted(t, hardTools).Config()}}})
-	for _, p := range providers {
+	for _, p := range subsets {
 		t.Run(p.format, func(t *testing.T) {
 			seen := map[string]bool{}
 			for _, e := range toolsIn(t, g, p.format).Tools {
@@ -155,7 +156,7 @@ func TestListIsWhatTheProviderAccepts(t *testing.T) {
 }
 
 // check walks a schema the way a strict reader of the provider's documents would.
-func (p provider) check(t *testing.T, where string, v any, depth int) {
+func (p subset) check(t *testing.T, where string, v any, depth int) {
 	t.Helper()
 	s, ok := v.(map[string]any)
 	if !ok {
@@ -225,7 +226,7 @@ func (p provider) check(t *testing.T, where string, v any, depth int) {
 	}
 }
 
-type listed struct {
+type toolList struct {
 	Tools   []map[string]any `json:"tools"`
 	LeftOut []struct {
 		Name   string `json:"name"`
@@ -233,12 +234,12 @@ type listed struct {
 	} `json:"left_out"`
 }
 
-func toolsIn(t *testing.T, g *lab.Gateway, format string) listed {
+func toolsIn(t *testing.T, g *lab.Gateway, format string) toolList {
 	t.Helper()
 	r := lab.NewRequest(t, g.URL+"/v1/tools?format="+format, g.Tester(), nil)
 	r.Method = http.MethodGet
 	a := lab.Do(t, r)
-	var l listed
+	var l toolList
 	if err := json.Unmarshal([]byte(a.Text), &l); err != nil || a.Status != http.StatusOK {
 		t.Fatalf("%d %s", a.Status, a.Text)
 	}
@@ -250,7 +251,7 @@ func toolsIn(t *testing.T, g *lab.Gateway, format string) listed {
 func TestCallInTheNamesThatTheModelWasShown(t *testing.T) {
 	up := lab.NewScripted(t, hardTools)
 	g := lab.Start(t, lab.Options{Config: map[string]any{"upstreams": map[string]any{"3d": up.Config()}}})
-	for _, p := range providers {
+	for _, p := range subsets {
 		t.Run(p.format, func(t *testing.T) {
 			var name, filter string
 			for _, e := range toolsIn(t, g, p.format).Tools {
@@ -259,11 +260,11 @@ func TestCallInTheNamesThatTheModelWasShown(t *testing.T) {
 					name, filter = n, root["required"].([]any)[0].(string)
 				}
 			}
-			a := emit(t, g, p.format, name, fmt.Sprintf(`{%q:"it"}`, filter))
+			a := emitCall(t, g, p.format, name, fmt.Sprintf(`{%q:"it"}`, filter))
 			if got := up.Got("tools/call"); a.Status != http.StatusOK || len(got) == 0 || !strings.Contains(string(got[len(got)-1].Params), `"$filter":"it"`) {
 				t.Errorf("%s with %s: %d %s", name, filter, a.Status, a.Text)
 			}
-			a = emit(t, g, p.format, name, fmt.Sprintf(`{%q:5}`, filter))
+			a = emitCall(t, g, p.format, name, fmt.Sprintf(`{%q:5}`, filter))
 			if !strings.Contains(a.Text, "invalid_arguments") || !strings.Contains(a.Text, "/"+filter+":") {
 				t.Errorf("a wrong %s is answered by %s", filter, a.Text)
 			}
@@ -271,14 +272,15 @@ func TestCallInTheNamesThatTheModelWasShown(t *testing.T) {
 	}
 }
 
-// emit sends a call as the provider's models emit it.
-func emit(t *testing.T, g *lab.Gateway, format, name, args string) lab.Answer {
+// emitCall sends a call as the provider's models emit it.
+func emitCall(t *testing.T, g *lab.Gateway, format, name, args string) lab.Answer {
 	t.Helper()
 	body := map[string]string{
-		"openai":           `{"tool_calls":[{"id":"c","type":"function","function":{"name":%q,"arguments":%q}}]}`,
-		"openai-responses": `{"type":"function_call","call_id":"c","name":%q,"arguments":%q}`,
-		"anthropic":        `{"content":[{"type":"tool_use","id":"c","name":%q,"input":%s}]}`,
-		"gemini":           `{"parts":[{"functionCall":{"name":%q,"args":%s}}]}`,
+		"openai":              `{"tool_calls":[{"id":"c","type":"function","function":{"name":%q,"arguments":%q}}]}`,
+		"openai-responses":    `{"type":"function_call","call_id":"c","name":%q,"arguments":%q}`,
+		"anthropic":           `{"content":[{"type":"tool_use","id":"c","name":%q,"input":%s}]}`,
+		"gemini-interactions": `{"steps":[{"type":"function_call","id":"c","name":%q,"arguments":%s}]}`,
+		"gemini":              `{"parts":[{"functionCall":{"name":%q,"args":%s}}]}`,
 	}[format]
 	r := lab.NewRequest(t, g.URL+"/v1/tool_calls", g.Tester(), strings.NewReader(fmt.Sprintf(body, name, args)))
 	r.Header.Set("Content-Type", "application/json")
