@@ -51,7 +51,9 @@
 //
 // A 2026-07-28 agent has no session in which an upstream could ask it. When an
 // older upstream does, the call is parked, the agent gets an input_required
-// result with a sealed requestState, and its retry goes on with the parked
-// call. Parked calls are lost when the gateway restarts; the retry is then
-// refused, and the agent starts over.
+// result with all that is asked and a sealed requestState, and its retry goes on
+// with the parked call, and with what the upstream told meanwhile (the states
+// are drawn at parkedCall). A state carries a call once: of retries that come at
+// once, one gets the result. Parked calls are lost when the gateway restarts;
+// the retry is then refused, and the agent starts over.
 package server

@@ -29,8 +29,9 @@ type exchange struct {
 	meta   gateway.Object
 
 	out atomic.Pointer[stream] // where what belongs to this request goes; nil if it cannot
-	// park is set while the agent can be asked by input_required.
-	park atomic.Pointer[parkedCall]
+	// park is the call that this request began, if it can be parked. It is set
+	// before the call runs.
+	park *parkedCall
 }
 
 // outcome is what a request comes to: one of result, failure and refusal.

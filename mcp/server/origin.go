@@ -28,7 +28,7 @@ func (o *origin) Capabilities() []byte { return o.x.said().caps }
 
 func (o *origin) LogLevel() string {
 	if o.x.modern || o.x.session == nil {
-		return o.x.metaString(mcp.MetaLogLevel)
+		return o.x.speaker().metaString(mcp.MetaLogLevel)
 	}
 	return o.x.session.logLevel()
 }
@@ -50,6 +50,9 @@ func (x *exchange) said() hello {
 func (o *origin) Notify(_ context.Context, _ *gateway.Call, method string, params []byte) error {
 	if !o.wants(method, params) {
 		return nil
+	}
+	if o.x.park != nil {
+		return o.x.park.notify(method, params)
 	}
 	return o.x.emit(mcp.AppendNotification(nil, method, params), false)
 }
@@ -97,7 +100,10 @@ func (o *origin) Request(ctx context.Context, _ *gateway.Call, method string, pa
 		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent did not declare that it answers "+clip(method))
 	}
 	if o.x.modern {
-		return o.x.askByResult(ctx, method, params)
+		if o.x.park == nil {
+			return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent cannot be asked during "+o.x.msg.Method)
+		}
+		return o.x.park.request(ctx, method, params)
 	}
 	ss := o.x.session
 	if ss == nil {

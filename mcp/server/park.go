@@ -3,32 +3,63 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"sync"
 	"time"
 
 	"toolward/gateway"
 	"toolward/mcp"
 )
 
-// parkedCall is a call of a stateless agent that can be asked: it runs apart
-// from the request, which an input_required result ends while the call waits.
+// parkedCall is a call of an agent that can be asked only by an input_required
+// result (MCP 2026-07-28, multi round-trip requests). It runs apart from the
+// requests that carry it one after the other: the first, and the retries.
+//
+//	          question                 input_required
+//	carried ───────────▶ asking ────────────────────────▶ parked
+//	   ▲                    │ withdrawn                     │
+//	   ├────────────────────┘                               │
+//	   └──────────────────── retry with answers ────────────┘
+//
+//	any ── the upstream's answer ──▶ over; where it is parked, the retry gets it
+//	any ── its request is closed, ParkTTL, Close ──▶ cancelled, then over
+//
+// Questions may come at any time, several at once too: each retry is asked what
+// is open then. What the upstream tells while the call is parked comes with the
+// retry. It is safe for concurrent use.
 type parkedCall struct {
 	x      *exchange // of the request that began it
 	cancel context.CancelFunc
-	asks   chan *ask
-	done   chan outcome
+	asked  chan struct{} // of capacity 1: there may be a question
+	done   chan outcome  // of capacity 1
+
+	mu      sync.Mutex
+	carrier *exchange // of the request that is open now; nil while parked
+	open    []*ask    // questions without an answer, oldest first
+	asks    int       // questions so far
+	told    []told    // while parked, oldest first
+	bytes   int       // of told
 }
 
 // ask is one question of an upstream.
 type ask struct {
+	name   string // its key in inputRequests
 	method string
 	params json.RawMessage
-	answer chan askAnswer // of capacity 1
+	answer chan json.RawMessage // of capacity 1
 }
 
-type askAnswer struct {
-	result *gateway.Result
-	err    error
+// told is a notification that came while nobody listened.
+type told struct {
+	method string
+	params json.RawMessage
 }
+
+// Bounds of what is told while a call is parked: the oldest makes room.
+const (
+	maxTold      = 256
+	maxToldBytes = 256 << 10
+)
 
 // parkable reports whether the request is a call of an agent that can be asked
 // by an input_required result.
@@ -55,11 +86,11 @@ func (x *exchange) parkable() bool {
 }
 
 // runParkable runs the call on a goroutine of its own, and returns with its
-// outcome or with its first question.
+// outcome or with its first questions.
 func (x *exchange) runParkable(ctx context.Context) outcome {
 	callCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &parkedCall{x: x, cancel: cancel, asks: make(chan *ask), done: make(chan outcome, 1)}
-	x.park.Store(p)
+	p := &parkedCall{x: x, carrier: x, cancel: cancel, asked: make(chan struct{}, 1), done: make(chan outcome, 1)}
+	x.park = p
 	x.srv.done.Go(func() {
 		defer cancel()
 		p.done <- x.guarded(callCtx)
@@ -67,18 +98,17 @@ func (x *exchange) runParkable(ctx context.Context) outcome {
 	return x.follow(ctx, p)
 }
 
-// follow waits for what a parkable call does next. The agent that goes away
-// while its request is open cancels the call.
+// follow carries a call until its outcome is there or it asks something. The
+// agent that goes away while its request is open cancels the call.
 func (x *exchange) follow(ctx context.Context, p *parkedCall) outcome {
 	for {
 		select {
 		case o := <-p.done:
 			return o
-		case a := <-p.asks:
-			if o, ok := x.inputRequired(p, a); ok {
+		case <-p.asked:
+			if o, parked := x.inputRequired(p); parked {
 				return o
 			}
-			a.answer <- askAnswer{err: gateway.Refuse("surface", gateway.Overloaded, "too many calls wait for answers of agents")}
 		case <-ctx.Done():
 			p.cancel()
 			return <-p.done
@@ -86,67 +116,151 @@ func (x *exchange) follow(ctx context.Context, p *parkedCall) outcome {
 	}
 }
 
-// askByResult asks a stateless agent: its request is answered with the
-// question, and its retry with the answer.
-func (x *exchange) askByResult(ctx context.Context, method string, params json.RawMessage) (*gateway.Result, error) {
-	p := x.park.Load()
-	if p == nil {
-		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent cannot be asked during "+x.msg.Method)
-	}
-	a := &ask{method: method, params: params, answer: make(chan askAnswer, 1)}
+// request asks the agent, and waits for the retry that answers.
+func (p *parkedCall) request(ctx context.Context, method string, params json.RawMessage) (*gateway.Result, error) {
+	a := &ask{method: method, params: params, answer: make(chan json.RawMessage, 1)}
+	p.mu.Lock()
+	p.asks++
+	a.name = "gw-" + itoa(p.asks)
+	p.open = append(p.open, a)
+	p.mu.Unlock()
+	p.poke()
 	select {
-	case p.asks <- a:
+	case raw := <-a.answer:
+		if raw == nil {
+			return nil, gateway.Refuse("surface", gateway.Overloaded, "too many calls wait for answers of agents")
+		}
+		return &gateway.Result{Raw: raw}, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	select {
-	case got := <-a.answer:
-		return got.result, got.err
-	case <-ctx.Done():
+		p.mu.Lock()
+		p.open = slices.DeleteFunc(p.open, func(b *ask) bool { return a == b })
+		p.mu.Unlock()
 		return nil, ctx.Err()
 	}
 }
 
-// askName is the key of the question in inputRequests.
-const askName = "gw-1"
+func (p *parkedCall) poke() {
+	select {
+	case p.asked <- struct{}{}:
+	default:
+	}
+}
 
-// inputRequired parks the call and makes the result that asks the agent.
-func (x *exchange) inputRequired(p *parkedCall, a *ask) (outcome, bool) {
-	id, ok := x.srv.parked.put(p, a)
-	if !ok {
+// inputRequired parks the call and makes the result that asks the agent what is
+// open; parked is false if nothing is, or if there is no room: then whoever
+// asked is told so.
+func (x *exchange) inputRequired(p *parkedCall) (o outcome, parked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open) == 0 {
 		return outcome{}, false
 	}
+	id, ok := x.srv.parked.put(p)
+	if !ok {
+		for _, a := range p.open {
+			a.answer <- nil
+		}
+		p.open = nil
+		return outcome{}, false
+	}
+	p.carrier = nil
 	c, _ := x.newCall() // it was valid when the call began
-	question := []gateway.Member{{Name: "method", Value: mcp.Quote(a.method)}}
-	if a.params != nil {
-		question = append(question, gateway.Member{Name: "params", Value: a.params})
+	var requests []gateway.Member
+	for _, a := range p.open {
+		question := []gateway.Member{{Name: "method", Value: mcp.Quote(a.method)}}
+		if a.params != nil {
+			question = append(question, gateway.Member{Name: "params", Value: a.params})
+		}
+		requests = append(requests, gateway.Member{Name: a.name, Value: gateway.JoinMembers(question)})
 	}
 	state := x.srv.seal.close(parkedState+id, time.Now().Add(x.srv.opt.ParkTTL), x.statePurpose(c)...)
 	return outcome{result: gateway.JoinMembers([]gateway.Member{
 		{Name: "resultType", Value: json.RawMessage(`"input_required"`)},
-		{Name: "inputRequests", Value: gateway.JoinMembers([]gateway.Member{{Name: askName, Value: gateway.JoinMembers(question)}})},
+		{Name: "inputRequests", Value: gateway.JoinMembers(requests)},
 		{Name: "requestState", Value: mcp.Quote(state)},
 	})}, true
 }
 
-// resume goes on with a parked call, with the answer in the retry's
-// inputResponses. Without one, the question is asked again.
+// resume goes on with a parked call, with the answers in the retry's
+// inputResponses. What they leave open is asked again.
 func (x *exchange) resume(ctx context.Context, id string) outcome {
-	at := x.srv.parked.take(id)
-	if at == nil {
-		return x.refuseParams(ctx, "the call that waited for this answer is over: send it again without requestState")
-	}
 	answers, err := x.params.Object("inputResponses")
-	answer, has := answers.Get(askName)
-	if err != nil || !has || answer[0] != '{' {
-		o, ok := x.inputRequired(at.call, at.ask)
-		if !ok {
-			at.call.cancel()
-			return x.refuse(ctx, gateway.Refuse("surface", gateway.Overloaded, "too many calls wait for answers of agents"))
+	if err != nil || len(answers.Members()) == 0 {
+		// It moves nothing, and could be sent for ever.
+		if over := x.charge(); over != nil {
+			return x.refused(ctx, over)
 		}
-		return o
 	}
-	at.call.x.out.Store(x.out.Load())
-	at.ask.answer <- askAnswer{result: &gateway.Result{Raw: answer}}
-	return x.follow(ctx, at.call)
+	p := x.srv.parked.take(id)
+	if p == nil {
+		return x.refuseParams(ctx, "no call waits for this answer: it was given already, or the call is over")
+	}
+	p.carry(x, answers)
+	return x.follow(ctx, p)
+}
+
+// carry takes a retry for the call's request, with its answers, and tells it
+// what it missed.
+func (p *parkedCall) carry(x *exchange, answers gateway.Object) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.carrier = x
+	for _, t := range p.told {
+		_ = p.tell(t) // it is gone if the agent takes no streams
+	}
+	p.told, p.bytes = nil, 0
+	p.open = slices.DeleteFunc(p.open, func(a *ask) bool {
+		answer, has := answers.Get(a.name)
+		if has = has && answer[0] == '{'; has {
+			a.answer <- answer
+		}
+		return has
+	})
+	if len(p.open) > 0 {
+		p.poke()
+	}
+}
+
+// notify tells the agent something, now or with its retry.
+func (p *parkedCall) notify(method string, params json.RawMessage) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := told{method, params}
+	if p.carrier != nil {
+		return p.tell(t)
+	}
+	p.told, p.bytes = append(p.told, t), p.bytes+len(params)
+	for len(p.told) > maxTold || p.bytes > maxToldBytes {
+		p.bytes -= len(p.told[0].params)
+		p.told = slices.Delete(p.told, 0, 1)
+	}
+	return nil
+}
+
+// tell sends a notification on the request that is open. Progress names the
+// token of that request: the one of an earlier request is not valid any more,
+// and an agent that gave none now wants none (basic/utilities/progress). The
+// caller holds the lock.
+func (p *parkedCall) tell(t told) error {
+	if t.method == mcp.NoteProgress && p.carrier != p.x {
+		token, wanted := p.carrier.meta.Get(mcp.MetaProgressToken)
+		if !wanted {
+			return nil
+		}
+		t.params = replaceMember(t.params, mcp.MetaProgressToken, token)
+	}
+	return p.carrier.emit(mcp.AppendNotification(nil, t.method, t.params), false)
+}
+
+// speaker is the exchange that says how the agent wants to be told things now.
+func (x *exchange) speaker() *exchange {
+	if x.park == nil {
+		return x
+	}
+	x.park.mu.Lock()
+	defer x.park.mu.Unlock()
+	if x.park.carrier == nil {
+		return x
+	}
+	return x.park.carrier
 }

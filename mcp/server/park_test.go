@@ -18,12 +18,12 @@ func TestStatelessAgentIsAskedByResult(t *testing.T) {
 	const params = `"name":"files__read","arguments":{"b":1,"a":2}`
 	r := s.modern("/mcp", "ann", "tools/call", "files__read", params)
 	body := last(t, r)
-	if member(t, body, "result", "resultType") != "input_required" || member(t, body, "result", "inputRequests", askName, "params", "message") != "your name?" {
+	if member(t, body, "result", "resultType") != "input_required" || member(t, body, "result", "inputRequests", "gw-1", "params", "message") != "your name?" {
 		t.Fatalf("got %s", body)
 	}
 	state := member(t, body, "result", "requestState").(string)
 	answer := func(state string) string {
-		return `,"requestState":"` + state + `","inputResponses":{"` + askName + `":{"action":"accept","content":{}}}`
+		return `,"requestState":"` + state + `","inputResponses":{"gw-1":{"action":"accept","content":{}}}`
 	}
 	for name, c := range map[string]struct{ path, token, tool, params string }{
 		"tampered":             {"/mcp", "ann", "files__read", params + answer(state[:len(state)-2]+"AA")},

@@ -7,30 +7,29 @@ import (
 )
 
 // parking holds the calls that wait for an agent's retry, bounded in number
-// and time.
+// and time. It is safe for concurrent use; its lock is taken after a call's.
 type parking struct {
 	most int
 	ttl  time.Duration
 
 	mu        sync.Mutex
-	places    map[string]*place
+	places    map[string]place
 	principal map[string]int
 	closed    bool
 }
 
 type place struct {
 	call  *parkedCall
-	ask   *ask
 	timer *time.Timer
 }
 
 func newParking(most int, ttl time.Duration) *parking {
-	return &parking{most: most, ttl: ttl, places: map[string]*place{}, principal: map[string]int{}}
+	return &parking{most: most, ttl: ttl, places: map[string]place{}, principal: map[string]int{}}
 }
 
-// put parks a call. One principal gets at most an eighth of the places.
-
-func (p *parking) put(call *parkedCall, a *ask) (id string, ok bool) {
+// put parks a call, and cancels it if nobody takes it in time. One principal
+// gets at most an eighth of the places.
+func (p *parking) put(call *parkedCall) (id string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	owner := call.x.agent.Principal()
@@ -39,27 +38,28 @@ func (p *parking) put(call *parkedCall, a *ask) (id string, ok bool) {
 	}
 	p.principal[owner]++
 	id = rand.Text()
-	p.places[id] = &place{call: call, ask: a, timer: time.AfterFunc(p.ttl, func() {
-		if at := p.take(id); at != nil {
-			at.call.cancel()
+	p.places[id] = place{call: call, timer: time.AfterFunc(p.ttl, func() {
+		if late := p.take(id); late != nil {
+			late.cancel()
 		}
 	})}
 	return id, true
 }
 
-// take returns what is parked, once.
-func (p *parking) take(id string) *place {
+// take returns the call that is parked at a place, once; nil if none is.
+func (p *parking) take(id string) *parkedCall {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.places[id]
-	if at != nil {
-		p.clear(id, at)
+	at, ok := p.places[id]
+	if !ok {
+		return nil
 	}
-	return at
+	p.clear(id, at)
+	return at.call
 }
 
 // clear frees a place; the caller holds the lock.
-func (p *parking) clear(id string, at *place) {
+func (p *parking) clear(id string, at place) {
 	at.timer.Stop()
 	delete(p.places, id)
 	owner := at.call.x.agent.Principal()
