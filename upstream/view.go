@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -93,7 +94,8 @@ func (v *view) reachable(server string) error {
 	if s.up {
 		return nil
 	}
-	return down(server, s.about.Reason)
+	r := down(server, "`toolward tools list` and the gateway's log say why")
+	return r.Because(errors.New(s.about.Reason)) // it may hold the upstream's own words, which are not for agents
 }
 
 // unlisted is the entry for a URI that is in no list. A template in quarantine

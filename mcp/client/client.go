@@ -16,7 +16,8 @@
 //   - What a server asks is judged as the call that asked, or put to nobody.
 //     What it tells reaches the agent session that it is for, or nobody.
 //   - A process is ended together with its whole process group. Credentials are
-//     sent to the configured URL only; redirects are not followed.
+//     sent to the configured origin only: a redirect within it is followed if it
+//     asks for the same request (307, 308), and no other.
 //
 // # Who asked
 //
@@ -81,6 +82,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -152,6 +154,8 @@ type Client struct {
 	base    *url.URL
 	info    json.RawMessage // clientInfo where no agent has one
 	learned atomic.Pointer[learned]
+
+	redirected sync.Once // it is logged that the server redirects
 }
 
 // learned is what an earlier connection found out, so that the next need not.
@@ -200,6 +204,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("upstream %s: %q is not an http or https URL", o.Name, c.base.Redacted())
 	}
 	c.http = newHTTPClient(o)
+	c.http.CheckRedirect = c.follow
 	return c, nil
 }
 

@@ -366,23 +366,6 @@ func TestInsufficientScope(t *testing.T) {
 	}
 }
 
-func TestCompressedAnswerIsRefused(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Accept-Encoding"); got != "" {
-			t.Errorf("Accept-Encoding %q", got)
-		}
-		w.Header().Set("Content-Encoding", "gzip")
-		w.Header().Set("Content-Type", "application/json")
-	}))
-	defer s.Close()
-	c, err := client.New(client.Options{Name: "s", URL: s.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
-	wantCode(t, err, gateway.UpstreamInvalid)
-}
-
 // CVE class of mcp-remote and others: a server must not choose where else
 // arguments and credentials go.
 func TestEndpointAtAnotherHostIsRefused(t *testing.T) {

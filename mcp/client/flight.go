@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strconv"
 	"sync/atomic"
@@ -24,10 +25,12 @@ type flight struct {
 	clock  *clock
 	asking atomic.Int32 // requests of the server in this call that are being answered
 
-	// For links that read all answers in one place. Notes come before the
-	// answer; they are dropped when the agent does not keep up, the answer is not.
-	notes  chan note
-	answer chan reply
+	answer  chan reply                         // from a stream that is not its own
+	reading atomic.Pointer[context.CancelFunc] // ends the exchange on its own stream, nil if it has none
+
+	// For links that read everything in one place. Notes come before the answer;
+	// they are dropped when the agent does not keep up, the answer is not.
+	notes chan note
 }
 
 type note struct {
@@ -44,12 +47,11 @@ const maxNotes = 64
 
 func (c *Conn) begin(clock *clock, call *gateway.Call) *flight {
 	n := c.ids.Add(1)
-	f := &flight{n: n, id: strconv.FormatInt(n, 10), call: call, clock: clock}
+	f := &flight{n: n, id: strconv.FormatInt(n, 10), call: call, clock: clock, answer: make(chan reply, 1)}
 	if call != nil && call.Origin != nil {
 		f.session = call.Origin.Session()
 	}
 	if c.sharesStream() {
-		f.answer = make(chan reply, 1)
 		f.notes = make(chan note, maxNotes)
 	}
 	c.mu.Lock()
@@ -91,18 +93,30 @@ func (f *flight) over(now time.Time, after time.Duration) bool {
 func (c *Conn) flight(id json.RawMessage) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.flights[string(id)]
+	f := c.flights[bareID(id)]
 	if f != nil && !f.left.IsZero() {
 		return nil
 	}
 	return f
 }
 
+// named reports whether an ID is the flight's.
+func (f *flight) named(id json.RawMessage) bool { return bareID(id) == f.id }
+
+// bareID is an ID as the gateway wrote it, a number: some servers answer with a
+// string of it.
+func bareID(id json.RawMessage) string {
+	if len(id) > 2 && id[0] == '"' && id[len(id)-1] == '"' {
+		return string(id[1 : len(id)-1])
+	}
+	return string(id)
+}
+
 // answered notes that the server is done with a flight that was given up.
 func (c *Conn) answered(id json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.flights[string(id)]; f != nil && !f.left.IsZero() {
+	if f := c.flights[bareID(id)]; f != nil && !f.left.IsZero() {
 		delete(c.flights, f.id)
 	}
 }

@@ -47,7 +47,7 @@ func FuzzServerMessage(f *testing.F) {
 			r := <-fl.answer
 			m, err := mcp.ParseUpstream(raw)
 			switch {
-			case err == nil && (r.err != nil || string(m.ID) != fl.id):
+			case err == nil && (r.err != nil || !fl.named(m.ID)):
 				t.Errorf("%q answered request %s: %v", raw, fl.id, r.err)
 			case err != nil && r.err == nil:
 				t.Errorf("%q does not pass the checks and answered request %s", raw, fl.id)

@@ -10,9 +10,10 @@ import (
 	"toolward/mcp"
 )
 
-// route handles one message of a link that reads all of them in one place.
+// route handles what came as one line or event of a link that reads all of them
+// in one place: a message, or an array of them.
 func (c *Conn) route(raw []byte) {
-	m, err := mcp.ParseUpstream(raw)
+	first, more, err := messagesIn(raw)
 	if err != nil {
 		if f := c.flight(lenientID(raw)); f != nil {
 			f.settle(reply{err: c.invalid("what is not a valid message").Because(err)})
@@ -21,24 +22,37 @@ func (c *Conn) route(raw []byte) {
 		c.log.Warn("invalid message from upstream is dropped", "err", err, "bytes", len(raw))
 		return
 	}
-	if !m.IsResponse() {
-		c.incoming(m, nil)
-		return
+	c.handle(first, nil)
+	for _, m := range more {
+		c.handle(m, nil)
 	}
-	f := c.flight(m.ID)
-	if f == nil {
-		c.answered(m.ID)
-		c.log.Debug("answer that nobody waits for is dropped", "bytes", len(raw))
-		return
-	}
-	f.settle(reply{message: m})
 }
 
-// settle hands over the answer; only the first counts.
+// handle takes a message to where it belongs. From is the flight whose own
+// stream it came on, nil on a stream that many share.
+func (c *Conn) handle(m mcp.Message, from *flight) {
+	if !m.IsResponse() {
+		c.incoming(m, from)
+		return
+	}
+	if f := c.flight(m.ID); f != nil {
+		f.settle(reply{message: m})
+		return
+	}
+	c.answered(m.ID)
+	c.log.Debug("answer that nobody waits for is dropped")
+}
+
+// settle hands over the answer; only the first counts. A flight that reads a
+// stream of its own is woken: its answer came on another.
 func (f *flight) settle(r reply) {
 	select {
 	case f.answer <- r:
 	default:
+		return
+	}
+	if stop := f.reading.Load(); stop != nil {
+		(*stop)()
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"sync"
@@ -35,11 +33,15 @@ func openSSE(ctx context.Context, c *Client, conn *Conn) (link, error) {
 		cancel()
 		return nil, conn.down("upstream " + c.opts.Name + " cannot be reached").Because(err)
 	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
+	if resp.StatusCode/100 != 2 || mediaType(resp.Header) != "text/event-stream" {
+		err = s.refused(resp, "", s.said(resp))
+	} else {
+		err = s.decode(resp)
+	}
+	if err != nil {
 		resp.Body.Close()
 		cancel()
-		return nil, s.refused(resp.StatusCode, "", resp.Header)
+		return nil, err
 	}
 	events := mcp.NewEventReader(resp.Body, c.opts.MaxAnswer)
 	if err := s.readEndpoint(events); err != nil {
@@ -70,7 +72,7 @@ func (s *sse) readEndpoint(events *mcp.EventReader) error {
 		return s.conn.invalid("an endpoint that is no URL")
 	}
 	target := s.client.base.ResolveReference(ref)
-	if target.Scheme != s.client.base.Scheme || target.Host != s.client.base.Host {
+	if !sameOrigin(target, s.client.base) {
 		return s.conn.invalid("an endpoint at another host")
 	}
 	s.endpoint = target.String()
@@ -119,10 +121,10 @@ func (s *sse) post(ctx context.Context, r request) error {
 		return s.conn.down("upstream " + s.client.opts.Name + " cannot be reached").Because(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // lets the connection be used again
 	if resp.StatusCode >= 300 {
-		return s.conn.down(fmt.Sprintf("upstream %s answered with HTTP status %d", s.client.opts.Name, resp.StatusCode)).Because(errStatus)
+		return s.refused(resp, "", s.said(resp))
 	}
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // lets the connection be used again
 	return nil
 }
 

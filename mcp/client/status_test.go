@@ -27,10 +27,13 @@ func TestHTTPStatuses(t *testing.T) {
 	}{
 		{"HTML", 200, "text/html", "<html>", gateway.UpstreamInvalid},
 		{"nothing", 200, "", "", gateway.UpstreamInvalid},
-		{"accepted", 202, "", "", gateway.UpstreamInvalid},
+		{"accepted, and nothing on the other stream", 202, "", "", gateway.UpstreamTimeout},
 		{"JSON that is no message", 200, "application/json", `{"result":{}}`, gateway.UpstreamInvalid},
 		{"two messages", 200, "application/json", `{"jsonrpc":"2.0","id":9,"result":{}}{"jsonrpc":"2.0","id":9,"result":{}}`, gateway.UpstreamInvalid},
-		{"batch", 200, "application/json", `[{"jsonrpc":"2.0","id":9,"result":{}}]`, gateway.UpstreamInvalid},
+		{"batch without the answer", 200, "application/json", `[{"jsonrpc":"2.0","id":99999,"result":{}}]`, gateway.UpstreamInvalid},
+		{"empty batch", 200, "application/json", `[]`, gateway.UpstreamInvalid},
+		{"batch of what are no messages", 200, "application/json", `[1,2]`, gateway.UpstreamInvalid},
+		{"batch with a rest", 200, "application/json", `[{"jsonrpc":"2.0","id":null,"error":{"code":1}}]x`, gateway.UpstreamInvalid},
 		{"a request", 200, "application/json", `{"jsonrpc":"2.0","id":9,"method":"ping"}`, gateway.UpstreamInvalid},
 		{"another ID", 200, "application/json", `{"jsonrpc":"2.0","id":12345,"result":{}}`, gateway.UpstreamInvalid},
 		{"redirect", 302, "", "", gateway.UpstreamDown},
@@ -64,7 +67,11 @@ func TestHTTPStatuses(t *testing.T) {
 				scripted.ServeHTTP(w, r)
 			}))
 			defer front.Close()
-			c, err := client.New(client.Options{Name: "s", URL: front.URL})
+			o := client.Options{Name: "s", URL: front.URL}
+			if tt.want == gateway.UpstreamTimeout {
+				o.Timeout = 300 * time.Millisecond
+			}
+			c, err := client.New(o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,10 +3,12 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	"toolward/gateway"
 	"toolward/mcp"
 )
 
@@ -60,7 +62,10 @@ func (s *streamable) resume(ctx context.Context, f *flight, at *position, sessio
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return mcp.Message{}, false, s.conn.down("upstream " + s.client.opts.Name + " does not let its stream be resumed")
+		return mcp.Message{}, false, s.conn.down("upstream " + s.client.opts.Name + " does not let its stream be resumed").Because(fmt.Errorf("%w %d%s", errStatus, resp.StatusCode, s.said(resp)))
+	}
+	if err := s.decode(resp); err != nil {
+		return mcp.Message{}, false, err
 	}
 	return s.events(resp.Body, f, at)
 }
@@ -71,10 +76,13 @@ func (s *streamable) events(body io.Reader, f *flight, at *position) (m mcp.Mess
 	reader := mcp.NewEventReader(body, s.client.opts.MaxAnswer)
 	for {
 		e, err := reader.Next()
-		if errors.Is(err, mcp.ErrTooLong) {
+		var refusal *gateway.Refusal
+		switch {
+		case errors.Is(err, mcp.ErrTooLong):
 			return m, false, s.tooLong()
-		}
-		if err != nil {
+		case errors.As(err, &refusal):
+			return m, false, refusal
+		case err != nil:
 			return m, false, nil //nolint:nilerr // a stream that breaks is one that ends: the caller resumes it
 		}
 		if e.ID != "" {
@@ -86,18 +94,16 @@ func (s *streamable) events(body io.Reader, f *flight, at *position) (m mcp.Mess
 		if len(e.Data) == 0 || e.Name != "" && e.Name != "message" {
 			continue
 		}
-		m, err := mcp.ParseUpstream(e.Data)
+		first, more, err := messagesIn(e.Data)
 		switch {
 		case err != nil && f == nil:
 			s.conn.log.Warn("invalid message from upstream is dropped", "err", err)
+			continue
 		case err != nil:
 			return m, false, s.conn.invalid("what is not a valid message").Because(err)
-		case !m.IsResponse():
-			s.conn.incoming(m, f)
-		case f != nil && (string(m.ID) == f.id || m.ID == nil):
+		}
+		if m, found = s.answerAmong(f, first, more, true); found {
 			return m, true, nil
-		default:
-			s.conn.log.Debug("answer that nobody waits for is dropped")
 		}
 	}
 }
@@ -150,6 +156,12 @@ func (s *streamable) listenOnce(ctx context.Context, session string, at *positio
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusOK:
+		s.heard.Store(true)
+		defer s.heard.Store(false)
+		if err := s.decode(resp); err != nil {
+			s.conn.log.Warn("stream of upstream is closed", "err", err)
+			return false
+		}
 		if _, _, err := s.events(resp.Body, nil, at); err != nil {
 			s.conn.log.Warn("stream of upstream is closed", "err", err)
 		}

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -25,6 +26,8 @@ var (
 	errNotStreamable = errors.New("the URL does not answer like Streamable HTTP")
 	// errStatus says that the server is there, but answered with an HTTP error.
 	errStatus = errors.New("HTTP error status")
+	// errAccepted says that the server took a request and answered nothing.
+	errAccepted = errors.New("accepted without an answer")
 	// errSession says that the server no longer knows the session. It did not
 	// run the request.
 	errSession = errors.New("the server ended the session")
@@ -44,11 +47,8 @@ func newHTTPClient(o Options) *http.Client {
 			MaxIdleConnsPerHost:    256,
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
-			DisableCompression:     true, // a small answer must not become a huge one here
+			DisableCompression:     true, // a small answer must not become a huge one here: see decode
 		},
-		// A redirect would carry arguments and credentials to a place that
-		// nobody configured.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -60,6 +60,7 @@ type streamable struct {
 
 	mu      sync.Mutex
 	session string        // "" if the server keeps none
+	heard   atomic.Bool   // the stream for what belongs to no request is open
 	renewed chan struct{} // closed when the renewal under way is over; nil if none is
 }
 
@@ -112,9 +113,10 @@ type denied struct {
 	value      string
 	status     int
 	challenges []string
+	said       string
 }
 
-func (d *denied) Error() string { return "HTTP error status " + strconv.Itoa(d.status) }
+func (d *denied) Error() string { return "HTTP error status " + strconv.Itoa(d.status) + d.said }
 func (*denied) Unwrap() error   { return errStatus }
 
 // try sends a request once. The exchange has a context of its own, which ends
@@ -123,20 +125,48 @@ func (*denied) Unwrap() error   { return errStatus }
 func (s *streamable) try(ctx context.Context, f *flight, r request, session string) (mcp.Message, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
+	f.reading.Store(&cancel)
 	resp, err := s.post(own, r, session)
 	if err != nil {
 		stop()
 		cancel()
-		return mcp.Message{}, err
+		return s.elsewhere(ctx, f, mcp.Message{}, err)
 	}
+	body := &counted{ReadCloser: resp.Body}
+	resp.Body = body // what undoes an encoding may come to stand before it
 	m, err := s.take(own, f, r, resp, session)
 	stop()
-	s.leave(resp.Body, cancel)
+	s.leave(body, cancel)
+	return s.elsewhere(ctx, f, m, err)
+}
+
+// elsewhere is the answer that came on another stream than the call's own. A
+// server that accepts a request and says no more (202, no body) is waited for
+// if there is a stream on which it could still answer.
+func (s *streamable) elsewhere(ctx context.Context, f *flight, m mcp.Message, err error) (mcp.Message, error) {
+	if err == nil {
+		return m, nil
+	}
+	wait := make(chan struct{})
+	if !errors.Is(err, errAccepted) || !s.heard.Load() {
+		close(wait)
+	}
+	select {
+	case r := <-f.answer:
+		return r.message, r.err
+	default:
+	}
+	select {
+	case r := <-f.answer:
+		return r.message, r.err
+	case <-ctx.Done():
+	case <-wait:
+	}
 	return m, err
 }
 
 // leave gives the connection back.
-func (s *streamable) leave(body io.ReadCloser, cancel context.CancelFunc) {
+func (s *streamable) leave(body *counted, cancel context.CancelFunc) {
 	drain := func() {
 		defer cancel()
 		defer body.Close()
@@ -144,7 +174,7 @@ func (s *streamable) leave(body io.ReadCloser, cancel context.CancelFunc) {
 		defer late.Stop()
 		_, _ = io.CopyN(io.Discard, body, 64<<10)
 	}
-	if b, ok := body.(*counted); ok && b.ended {
+	if body.ended {
 		body.Close()
 		cancel()
 	} else if !s.conn.spawn(drain) {
@@ -174,26 +204,44 @@ func (s *streamable) take(ctx context.Context, f *flight, r request, resp *http.
 			return mcp.Message{}, err
 		}
 	}
-	if resp.Header.Get("Content-Encoding") != "" {
-		return mcp.Message{}, s.conn.invalid("with a content encoding that was not asked for")
-	}
-	resp.Body = &counted{ReadCloser: resp.Body}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // "" is refused below
+	kind := mediaType(resp.Header)
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return mcp.Message{}, s.refused(resp.StatusCode, session, resp.Header).Because(&denied{
-			resp.Request.Header.Get("Authorization"), resp.StatusCode, resp.Header.Values("WWW-Authenticate"),
-		})
-	case resp.StatusCode == http.StatusOK && kind == "text/event-stream":
+		no := &denied{resp.Request.Header.Get("Authorization"), resp.StatusCode, resp.Header.Values("WWW-Authenticate"), s.said(resp)}
+		return mcp.Message{}, s.refused(resp, session, "").Because(no)
+	case resp.StatusCode/100 == 2 && kind == "text/event-stream":
+		if err := s.decode(resp); err != nil {
+			return mcp.Message{}, err
+		}
 		return s.stream(ctx, f, resp.Body, session)
-	case kind == "application/json":
+	case isJSON(kind):
+		if err := s.decode(resp); err != nil {
+			return mcp.Message{}, err
+		}
 		raw, err := s.readAll(resp)
 		if err != nil {
 			return mcp.Message{}, err
 		}
-		return s.answer(f, resp.StatusCode, raw, session)
+		return s.answer(f, resp, raw, session)
 	}
-	return mcp.Message{}, s.refused(resp.StatusCode, session, resp.Header)
+	return mcp.Message{}, s.refused(resp, session, s.said(resp))
+}
+
+// mediaType is that of a body, without parameters and in lower case.
+func mediaType(h http.Header) string {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+// isJSON reports whether a body may be a message. The specification says
+// application/json; servers and what stands before them leave it out, or name a
+// relative. What is no message is found out by reading it.
+func isJSON(kind string) bool {
+	switch kind {
+	case "application/json", "", "text/json", "text/plain":
+		return true
+	}
+	return strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
 func (s *streamable) post(ctx context.Context, r request, session string) (*http.Response, error) {
@@ -204,6 +252,7 @@ func (s *streamable) post(ctx context.Context, r request, session string) (*http
 	h := req.Header
 	h["Content-Type"] = []string{"application/json"}
 	h["Accept"] = []string{"application/json, text/event-stream"}
+	h["Accept-Encoding"] = []string{"gzip"}
 	if err := s.fill(ctx, h, session); err != nil {
 		return nil, err
 	}
@@ -263,10 +312,10 @@ func (s *streamable) send(ctx context.Context, body []byte) error {
 		return err
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // lets the connection be used again
 	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%w %d", errStatus, resp.StatusCode)
+		return fmt.Errorf("%w %d%s", errStatus, resp.StatusCode, s.said(resp))
 	}
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // lets the connection be used again
 	return nil
 }
 
