@@ -192,6 +192,7 @@ func (d *decoder) checkUpstream(u *Upstream, path string) {
 	belongs := map[string][]string{
 		"args": {"command"}, "env": {"command"}, "dir": {"command"},
 		"transport": {"url"}, "headers": {"url", "openapi"}, "oauth": {"url", "openapi"}, "base_url": {"openapi"},
+		"credentials": {"openapi"}, "operations": {"openapi"},
 		"isolate": {"command", "url"},
 	}
 	for _, name := range sortedNames(belongs) {
@@ -206,6 +207,7 @@ func (d *decoder) checkUpstream(u *Upstream, path string) {
 		u.Isolate = "shared"
 	}
 	d.checkHeaderValues(path+".headers", u.Headers)
+	d.checkHeaderValues(path+".credentials", u.Credentials)
 	for _, name := range sortedNames(u.Env) {
 		if strings.Contains(u.Env[name].Reveal(), "\x00") {
 			d.wrong(path+".env."+name, "", "holds a zero byte")

@@ -115,8 +115,10 @@ type Upstream struct {
 	Headers   map[string]Secret `yaml:"headers,omitempty"`
 	OAuth     *OAuth            `yaml:"oauth,omitempty"`
 
-	OpenAPI string `yaml:"openapi,omitempty"`  // file
-	BaseURL string `yaml:"base_url,omitempty"` // of the API; "" means the document's first server
+	OpenAPI     string            `yaml:"openapi,omitempty"`     // file
+	BaseURL     string            `yaml:"base_url,omitempty"`    // of the API; "" means what the document says
+	Credentials map[string]Secret `yaml:"credentials,omitempty"` // by the document's security schemes
+	Operations  Operations        `yaml:"operations,omitempty"`  // which become tools
 
 	Labels      []string      `yaml:"labels,omitempty"`
 	Scopes      []string      `yaml:"scopes,omitempty"` // that a token needs for calls of it
@@ -124,6 +126,13 @@ type Upstream struct {
 	Concurrency int           `yaml:"concurrency"`
 	Response    Size          `yaml:"response"`          // largest answer
 	Isolate     string        `yaml:"isolate,omitempty"` // shared or session; "" for an API, which keeps no sessions
+}
+
+// Operations chooses among those of an OpenAPI document: by ID, "tag:NAME" or
+// "METHOD PATH", with * and **.
+type Operations struct {
+	Include []string `yaml:"include,omitempty"` // none means all
+	Exclude []string `yaml:"exclude,omitempty"` // wins
 }
 
 // OAuth is how the gateway gets a token of its own for an upstream.

@@ -161,6 +161,13 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 		{"oauth", func(n *yaml.Node, path string) { u.OAuth = &OAuth{}; d.oauth(n, path, u.OAuth) }},
 		{"openapi", d.path(&u.OpenAPI)},
 		{"base_url", d.url(&u.BaseURL)},
+		{"credentials", d.secrets(&u.Credentials, checkAny)},
+		{"operations", func(n *yaml.Node, path string) {
+			d.object(n, path, []field{
+				{"include", d.texts(&u.Operations.Include)},
+				{"exclude", d.texts(&u.Operations.Exclude)},
+			})
+		}},
 		{"labels", d.texts(&u.Labels)},
 		{"scopes", d.texts(&u.Scopes)},
 		{"timeout", d.duration(&u.Timeout, 10*time.Millisecond, day)},

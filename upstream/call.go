@@ -23,7 +23,7 @@ func (s *server) newBreaker() *gobreaker.TwoStepCircuitBreaker[*gateway.Result] 
 		IsExcluded:  func(err error) bool { return hasCode(err, gateway.Cancelled, gateway.Overloaded) },
 		IsSuccessful: func(err error) bool {
 			// An answer that makes no sense is one tool's fault, not the server's.
-			return !hasCode(err, gateway.UpstreamDown, gateway.UpstreamTimeout)
+			return !hasCode(err, gateway.UpstreamDown, gateway.UpstreamTimeout) || errors.Is(err, ErrSlow)
 		},
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			s.log.Warn("circuit breaker", "from", from.String(), "to", to.String())
@@ -33,6 +33,10 @@ func (s *server) newBreaker() *gobreaker.TwoStepCircuitBreaker[*gateway.Result] 
 		},
 	})
 }
+
+// ErrSlow is behind a timeout that is one operation's trouble: the server took
+// the request, and answers others. The breaker does not count it.
+var ErrSlow = errors.New("the request was taken and not answered")
 
 func hasCode(err error, codes ...gateway.Code) bool {
 	var r *gateway.Refusal

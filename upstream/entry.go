@@ -101,6 +101,13 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 	return e
 }
 
+// faultEntry is what stands for a tool that cannot be made.
+func (s *server) faultEntry(f Fault) *entry {
+	e := s.newEntry(lists[0], gateway.JoinMembers([]gateway.Member{{Name: "name", Value: quote(f.Name)}}))
+	e.invalid = f.Reason
+	return e
+}
+
 // instructionsEntry pins a server's instructions like a definition: they go
 // into the model's system prompt.
 func (s *server) instructionsEntry(text string) *entry {

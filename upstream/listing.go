@@ -47,6 +47,11 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 			s.log.Warn("list could not be read", "method", spec.method, "err", err)
 		}
 	}
+	if f, ok := conn.(Faulty); ok {
+		for _, fault := range f.Faults() {
+			l.entries = append(l.entries, s.faultEntry(fault))
+		}
+	}
 	if l.about.Instructions != "" {
 		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
 	}

@@ -72,6 +72,16 @@ type Conn interface {
 	Close() error
 }
 
+// Faulty is a [Conn] that knows of tools which its server means to offer, and
+// which cannot be made. They are listed as quarantined, so that whoever looks
+// for one finds out why it is not there.
+type Faulty interface {
+	Faults() []Fault
+}
+
+// Fault is a tool that cannot be made.
+type Fault struct{ Name, Reason string }
+
 // Dial makes a connection. Origin is the agent session that it will serve
 // alone, nil for the shared one. Events gets what the server sends that no
 // call caused; it does not block.

@@ -63,6 +63,12 @@ func ownCredentials(cfg *config.Config) ([]string, error) {
 		for _, v := range u.Headers {
 			own = append(own, v.Reveal())
 		}
+		for _, v := range u.Credentials {
+			own = append(own, v.Reveal())
+			if _, password, ok := strings.Cut(v.Reveal(), ":"); ok && password != "" {
+				own = append(own, password)
+			}
+		}
 		for name, v := range u.Env {
 			fromOutside := cfg.FromVariable("upstreams." + u.Name + ".env." + name)
 			if namesSecret(name) || fromOutside && !strings.ContainsAny(v.Reveal(), `/\\ `) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slo
 	}
 	s := upstream.Server{Name: u.Name, Labels: u.Labels, Scopes: u.Scopes, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
 	if u.OpenAPI != "" {
-		s.Dial, err = dialAPI(u, credentials, log)
+		s.Dial = dialAPI(u, credentials, log)
 	} else {
 		s.Dial, err = dialMCP(u, credentials, q, log)
 	}
@@ -50,31 +51,43 @@ func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slo
 }
 
 // dialAPI reaches an HTTP API that an OpenAPI document describes. It has no
-// connection state: every agent session gets the same.
-func dialAPI(u config.Upstream, credentials *oauth.Source, log *slog.Logger) (upstream.Dial, error) {
-	document, err := os.ReadFile(u.OpenAPI)
-	if err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
-	}
+// connection state: every agent session gets the same. The document is read
+// when the API is dialled, so that one which cannot be read takes that upstream
+// down and no other, until it is repaired.
+func dialAPI(u config.Upstream, credentials *oauth.Source, log *slog.Logger) upstream.Dial {
 	opt := openapi.Options{
-		Name: u.Name, Document: document, BaseURL: u.BaseURL, Header: headers(u),
-		Timeout: u.Timeout, MaxAnswer: int(u.Response), Logger: log,
+		Name: u.Name, File: filepath.Base(u.OpenAPI), BaseURL: u.BaseURL, Header: revealed(u.Headers), Secrets: revealed(u.Credentials),
+		Operations: openapi.Choice{Include: u.Operations.Include, Exclude: u.Operations.Exclude},
+		Timeout:    u.Timeout, MaxAnswer: int(u.Response), Logger: log,
 	}
 	if credentials != nil {
 		opt.Credentials = credentials
 	}
-	api, err := openapi.New(opt)
-	if err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+	return func(context.Context, gateway.Origin, func(gateway.Event)) (upstream.Conn, error) {
+		opt := opt
+		var err error
+		if opt.Document, err = os.ReadFile(u.OpenAPI); err != nil {
+			return nil, err
+		}
+		folder, err := os.OpenRoot(filepath.Dir(u.OpenAPI)) // no link leads out of it
+		if err != nil {
+			return nil, err
+		}
+		defer folder.Close()
+		opt.Folder = folder.FS()
+		api, err := openapi.New(opt)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", u.OpenAPI, err)
+		}
+		return api, nil
 	}
-	return func(context.Context, gateway.Origin, func(gateway.Event)) (upstream.Conn, error) { return api, nil }, nil
 }
 
 // dialMCP reaches an MCP server: a process, or a URL.
 func dialMCP(u config.Upstream, credentials *oauth.Source, q questions, log *slog.Logger) (upstream.Dial, error) {
 	opt := client.Options{
 		Name: u.Name, Command: u.Command, Args: u.Args, Dir: u.Dir,
-		URL: u.URL, Kind: client.Kind(u.Transport), Header: headers(u),
+		URL: u.URL, Kind: client.Kind(u.Transport), Header: revealed(u.Headers),
 		Isolate: u.Isolate == "session", Timeout: u.Timeout, MaxAnswer: int(u.Response),
 		Version: version(), Logger: log,
 		Asks: func() bool { return q.allowed(u.Name) },
@@ -105,12 +118,13 @@ func dialMCP(u config.Upstream, credentials *oauth.Source, q questions, log *slo
 	}, nil
 }
 
-func headers(u config.Upstream) map[string]string {
-	h := make(map[string]string, len(u.Headers))
-	for name, value := range u.Headers {
-		h[name] = value.Reveal()
+// revealed are secrets for whoever sends them.
+func revealed(secrets map[string]config.Secret) map[string]string {
+	all := make(map[string]string, len(secrets))
+	for name, value := range secrets {
+		all[name] = value.Reveal()
 	}
-	return h
+	return all
 }
 
 // credentialsOf is the source of tokens for an upstream, nil if it has none.

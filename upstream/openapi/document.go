@@ -3,190 +3,229 @@ package openapi
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"strconv"
 	"strings"
-
-	yaml "go.yaml.in/yaml/v4"
 )
 
-// document is an OpenAPI document as plain maps, lists and scalars.
+// document is an OpenAPI document with the files beside it that it refers to,
+// as maps, lists, texts, [json.Number], true, false and nil. Nothing changes
+// them once they are read: parts are shared.
+//
+// It is read as a tree and not into types, so that each operation is judged
+// alone: what is wrong, missing or new in one is no matter of the others.
 type document struct {
-	root map[string]any
-	old  bool // OpenAPI 3.0, whose schemas are not JSON Schema
+	name   string // of the file
+	root   map[string]any
+	era    era
+	note   string         // about the version, for the log; "" if there is nothing to say
+	folder fs.FS          // what references may name; nil for nothing
+	files  map[string]any // what was read, by path in the folder
+	bytes  int            // of files
 }
 
-func readDocument(raw []byte) (document, error) {
-	var v any
-	if err := yaml.Load(raw, &v); err != nil {
-		return document{}, fmt.Errorf("the OpenAPI document cannot be read: %w", err)
+// era is the dialect of a document.
+type era int
+
+const (
+	swagger2  era = iota // schemas as in 3.0, bodies and forms as parameters
+	openapi30            // schemas that are nearly JSON Schema
+	openapi31            // 3.1 and later: JSON Schema 2020-12
+)
+
+// What the files beside a document may come to.
+const (
+	maxFiles     = 1_000
+	maxFileBytes = 64 << 20
+)
+
+func readDocument(raw []byte, name string, folder fs.FS) (*document, error) {
+	tree, err := readTree(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the OpenAPI document cannot be read: %w", err)
 	}
-	root, ok := plain(v).(map[string]any)
+	root, ok := tree.(map[string]any)
 	if !ok {
-		return document{}, errors.New("the OpenAPI document is not an object")
+		return nil, errors.New("the OpenAPI document is not an object")
 	}
-	d := document{root: root}
-	version, _ := root["openapi"].(string)
+	if name == "" {
+		name = "the document"
+	}
+	d := &document{name: name, root: root, folder: folder, files: map[string]any{name: tree}}
+	version := d.text("openapi")
 	switch {
-	case strings.HasPrefix(version, "3.0"):
-		d.old = true
-	case strings.HasPrefix(version, "3.1"):
+	case strings.HasPrefix(d.text("swagger"), "2"):
+		d.era = swagger2
+	case version == "3" || strings.HasPrefix(version, "3.0"):
+		d.era = openapi30
+	case strings.HasPrefix(version, "3.1"), strings.HasPrefix(version, "3.2"):
+		d.era = openapi31
+	case version != "" && version[0] >= '3' && version[0] <= '9':
+		d.era, d.note = openapi31, "OpenAPI "+version+" is newer than 3.2 and is read as that"
 	default:
-		return document{}, fmt.Errorf("OpenAPI version %q is not known: 3.0 and 3.1 are", version)
+		return nil, fmt.Errorf("it is no OpenAPI document of a version that is known: Swagger 2.0 and OpenAPI 3 are, it says %q", version)
 	}
 	return d, nil
 }
 
-// plain makes every map one with string keys: YAML has others.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, sub := range v {
-			v[k] = plain(sub)
-		}
-		return v
-	case map[any]any:
-		m := make(map[string]any, len(v))
-		for k, sub := range v {
-			m[fmt.Sprint(k)] = plain(sub)
-		}
-		return m
-	case []any:
-		for i := range v {
-			v[i] = plain(v[i])
-		}
-		return v
-	}
-	return v
-}
-
-func (d document) text(path ...string) string {
+// text is the text at a path of names; numbers are as they are written.
+func (d *document) text(path ...string) string {
 	at := any(d.root)
 	for _, name := range path {
 		m, _ := at.(map[string]any)
 		at = m[name]
 	}
-	s, _ := at.(string)
+	return textOf(at)
+}
+
+func textOf(v any) string {
+	if n, ok := v.(interface{ String() string }); ok {
+		return n.String() // json.Number
+	}
+	s, _ := v.(string)
 	return s
 }
 
-// object follows a local reference if v is one. Others are refused: nothing is
-// fetched.
-func (d document) object(v any) (map[string]any, error) {
+// place is a value of the document and the file that it stands in, which its
+// references are relative to.
+type place struct {
+	file  string
+	value any
+}
+
+func (d *document) at(v any) place { return place{d.name, v} }
+
+// member is a member of an object, nil if it has none of that name.
+func (p place) member(name string) place {
+	m, _ := p.value.(map[string]any)
+	return place{p.file, m[name]}
+}
+
+func (p place) list() []place {
+	l, _ := p.value.([]any)
+	all := make([]place, len(l))
+	for i, v := range l {
+		all[i] = place{p.file, v}
+	}
+	return all
+}
+
+func (p place) object() map[string]any {
+	m, _ := p.value.(map[string]any)
+	return m
+}
+
+// object follows references until there is an object that is none.
+func (d *document) object(p place) (place, error) {
 	const most = 16
 	for range most {
-		m, ok := v.(map[string]any)
+		m, ok := p.value.(map[string]any)
 		if !ok {
-			return nil, errors.New("expected an object")
+			return p, errors.New("expected an object")
 		}
 		ref, ok := m["$ref"].(string)
 		if !ok {
-			return m, nil
+			return p, nil
 		}
-		if v, ok = d.resolve(ref); !ok {
-			return nil, fmt.Errorf("reference %q leads nowhere in this document", ref)
+		var err error
+		if p, _, err = d.resolve(p.file, ref); err != nil {
+			return p, err
 		}
 	}
-	return nil, errors.New("references go round in a circle")
+	return p, errors.New("references go round in a circle")
 }
 
-func (d document) resolve(ref string) (any, bool) {
-	path, ok := strings.CutPrefix(ref, "#/")
-	if !ok {
-		return nil, false
+// resolve is what a reference of a file leads to, and the one name of that
+// place. Nothing outside of the document's folder is read, and nothing fetched.
+//
+//	#/components/schemas/Pet   #/paths/~1pets~1%7Bid%7D/get   ../models/pet.yaml#/Pet
+func (d *document) resolve(from, ref string) (place, string, error) {
+	lost := func(why string) (place, string, error) {
+		return place{}, "", fmt.Errorf("reference %q %s", clip(ref, 200), why)
 	}
-	at := any(d.root)
-	for token := range strings.SplitSeq(path, "/") {
-		m, ok := at.(map[string]any)
-		if !ok {
-			return nil, false
+	name, fragment, _ := strings.Cut(ref, "#")
+	file := from
+	if name != "" {
+		u, err := url.Parse(name)
+		if err != nil || u.Scheme != "" || u.Host != "" || strings.HasPrefix(u.Path, "/") {
+			return lost("is not of a file beside the document: nothing is fetched")
 		}
-		if at, ok = m[strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")]; !ok {
-			return nil, false
+		if file = path.Join(path.Dir(from), u.Path); !fs.ValidPath(file) {
+			return lost("leaves the folder of the document")
 		}
 	}
-	return at, true
+	at, err := d.file(file)
+	if err != nil {
+		return lost("cannot be followed: " + err.Error())
+	}
+	if decoded, err := url.PathUnescape(fragment); err == nil {
+		fragment = decoded
+	}
+	p := place{file, at}
+	if fragment != "" && fragment[0] != '/' {
+		return lost("is no JSON pointer")
+	}
+	for _, token := range strings.Split(fragment, "/")[1:] {
+		if p, err = d.step(p, unescapePointer.Replace(token)); err != nil {
+			return lost("leads nowhere: " + err.Error())
+		}
+	}
+	return p, p.file + "#" + fragment, nil
 }
 
-const schemas = "#/components/schemas/"
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 
-// schema turns a schema of the document into JSON Schema that stands alone:
-// what it refers to is noted in used, and found under $defs.
-func (d document) schema(v any, used map[string]bool) (any, error) {
-	switch v := v.(type) {
+// step goes to a member or element, and through a reference that is in the way.
+func (d *document) step(p place, token string) (place, error) {
+	switch v := p.value.(type) {
 	case map[string]any:
-		if ref, ok := v["$ref"].(string); ok {
-			name, ok := strings.CutPrefix(ref, schemas)
-			if _, found := d.resolve(ref); !ok || !found {
-				return nil, fmt.Errorf("schema reference %q leads nowhere in this document", ref)
-			}
-			used[name] = true
-			return map[string]any{"$ref": "#/$defs/" + name}, nil
+		if sub, ok := v[token]; ok {
+			return place{p.file, sub}, nil
 		}
-		out := make(map[string]any, len(v))
-		for k, sub := range v {
-			if k == "example" || k == "xml" || k == "externalDocs" || k == "discriminator" {
-				continue
-			}
-			s, err := d.schema(sub, used)
+		if ref, ok := v["$ref"].(string); ok && !strings.HasSuffix(ref, token) {
+			target, err := d.object(place{p.file, map[string]any{"$ref": ref}})
 			if err != nil {
-				return nil, err
+				return p, err
 			}
-			out[k] = s
+			if sub, ok := target.object()[token]; ok {
+				return place{target.file, sub}, nil
+			}
 		}
-		if d.old {
-			modernise(out)
-		}
-		return out, nil
 	case []any:
-		out := make([]any, len(v))
-		for i, sub := range v {
-			s, err := d.schema(sub, used)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = s
+		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(v) {
+			return place{p.file, v[i]}, nil
 		}
-		return out, nil
 	}
-	return v, nil
+	return p, fmt.Errorf("there is no %q", clip(token, 100))
 }
 
-// modernise rewrites what OpenAPI 3.0 says in words of its own.
-func modernise(s map[string]any) {
-	if s["nullable"] == true {
-		if t, ok := s["type"].(string); ok {
-			s["type"] = []any{t, "null"}
-			if enum, ok := s["enum"].([]any); ok {
-				s["enum"] = append(enum, nil)
-			}
-		}
-		delete(s, "nullable")
+// file reads a file beside the document, once.
+func (d *document) file(name string) (any, error) {
+	if tree, ok := d.files[name]; ok {
+		return tree, nil
 	}
-	for exclusive, bound := range map[string]string{"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"} {
-		if is, ok := s[exclusive].(bool); ok {
-			delete(s, exclusive)
-			if is {
-				s[exclusive] = s[bound]
-				delete(s, bound)
-			}
-		}
+	if d.folder == nil || len(d.files) > maxFiles || d.bytes > maxFileBytes {
+		return nil, errors.New("no more files are read")
 	}
+	raw, err := fs.ReadFile(d.folder, name)
+	if err != nil {
+		return nil, err
+	}
+	d.bytes += len(raw)
+	tree, err := readTree(raw)
+	if err != nil {
+		return nil, err
+	}
+	d.files[name] = tree
+	return tree, nil
 }
 
-// definitions are the schemas that used names, with what those use in turn.
-func (d document) definitions(used map[string]bool) (map[string]any, error) {
-	defs := map[string]any{}
-	for len(defs) < len(used) {
-		for name := range used {
-			if _, done := defs[name]; done {
-				continue
-			}
-			raw, _ := d.resolve(schemas + name)
-			s, err := d.schema(raw, used)
-			if err != nil {
-				return nil, err
-			}
-			defs[name] = s
-		}
+// clip bounds a text for a message or a definition.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return defs, nil
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

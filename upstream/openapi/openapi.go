@@ -1,58 +1,69 @@
-// Package openapi makes an HTTP API that an OpenAPI 3.0 or 3.1 document
-// describes into an upstream: each operation is a tool.
+// Package openapi makes an HTTP API that a document describes (OpenAPI 3.0 to
+// 3.2, Swagger 2.0) into an upstream: each operation is a tool.
 //
 // # What it guarantees
 //
 //   - A call stays on the API: the scheme, host and port of its URL are those of
-//     the base URL, and its path is the operation's template with each variable
-//     filled by one segment. Whatever an argument holds, it cannot name another
-//     host, leave its segment, add a parameter or a header field.
-//   - Credentials are the gateway's own. Arguments cannot set the fields that
-//     carry them, or that HTTP itself uses. Redirects are not followed.
+//     the operation's server, and its path is the operation's template with each
+//     variable filled by one segment. Whatever an argument holds, it cannot name
+//     another host, leave its segment, add a parameter that the document does not
+//     give it, or a header field. Redirects are followed within that origin only.
+//   - Credentials are the gateway's own. Arguments cannot set what carries them,
+//     or what HTTP itself uses.
 //   - Names that resolve to link-local addresses, where cloud machines keep
 //     their credentials, are refused when the connection is made, not when the
 //     name is looked up before.
 //   - Answers are bounded, and never inflated.
 //   - A call is sent once.
+//   - What is wrong with one operation is that operation's trouble: it is left
+//     out, and [API.Faults] says why. Nothing but the document and files in its
+//     folder is ever read.
 //
 // # How arguments are named
 //
-// Path, query and header parameters keep their names; where two are alike, the
-// later one gets "_" and its place. A JSON request body is the argument "body",
-// and is sent byte for byte. Operations that need another media type for their
-// body, or cookies, are left out, and the log says so.
+// Parameters keep their names; where one differs from another at most in case,
+// it gets "_" and its place. A body is the argument "body": JSON, sent byte for
+// byte; an object that becomes a form; a text; or base64 of bytes.
 //
 // # What an answer becomes
 //
-// Text and JSON become a text item, a JSON object also structuredContent, and
-// anything else an embedded resource. A status of 400 and above is a result
-// with isError.
+// Text and JSON become a text item, a JSON object also structuredContent, images
+// and sound items of their kinds, and anything else an embedded resource. A
+// status of 400 and above is a result with isError, whose text is what the API
+// said: only an API that cannot be reached is down.
 package openapi
 
 import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"toolward/gateway"
+	"toolward/upstream"
 )
 
 // Options configures one API.
 type Options struct {
 	Name     string // of the upstream, for messages and the log
-	Document []byte // OpenAPI 3.0 or 3.1, YAML or JSON
-	BaseURL  string // "" is the document's first server
+	Document []byte // OpenAPI or Swagger, YAML or JSON
+	File     string // name of the document in Folder
+	Folder   fs.FS  // what references of the document may name; nil for nothing
+	BaseURL  string // "" is what the document says
 	Header   map[string]string
+	// Secrets are the gateway's, by the security schemes of the document that
+	// want them: a key, a token, or user:password. Header overrides them.
+	Secrets    map[string]string
+	Operations Choice // which operations are tools; the zero value is all
 	// Credentials gives the Authorization field of each request. It overrides
 	// Header. Optional.
 	Credentials interface {
@@ -71,14 +82,16 @@ type API struct {
 	opts       Options
 	log        *slog.Logger
 	http       *http.Client
-	base       *url.URL
 	title      string
 	version    string
 	operations map[string]*operation // by the name of the tool
-	tools      json.RawMessage       // result of tools/list
+	named      map[string]bool       // names that are taken
+	faults     []upstream.Fault
+	tools      json.RawMessage // result of tools/list
 }
 
-// New reads the document. Its errors name the operation that they are about.
+// New reads the document. It fails if nothing of it can be used; what is wrong
+// with single operations is logged, and told by [API.Faults].
 func New(o Options) (*API, error) {
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
@@ -89,41 +102,41 @@ func New(o Options) (*API, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{opts: o, log: o.Logger.With("server", o.Name), operations: map[string]*operation{}}
-	doc, err := readDocument(o.Document)
+	a := &API{opts: o, log: o.Logger.With("server", o.Name), operations: map[string]*operation{}, named: map[string]bool{}}
+	doc, err := readDocument(o.Document, o.File, o.Folder)
 	if err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", o.Name, err)
+		return nil, err
+	}
+	if doc.note != "" {
+		a.log.Warn(doc.note)
 	}
 	a.title, a.version = doc.text("info", "title"), doc.text("info", "version")
-	if a.base, err = baseURL(o.BaseURL, doc); err != nil {
-		return nil, fmt.Errorf("upstream %s: base_url: %w", o.Name, err)
+	at, err := doc.servers(o.BaseURL)
+	if err != nil {
+		return nil, err
 	}
-	if err := a.addOperations(doc); err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", o.Name, err)
+	sec, err := doc.security(o.Secrets)
+	if err != nil {
+		return nil, err
 	}
+	if err := a.addOperations(doc, at, sec); err != nil {
+		return nil, err
+	}
+	a.opts.Document, a.opts.Folder = nil, nil // megabytes, and no use any more
 	a.http = newHTTPClient(o.TLS)
 	return a, nil
 }
 
-func baseURL(given string, doc document) (*url.URL, error) {
-	if given == "" {
-		servers, _ := doc.root["servers"].([]any)
-		if len(servers) > 0 {
-			first, _ := servers[0].(map[string]any)
-			given, _ = first["url"].(string)
-		}
-	}
-	u, err := url.Parse(given)
-	switch {
-	case err != nil:
-		return nil, errors.New("it is no URL")
-	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-		return nil, errors.New("it must be an http or https URL, and the document's first server is none: give base_url")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(given, "{}"):
-		return nil, errors.New("it must have no user, query, fragment or variables")
-	}
-	return u, nil
+// leaveOut notes an operation that cannot be a tool.
+func (a *API) leaveOut(name, method, path string, err error) {
+	a.named[name] = true
+	reason := fmt.Sprintf("the document is wrong about %s %s: %v", method, path, err)
+	a.log.Warn("operation is left out", "tool", name, "method", method, "path", path, "reason", err)
+	a.faults = append(a.faults, upstream.Fault{Name: name, Reason: clip(reason, 500)})
 }
+
+// Faults are the operations that were left out. It implements upstream.Faulty.
+func (a *API) Faults() []upstream.Fault { return a.faults }
 
 func newHTTPClient(t *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: refuseLinkLocal}
@@ -133,7 +146,7 @@ func newHTTPClient(t *tls.Config) *http.Client {
 			MaxIdleConns: 256, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression: true,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: followed,
 	}
 }
 
@@ -179,6 +192,6 @@ func (a *API) Close() error {
 }
 
 func quote(s string) json.RawMessage {
-	raw, _ := json.Marshal(s) // strings always encode
-	return raw
+	raw, _ := jsontext.AppendQuote(nil, s) // what is not UTF-8 is replaced
+	return json.RawMessage(raw)
 }

@@ -106,8 +106,9 @@ func TestOperationsBecomeTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
+		"setPhoto":       `{"additionalProperties":false,"properties":{"body":{"contentEncoding":"base64","description":"The body (image/png), in base64.","type":"string"}},"required":["body"],"type":"object"}`,
 		"add_pet_now":    `{"$defs":{"Owner":{"type":"object"},"Pet":{"properties":{"age":{"exclusiveMinimum":0,"type":["integer","null"]},"name":{"type":"string"},"owner":{"$ref":"#/$defs/Owner"},"parent":{"$ref":"#/$defs/Pet"}},"required":["name"],"type":"object"}},"additionalProperties":false,"properties":{"body":{"$ref":"#/$defs/Pet"}},"required":["body"],"type":"object"}`,
-		"getPet":         `{"additionalProperties":false,"properties":{"X-Trace":{"type":"string"},"fields":{"description":"which","items":{"type":"string"},"type":"array"},"id":{"type":"string"},"tags":{"items":{"type":"string"},"type":"array"}},"required":["id"],"type":"object"}`,
+		"getPet":         `{"additionalProperties":false,"properties":{"X-Trace":{"type":"string"},"fields":{"description":"which","items":{"type":"string"},"type":"array"},"id":{"type":"string"},"sid":{"type":"string"},"tags":{"items":{"type":"string"},"type":"array"}},"required":["id"],"type":"object"}`,
 		"delete_pets_id": `{"additionalProperties":false,"properties":{"id":{"type":"string"}},"required":["id"],"type":"object"}`,
 	}
 	for _, tool := range list.Tools {
@@ -138,10 +139,10 @@ func TestCallBecomesRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/v1/pets/a%20b%3Fc%23d%252f?fields=x%26y&fields=z&tags=1%2C2"; got.RequestURI != want {
+	if want := "/v1/pets/a%20b%3Fc%23d%252f?fields=x%26y&fields=z&tags=1,2"; got.RequestURI != want {
 		t.Errorf("URI %s, want %s", got.RequestURI, want)
 	}
-	if got.Header.Get("X-Trace") != "t" || got.Header.Get("Authorization") != "Bearer synthetic" || got.Header.Get("Cookie") != "" {
+	if got.Header.Get("X-Trace") != "t" || got.Header.Get("Authorization") != "Bearer synthetic" || got.Header.Get("Cookie") != "sid=forged" {
 		t.Errorf("header %v", got.Header)
 	}
 	if want := `{"content":[{"type":"text","text":" {\"n\":12345678901234567890,\"f\":1.0}"}],"isError":false,"structuredContent":{"n":12345678901234567890,"f":1.0}}`; string(res.Raw) != want {
@@ -180,7 +181,7 @@ func TestArgumentsCannotLeaveTheirPlace(t *testing.T) {
 			t.Errorf("%q was sent", id)
 		}
 	}
-	for _, args := range []string{`{"id":{"a":1}}`, `{"id":[["a"]]}`, `{"id":null}`, `{}`} {
+	for _, args := range []string{`{"id":[]}`, `{"id":{}}`, `{"id":["a/b"]}`, `{"id":{"a/b":1}}`, `{"id":["."]}`, `{"id":null}`, `{}`} {
 		if _, err := do(t, a, "delete_pets_id", args); err == nil {
 			t.Errorf("%s was sent", args)
 		}
@@ -210,75 +211,11 @@ func TestLinkLocalAddressesAreRefused(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
-	tests := []struct {
-		name, kind, body string
-		status           int
-		want             string       // of the result
-		code             gateway.Code // or of the refusal
-	}{
-		{"text", "text/plain; charset=utf-8", "hi", 200, `{"content":[{"type":"text","text":"hi"}],"isError":false}`, ""},
-		{"nothing", "", "", 204, `{"content":[{"type":"text","text":"HTTP status 204"}],"isError":false}`, ""},
-		{"client error", "application/problem+json", `{"title":"no"}`, 422, `{"content":[{"type":"text","text":"HTTP status 422"},{"type":"text","text":"{\"title\":\"no\"}"}],"isError":true,"structuredContent":{"title":"no"}}`, ""},
-		{"redirect", "", "", 302, `{"content":[{"type":"text","text":"HTTP status 302"}],"isError":true}`, ""},
-		{"binary", "image/png", "\x89PNG", 200, `"blob":"iVBORw=="`, ""},
-		{"bad text", "text/plain", "\xff\xfe", 200, `"blob":"//4="`, ""},
-		{"server error", "text/html", "<html>", 500, "", gateway.UpstreamDown},
-		{"duplicate keys", "application/json", `{"a":1,"a":2}`, 200, "", gateway.UpstreamInvalid},
-		{"truncated", "application/json", `{"a":`, 200, "", gateway.UpstreamInvalid},
-		{"too long", "text/plain", strings.Repeat("x", 2000), 200, "", gateway.UpstreamInvalid},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			hits := 0
-			a := api(t, func(w http.ResponseWriter, _ *http.Request) {
-				hits++
-				w.Header().Set("Content-Type", tt.kind)
-				w.Header().Set("Location", "http://192.0.2.1/")
-				w.WriteHeader(tt.status)
-				_, _ = io.WriteString(w, tt.body)
-			}, func(o *Options) { o.MaxAnswer = 1000 })
-			res, err := do(t, a, "getPet", `{"id":"1"}`)
-			var r *gateway.Refusal
-			switch {
-			case tt.code != "" && (!errors.As(err, &r) || r.Code != tt.code):
-				t.Errorf("got %v, want %s", err, tt.code)
-			case tt.code == "" && err != nil:
-				t.Error(err)
-			case tt.code == "" && !strings.Contains(string(res.Raw), tt.want):
-				t.Errorf("got %s, want %s", res.Raw, tt.want)
-			}
-			if hits != 1 {
-				t.Errorf("%d requests", hits)
-			}
-		})
-	}
-}
-
 func TestHangingAPITimesOut(t *testing.T) {
 	a := api(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
 	_, err := do(t, a, "getPet", `{"id":"1"}`)
 	var r *gateway.Refusal
 	if !errors.As(err, &r) || r.Code != gateway.UpstreamTimeout {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestBadDocuments(t *testing.T) {
-	tests := map[string]struct{ document, want string }{
-		"not YAML":        {"{", "cannot be read"},
-		"swagger 2":       {"swagger: '2.0'", "version"},
-		"nothing":         {"openapi: 3.1.0\nservers: [{url: https://x}]\npaths: {}", "no operation"},
-		"relative server": {"openapi: 3.1.0\nservers: [{url: /v1}]\npaths: {}", "base_url"},
-		"templated host":  {"openapi: 3.1.0\nservers: [{url: 'https://{h}.example.com'}]\npaths: {}", "base_url"},
-		"remote ref":      {"openapi: 3.1.0\nservers: [{url: https://x}]\npaths: {/a: {$ref: 'http://evil.example/a.yaml'}}", "leads nowhere"},
-		"circle":          {"openapi: 3.1.0\nservers: [{url: https://x}]\npaths: {/a: {$ref: '#/paths/~1a'}}", "circle"},
-		"no parameter":    {"openapi: 3.1.0\nservers: [{url: https://x}]\npaths: {'/a/{id}': {get: {}}}", "has no parameter"},
-		"same name":       {"openapi: 3.1.0\nservers: [{url: https://x}]\npaths: {/a: {get: {operationId: x}}, /b: {get: {operationId: x}}}", "is taken"},
-	}
-	for name, tt := range tests {
-		if _, err := New(Options{Name: "s", Document: []byte(tt.document)}); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want %q in it", name, err, tt.want)
-		}
 	}
 }

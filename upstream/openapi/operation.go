@@ -5,56 +5,74 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
 
 // operation is one tool: how its arguments make a request.
 type operation struct {
-	name, method, path string
-	params             []param
-	body               bool // it takes a JSON body
-	definition         json.RawMessage
+	name, method string
+	path         string // template, as the document has it, without a query
+	query        string // fixed, of the path
+	base         *url.URL
+	params       []param
+	body         *body // nil if it takes none
+	credentials  []credential
+	definition   json.RawMessage
 }
 
-// param is one parameter of an operation.
-type param struct {
-	argument string // name of the argument
-	name     string // name on the wire
-	in       string // "path", "query" or "header"
-	required bool
-	exploded bool // a list repeats the name; else it is joined by commas
-}
+var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 
-var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+// maxDescription bounds what a tool says of itself, in bytes.
+const maxDescription = 4_000
 
-// addOperations makes a tool of each operation, in the order of their paths.
-func (a *API) addOperations(doc document) error {
-	paths, _ := doc.root["paths"].(map[string]any)
+// addOperations makes a tool of each operation that was chosen, in the order of
+// their paths. One that is wrong is left out, and is nobody else's trouble.
+func (a *API) addOperations(doc *document, at servers, sec security) error {
+	choice := chooser{Choice: a.opts.Operations, used: map[string]bool{}}
+	paths := doc.at(doc.root).member("paths")
 	var tools []json.RawMessage
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		item, err := doc.object(paths[path])
+	for _, path := range slices.Sorted(maps.Keys(paths.object())) {
+		if strings.HasPrefix(path, "x-") {
+			continue
+		}
+		item, err := doc.object(paths.member(path))
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			a.leaveOut(byPlace("any", path), "any method", path, err)
+			continue
 		}
-		for _, method := range methods {
-			if item[method] == nil {
+		for _, one := range operationsOf(item) {
+			op, err := doc.object(one.op)
+			var id string
+			if err == nil {
+				id = textOf(op.object()["operationId"])
+			}
+			name := a.name(id, one.method, path)
+			if !choice.takes(name, one.method, path, op.object()) {
 				continue
 			}
-			op, err := doc.operation(path, method, item)
-			var left *leftOut
-			switch {
-			case errors.As(err, &left):
-				a.log.Warn("operation is left out", "path", path, "method", method, "reason", left.why)
-				continue
-			case err != nil:
-				return fmt.Errorf("%s %s: %w", strings.ToUpper(method), path, err)
-			case a.operations[op.name] != nil:
-				return fmt.Errorf("%s %s: the name %s is taken", strings.ToUpper(method), path, op.name)
+			b := a.builder(doc, sec, name, one.method, path)
+			if err == nil {
+				err = b.build(at, item, op)
 			}
-			a.operations[op.name] = op
-			tools = append(tools, op.definition)
+			if err != nil {
+				a.leaveOut(name, one.method, path, err)
+				continue
+			}
+			if id != "" && name != cleaned(id) {
+				a.log.Warn("another operation has the same ID: this one is named after its path too", "tool", name, "id", id)
+			}
+			a.named[name] = true
+			a.operations[name] = b.op
+			tools = append(tools, b.op.definition)
 		}
+	}
+	for _, element := range choice.unused() {
+		a.log.Warn("an element of operations fits no operation of the document", "element", element)
+	}
+	if len(tools) == 0 && len(a.faults) > 0 {
+		return fmt.Errorf("the OpenAPI document has no operation that can be a tool: %s: %s", a.faults[0].Name, a.faults[0].Reason)
 	}
 	if len(tools) == 0 {
 		return errors.New("the OpenAPI document has no operation that can be a tool")
@@ -64,182 +82,113 @@ func (a *API) addOperations(doc document) error {
 	return err
 }
 
-// leftOut says why an operation is no tool.
-type leftOut struct{ why string }
-
-func (l *leftOut) Error() string { return l.why }
-
-func (d document) operation(path, method string, item map[string]any) (*operation, error) {
-	o, err := d.object(item[method])
-	if err != nil {
-		return nil, err
-	}
-	op := &operation{name: operationName(o, method, path), method: strings.ToUpper(method), path: path}
-	used := map[string]bool{}
-	properties, required := map[string]any{}, []string{}
-	shared, _ := item["parameters"].([]any)
-	own, _ := o["parameters"].([]any)
-	for _, raw := range slices.Concat(own, shared) { // an operation's own come first and win
-		if err := d.param(op, raw, properties, &required, used); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.body(op, o["requestBody"], properties, &required, used); err != nil {
-		return nil, err
-	}
-	if err := op.complete(); err != nil {
-		return nil, err
-	}
-	schema := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
-	if len(required) > 0 {
-		schema["required"] = required
-	}
-	defs, err := d.definitions(used)
-	if err != nil {
-		return nil, err
-	}
-	if len(defs) > 0 {
-		schema["$defs"] = defs
-	}
-	summary, _ := o["summary"].(string)
-	description, _ := o["description"].(string)
-	tool := map[string]any{
-		"name": op.name, "inputSchema": schema,
-		"description": strings.TrimSpace(strings.Join([]string{summary, description, op.method + " " + path}, "\n")),
-		"annotations": map[string]any{
-			"readOnlyHint": method == "get" || method == "head", "destructiveHint": method == "delete",
-			"idempotentHint": method != "post" && method != "patch", "openWorldHint": true,
-		},
-	}
-	if summary != "" {
-		tool["title"] = summary
-	}
-	op.definition, err = json.Marshal(tool)
-	return op, err
+// found is an operation of a path.
+type found struct {
+	method string // in capitals
+	op     place
 }
 
-// operationName is the operation's ID, or method and path; only characters that
-// model providers accept.
-func operationName(o map[string]any, method, path string) string {
-	name, _ := o["operationId"].(string)
-	if name == "" {
-		name = method + strings.NewReplacer("{", "", "}", "").Replace(path)
-	}
-	return strings.Trim(strings.Map(func(r rune) rune {
-		if r < 0x80 && (r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
-			return r
+// operationsOf are those of a path: the fixed methods, and since 3.2 others
+// (OpenAPI 3.2.0, Path Item Object, additionalOperations).
+func operationsOf(item place) []found {
+	var all []found
+	for _, method := range methods {
+		if op := item.member(method); op.value != nil {
+			all = append(all, found{strings.ToUpper(method), op})
 		}
-		return '_'
-	}, name), "_")
+	}
+	more := item.member("additionalOperations")
+	for _, method := range slices.Sorted(maps.Keys(more.object())) {
+		if fieldName(method) {
+			all = append(all, found{method, more.member(method)})
+		}
+	}
+	return all
 }
 
-// param adds a parameter to the operation and its argument to the schema.
-func (d document) param(op *operation, raw any, properties map[string]any, required *[]string, used map[string]bool) error {
-	m, err := d.object(raw)
-	if err != nil {
-		return fmt.Errorf("parameters: %w", err)
+// builder makes one operation.
+type builder struct {
+	doc        *document
+	shaper     *shaper
+	security   security
+	headers    map[string]bool // that the gateway sets, in lower case
+	op         *operation
+	arguments  map[string]bool // taken names, in lower case
+	properties map[string]any
+	required   []string
+}
+
+func (a *API) builder(doc *document, sec security, name, method, path string) *builder {
+	path, _, _ = strings.Cut(path, "#") // some documents tell operations of one path apart so
+	path, query, _ := strings.Cut(path, "?")
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
 	}
-	p := param{exploded: true}
-	p.name, _ = m["name"].(string)
-	p.in, _ = m["in"].(string)
-	p.required = m["required"] == true
-	if explode, ok := m["explode"].(bool); ok {
-		p.exploded = explode
+	b := &builder{
+		doc: doc, shaper: doc.shaper(), security: sec, headers: map[string]bool{},
+		op:         &operation{name: name, method: method, path: path, query: query},
+		properties: map[string]any{}, arguments: map[string]bool{},
 	}
-	for _, other := range op.params {
-		if other.name == p.name && other.in == p.in {
-			return nil // the path item's, which the operation replaced
-		}
+	for header := range a.opts.Header {
+		b.headers[strings.ToLower(header)] = true
 	}
-	switch {
-	case p.in == "header" && reserved(p.name):
-		return nil // the specification ignores some, and the gateway sets the rest
-	case p.in == "cookie":
-		if p.required {
-			return &leftOut{"it needs the cookie " + p.name}
-		}
-		return nil
-	case p.name == "" || p.in != "path" && p.in != "query" && p.in != "header":
-		return fmt.Errorf("a parameter without a name, or in %q", p.in)
-	}
-	schema := m["schema"]
-	if schema == nil {
-		return &leftOut{"its parameter " + p.name + " has no schema"}
-	}
-	s, err := d.schema(schema, used)
-	if err != nil {
+	return b
+}
+
+func (b *builder) build(at servers, item, op place) error {
+	var err error
+	if b.op.base, err = at.base(item.object(), op.object()); err != nil {
 		return err
 	}
-	if text, ok := m["description"].(string); ok {
-		if sm, ok := s.(map[string]any); ok && sm["description"] == nil && sm["$ref"] == nil {
-			sm["description"] = text
-		}
-	}
-	p.argument = p.name
-	if properties[p.argument] != nil || p.argument == "body" {
-		p.argument += "_" + p.in
-	}
-	properties[p.argument] = s
-	if p.required || p.in == "path" {
-		*required = append(*required, p.argument)
-	}
-	op.params = append(op.params, p)
-	return nil
-}
-
-func (d document) body(op *operation, raw any, properties map[string]any, required *[]string, used map[string]bool) error {
-	if raw == nil {
-		return nil
-	}
-	m, err := d.object(raw)
-	if err != nil {
-		return fmt.Errorf("requestBody: %w", err)
-	}
-	content, _ := m["content"].(map[string]any)
-	kind, ok := content["application/json"].(map[string]any)
-	if !ok {
-		if m["required"] == true {
-			return &leftOut{"its body is not JSON"}
-		}
-		return nil
-	}
-	op.body = true
-	properties["body"] = map[string]any{}
-	if kind["schema"] != nil {
-		if properties["body"], err = d.schema(kind["schema"], used); err != nil {
+	b.op.credentials = b.security.of(op.object())
+	body := op.member("requestBody")
+	if b.doc.era == swagger2 {
+		if body, err = b.doc.swaggerBody(item, op); err != nil {
 			return err
 		}
 	}
-	if m["required"] == true {
-		*required = append(*required, "body")
+	if err := b.requestBody(body); err != nil {
+		return err
 	}
-	return nil
+	if b.op.body != nil {
+		b.arguments["body"] = true
+	}
+	if err := b.parameters(item, op); err != nil {
+		return err
+	}
+	return b.define(op.object())
 }
 
-// complete checks that each variable of the path has its parameter.
-func (op *operation) complete() error {
-	rest := op.path
-	for {
-		_, after, ok := strings.Cut(rest, "{")
-		if !ok {
-			return nil
-		}
-		name, tail, ok := strings.Cut(after, "}")
-		if !ok || !slices.ContainsFunc(op.params, func(p param) bool { return p.in == "path" && p.name == name }) {
-			return fmt.Errorf("the path's variable %q has no parameter", name)
-		}
-		rest = tail
+// define writes the tool.
+func (b *builder) define(op map[string]any) error {
+	schema := map[string]any{"type": "object", "properties": b.properties, "additionalProperties": false}
+	if len(b.required) > 0 {
+		schema["required"] = b.required
 	}
-}
-
-// reserved are header fields that no argument sets: OpenAPI ignores the first
-// three as parameters, the others are HTTP's own or carry credentials.
-func reserved(name string) bool {
-	switch strings.ToLower(name) {
-	case "accept", "content-type", "authorization", "proxy-authorization", "cookie", "host", "connection", "content-length",
-		"transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive", "proxy-connection", "forwarded", "x-forwarded-for",
-		"x-forwarded-host", "x-forwarded-proto", "traceparent", "tracestate":
-		return true
+	summary, description := textOf(op["summary"]), textOf(op["description"])
+	if summary == description {
+		description = ""
 	}
-	return false
+	lines := []string{summary, description, b.op.method + " " + b.op.path}
+	if op["deprecated"] == true {
+		lines = slices.Insert(lines, 0, "Deprecated.")
+	}
+	last := len(lines) - 1
+	text := clip(strings.TrimSpace(strings.Join(lines[:last], "\n")), maxDescription)
+	method := b.op.method
+	safe := method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "QUERY"
+	tool := map[string]any{
+		"name": b.op.name, "description": strings.TrimSpace(text + "\n" + lines[last]),
+		"inputSchema": fitted(b.shaper.standAlone(schema)),
+		"annotations": map[string]any{
+			"readOnlyHint": safe, "destructiveHint": method == "DELETE",
+			"idempotentHint": safe || method == "PUT" || method == "DELETE", "openWorldHint": true,
+		},
+	}
+	if summary != "" {
+		tool["title"] = clip(summary, 200)
+	}
+	var err error
+	b.op.definition, err = json.Marshal(tool)
+	return err
 }
