@@ -53,7 +53,7 @@ func (n *names) prime(schema *node) {
 	if schema == nil {
 		return
 	}
-	for _, p := range schema.props {
+	for _, p := range schema.members() {
 		n.alias(p.name)
 		n.prime(p.node)
 	}

@@ -81,6 +81,7 @@ type node struct {
 	values      []any  // enum and const; nil if there is none
 	rest        object // keywords that are carried as they are, of checked shape
 	props       []prop
+	maybe       []prop // named under a condition only
 	required    []string
 	closed      bool  // no further members
 	additional  *node // what further members are; nil is anything
@@ -104,19 +105,16 @@ func (n *node) loose() bool {
 	return n.types == tAny && n.values == nil && n.props == nil && n.items == nil && n.additional == nil && !n.closed && n.any == nil
 }
 
-func (n *node) find(name string) int {
-	return slices.IndexFunc(n.props, func(p prop) bool { return p.name == name })
-}
-
-// offer adds members that are not named yet, as optional ones.
-func (n *node) offer(from *node) {
-	known := n.index()
-	for _, p := range from.props {
+// members are all that are named: those under a condition last, as optional ones.
+func (n *node) members() []prop {
+	all, known := slices.Clone(n.props), n.index()
+	for _, p := range n.maybe {
 		if _, ok := known[p.name]; !ok {
-			n.props = append(n.props, p)
-			known[p.name] = len(n.props) - 1
+			all = append(all, p)
+			known[p.name] = len(all) - 1
 		}
 	}
+	return all
 }
 
 func (n *node) index() map[string]int {
@@ -159,6 +157,7 @@ func both(a, b *node) *node {
 			n.props = append(n.props, p)
 		}
 	}
+	n.maybe = append(slices.Clone(a.maybe), b.maybe...)
 	n.required = slices.Clone(a.required)
 	for _, name := range b.required {
 		if !slices.Contains(n.required, name) {
@@ -253,6 +252,7 @@ func overlaid(objects []*node) *node {
 	var order []string
 	for _, o := range objects {
 		n.closed = n.closed && o.closed
+		n.maybe = append(n.maybe, o.maybe...)
 		n.required = slices.DeleteFunc(slices.Clone(n.required), func(name string) bool { return !slices.Contains(o.required, name) })
 		for _, p := range o.props {
 			if by[p.name] == nil {
@@ -276,7 +276,7 @@ func (n *node) outline() any {
 		return nil
 	}
 	props := object{}
-	for _, p := range n.props {
+	for _, p := range n.members() {
 		props.add(p.name, p.outline())
 	}
 	required, alternatives := []any{}, []any{}

@@ -46,7 +46,15 @@ func newReader(root any) *reader {
 
 var oldDraft = regexp.MustCompile(`draft-0[3-7]`)
 
+// read is what a schema says of a value.
 func (r *reader) read(v any, at scope) *node {
+	n := r.part(v, at)
+	n.infer()
+	return n
+}
+
+// part is what a schema says where others say something of the same value.
+func (r *reader) part(v any, at scope) *node {
 	if v == false {
 		return never()
 	}
@@ -66,9 +74,8 @@ func (r *reader) read(v any, at scope) *node {
 	}
 	r.object(n, o, at)
 	r.array(n, o, at)
-	n.infer()
 	for _, sub := range o.list("allOf") {
-		n = both(n, r.read(sub, at))
+		n = both(n, r.part(sub, at))
 	}
 	if ref != "" {
 		n = both(n, r.follow(ref, at))
@@ -176,7 +183,7 @@ func (n *node) oldBounds(o object) {
 // infer gives a schema without a type the one that its keywords are for, since
 // providers want one and authors mean it.
 func (n *node) infer() {
-	if n.types != tAny || n.values != nil {
+	if n.types != tAny || n.values != nil || n.any != nil {
 		return
 	}
 	var t types
@@ -287,7 +294,7 @@ func (r *reader) alternatives(n *node, list []any, at scope) {
 	switch {
 	case loose:
 		for _, sub := range nodes {
-			n.offer(sub)
+			n.maybe = append(n.maybe, sub.members()...)
 		}
 	case len(nodes) == 1:
 		*n = *both(n, nodes[0])
@@ -311,7 +318,7 @@ func (r *reader) conditions(n *node, o object, at scope) {
 	}
 	for _, sub := range subs {
 		if _, ok := sub.(object); ok {
-			n.offer(r.read(sub, at))
+			n.maybe = append(n.maybe, r.read(sub, at).members()...)
 		}
 	}
 }
@@ -325,7 +332,7 @@ func (r *reader) follow(ref string, at scope) *node {
 	}
 	o, ok := target.(object)
 	if !ok {
-		return r.read(target, at)
+		return r.part(target, at)
 	}
 	key := &o
 	if len(o) > 0 {
@@ -336,7 +343,7 @@ func (r *reader) follow(ref string, at scope) *node {
 		}
 	}
 	r.open = append(r.open, key)
-	n := r.read(o, scope{base, at.level})
+	n := r.part(o, scope{base, at.level})
 	r.open = r.open[:len(r.open)-1]
 	return n
 }

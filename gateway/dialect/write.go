@@ -76,7 +76,7 @@ func (w *writer) word(o *object, name, text string) {
 
 func (w *writer) members(o *object, n *node, level int) {
 	props, known := object{}, map[string]bool{}
-	for _, p := range n.props {
+	for _, p := range n.members() {
 		known[p.name] = true
 		props.add(w.names.alias(p.name), w.schema(p.node, level+1))
 	}
@@ -184,11 +184,10 @@ func (w *writer) perType(n *node, level int) object {
 
 // anything writes a value of any type where each schema needs one.
 func (w *writer) anything(n *node, level int) object {
-	scalars := tString | tNumber | tBoolean
-	one := &node{types: tAny &^ tNull, title: n.title, description: n.description}
-	one.items = &node{types: scalars | tObject}
-	if level >= w.d.Levels-1 {
-		one.types, one.items = scalars, nil
+	one := &node{types: tAny, title: n.title, description: n.description}
+	one.items = &node{types: tAny &^ tArray}
+	if level >= w.d.Levels {
+		one.types = tAny &^ tArray
 	}
 	return w.perType(one, level)
 }
