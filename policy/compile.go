@@ -13,28 +13,36 @@ import (
 	"toolward/rego"
 )
 
-// removed are the built-in functions that a policy does not get. A decision
-// depends on input and data alone: what reaches the network or the process
-// would make it slow, unrepeatable, and a way out for data.
-var removed = []string{
-	"http.send", "net.lookup_ip_addr", "opa.runtime", "trace", "rego.parse_module",
-	"providers.aws.sign_req", "io.jwt.encode_sign", "io.jwt.encode_sign_raw",
-	"rand.intn", "uuid.rfc4122",
+// removed are the built-in functions that a policy does not get, and why.
+var removed = map[string]string{
+	"http.send": outside, "net.lookup_ip_addr": outside, "opa.runtime": outside, "trace": outside, "rego.parse_module": outside,
+	"providers.aws.sign_req": outside, "io.jwt.encode_sign": outside, "io.jwt.encode_sign_raw": outside,
+	"rand.intn": outside, "uuid.rfc4122": outside,
+	"bits.lsh":           "a shift by a large number cannot be interrupted",
+	"json.match_schema":  files,
+	"json.verify_schema": files,
 }
+
+// What reaches the network or the process would make a decision slow,
+// unrepeatable, and a way out for data.
+const (
+	outside = "a decision depends on input and data alone"
+	files   = "a $ref in a schema can read files of this machine; arguments were checked against the tool's own schema"
+)
 
 // capabilities are OPA's, without [removed], and without remote schemas.
 func capabilities() *ast.Capabilities {
 	caps := ast.CapabilitiesForThisVersion()
 	caps.Builtins = slices.DeleteFunc(slices.Clone(caps.Builtins), func(b *ast.Builtin) bool {
-		return slices.Contains(removed, b.Name)
+		return removed[b.Name] != ""
 	})
 	caps.AllowNet = []string{}
 	return caps
 }
 
 func removedHint(name string) string {
-	if slices.Contains(removed, name) {
-		return name + " is not available: a decision depends on input and data alone"
+	if why := removed[name]; why != "" {
+		return name + " is not available: " + why
 	}
 	var names []string
 	for _, b := range capabilities().Builtins {

@@ -212,7 +212,7 @@ func TestUnreadablePolicies(t *testing.T) {
 	for _, tt := range []struct{ name, path, want string }{
 		{"missing", filepath.Join(t.TempDir(), "none"), "no such file"},
 		{"empty directory", t.TempDir(), "no .rego file"},
-		{"symlink loop", loop, "no .rego file"},
+		{"symlink loop", loop, "not followed"},
 		{"a gibibyte", big, "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,5 +262,30 @@ func TestDemoPolicySaysSo(t *testing.T) {
 	c.Tool = &gateway.Tool{Kind: gateway.KindTool, Server: "mail", Name: "send", Wire: "mail__send", Labels: []string{"external"}}
 	if d := decide(t, e, c); d.Effect != gateway.EffectDeny {
 		t.Errorf("private and untrusted data may leave: %s, want deny", d.Effect)
+	}
+}
+
+// TestFilesThatAreNotReadAreAnError: rules that somebody put there and that are
+// left out would be missed by nobody.
+func TestFilesThatAreNotReadAreAnError(t *testing.T) {
+	outside := writeFiles(t, map[string]string{"deny.rego": "package gateway\n\ndeny contains \"all\" if true\n"})
+	dir := writeFiles(t, map[string]string{"a.rego": "package gateway\n\nallow := true\n", "B.REGO": "package gateway\n\ndeny contains \"all\" if true\n"})
+	if err := os.Symlink(outside, filepath.Join(dir, "more")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(outside, "deny.rego"), filepath.Join(dir, "file.rego")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Options{Path: dir})
+	if err == nil {
+		t.Fatal("the policy loads")
+	}
+	for _, name := range []string{"more", "B.REGO"} {
+		if !strings.Contains(err.Error(), name+": policy_unreadable") {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "file.rego") {
+		t.Errorf("a link to a file is one: %v", err)
 	}
 }

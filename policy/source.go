@@ -35,11 +35,12 @@ type sources struct {
 	digest  string
 	demo    bool // the embedded policy of a gateway without configuration
 	own     bool // the library is the operator's
+	exact   bool // OPA is asked about every call
 }
 
 // read reads library, policy and data. All problems are returned at once.
 func read(o Options) (*sources, []Problem) {
-	s := &sources{data: map[string]any{}, own: o.Library != ""}
+	s := &sources{data: map[string]any{}, own: o.Library != "", exact: o.Exact}
 	var ps []Problem
 	library, err := readLibrary(o.Library)
 	if err != nil {
@@ -102,7 +103,8 @@ func readLibrary(dir string) ([]file, error) {
 
 // readTree reads the .rego and data files of a directory (or one .rego file)
 // in the order of their names. Directories behind symbolic links are not
-// entered, so a loop ends; files behind them are read, because that is how
+// entered, so a loop ends, and are an error, so that no rule is left out in
+// silence; files behind them are read, because that is how
 // Kubernetes mounts a ConfigMap. Names that start with a dot are left out.
 func readTree(root string) (files []file, ps []Problem) {
 	problem := func(name string, err error) {
@@ -124,7 +126,13 @@ func readTree(root string) (files []file, ps []Problem) {
 				return filepath.SkipDir
 			}
 			return nil
+		case d.Type()&fs.ModeSymlink != 0 && leadsToFolder(path):
+			problem(name, errors.New("a link to a directory, which is not followed: move the directory here"))
+			return nil
 		case d.IsDir() || !(strings.HasSuffix(name, ".rego") || isData(d.Name())):
+			if strings.EqualFold(filepath.Ext(name), ".rego") && !d.IsDir() {
+				problem(name, errors.New("only files that end with .rego, in small letters, are read"))
+			}
 			return nil
 		}
 		content, p := readFile(path)
@@ -143,6 +151,11 @@ func readTree(root string) (files []file, ps []Problem) {
 		problem(root, errors.New("there is no .rego file here"))
 	}
 	return files, ps
+}
+
+func leadsToFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func libraryFile(name string) bool { return strings.HasPrefix(name, "toolward/") }
