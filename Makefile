@@ -2,7 +2,9 @@
 GO ?= go
 FUZZTIME ?= 10s
 
-.PHONY: run build test race lint vuln e2e field conformance frameworks fuzz bench growth dress image clean
+PAIRS ?= 1000000
+
+.PHONY: run build test race lint vuln pairs e2e field conformance frameworks fuzz bench growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -23,6 +25,9 @@ lint: ## formatting, vet, staticcheck
 
 vuln: ## known vulnerabilities in what is reachable; needs the vulnerability database
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+pairs: ## random policies and calls, the engine against plain OPA, a million pairs or PAIRS
+	TOOLWARD_PAIRS=$(PAIRS) TOOLWARD_SEED=$$(date +%s) $(GO) test ./policy -run '^TestRandomPolicies' -count=1 -v -timeout 4h
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js

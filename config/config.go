@@ -172,6 +172,7 @@ type Policy struct {
 	Path      string `yaml:"path,omitempty"`
 	Data      string `yaml:"data,omitempty"`
 	Shadow    string `yaml:"shadow,omitempty"`
+	Exact     bool   `yaml:"exact,omitempty"`      // OPA is asked about every call
 	Bundle    string `yaml:"bundle,omitempty"`     // URL of an OPA bundle
 	BundleKey string `yaml:"bundle_key,omitempty"` // PEM file with the key that signed it
 }

@@ -37,6 +37,7 @@ func (d *decoder) config(n *yaml.Node, c *Config) {
 				{"path", d.path(&c.Policy.Path)},
 				{"data", d.path(&c.Policy.Data)},
 				{"shadow", d.path(&c.Policy.Shadow)},
+				{"exact", d.flag(&c.Policy.Exact)},
 				{"bundle", d.url(&c.Policy.Bundle)},
 				{"bundle_key", d.path(&c.Policy.BundleKey)},
 			})

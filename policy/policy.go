@@ -46,6 +46,10 @@ type Options struct {
 	Library string // a directory of Rego that replaces the embedded library; "" is the embedded one
 	Shadow  string // a policy that decides beside the real one, for the record only; "" is none
 
+	// Exact asks OPA about every call and changes nothing about the policy first,
+	// as a way to rule out that the faster way decides otherwise.
+	Exact bool
+
 	Timeout time.Duration // for one evaluation; 0 is [DefaultTimeout]
 	Logger  *slog.Logger  // of the process; nil discards
 

@@ -26,7 +26,8 @@ import (
 // Who builds the input answers the condition in Go, which takes nanoseconds, and
 // OPA's index leaves the rule out. For a call about which OPA would not answer a
 // condition with true or false (the argument is no text), the policy is asked as
-// it is written, so that the error is OPA's. Rules that see input as a whole, or
+// it is written, so that the error is OPA's, and a condition after something that
+// can fail stays where it is (fallible.go). Rules that see input as a whole, or
 // replace it by `with`, would see the difference, and rules that ask another
 // package would ask one whose conditions nobody answered: a policy with such a
 // rule has no second compilation, nor has one that comes with a library of its
@@ -81,7 +82,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	if r.reads.all || replacesInput(marked) || asksOthers(r.parsed) {
 		return nil, nil
 	}
-	q := &quick{}
+	q, f := &quick{}, newFallible(r.compiler)
 	q.plans.most, q.known.most = r.tools.most, maxOutcomes
 	for _, name := range util.KeysSorted(marked) {
 		a, ok := addressOf(marked[name].Package)
@@ -92,7 +93,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 			if rule.Default || rule.Else != nil || !isPublic(ruleName(rule)) {
 				continue
 			}
-			if conditions, rest := conditionsOf(rule.Body); conditions != nil {
+			if conditions, rest := conditionsOf(rule, f); conditions != nil {
 				may := mayHold{about: a, name: "r" + strconv.Itoa(len(q.rules)), conditions: conditions}
 				q.rules = append(q.rules, may)
 				first := ast.NewExpr(ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(mayKey)).Append(ast.StringTerm(may.name))))
@@ -112,9 +113,17 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 
 // conditionsOf returns the conditions of a body that can be answered without
 // OPA, and the rest of it.
-func conditionsOf(body ast.Body) (conditions []condition, rest []*ast.Expr) {
-	for _, e := range body {
-		if x, ok := conditionOf(e); ok {
+func conditionsOf(rule *ast.Rule, f *fallible) (conditions []condition, rest []*ast.Expr) {
+	var answerable []*ast.Expr
+	for _, e := range rule.Body {
+		if _, ok := conditionOf(e); ok {
+			answerable = append(answerable, e)
+		}
+	}
+	reached := f.reached(rule, answerable)
+	for _, e := range rule.Body {
+		if slices.Contains(reached, e) {
+			x, _ := conditionOf(e)
 			conditions = append(conditions, x)
 		} else {
 			rest = append(rest, e)

@@ -97,3 +97,17 @@ func TestRulesThatWouldSeeIt(t *testing.T) {
 		})
 	}
 }
+
+// TestExactAsksOPAAboutEveryCall: who doubts the fast way can do without it.
+func TestExactAsksOPAAboutEveryCall(t *testing.T) {
+	e, err := Open(t.Context(), Options{Exact: true, Path: writeFiles(t, map[string]string{"a.rego": "package gateway\n\nallow if startswith(input.args.path, \"/srv\")\n"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.current.Load().quick != nil {
+		t.Error("there is a faster way")
+	}
+	if d := decide(t, e, readCall(t, `{"path":"/srv"}`)); d.Effect != gateway.EffectAllow {
+		t.Errorf("%+v", d)
+	}
+}

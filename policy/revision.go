@@ -28,6 +28,7 @@ type revision struct {
 	rules    []gateway.Rule      // by the number that marks them; see instrument
 	reads    reads
 	mayAsk   map[string]bool        // see asking
+	sees     *seer                  // what lists can know of the rules
 	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
 	problems []Problem              // warnings
 
@@ -40,7 +41,6 @@ type revision struct {
 // query is a compiled entry point.
 type query struct {
 	body     ast.Body // binds result to the entry point
-	partial  ast.Body // is true if the entry point is
 	rules    *ast.Compiler
 	compiler ast.QueryCompiler
 	result   ast.Var
@@ -91,9 +91,10 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 		}
 	}
 	r.reads = readsOf(r.compiler)
+	r.sees = see(r.compiler, entryVisible)
 	r.problems = sorted(ps)
 	r.agents.most, r.tools.most, r.speaking.most, r.visible.most = 4096, 16384, 16384, 256
-	if !s.own {
+	if !s.own && !s.exact {
 		if r.quick, ps = r.quicken(marked); ps != nil {
 			return nil, ps
 		}
@@ -120,11 +121,7 @@ func prepare(rules *ast.Compiler, entry string) (query, []Problem) {
 	if err != nil {
 		return query{}, fromOPA(err)
 	}
-	partial, err := qc.Compile(ast.NewBody(ast.NewExpr(ast.NewTerm(ref))))
-	if err != nil {
-		return query{}, fromOPA(err)
-	}
-	return query{body: body, partial: partial, rules: rules, compiler: qc, result: result}, nil
+	return query{body: body, rules: rules, compiler: qc, result: result}, nil
 }
 
 // eval evaluates an entry point. It returns nil for undefined, and the numbers

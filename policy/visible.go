@@ -3,12 +3,14 @@ package policy
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"toolward/gateway"
@@ -22,13 +24,6 @@ type visibility struct {
 
 // maxVisible bounds the tools remembered per kind of principal.
 const maxVisible = 8192
-
-// unknowns are what a list cannot know: everything that depends on the call.
-var unknowns = []*ast.Term{
-	ast.MustParseTerm("input.args"), ast.MustParseTerm("input.guard"), ast.MustParseTerm("input.session"),
-	ast.MustParseTerm("input.result"), ast.MustParseTerm("input.call.id"), ast.MustParseTerm("input.call.time"),
-	ast.MustParseTerm("input.call.surface"), ast.MustParseTerm("input.call.protocol"), ast.MustParseTerm("input.call.method"),
-}
 
 // visibleTo keeps the tools that some arguments could be allowed for.
 func (r *revision) visibleTo(ctx context.Context, limit time.Duration, a *gateway.Agent, tools []*gateway.Tool) ([]*gateway.Tool, error) {
@@ -55,8 +50,9 @@ func (r *revision) visibleTo(ctx context.Context, limit time.Duration, a *gatewa
 	return out, nil
 }
 
-// possible evaluates the library's visible rule as far as it can be without a
-// call, and reports whether anything is left.
+// possible reports whether the library's visible rule may hold for some call of
+// the tool. What cannot be evaluated may hold: a list hides what cannot be
+// called, and protects nothing.
 func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway.Agent, t *gateway.Tool) (bool, error) {
 	in, err := ast.InterfaceToValue(map[string]any{
 		"stage": "request", "agent": r.agent(a), "tool": toolInput(t, ""), "call": map[string]any{"kind": string(t.Kind)},
@@ -64,63 +60,41 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 	if err != nil {
 		return false, err
 	}
-	q := r.queries[entryVisible]
 	cancel := topdown.NewCancel()
 	alarm := time.AfterFunc(limit, cancel.Cancel)
 	defer alarm.Stop()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	fired := marks{rules: len(r.rules)}
-	left, support, err := topdown.NewQuery(q.partial).
-		WithQueryCompiler(q.compiler).
-		WithCompiler(r.compiler).
-		WithStore(r.store).
-		WithTransaction(r.txn).
-		WithInput(ast.NewTerm(in)).
-		WithUnknowns(unknowns).
-		WithPartialNamespace("partial").
-		WithBuiltins(fired.builtins()).
-		WithCancel(cancel).
-		PartialRun(ctx)
-	return slices.ContainsFunc(left, func(b ast.Body) bool { return satisfiable(b, support) }), err
-}
-
-// satisfiable reports whether what partial evaluation left of a condition can
-// come true. OPA leaves `not true` where a negated rule is known to hold, and
-// puts negated rules of several expressions into modules of their own.
-func satisfiable(body ast.Body, support []*ast.Module) bool {
-	return !slices.ContainsFunc(body, func(e *ast.Expr) bool {
-		term, ok := e.Terms.(*ast.Term)
-		if !ok {
-			return false
-		}
-		switch v := term.Value.(type) {
-		case ast.Boolean:
-			return bool(v) == e.Negated
-		case ast.Ref:
-			return e.Negated && holds(v, support)
-		}
-		return false
-	})
-}
-
-// holds reports whether a rule in support is true whatever is unknown.
-func holds(ref ast.Ref, support []*ast.Module) bool {
-	for _, m := range support {
-		for _, rule := range m.Rules {
-			if m.Package.Path.Extend(rule.Head.Ref()).Equal(ref) && isTrue(rule.Body) {
-				return true
+	v := &view{seer: r.sees, may: map[*ast.Rule]bool{}, must: map[*ast.Rule]bool{}}
+	v.holds = func(body ast.Body) (held bool, err error) {
+		defer func() { // OPA panics on numbers that it reads otherwise than it writes them
+			if p := recover(); p != nil {
+				err = fmt.Errorf("evaluate what a list knows: %v", p)
 			}
+		}()
+		err = topdown.NewQuery(body).
+			WithCompiler(r.compiler).
+			WithStore(r.store).
+			WithTransaction(r.txn).
+			WithInput(ast.NewTerm(in)).
+			WithBuiltins(fired.builtins()).
+			WithMetrics(metrics.NoOp()).
+			WithCancel(cancel).
+			Iter(ctx, func(topdown.QueryResult) error {
+				held = true
+				return errEnough
+			})
+		if errors.Is(err, errEnough) {
+			err = nil
 		}
+		return held, err
 	}
-	return false
+	possible := v.mayBe(r.compiler.GetRulesExact(ast.MustParseRef(entryVisible)), isTruthy)
+	return possible, ctx.Err()
 }
 
-func isTrue(body ast.Body) bool {
-	return !slices.ContainsFunc(body, func(e *ast.Expr) bool {
-		term, ok := e.Terms.(*ast.Term)
-		return !ok || e.Negated || term.Value.Compare(ast.Boolean(true)) != 0
-	})
-}
+// errEnough ends an evaluation at its first answer.
+var errEnough = errors.New("enough")
 
 // likeness is what the policy reads of an agent, and nothing else: agents that
 // differ only in what no rule looks at, such as the token's expiry, share their

@@ -25,7 +25,7 @@ func newPolicy(g *globals) *cobra.Command {
 }
 
 func policyOptions(cfg *config.Config, log *slog.Logger, onReload func(error)) policy.Options {
-	return policy.Options{Path: cfg.Policy.Path, Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Logger: log, OnReload: onReload}
+	return policy.Options{Path: cfg.Policy.Path, Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Exact: cfg.Policy.Exact, Logger: log, OnReload: onReload}
 }
 
 // openEngine loads the configured policy, or the one at a path in its place.

@@ -1,0 +1,323 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"toolward/gateway"
+)
+
+// author writes random policies. What it writes is what people write (rules
+// with defaults, negation, else, sets, objects, functions, comprehensions,
+// every, with, built-in functions that fail), over a vocabulary so small that
+// conditions hold about as often as not. Policies that do not load are drawn
+// again: there is no cheaper way to know them.
+type author struct {
+	*rand.Rand
+	vars int // variables so far, so that each has a name of its own
+}
+
+func (a *author) pick(list ...string) string { return list[a.IntN(len(list))] }
+func (a *author) oneIn(n int) bool           { return a.IntN(n) == 0 }
+
+func (a *author) text() string {
+	return strconv.Quote(a.pick("", "a", "b", "ab", "/srv", "/srv/x", "..", "x", "r", "w", "red", "files", "read_file", "mcp", "tool", "7"))
+}
+func (a *author) number() string { return a.pick("0", "1", "2", "1.5", "-1", "10", "1e1", "2.50") }
+func (a *author) value() string  { return a.pick(a.text(), a.number(), "true", "false", "null") }
+
+// input is a reference into input, to something of any type. Late ones exist on
+// results only.
+func (a *author) input(late bool) string {
+	if late && a.oneIn(2) {
+		return a.pick("input.result.text", "input.result.n", "input.result.deep.er")
+	}
+	return a.pick("input.args.path", "input.args.path", "input.args.note", "input.args.mode", "input.args.mode", "input.args.size", "input.args.n", "input.args.on",
+		"input.args.deep.er", "input.args.deep.er.est", "input.args.tags[0]", "input.args.who", `input.args["odd name"]`, "input.args.none",
+		"input.agent.claims.team", "input.agent.claims.org.level", `input.agent.claims["https://x/y.z"]`)
+}
+
+// compared compares a reference with what its type allows: the compiler knows
+// the types of some members.
+func (a *author) compared(late bool) string {
+	switch a.IntN(6) {
+	case 0:
+		return a.pick("input.agent.id", "input.agent.issuer", "input.session.id", "input.call.method", "input.tool.name", "input.tool.server") + a.pick(" == ", " != ") + a.text()
+	case 1:
+		return a.pick(`input.call.surface == "mcp"`, `input.call.surface == "rest"`, `input.call.kind == "tool"`, `input.stage == "request"`, "input.tool.pinned", "not input.tool.pinned")
+	case 2:
+		return a.pick("input.agent.roles", "input.agent.scopes", "input.session.labels", "input.tool.labels") + "[_] == " + a.text()
+	case 3:
+		return a.pick("input.session.calls", "input.guard.score") + a.pick(" == ", " > ", " <= ") + a.number()
+	}
+	return a.input(late) + a.pick(" == ", " == ", " != ") + a.value()
+}
+
+// shape says what a rule that others refer to is.
+type shape int
+
+const (
+	truth shape = iota // true, or undefined, or false
+	scalar
+	set
+	object
+	function
+)
+
+// known is a rule that bodies may refer to.
+type known struct {
+	name string
+	is   shape
+}
+
+// use is an expression about another rule.
+func (a *author) use(k known, late bool) string {
+	switch k.is {
+	case scalar:
+		return a.pick(k.name+" == "+a.value(), "not "+k.name+" == "+a.value(), k.name, "not "+k.name, k.name+" != "+a.input(late), k.name+" > "+a.number())
+	case set:
+		return a.pick(a.text()+" in "+k.name, "not "+a.text()+" in "+k.name, "count("+k.name+") > 0", k.name+"["+a.text()+"]", "not "+k.name+"["+a.text()+"]", k.name+" == set()")
+	case object:
+		return a.pick(k.name+"["+a.text()+"] == "+a.value(), k.name+"["+a.input(late)+"]", "not "+k.name+"["+a.text()+"]", "count("+k.name+") == 1")
+	case function:
+		return a.pick(k.name+"("+a.input(late)+")", "not "+k.name+"("+a.input(late)+")", k.name+"("+a.input(late)+") == false")
+	}
+	return a.pick(k.name, k.name, "not "+k.name, k.name+" == true", k.name+" == false", "not "+k.name+" == false", k.name+" != true")
+}
+
+// expr is one expression of a body, or several that belong together.
+func (a *author) expr(rules []known, late bool) string {
+	if len(rules) > 0 && a.oneIn(3) {
+		return a.use(rules[a.IntN(len(rules))], late)
+	}
+	a.vars++
+	v := "v" + strconv.Itoa(a.vars)
+	switch a.IntN(24) {
+	case 0, 1, 2, 3:
+		return a.pick("contains", "startswith", "endswith") + "(" + a.pick("input.args.path", "input.args.note", "input.args.mode", "input.args.deep.er", "input.args.who") + ", " + a.text() + ")"
+	case 4, 5:
+		return a.pick("input.args.size", "input.args.n", "input.guard.score", "input.args.path") + a.pick(" > ", " >= ", " < ", " <= ") + a.number()
+	case 6, 7:
+		return a.compared(late)
+	case 8:
+		return "not " + a.input(late) + a.pick("", " == "+a.value())
+	case 9:
+		return a.input(late) + a.pick(" != ", " == ", " < ") + a.input(late)
+	case 10:
+		return a.pick("", "not ") + a.text() + " in input.agent." + a.pick("roles", "scopes", "claims.groups")
+	case 11:
+		return "some " + v + " in input.args.tags\n\t" + v + " == " + a.pick(a.text(), a.input(late))
+	case 12:
+		return "every " + v + " in input.args.tags { " + v + a.pick(" != ", " == ") + a.text() + " }"
+	case 13:
+		return "count([" + v + " | some " + v + " in input.args.tags; " + v + " == " + a.input(late) + "])" + a.pick(" > 0", " == 0")
+	case 14:
+		return "object.get(input.args, " + a.pick(`"path"`, `["deep","er"]`, `"none"`, `"on"`) + ", " + a.pick(`"x"`, "false", "null") + ") == " + a.value()
+	case 15:
+		return a.pick("", "not ") + "data.closed[" + a.pick("input.args.mode", "input.agent.id", `"x"`, "input.args.n") + "]"
+	case 16:
+		return v + " := " + a.input(late) + "\n\t" + v + " == " + a.pick(a.text(), a.input(late))
+	case 17: // these may fail
+		return a.pick("lower("+a.input(late)+") == "+a.text(), "to_number("+a.input(late)+") > "+a.number(), "sprintf(\"%s\", ["+a.input(late)+"]) == "+a.text(),
+			"regex.match("+a.input(late)+", \"a\")", "split("+a.input(late)+", \"/\")[0] == "+a.text(), "count("+a.input(late)+") > 1")
+	case 18:
+		return a.input(late) + " in {" + a.value() + ", " + a.value() + "}"
+	case 19:
+		return "walk(input.args, [_, " + v + "])\n\t" + v + " == " + a.text()
+	case 20:
+		return "not " + a.pick("contains", "startswith") + "(" + a.pick("input.args.path", "input.args.note") + ", " + a.text() + ")"
+	case 21:
+		return a.pick("is_string", "is_number", "is_null", "is_boolean") + "(" + a.input(late) + ")"
+	case 22:
+		return a.input(late) // alone: neither undefined nor false
+	}
+	return a.pick("true", "true", "false", "1 == 1", "time.now_ns() > 0", a.input(late)+" == "+a.input(late))
+}
+
+func (a *author) body(rules []known, late bool) string {
+	lines := make([]string, 1+a.IntN(3))
+	for i := range lines {
+		lines[i] = a.expr(rules, late)
+	}
+	if late {
+		lines = append([]string{`input.stage == "result"`}, lines...)
+	}
+	return "{\n\t" + strings.Join(lines, "\n\t") + "\n}"
+}
+
+// rule writes one rule for others to refer to.
+func (a *author) rule(name string, rules []known) (string, known) {
+	body := func() string { return a.body(rules, false) }
+	k := known{name, shape(a.IntN(5))}
+	switch k.is {
+	case scalar:
+		return a.pick("", "default "+name+" := "+a.value()+"\n\n") + name + " := " + a.value() + " if " + body() + a.pick("", " else := "+a.value(), " else := "+a.value()+" if "+body()) + "\n\n", k
+	case set:
+		var b strings.Builder
+		for range 1 + a.IntN(2) {
+			b.WriteString(name + " contains " + a.pick(a.text(), a.input(false)) + " if " + body() + "\n\n")
+		}
+		return b.String(), k
+	case object:
+		return name + "[" + a.pick(a.text(), "input.args.mode") + "] := " + a.pick(a.value(), "input.args.n") + " if " + body() + "\n\n", k
+	case function:
+		lines := "{\n\tx == " + a.pick(a.text(), a.input(false)) + "\n\t" + a.expr(rules, false) + "\n}\n\n"
+		return a.pick("", "default "+name+"(_) := "+a.pick("false", "true")+"\n\n") + name + "(x) := " + a.pick("true", "true", "false") + " if " + lines, k
+	}
+	switch a.IntN(5) {
+	case 0:
+		return "default " + name + " := " + a.pick("false", "false", "true") + "\n\n" + name + a.pick("", "", " := false", " := true") + " if " + body() + "\n\n", k
+	case 1:
+		return name + " if " + body() + " else := " + a.pick("false", "true") + a.pick("", " if "+body()) + "\n\n", k
+	case 2:
+		return name + " := " + a.pick("true", "false") + "\n\n", k
+	}
+	return name + " if " + body() + "\n\n" + a.pick("", name+" if "+body()+"\n\n"), k
+}
+
+// pkg writes a package that speaks about calls.
+func (a *author) pkg(path string, helpers []known) string {
+	var b strings.Builder
+	rules := helpers
+	for i := range a.IntN(4) {
+		text, k := a.rule("p"+strconv.Itoa(i), rules)
+		b.WriteString(text)
+		rules = append(rules[:len(rules):len(rules)], k)
+	}
+	body := func(late bool) string { return a.body(rules, late) }
+	switch a.IntN(6) {
+	case 0:
+		b.WriteString("allow := true\n\n")
+	case 1:
+		b.WriteString("default allow := false\n\nallow if " + body(false) + "\n\n")
+	case 2:
+		b.WriteString("default allow := true\n\nallow := false if " + body(false) + "\n\n")
+	case 3:
+		b.WriteString("allow if " + body(false) + " else := " + a.pick("true", "false") + "\n\n")
+	default:
+		for range 1 + a.IntN(2) {
+			b.WriteString("allow if " + body(false) + "\n\n")
+		}
+	}
+	for i := range a.IntN(4) {
+		late := a.oneIn(4)
+		b.WriteString("deny contains " + a.pick(fmt.Sprintf("\"d%d\"", i), fmt.Sprintf("sprintf(\"%%v\", [%s])", a.input(late))) + " if " + body(late) + "\n\n")
+	}
+	for i := range a.IntN(2) {
+		b.WriteString(fmt.Sprintf("approve contains \"a%d\" if ", i) + body(false) + "\n\n")
+	}
+	for range a.IntN(2) {
+		late := a.oneIn(3)
+		b.WriteString("label contains " + a.pick(`"l"`, "sprintf(\"%v\", ["+a.input(late)+"])") + " if " + body(late) + "\n\n")
+	}
+	for range a.IntN(2) {
+		b.WriteString("redact contains " + a.pick(`"args.note"`, `"args.tags[*]"`, `sprintf("args.%s", [data.closed.field])`) + " if " + body(false) + "\n\n")
+	}
+	if a.oneIn(4) {
+		b.WriteString(a.pick("", "default flow := \"deny\"\n\n") + "flow := " + a.pick(`"allow"`, `"approve"`, `"deny"`) + " if " + body(false) + "\n\n")
+	}
+	head := "package " + path + "\n\n"
+	if strings.Contains(b.String(), "helpers.") {
+		head += "import data.helpers\n\n" // one that is not used is an error
+	}
+	return head + b.String()
+}
+
+// policy writes the files of a policy.
+func (a *author) policy() map[string]string {
+	var helpers []known
+	var b strings.Builder
+	b.WriteString("package helpers\n\n")
+	for i := range 1 + a.IntN(3) {
+		text, k := a.rule("h"+strconv.Itoa(i), helpers)
+		b.WriteString(strings.ReplaceAll(text, "helpers.", ""))
+		helpers = append(helpers, known{"helpers." + k.name, k.is})
+	}
+	files := map[string]string{
+		"h.rego": b.String(), "t.rego": a.pkg("tools.files.read_file", helpers),
+		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"}}`,
+	}
+	for name, path := range map[string]string{"s.rego": "servers.files", "g.rego": "gateway", "w.rego": "tools.files.write_file"} {
+		if a.oneIn(2) {
+			files[name] = a.pkg(path, helpers)
+		}
+	}
+	return files
+}
+
+// agents are those whose calls a policy is asked about.
+func (a *author) agents() []*gateway.Agent {
+	out := make([]*gateway.Agent, 3)
+	for i := range out {
+		out[i] = &gateway.Agent{
+			ID: a.pick("a", "b"), Issuer: a.pick("a", "x"), Roles: strings.Fields(a.pick("r", "", "r w", "a")), Scopes: strings.Fields(a.pick("", "x")),
+			Claims: map[string]any{
+				"https://x/y.z": a.pick("red", "a"), "team": a.pick("red", "b"),
+				"org": map[string]any{"level": json.Number(a.pick("0", "1", "1.5", "2e0"))},
+			},
+		}
+		if a.oneIn(2) {
+			out[i].Claims["groups"] = []any{a.pick("a", "x"), "red"}
+		}
+	}
+	return out
+}
+
+// tools are those of the policy's packages, and one without a package.
+func (a *author) tools() []*gateway.Tool {
+	var out []*gateway.Tool
+	for _, name := range []string{"read_file", "write_file", "list"} {
+		out = append(out, &gateway.Tool{
+			Kind: gateway.KindTool, Server: "files", Name: name, Wire: "files__" + name,
+			Labels: strings.Fields(a.pick("", "external", "external private")), Pinned: a.oneIn(2),
+		})
+	}
+	return out
+}
+
+// call makes a call that differs from others in little, so that it meets what
+// is remembered of them.
+func (a *author) call(t testing.TB, agent *gateway.Agent, tool *gateway.Tool) *gateway.Call {
+	usual := func(values ...string) string {
+		if a.IntN(3) > 0 {
+			return values[0]
+		}
+		return a.pick(values...)
+	}
+	var members []string
+	for _, m := range []struct {
+		name   string
+		values []string
+	}{
+		{"path", []string{`"/srv"`, `"/srv/x"`, `"x"`, `7`, `null`, `["/srv"]`, `{"/srv":1}`, `"a"`, `".."`, `""`}},
+		{"note", []string{`"ab"`, `""`, `"a"`, `3`}},
+		{"mode", []string{`"r"`, `"w"`, `"x"`, `[]`, `false`}},
+		{"size", []string{`1`, `1.0`, `2.5`, `10`, `1e1`, `"9"`, `true`, `-0.0`}},
+		{"n", []string{`1`, `0`, `"a"`, `2.50`, `-1`, `"7"`}},
+		{"on", []string{`true`, `false`, `null`}},
+		{"tags", []string{`["a","b"]`, `[]`, `["x"]`, `{"0":"a"}`, `"a"`, `[["a"]]`}},
+		{"deep", []string{`{"er":"x"}`, `{"er":{"est":"x"}}`, `{"er":3}`, `[{"er":"x"}]`, `"x"`}},
+		{"who", []string{`"a"`, `"b"`, `1`}},
+		{"odd name", []string{`"x"`, `"a"`, `1`}},
+	} {
+		if !a.oneIn(5) {
+			members = append(members, strconv.Quote(m.name)+":"+usual(m.values...))
+		}
+	}
+	s := callSpec{Args: json.RawMessage("{" + strings.Join(members, ",") + "}")}
+	s.Session.ID, s.Session.Calls, s.Session.Labels = usual("s", "t"), a.IntN(3), strings.Fields(usual("", "private untrusted", "private", "x"))
+	s.Guard.Score = float64(a.IntN(3)) / 2
+	if a.oneIn(4) {
+		s.Guard.Findings = []gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageResult, Rule: "r", Action: gateway.ActionPolicy}}
+	}
+	if a.oneIn(3) {
+		s.Result = json.RawMessage(usual(`{"text":"a"}`, `{"text":"b"}`, `{"n":1}`, `{"n":2,"deep":{"er":"x"}}`, `{"text":5}`))
+	}
+	c := s.call(t)
+	c.Agent, c.Tool, c.Surface = agent, tool, gateway.Surface(usual("mcp", "rest"))
+	return c
+}
