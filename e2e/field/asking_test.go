@@ -55,14 +55,10 @@ func answering(t *testing.T, g *lab.Gateway, path string) *mcp.ClientSession {
 func TestQuestionsAreTheirOwnCalls(t *testing.T) {
 	http := upstreamtest.Serve(t, upstreamtest.Script{Revision: "2025-06-18"})
 	old := upstreamtest.Serve(t, upstreamtest.Script{Revision: "2024-11-05"})
-	command, env := upstreamtest.Command(t, upstreamtest.Script{Revision: "2025-06-18"})
 	process := func(isolate string) map[string]any {
-		variables := map[string]any{}
-		for _, e := range env {
-			name, value, _ := strings.Cut(e, "=")
-			variables[name] = strings.ReplaceAll(value, "$", "$$")
-		}
-		return map[string]any{"command": command, "env": variables, "isolate": isolate}
+		u := commandOf(t, upstreamtest.Script{Revision: "2025-06-18"})
+		u["isolate"] = isolate
+		return u
 	}
 	upstreams := map[string]any{
 		"shared": process("shared"), "own": process("session"), "http": map[string]any{"url": http.URL},
@@ -106,10 +102,8 @@ func TestQuestionsAreTheirOwnCalls(t *testing.T) {
 
 // What is put to nobody is recorded, and the server reads why.
 func TestQuestionThatBelongsToNobodyIsRecorded(t *testing.T) {
-	command, env := upstreamtest.Command(t, upstreamtest.Script{Extra: []string{`{"name":"meanwhile","inputSchema":{"type":"object"}}`}})
-	name, value, _ := strings.Cut(env[0], "=")
 	g := lab.Start(t, lab.Options{
-		Config:   map[string]any{"upstreams": map[string]any{"s": map[string]any{"command": command, "env": map[string]any{name: strings.ReplaceAll(value, "$", "$$")}}}},
+		Config:   map[string]any{"upstreams": map[string]any{"s": commandOf(t, upstreamtest.Script{Extra: []string{`{"name":"meanwhile","inputSchema":{"type":"object"}}`}})}},
 		Policies: map[string]string{"all.rego": lab.AllowTesters, "s.rego": "package reverse.s\n\nallow := true\n"},
 	})
 	s := answering(t, g, "/mcp/s")

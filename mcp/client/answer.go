@@ -28,9 +28,7 @@ func (s *streamable) readAll(resp *http.Response) ([]byte, error) {
 	return raw.Bytes(), err
 }
 
-func (s *streamable) tooLong() error {
-	return s.conn.invalid(fmt.Sprintf("more than %d bytes", s.client.opts.MaxAnswer))
-}
+func (s *streamable) tooLong() error { return s.conn.tooLong() }
 
 // answer checks a JSON body. An error that names no request, or this one, is
 // the answer whatever the status: modern servers say "no such method" with 404.

@@ -121,25 +121,6 @@ func (c *Conn) answered(id json.RawMessage) {
 	}
 }
 
-// lenientID finds the ID in an answer that did not pass the checks, so that
-// the call which it answers fails at once and not by its timeout.
-func lenientID(raw []byte) json.RawMessage {
-	const key = `"id":`
-	if len(raw) > 256 {
-		raw = raw[:256]
-	}
-	_, rest, ok := bytes.Cut(raw, []byte(key))
-	if !ok {
-		return nil
-	}
-	rest = bytes.TrimLeft(rest, " ")
-	n := 0
-	for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
-		n++
-	}
-	return rest[:n]
-}
-
 // saysError reports whether a tool's result has isError: true.
 func saysError(result json.RawMessage) bool {
 	if !bytes.Contains(result, []byte(`isError`)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"toolward/gateway"
@@ -15,7 +16,7 @@ import (
 func (c *Conn) route(raw []byte) {
 	first, more, err := messagesIn(raw)
 	if err != nil {
-		if f := c.flight(lenientID(raw)); f != nil {
+		if f := c.flight(lenientID(raw, raw[max(0, len(raw)-maxEdge):])); f != nil {
 			f.settle(reply{err: c.invalid("what is not a valid message").Because(err)})
 			return
 		}
@@ -75,10 +76,21 @@ func (c *Conn) await(ctx context.Context, f *flight) (mcp.Message, error) {
 			case r := <-f.answer:
 				return r.message, r.err
 			default:
-				return mcp.Message{}, c.down("upstream " + c.client.opts.Name + " ended during the call; it may have done what was asked").Because(c.link.why())
+				return mcp.Message{}, c.endedDuring(f)
 			}
 		}
 	}
+}
+
+// endedDuring says why a call has no answer, when the connection was lost. If it
+// was for an answer that is too long, that is the only call's.
+func (c *Conn) endedDuring(f *flight) error {
+	why := c.link.why()
+	var long *gateway.Refusal
+	if errors.As(why, &long) && c.onlyFlight() == f {
+		return long
+	}
+	return c.down("upstream " + c.client.opts.Name + " ended during the call; it may have done what was asked").Because(why)
 }
 
 func (c *Conn) deliver(ctx context.Context, f *flight, n note) {

@@ -1,7 +1,7 @@
 package client
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -134,57 +134,52 @@ func (p *process) kill(sig syscall.Signal) {
 
 func (p *process) lose() { p.lostOnce.Do(func() { close(p.lost) }) }
 
-// read hands over the lines of standard output until it ends. A line over the
-// limit ends the process: what follows cannot be told from it.
+// read hands over the lines of standard output until it ends. One over the limit
+// is skipped, and fails the call that it answers; one that does not end ends the
+// process.
 func (p *process) read(stdout *os.File) {
 	defer stdout.Close()
-	r := bufio.NewReaderSize(stdout, 64<<10)
+	in := newLines(stdout, p.conn.client.opts.MaxAnswer)
 	junk := 0
 	for {
-		line, err := readLine(r, p.conn.client.opts.MaxAnswer)
+		l, err := in.next()
 		switch {
-		case errors.Is(err, mcp.ErrTooLong):
-			p.conn.log.Error("upstream wrote a line over the limit; its process is ended", "limit", p.conn.client.opts.MaxAnswer)
+		case errors.Is(err, errEndless):
+			p.conn.over(l)
+			p.conn.log.Error("upstream does not end its line; its process is ended")
 			p.signal(syscall.SIGKILL)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			p.conn.log.Warn("upstream ended in the middle of a line")
 		case err != nil:
-		case len(line) == 0:
+		case l.whole == nil:
+			p.conn.over(l)
 			continue
-		case line[0] != '{':
+		case len(l.whole) == 0:
+			continue
+		case !looksLikeMessage(l.whole):
 			// Banners and stray prints are common, and harm nobody.
 			if junk++; junk <= 3 {
-				p.conn.log.Warn("upstream wrote what is no message to its standard output", "line", clipBytes(line))
+				p.conn.log.Warn("upstream wrote what is no message to its standard output", "line", clipBytes(l.whole))
 			}
 			continue
 		default:
-			p.conn.route(line)
+			p.conn.route(l.whole)
 			continue
 		}
 		p.lose()
 		// Go on until the pipe is closed, so that the process does not hang
 		// in a write when it is told to end.
-		_, _ = io.Copy(io.Discard, r)
+		_, _ = io.Copy(io.Discard, in.r)
 		return
 	}
 }
 
-// readLine reads a line of at most limit bytes into memory of its own.
-func readLine(r *bufio.Reader, limit int) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case len(line) > limit+2:
-			return nil, mcp.ErrTooLong
-		case err == nil:
-			for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
-				line = line[:len(line)-1]
-			}
-			return line, nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err // a last line without an end was cut in the middle
-		}
-	}
+// looksLikeMessage tells a message, or what was meant to be one, from a banner:
+// text before it on the same line is the commonest mistake.
+func looksLikeMessage(l []byte) bool {
+	start := bytes.TrimLeft(bytes.TrimPrefix(l, []byte("\xef\xbb\xbf")), " \t")
+	return len(start) > 0 && (start[0] == '{' || start[0] == '[' && bytes.HasPrefix(bytes.TrimLeft(start[1:], " "), []byte("{"))) ||
+		bytes.Contains(l, []byte(`"jsonrpc"`))
 }
 
 func (p *process) roundTrip(ctx context.Context, f *flight, r request) (mcp.Message, error) {

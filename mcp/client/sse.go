@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ type sse struct {
 	endpoint   string
 	cancel     context.CancelFunc
 	lost       chan struct{}
+	broken     error // what ended it, once lost is closed
 	once       sync.Once
 }
 
@@ -51,7 +53,7 @@ func openSSE(ctx context.Context, c *Client, conn *Conn) (link, error) {
 	}
 	conn.work.Go(func() {
 		defer resp.Body.Close()
-		s.read(events)
+		s.broken = s.read(events)
 		s.once.Do(func() { close(s.lost) })
 	})
 	return s, nil
@@ -79,14 +81,22 @@ func (s *sse) readEndpoint(events *mcp.EventReader) error {
 	return nil
 }
 
-func (s *sse) read(events *mcp.EventReader) {
+// read hands over what comes until the stream ends, and says why it did. After
+// an event over the limit the next one cannot be found.
+func (s *sse) read(events *mcp.EventReader) error {
 	for {
 		e, err := events.Next()
-		if err != nil {
-			if !errors.Is(err, io.EOF) && s.conn.life.Err() == nil {
+		switch {
+		case errors.Is(err, mcp.ErrTooLong):
+			s.conn.log.Error("upstream sent an event over the limit; its stream is closed", "limit", s.client.opts.MaxAnswer)
+			return s.conn.tooLong()
+		case errors.Is(err, io.EOF):
+			return errors.New("its event stream ended")
+		case err != nil:
+			if s.conn.life.Err() == nil {
 				s.conn.log.Warn("stream of upstream broke", "err", err)
 			}
-			return
+			return fmt.Errorf("its event stream broke: %w", err)
 		}
 		if e.Name == "" || e.Name == "message" {
 			s.conn.route(e.Data)
@@ -95,10 +105,11 @@ func (s *sse) read(events *mcp.EventReader) {
 }
 
 func (s *sse) roundTrip(ctx context.Context, f *flight, r request) (mcp.Message, error) {
-	if err := s.post(ctx, r); err != nil {
-		return mcp.Message{}, err
+	var m mcp.Message
+	err := s.post(ctx, r)
+	if err == nil {
+		m, err = s.conn.await(ctx, f)
 	}
-	m, err := s.conn.await(ctx, f)
 	if ctx.Err() != nil && r.method != mcp.MethodInitialize {
 		s.conn.cancelled(f, "the call was cancelled or timed out")
 	}
@@ -108,6 +119,11 @@ func (s *sse) roundTrip(ctx context.Context, f *flight, r request) (mcp.Message,
 func (s *sse) send(ctx context.Context, body []byte) error { return s.post(ctx, request{body: body}) }
 
 func (s *sse) post(ctx context.Context, r request) error {
+	select {
+	case <-s.lost:
+		return s.conn.down("upstream " + s.client.opts.Name + " has ended its stream").Because(s.broken)
+	default:
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, bytes.NewReader(r.body))
 	if err != nil {
 		return err
@@ -131,7 +147,7 @@ func (s *sse) post(ctx context.Context, r request) error {
 func (s *sse) established()          {}
 func (s *sse) perSession() bool      { return true }
 func (s *sse) done() <-chan struct{} { return s.lost }
-func (s *sse) why() error            { return errors.New("its event stream ended") }
+func (s *sse) why() error            { return s.broken }
 
 func (s *sse) close() error {
 	s.cancel()
