@@ -108,7 +108,9 @@ type Tool struct {
 	Labels      []string        // private, untrusted, external and the operator's own
 	Scopes      []string        // that a token needs for a call of it
 	Definition  json.RawMessage // the listing entry exactly as the upstream wrote it
-	Annotations json.RawMessage // its annotations member, nil if absent
+	Modern      json.RawMessage // Definition, made to fit what clients of 2026-07-28 check; nil where it fits as it is
+	Legacy      json.RawMessage // the same for clients of earlier revisions
+	Annotations json.RawMessage // the annotations member of what is offered, nil if absent
 	Fingerprint string          // SHA-256, hex, of the canonical definition (RFC 8785)
 	Pinned      bool            // a person accepted this fingerprint
 	Quarantined string          // why it may not be called; "" if it may
@@ -122,6 +124,18 @@ type Tool struct {
 	Check func(Args) error
 	// Upstream performs calls of this tool.
 	Upstream Upstream
+}
+
+// Offer is the definition as agents get it: those of revisions before 2026-07-28
+// if legacy is set, else all others, REST included.
+func (t *Tool) Offer(legacy bool) json.RawMessage {
+	switch {
+	case legacy && t.Legacy != nil:
+		return t.Legacy
+	case !legacy && t.Modern != nil:
+		return t.Modern
+	}
+	return t.Definition
 }
 
 // Call is one request on the road. Each field names the one step that writes

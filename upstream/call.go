@@ -74,6 +74,9 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 	if err != nil {
 		return nil, err
 	}
+	if result, err = s.fitResult(c, result); err != nil {
+		return nil, err
+	}
 	return s.cat.tasks.note(c, s.cfg.Name, result)
 }
 

@@ -47,13 +47,17 @@ type parsed map[string]entry
 
 // entryOf returns the entry of a definition: a copy of what was parsed before
 // if the bytes are the same.
-func (s *server) entryOf(l listing, definition json.RawMessage, next parsed) *entry {
+// A name that it does not have is its place in the list, for people.
+func (s *server) entryOf(l listing, definition json.RawMessage, at int, next parsed) *entry {
 	key := l.method + " " + string(definition)
 	e, known := s.parsed[key]
 	if !known {
 		e = *s.newEntry(l, definition)
 	}
 	next[key] = e
+	if e.tool.Name == "" {
+		e.tool.Wire = fmt.Sprintf("%s %s[%d]", s.cfg.Name, l.array, at)
+	}
 	return &e
 }
 
@@ -74,7 +78,6 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 		return e
 	}
 	e.tool.Name = name
-	e.tool.Annotations, _ = o.Get("annotations")
 	if l.kind == gateway.KindResource {
 		e.tool.Wire = gateway.WireURI(s.cfg.Name, name)
 	} else {
@@ -91,11 +94,9 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 			e.invalid = "its URI template is not valid: " + err.Error()
 		}
 	}
-	if l.kind == gateway.KindTool && e.invalid == "" {
-		schema, _ := o.Get("inputSchema")
-		e.tool.Check, err = s.schemas.compile(schema)
-		if err != nil {
-			e.invalid = "its inputSchema is not a valid JSON Schema: " + err.Error()
+	if e.invalid == "" {
+		if err := s.offer(l, e); err != nil {
+			e.invalid = err.Error()
 		}
 	}
 	return e
@@ -123,7 +124,7 @@ func (s *server) instructionsEntry(text string) *entry {
 func markRepeated(entries []*entry) {
 	byWire := map[string][]*entry{}
 	for _, e := range entries {
-		if e.tool.Wire == "" {
+		if e.tool.Name == "" {
 			continue
 		}
 		key := string(e.tool.Kind) + " " + e.tool.Wire

@@ -92,7 +92,7 @@ func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *liste
 				s.log.Warn("list is cut", "method", spec.method, "entries", maxEntries, "limit", "entries")
 				return nil
 			}
-			l.entries = append(l.entries, s.entryOf(spec, d, next))
+			l.entries = append(l.entries, s.entryOf(spec, d, count-1, next))
 		}
 		after, more, err := o.String("nextCursor")
 		if err != nil || !more || after == "" {
@@ -152,13 +152,35 @@ func (s *server) publish(ctx context.Context, l *listed) {
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
 	c.rebuild()
 	after := s.prints()
-	for _, e := range l.entries {
-		if t := c.judge(e); t.Quarantined != "" {
-			s.log.Warn("definition is quarantined", "kind", t.Kind, "tool", t.Wire, "reason", t.Quarantined)
-		}
-	}
+	out := c.quarantined(l.entries)
 	c.mu.Unlock()
 	s.announce(before, after)
+	s.tell(ctx, out)
+}
+
+// quarantined are the entries that agents do not get. The caller holds c.mu.
+func (c *Catalog) quarantined(entries []*entry) (out []*gateway.Tool) {
+	for _, e := range entries {
+		if t := c.judge(e); t.Quarantined != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// tell logs and hands on what is quarantined now and was not before, or for
+// another reason.
+func (s *server) tell(ctx context.Context, out []*gateway.Tool) {
+	told := make(map[string]bool, len(out))
+	for _, t := range out {
+		key := string(t.Kind) + " " + t.Wire + " " + t.Fingerprint + " " + t.Quarantined
+		if !s.told[key] && !told[key] {
+			s.log.Warn("definition is quarantined", "kind", t.Kind, "tool", t.Wire, "reason", t.Quarantined)
+			s.cat.opts.Quarantined(ctx, t)
+		}
+		told[key] = true
+	}
+	s.told = told
 }
 
 // same reports whether what was read is what the catalog holds. The caller

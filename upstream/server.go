@@ -32,6 +32,7 @@ type server struct {
 	// Only the supervisor uses these.
 	verdicts map[string]string // of guard
 	parsed   parsed
+	told     map[string]bool // what is quarantined, and why, that was logged and recorded
 
 	// Guarded by cat.mu.
 	up      bool

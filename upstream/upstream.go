@@ -123,6 +123,10 @@ type Options struct {
 	// why it must be quarantined, "" if it need not. An error quarantines too.
 	// Definitions that a person pinned are not inspected. Optional.
 	Inspect func(ctx context.Context, tool *gateway.Tool, others []*gateway.Tool) (reason string, err error)
+	// Quarantined gets what is out of the lists from now on, and why
+	// ([gateway.Tool.Quarantined]): once for each definition and reason. It may
+	// take its time. Optional.
+	Quarantined func(ctx context.Context, tool *gateway.Tool)
 	// Events gets what agents should hear of: list changes, after the catalog
 	// has read the new list, and resource updates. It must not block. Optional.
 	Events func(gateway.Event)
@@ -156,6 +160,9 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Quarantined == nil {
+		o.Quarantined = func(context.Context, *gateway.Tool) {}
 	}
 	if o.Events == nil {
 		o.Events = func(gateway.Event) {}

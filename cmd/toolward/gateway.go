@@ -214,7 +214,8 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 	}
 	catalog, err := upstream.New(ctx, upstream.Options{
 		Servers: servers, Pins: pins, Strict: r.cfg.Pins.Strict, Logger: r.log,
-		Inspect: r.scanner.Inspect,
+		Inspect:     r.scanner.Inspect,
+		Quarantined: r.noteQuarantined,
 		Events: func(e gateway.Event) {
 			if s := r.surface.Load(); s != nil {
 				s.Event(e)
@@ -235,6 +236,14 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// noteQuarantined records what agents do not get, and why.
+func (r *rooms) noteQuarantined(ctx context.Context, t *gateway.Tool) {
+	detail := map[string]any{"kind": t.Kind, "server": t.Server, "tool": t.Wire, "fingerprint": t.Fingerprint, "reason": t.Quarantined}
+	if err := r.store.Note(ctx, "tool.quarantined", detail); err != nil {
+		r.log.Error("a quarantine could not be recorded", "tool", t.Wire, "error", err)
+	}
 }
 
 func (r *rooms) openRoad(context.Context) error {

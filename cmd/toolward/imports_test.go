@@ -27,7 +27,7 @@ var imports = map[string][]string{
 	"guard/*":          {"gateway", "guard/*"},
 	"rego":             {},
 	"policy":           {"gateway", "rego"},
-	"upstream":         {"gateway"},
+	"upstream":         {"gateway", "upstream/shape"},
 	"upstream/*":       {"gateway", "upstream"},
 	"audit":            {"gateway"},
 	"mcp":              {"gateway"},

@@ -35,7 +35,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if result.Error != nil {
 		return outcome{failure: result.Error}
 	}
-	return outcome{result: x.complete(x.sealState(c, x.mapResult(c, result.Raw)))}
+	return outcome{result: x.complete(x.sealState(c, x.project(c, x.mapResult(c, result.Raw))))}
 }
 
 // newCall makes the Call of a request. The reason says what is missing.

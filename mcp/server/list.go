@@ -123,6 +123,7 @@ type listCache struct {
 
 type pageKey struct {
 	server, method string
+	modern         bool // which offer of each tool
 	from           int
 }
 
@@ -141,7 +142,7 @@ const (
 )
 
 func (lc *listCache) page(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) json.RawMessage {
-	key := pageKey{x.server, x.msg.Method, from}
+	key := pageKey{x.server, x.msg.Method, x.modern, from}
 	extra := gateway.JoinMembers(members)
 	p, ok := lc.find(key, seen, extra)
 	if !ok {
@@ -218,13 +219,14 @@ func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.M
 // io.modelcontextprotocol/ui, in both of its spellings): an agent reads that
 // resource at the same endpoint.
 func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
+	offer := t.Offer(!x.modern)
 	if x.server != "" {
-		return t.Definition
+		return offer
 	}
 	edits := []gateway.Edit{{Where: "/" + l.name, With: t.Wire}}
-	if l.kind == gateway.KindTool && mayHold(t.Definition, "resourceUri") {
-		definition, _ := gateway.Split(t.Definition) // the catalog read it before
-		meta, _ := definition.Object("_meta")        // without one, the object is empty
+	if l.kind == gateway.KindTool && mayHold(offer, "resourceUri") {
+		definition, _ := gateway.Split(offer) // the catalog read it before
+		meta, _ := definition.Object("_meta") // without one, the object is empty
 		ui, _ := meta.Object("ui")
 		if uri, ok, err := ui.String("resourceUri"); ok && err == nil {
 			edits = append(edits, gateway.Edit{Where: "/_meta/ui/resourceUri", With: gateway.WireURI(t.Server, uri)})
@@ -233,5 +235,5 @@ func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
 			edits = append(edits, gateway.Edit{Where: "/_meta/ui~1resourceUri", With: gateway.WireURI(t.Server, uri)})
 		}
 	}
-	return edit(t.Definition, edits...)
+	return edit(offer, edits...)
 }

@@ -18,7 +18,8 @@ func TestCallIsAnsweredAsPlainJSON(t *testing.T) {
 	})
 	id := s.initialize("/mcp/files", "ann", "2025-06-18", "{}")
 	r := s.legacy("/mcp/files", "ann", id, `{"jsonrpc":"2.0","id":"q\u0031","method":"tools/call","params":{"name":"read","arguments":{"p" : 1.0},"_meta":{"progressToken":7,"toolward/decision":"forged","traceparent":"forged"}}}`)
-	want := `{"jsonrpc":"2.0","id":"q\u0031","result":` + odd + `}`
+	// Before 2026-07-28 structuredContent is an object.
+	want := `{"jsonrpc":"2.0","id":"q\u0031","result":{"content":[{"type":"later","x":1.0}],"structuredContent":{"result":[9007199254740993,1e3]},"_meta":{"a":"<"},"z":null}}`
 	if r.status != 200 || r.body != want || r.header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %d %s\nwant %s", r.status, r.body, want)
 	}

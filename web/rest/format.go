@@ -55,7 +55,7 @@ func unknownFormat() *gateway.Refusal {
 
 // mcpDefinition is the upstream's own definition under the name on /mcp.
 func mcpDefinition(t *gateway.Tool) json.RawMessage {
-	o, err := gateway.Split(t.Definition)
+	o, err := gateway.Split(t.Offer(false))
 	if err != nil {
 		return marshal(map[string]any{"name": t.Wire})
 	}

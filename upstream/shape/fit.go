@@ -1,0 +1,235 @@
+package shape
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// value holds the value that begins here against a type, and passes it. After
+// an error the walker stands anywhere.
+func (w *walker) value(t *typ) error {
+	switch c := w.b[w.i]; t.kind {
+	case anything:
+		w.skip()
+		return nil
+	case shaped, dict:
+		if c == '{' {
+			if t.kind == dict {
+				return w.dict(t)
+			}
+			return w.object(t.of)
+		}
+		if w.asEmpty(t) {
+			return nil
+		}
+	case list:
+		if c == '[' {
+			return w.list(t)
+		}
+	case schema:
+		return w.schema(t)
+	case words:
+		return w.word(t)
+	case scalar:
+		v := w.skip()
+		if !t.fits(v) {
+			return w.misfit(t, v)
+		}
+		return nil
+	}
+	return w.misfit(t, w.skip())
+}
+
+// asEmpty takes [] for the empty object, and as an input schema also `true`.
+func (w *walker) asEmpty(t *typ) bool {
+	start := w.i
+	v := w.skip()
+	if string(v) != "true" || t.mark != '=' {
+		if v[0] != '[' || len(bytes.TrimSpace(v[1:len(v)-1])) > 0 {
+			w.i = start
+			return false
+		}
+	}
+	with, ok := t.filled()
+	if !ok {
+		w.i = start
+		return false
+	}
+	w.note(edit{start, w.i, with})
+	return true
+}
+
+// filled is what is put in for nothing: an object with what its shape puts in;
+// ok is false if the shape wants more than that.
+func (t *typ) filled() (with string, ok bool) {
+	if t.kind != shaped {
+		return t.empty(), true
+	}
+	w := walker{b: []byte("{}")}
+	if w.object(t.of) != nil {
+		return "", false
+	}
+	return string(w.apply()), true
+}
+
+func (w *walker) schema(t *typ) error {
+	start := w.i
+	v := w.skip()
+	switch {
+	case v[0] == '{':
+	case string(v) == "true":
+		w.note(edit{start, w.i, "{}"})
+	case string(v) == "false":
+		w.note(edit{start, w.i, `{"not":{}}`})
+	default:
+		return w.misfit(t, v)
+	}
+	return nil
+}
+
+// word takes ["object"], and ["object","null"] where null cannot be, for "object".
+func (w *walker) word(t *typ) error {
+	start := w.i
+	v := w.skip()
+	if v[0] == '"' && slices.Contains(t.words, text(v)) {
+		return nil
+	}
+	var several []string
+	if t.mark == '=' && v[0] == '[' && json.Unmarshal(v, &several) == nil && slices.Contains(several, t.words[0]) {
+		w.note(edit{start, w.i, t.empty()})
+		return nil
+	}
+	return w.misfit(t, v)
+}
+
+func (w *walker) list(t *typ) error {
+	w.i++
+	w.path = append(w.path, step{})
+	for n := 0; ; n++ {
+		w.space()
+		switch w.b[w.i] {
+		case ']':
+			w.i++
+			w.path = w.path[:len(w.path)-1]
+			return nil
+		case ',':
+			w.i++
+			w.space()
+		}
+		w.path[len(w.path)-1].index = n
+		if err := w.value(t.elem); err != nil {
+			return err
+		}
+	}
+}
+
+// dict is an object whose members are all of one type.
+func (w *walker) dict(t *typ) error {
+	if t.elem.kind == anything {
+		w.skip()
+		return nil
+	}
+	m := members{w: w}
+	for m.next() {
+		if err := w.value(t.elem); err != nil {
+			return err
+		}
+		m.keep()
+	}
+	return nil
+}
+
+// object holds an object against a shape.
+func (w *walker) object(o *object) error {
+	variant := o.variant(w)
+	m := members{w: w}
+	open := w.i + 1
+	var seen, also uint64
+	for m.next() {
+		in, at, mark := o, o.find(m.name), &seen
+		if at < 0 && variant != nil {
+			in, at, mark = variant, variant.find(m.name), &also
+		}
+		if at < 0 {
+			w.skip()
+			m.keep()
+			continue
+		}
+		kept, err := m.judge(in.members[at].typ)
+		if err != nil {
+			return err
+		}
+		if kept {
+			*mark |= 1 << at
+		}
+	}
+	put, err := w.missing(o, seen)
+	if err == nil && variant != nil {
+		var more []string
+		more, err = w.missing(variant, also)
+		put = append(put, more...)
+	}
+	if err != nil || len(put) == 0 {
+		return err
+	}
+	with := strings.Join(put, ",")
+	if m.kept {
+		with += ","
+	}
+	w.edits = append(w.edits, edit{open, open, with})
+	return nil
+}
+
+// missing says what a shape wants that was not there: what is put in, or an
+// error.
+func (w *walker) missing(o *object, seen uint64) (put []string, err error) {
+	has := func(name string) bool {
+		at := o.find([]byte(name))
+		return at >= 0 && seen&(1<<at) != 0
+	}
+	for i, m := range o.members {
+		if seen&(1<<i) != 0 {
+			continue
+		}
+		switch m.typ.mark {
+		case '!':
+			return nil, w.lacks(`"` + m.name + `"`)
+		case '=':
+			with, _ := m.typ.filled() // the table marks nothing so that wants more
+			put = append(put, `"`+m.name+`":`+with)
+			w.changed = append(w.changed, w.place()+"/"+m.name)
+		}
+	}
+	if len(o.oneOf) > 0 && !slices.ContainsFunc(o.oneOf, has) {
+		return nil, w.lacks(`"` + strings.Join(o.oneOf, `" or "`) + `"`)
+	}
+	return put, nil
+}
+
+func (w *walker) lacks(what string) error {
+	place := w.place()
+	if place != "" {
+		place = "at " + place + ": "
+	}
+	return errors.New(place + what + " is missing")
+}
+
+// variant is the shape that the value's type adds, nil for none.
+func (o *object) variant(w *walker) *object {
+	if o.variants == nil {
+		return nil
+	}
+	look := walker{b: w.b, i: w.i}
+	m := members{w: &look}
+	for m.next() {
+		v := look.skip()
+		if string(m.name) == "type" && v[0] == '"' {
+			return o.variants[string(v[1:len(v)-1])]
+		}
+		m.keep()
+	}
+	return nil
+}

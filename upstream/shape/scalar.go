@@ -1,0 +1,87 @@
+package shape
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scalars judge a value by itself. It is JSON that was checked before.
+var scalars = map[string]func(json.RawMessage) bool{
+	"string":   isString,
+	"boolean":  func(v json.RawMessage) bool { return v[0] == 't' || v[0] == 'f' },
+	"number":   isNumber,
+	"integer":  isInteger,
+	"count":    func(v json.RawMessage) bool { return isInteger(v) && v[0] != '-' },
+	"token":    func(v json.RawMessage) bool { return isString(v) || isInteger(v) },
+	"fraction": isFraction,
+	"uri":      func(v json.RawMessage) bool { return isString(v) && scheme.Match(v[1:]) },
+	"base64":   isBase64,
+	"datetime": isDatetime,
+}
+
+func isString(v json.RawMessage) bool { return v[0] == '"' }
+
+func isNumber(v json.RawMessage) bool { return v[0] == '-' || v[0] >= '0' && v[0] <= '9' }
+
+// isInteger: Go's clients read 1.0 and 1e3 into an integer as little as "1".
+func isInteger(v json.RawMessage) bool {
+	_, err := strconv.ParseInt(string(v), 10, 64)
+	return err == nil
+}
+
+func isFraction(v json.RawMessage) bool {
+	f, err := strconv.ParseFloat(string(v), 64)
+	return isNumber(v) && err == nil && f >= 0 && f <= 1
+}
+
+// RFC 3986 §3.1.
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+
+// isDatetime: as clients check it, with seconds and an offset.
+func isDatetime(v json.RawMessage) bool {
+	if !isString(v) {
+		return false
+	}
+	var t time.Time
+	return t.UnmarshalText(v[1:len(v)-1]) == nil
+}
+
+// isBase64 allows what all readers take: the standard alphabet with its
+// padding, line breaks left aside. An escaped slash is a slash.
+func isBase64(v json.RawMessage) bool {
+	if !isString(v) {
+		return false
+	}
+	text := v[1 : len(v)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		text = []byte(breaks.Replace(string(text)))
+	}
+	return padded(text)
+}
+
+var breaks = strings.NewReplacer(`\/`, "/", `\n`, "", `\r`, "")
+
+// padded reports whether text is base64 of whole groups of four.
+func padded(text []byte) bool {
+	if len(text)%4 != 0 {
+		return false
+	}
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("=")), []byte("="))
+	for _, c := range text {
+		if !alphabet[c] {
+			return false
+		}
+	}
+	return true
+}
+
+var alphabet = func() (in [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" {
+		in[c] = true
+	}
+	return in
+}()
