@@ -31,10 +31,11 @@ type About struct {
 
 // Event is something an upstream sent that no call caused.
 type Event struct {
-	Server  string          // name in toolward.yaml
-	Session string          // the agent session that the connection belongs to; "" if it is shared
-	Method  string          // "notifications/tools/list_changed"
-	Params  json.RawMessage // as the upstream wrote them, nil if absent
+	Server    string          // name in toolward.yaml
+	Session   string          // the agent session that the connection belongs to, "" if it is none's
+	Principal string          // … or the principal whose calls have no session; "" for both is a shared connection
+	Method    string          // "notifications/tools/list_changed"
+	Params    json.RawMessage // as the upstream wrote them, nil if absent
 }
 
 const uriPrefix = "toolward://"

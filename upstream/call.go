@@ -117,8 +117,7 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 		s.subscriptions.after(c, result)
 		return result, err
 	}
-	id, session := owner(c)
-	conn, release, err := s.sessions.get(ctx, id, session, c.Origin)
+	conn, release, err := s.sessions.get(ctx, ownerOf(c), c.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +128,15 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 // owner is who a connection of its own belongs to: the agent's session, and
 // for calls without one the principal. What a server keeps for one principal
 // must not show to another.
-func owner(c *gateway.Call) (id string, session bool) {
+type owner struct{ id, session, principal string } // one of session and principal
+
+func ownerOf(c *gateway.Call) owner {
+	principal := c.Agent.Principal()
 	switch {
 	case c.Origin == nil:
-		return "unasked " + c.Agent.Principal(), false // it cannot be asked, so the server is told another client
+		return owner{id: "unasked " + principal, principal: principal} // it cannot be asked, so the server is told another client
 	case c.Origin.Session() == "":
-		return "stateless " + c.Agent.Principal(), false
+		return owner{id: "stateless " + principal, principal: principal}
 	}
-	return c.Origin.Session(), true
+	return owner{id: c.Origin.Session(), session: c.Origin.Session()}
 }

@@ -39,14 +39,14 @@ func newSessions(s *server) *sessions {
 }
 
 // get returns the connection of an owner, dialling it if there is none or if
-// it was lost. Session says that the owner is one. Origin is the agent's side
-// of the call, nil if it has none. Release must be called when the call is over.
-func (p *sessions) get(ctx context.Context, id string, session bool, origin gateway.Origin) (Conn, func(), error) {
-	sc, err := p.enter(ctx, id, session, origin)
+// it was lost. Origin is the agent's side of the call, nil if it has none. Release
+// must be called when the call is over.
+func (p *sessions) get(ctx context.Context, o owner, origin gateway.Origin) (Conn, func(), error) {
+	sc, err := p.enter(ctx, o, origin)
 	if err != nil {
 		return nil, nil, err
 	}
-	release := func() { p.leave(id, sc) }
+	release := func() { p.leave(o.id, sc) }
 	select {
 	case <-sc.ready:
 	case <-ctx.Done():
@@ -55,7 +55,7 @@ func (p *sessions) get(ctx context.Context, id string, session bool, origin gate
 	}
 	if sc.err != nil {
 		release()
-		p.drop(id, sc)
+		p.drop(o.id, sc)
 		return nil, nil, sc.err
 	}
 	return sc.conn, release, nil
@@ -80,24 +80,24 @@ func (p *sessions) open(id string) (conn Conn, release func()) {
 }
 
 // enter finds or starts the session's connection and counts the caller in.
-func (p *sessions) enter(ctx context.Context, id string, session bool, origin gateway.Origin) (*sessionConn, error) {
+func (p *sessions) enter(ctx context.Context, o owner, origin gateway.Origin) (*sessionConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, down(p.server.cfg.Name, "the gateway is shutting down")
 	}
-	sc := p.byID[id]
+	sc := p.byID[o.id]
 	if sc != nil && sc.lost() {
-		p.remove(id, sc)
+		p.remove(o.id, sc)
 		sc = nil
 	}
 	if sc == nil {
 		if err := p.room(); err != nil {
 			return nil, err
 		}
-		sc = p.dial(ctx, origin)
-		sc.session = session
-		p.byID[id] = sc
+		sc = p.dial(ctx, o, origin)
+		sc.session = o.session != ""
+		p.byID[o.id] = sc
 	}
 	sc.use()
 	return sc, nil
@@ -153,13 +153,11 @@ func (p *sessions) room() error {
 
 // dial starts a connection that outlives the call which needed it first, and
 // is made in the name of its agent.
-func (p *sessions) dial(ctx context.Context, origin gateway.Origin) *sessionConn {
+func (p *sessions) dial(ctx context.Context, o owner, origin gateway.Origin) *sessionConn {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.server.cfg.ListTimeout)
 	sc := &sessionConn{ready: make(chan struct{}), stop: cancel}
 	events := func(e gateway.Event) {
-		if origin != nil {
-			e.Session = origin.Session()
-		}
+		e.Session, e.Principal = o.session, o.principal
 		p.server.received(e)
 	}
 	p.work.Go(func() {

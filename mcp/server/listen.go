@@ -256,15 +256,23 @@ func (s *Server) resourceUpdated(e gateway.Event) {
 	}
 	r := resource{e.Server, uri}
 	for _, ss := range s.sessions.list() {
-		if (e.Session == "" || e.Session == ss.id) && ss.watches(r) && ss.main.live() {
+		if meant(e, ss.id, "") && ss.watches(r) && ss.main.live() {
 			_ = ss.main.send(mcp.AppendNotification(nil, e.Method, gateway.JoinMembers(wireUpdate(ss.server, r))), false, true)
 		}
 	}
 	for _, one := range s.listens.list() {
-		if one.ready.Load() && e.Session == "" && covers(one.watched, r) {
+		if one.ready.Load() && meant(e, "", one.x.agent.Principal()) && covers(one.watched, r) {
 			_ = one.send(e.Method, wireUpdate(one.x.server, r), false)
 		}
 	}
+}
+
+// meant reports whether an event can be for a session, or for a principal
+// without one: for who has the connection that it came on, and for everyone if
+// that is shared. Who has a connection of its own subscribed there, and hears of
+// it there.
+func meant(e gateway.Event, session, principal string) bool {
+	return e.Session == session && e.Principal == principal || e.Session == "" && e.Principal == ""
 }
 
 func wireUpdate(endpoint string, r resource) []gateway.Member {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -243,5 +244,50 @@ func TestListsWhenAnUpstreamIsDown(t *testing.T) {
 	}
 	if r := s.modern("/mcp", "ann", "tools/list", "", ""); member(t, r.body, "result", "tools") == nil {
 		t.Errorf("/mcp: got %d %s", r.status, r.body)
+	}
+}
+
+// An update comes to whoever has the connection on which it was subscribed to,
+// once, and on a shared connection to everyone who subscribed.
+func TestUpdatesComeOnceToWhomTheyAreMeant(t *testing.T) {
+	s := newStub(t, nil, nil)
+	id := s.initialize("/mcp", "ann", "2025-11-25", "{}")
+	get := s.open(t.Context(), "GET", "/mcp", "ann", "", "Mcp-Session-Id", id)
+	defer get.Body.Close()
+	s.legacy("/mcp", "ann", id, `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"toolward://files/file:///a"}}`)
+	streams := map[string]*mcp.EventReader{"ann's session": events(get.Body)}
+	for _, token := range []string{"ann", "bob"} {
+		resp := s.openModern(t.Context(), "/mcp", token, "subscriptions/listen", "", `"notifications":{"toolsListChanged":true,"resourceSubscriptions":["toolward://files/file:///a"]}`)
+		defer resp.Body.Close()
+		streams[token+" without one"] = events(resp.Body)
+		nextData(t, streams[token+" without one"]) // the acknowledgement
+	}
+	principal := func(id string) string { return (&gateway.Agent{ID: id, Issuer: "test"}).Principal() }
+	for name, c := range map[string]struct {
+		session, principal string
+		hear               []string
+	}{
+		"on the session's connection":  {session: id, hear: []string{"ann's session"}},
+		"on another session's":         {session: "another"},
+		"on ann's without a session":   {principal: principal("ann"), hear: []string{"ann without one"}},
+		"on bob's without a session":   {principal: principal("bob"), hear: []string{"bob without one"}},
+		"on one that is nobody's here": {principal: principal("eve")},
+		"on a shared one":              {hear: []string{"ann's session", "ann without one", "bob without one"}},
+	} {
+		s.srv.Event(gateway.Event{Server: "files", Session: c.session, Principal: c.principal, Method: mcp.NoteResourceUpdated, Params: json.RawMessage(`{"uri":"file:///a"}`)})
+		s.srv.Event(gateway.Event{Server: "files", Method: mcp.NoteToolsChanged}) // a mark that everyone gets
+		for who, stream := range streams {
+			heard := 0
+			for !strings.Contains(string(nextData(t, stream).Data), "list_changed") {
+				heard++
+			}
+			want := 0
+			if slices.Contains(c.hear, who) {
+				want = 1
+			}
+			if heard != want {
+				t.Errorf("%s: %s heard it %d times, want %d", name, who, heard, want)
+			}
+		}
 	}
 }
