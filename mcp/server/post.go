@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 
@@ -319,8 +320,8 @@ func (v *visit) request(x *exchange) {
 
 // callContext is what a call runs under. A stateless agent cancels by closing
 // its request. A session's call whose stream can be resumed goes on without
-// the connection; one that has not sent an event yet could not be picked up
-// again, and ends with it.
+// the connection, for as long as an agent may be away; one that has not sent an
+// event yet could not be picked up again, and ends with it.
 func (v *visit) callContext(x *exchange) (context.Context, context.CancelFunc) {
 	if x.session == nil {
 		return context.WithCancel(v.r.Context())
@@ -329,7 +330,22 @@ func (v *visit) callContext(x *exchange) (context.Context, context.CancelFunc) {
 	stop := context.AfterFunc(v.r.Context(), func() {
 		if st := x.out.Load(); st == nil || !st.resumable() {
 			cancel()
+		} else {
+			v.srv.await(ctx, st, cancel)
 		}
 	})
 	return ctx, func() { stop(); cancel() }
+}
+
+// await gives up a call whose agent does not come back to its stream. Without
+// it, one that asks something would wait for ever, with its place in the limits.
+func (s *Server) await(ctx context.Context, st *stream, giveUp context.CancelFunc) {
+	t := time.AfterFunc(s.opt.ParkTTL, func() {
+		if st.attached() {
+			s.await(ctx, st, giveUp)
+		} else {
+			giveUp()
+		}
+	})
+	context.AfterFunc(ctx, func() { t.Stop() })
 }

@@ -291,3 +291,33 @@ func TestLongCallsShowSignsOfLife(t *testing.T) {
 		t.Errorf("got %s, ID %q", e.Data, e.ID)
 	}
 }
+
+// A call that asks an agent which lost its stream waits for it, and not for
+// ever: it would hold its place in the limits, and its session with it.
+func TestACallWhoseAgentStaysAwayIsGivenUp(t *testing.T) {
+	for name, back := range map[string]bool{"stays away": false, "comes back": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlay(t, 1)
+				w := p.serve(t.Context(), "POST", `{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"files__read","arguments":{"id":"c","kind":"ask"}}}`)
+				synctest.Wait()
+				_, last := w.messages()
+				w.leave()
+				time.Sleep(9 * time.Minute)
+				if !p.runs("c") {
+					t.Error("the call did not wait for its agent")
+				}
+				if back {
+					p.serve(t.Context(), "GET", "", "Last-Event-Id", last)
+				}
+				time.Sleep(25 * time.Minute)
+				synctest.Wait()
+				if runs := p.runs("c"); runs != back {
+					t.Errorf("the call runs: %v", runs)
+				}
+				p.srv.Close()
+				p.work.Wait()
+			})
+		})
+	}
+}

@@ -59,7 +59,7 @@ type Options struct {
 	KeepAlive    time.Duration // pause after which a stream sends a comment; default 20 s
 	PageSize     int           // entries of a list page; default 1 000
 	Parked       int           // calls waiting for the answer of a stateless agent; default 1 024
-	ParkTTL      time.Duration // how long such a call waits; default 10 min
+	ParkTTL      time.Duration // how long such a call waits, and one whose agent lost its stream; default 10 min
 
 	// Key seals cursors and request states, 32 bytes. Random by default, and
 	// then neither outlives the process.

@@ -68,6 +68,7 @@ type stream struct {
 	closed  bool
 	reader  *reader // the attached pump, nil if none is
 	read    bool    // one was attached
+	shown   bool    // something was written: an agent knows of the stream
 	events  []event // kept ones, then those not yet delivered
 	sent    uint64  // sequence number of the last delivered event
 	given   uint64  // … of the last that a reader was given to write
@@ -165,11 +166,19 @@ func (st *stream) closeUnstarted() bool {
 	return st.begun() != nil
 }
 
-// resumable reports whether an agent can come back to the stream.
+// resumable reports whether an agent can come back to the stream: it needs the
+// ID of an event that it was sent.
 func (st *stream) resumable() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.started && st.id != ""
+	return st.shown && st.id != ""
+}
+
+// wrote notes that an agent was sent something.
+func (st *stream) wrote() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.shown = true
 }
 
 func (st *stream) poke() {
@@ -306,6 +315,7 @@ func (st *stream) pump(ctx context.Context, r *reader, alive time.Duration, writ
 			if err := write(batch); err != nil {
 				return err
 			}
+			st.wrote()
 			st.delivered(r, batch[len(batch)-1].seq)
 			continue
 		case closed:
@@ -314,10 +324,10 @@ func (st *stream) pump(ctx context.Context, r *reader, alive time.Duration, writ
 		select {
 		case <-st.wake:
 			if st.sign.Swap(false) {
-				err = write(nil)
+				err = st.life(write)
 			}
 		case <-tick.C:
-			err = write(nil)
+			err = st.life(write)
 		case <-r.taken:
 			return errTakeover
 		case <-ctx.Done():
@@ -327,6 +337,15 @@ func (st *stream) pump(ctx context.Context, r *reader, alive time.Duration, writ
 			return err
 		}
 	}
+}
+
+// life shows the reader that the stream lives.
+func (st *stream) life(write func([]event) error) error {
+	err := write(nil)
+	if err == nil {
+		st.wrote()
+	}
+	return err
 }
 
 func (st *stream) detach(r *reader) {
