@@ -109,7 +109,9 @@ type Source struct {
 
 // slot is one token: the gateway's own, or one of an agent's.
 type slot struct {
-	mu      sync.Mutex // held while the token is asked for
+	asking chan struct{} // full while the token is asked for, by one caller; others wait, or leave
+
+	mu      sync.Mutex // for moments; nothing is asked for while it is held
 	value   string
 	expires time.Time
 	login   string   // that it came from, of an authorization_code grant
@@ -162,18 +164,37 @@ func (s *Source) Authorization(ctx context.Context) (string, error) {
 		subject = gateway.Token(ctx)
 	}
 	sl := s.slot(subject)
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	if sl.value != "" && time.Now().Before(sl.expires.Add(-early)) {
-		return sl.value, nil
+	if value := sl.good(); value != "" {
+		return value, nil
+	}
+	select {
+	case sl.asking <- struct{}{}:
+		defer func() { <-sl.asking }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	if value := sl.good(); value != "" { // whoever asked before got it
+		return value, nil
 	}
 	t, err := s.get(ctx, sl, subject)
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
 	if err != nil {
 		sl.more = nil // perhaps they were too much to ask for
 		return "", err
 	}
 	sl.value, sl.expires = "Bearer "+t.AccessToken, time.Now().Add(t.lifetime())
 	return sl.value, nil
+}
+
+// good is the token if it can be used for a while yet, else "".
+func (sl *slot) good() string {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if time.Now().Before(sl.expires.Add(-early)) {
+		return sl.value
+	}
+	return ""
 }
 
 // Denied is told that the upstream answered 401 or 403 to a value, with these
@@ -249,13 +270,13 @@ func (s *Source) slot(subject string) *slot {
 		if len(s.tokens) >= maxTokens {
 			clear(s.tokens) // they are got again when needed
 		}
-		sl = &slot{}
+		sl = &slot{asking: make(chan struct{}, 1)}
 		s.tokens[key] = sl
 	}
 	return sl
 }
 
-// get asks for a token by the configured grant. The slot's lock is held.
+// get asks for a token by the configured grant. The caller is the one that asks.
 func (s *Source) get(ctx context.Context, sl *slot, subject string) (token, error) {
 	if s.opts.Grant == AuthorizationCode {
 		return s.kept(ctx, sl)
@@ -268,7 +289,10 @@ func (s *Source) get(ctx context.Context, sl *slot, subject string) (token, erro
 	if s.opts.Resource == "" {
 		form.Set("resource", s.opts.URL)
 	}
-	if scopes := union(s.opts.Scopes, sl.more); len(scopes) > 0 {
+	sl.mu.Lock()
+	more := sl.more
+	sl.mu.Unlock()
+	if scopes := union(s.opts.Scopes, more); len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
 	switch {
@@ -310,9 +334,12 @@ func (s *Source) kept(ctx context.Context, sl *slot) (token, error) {
 	if !ours {
 		return token{}, &LoginError{s.opts.Server, errors.New("the stored login is for another address, resource, server or client than the configuration")}
 	}
+	sl.mu.Lock()
 	sl.login = k.Login
+	dead := sl.dead
+	sl.mu.Unlock()
 	if k.RefreshToken == "" {
-		return unrenewable(s.opts.Server, k, sl.dead)
+		return unrenewable(s.opts.Server, k, dead)
 	}
 	t, err := ask(ctx, s.http, endpoint{k.TokenURL, k.Issuer, as}, url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {k.RefreshToken}, "resource": {k.Resource},
