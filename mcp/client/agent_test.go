@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -396,4 +397,90 @@ func TestNoticesBetweenCallsReachTheCatalog(t *testing.T) {
 			t.Errorf("got %s %s", e.Method, e.Params)
 		}
 	})
+}
+
+// A server that serves an agent's roots asks for them when a session starts, and
+// again when they change. The first call finds it told.
+func TestRootsAreToldBeforeTheFirstCall(t *testing.T) {
+	for _, transport := range []string{"stdio", "http+sessions", "sse"} {
+		t.Run(transport, func(t *testing.T) {
+			a := &upstreamtest.Agent{ID: "a", Caps: `{"roots":{"listChanged":true}}`}
+			a.Answer = func(_ context.Context, method string, _ []byte) (*gateway.Result, error) {
+				return &gateway.Result{Raw: []byte(`{"roots":[]}`)}, nil
+			}
+			s := upstreamtest.Script{Faults: []string{"asks_roots"}}
+			if transport == "sse" {
+				s.Revision = "2024-11-05"
+			}
+			r := dial(t, transport, s, client.Options{Isolate: true}, a)
+			if got, want := string(call(t, r, a, "known_roots", `{}`).Raw), `{"content":[],"structuredContent":{"roots":"{\"roots\":[]}"}}`; got != want {
+				t.Errorf("at the first call the server knew %s, want %s", got, want)
+			}
+			if err := r.Notify(t.Context(), "notifications/roots/list_changed", nil); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the roots to be asked for again", func() bool { return strings.Count(r.read(t), "\nroots {") == 2 })
+		})
+	}
+}
+
+// Where no rule could allow a question, a server is not told that it may ask,
+// whatever the agent could answer.
+func TestCapabilitiesThatNoRuleAllowsAreNotTold(t *testing.T) {
+	const agent = `{"elicitation":{},"experimental":{"x":{}},"roots":{},"sampling":{}}`
+	for _, tt := range []struct {
+		name, revision string
+		own, asks      bool
+		want           string
+	}{
+		{"shared, no rule", "", false, false, `"capabilities":{}`},
+		{"shared", "", false, true, `"capabilities":{"sampling":{},"elicitation":{"form":{},"url":{}}}`},
+		{"own, no rule", "", true, false, `"capabilities":{"experimental":{"x":{}}}`},
+		{"own", "", true, true, `"capabilities":` + agent},
+		{"modern, no rule", upstreamtest.Modern, false, false, `clientCapabilities":{"experimental":{"x":{}}}`},
+		{"modern", upstreamtest.Modern, false, true, `clientCapabilities":` + agent},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &upstreamtest.Agent{ID: "a", Caps: agent}
+			var origin gateway.Origin
+			if tt.own {
+				origin = a
+			}
+			r := dial(t, "stdio", upstreamtest.Script{Revision: tt.revision}, client.Options{Isolate: tt.own, Asks: func() bool { return tt.asks }}, origin)
+			call(t, r, a, "echo", `{}`)
+			if got := r.read(t); !strings.Contains(got, tt.want) {
+				t.Errorf("want %s in %s", tt.want, got)
+			}
+		})
+	}
+}
+
+// However early a call is cancelled, either it was never sent, or the server is
+// told; and the connection serves the next one.
+func TestCancellationAtAnyMoment(t *testing.T) {
+	for _, transport := range []string{"stdio", "http", "sse"} {
+		t.Run(transport, func(t *testing.T) {
+			s := upstreamtest.Script{}
+			if transport == "sse" {
+				s.Revision = "2024-11-05"
+			}
+			r := dial(t, transport, s, client.Options{}, nil)
+			a := &upstreamtest.Agent{ID: "a"}
+			for i := range 100 {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
+				_, err := r.Do(ctx, upstreamtest.Call(a, "hang", fmt.Sprintf(`{"i":%d}`, i)))
+				wantCode(t, err, gateway.Cancelled)
+				cancel()
+			}
+			executed := func() int { return strings.Count(r.read(t), "call hang") }
+			waitFor(t, "a cancellation for each call that was sent", func() bool {
+				return strings.Count(r.read(t), "note notifications/cancelled") >= executed()
+			})
+			call(t, r, a, "echo", `{}`)
+			if executed() == 0 {
+				t.Error("no call was sent")
+			}
+		})
+	}
 }

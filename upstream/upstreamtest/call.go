@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -99,6 +100,11 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 			out(`{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"` + page + `"}}`)
 		}
 		ok(`{"content":[]}`)
+	case "known_roots": // what it was told so far
+		s.mu.Lock()
+		known := s.roots
+		s.mu.Unlock()
+		ok(`{"content":[],"structuredContent":{"roots":` + strconv.Quote(known) + `}}`)
 	case "meanwhile": // another task goes on
 		s.askForTask(out, ok)
 	case "stderr":

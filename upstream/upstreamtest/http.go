@@ -155,6 +155,12 @@ func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Mcp-Session-Id", id)
 	}
 	h.mu.Unlock()
+	if m.ID == nil && h.script.has("asks_roots") {
+		session := r.Header.Get("Mcp-Session-Id")
+		h.work.Go(func() { h.handle(m, func(raw string) { h.Push(session, raw) }) })
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
 	if m.ID == nil || m.Method == "" {
 		h.handle(m, nil)
 		w.WriteHeader(http.StatusAccepted)

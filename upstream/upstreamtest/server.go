@@ -24,7 +24,7 @@ const Modern = "2026-07-28"
 type Script struct {
 	Revision  string   // "" is 2025-11-25
 	Ledger    string   // file that gets a line per executed call and per event; "" is none
-	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "silent_on_level", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint"
+	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "silent_on_level", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint", "asks_roots"
 	Extra     []string // definitions of more tools, as JSON
 	OnlyExtra bool     // offer only those
 }
@@ -40,6 +40,7 @@ type Server struct {
 	waiting map[string]chan reply // requests to the client, by ID
 	ids     int
 	changed bool
+	roots   string // that the client told, with the fault "asks_roots"
 }
 
 type reply struct{ result, err json.RawMessage }
@@ -85,9 +86,25 @@ func (s *Server) handle(m message, out func(string)) {
 		s.answered(m)
 	case m.ID == nil:
 		s.Note("note %s %s", m.Method, m.Params)
+		if s.script.has("asks_roots") && (m.Method == "notifications/initialized" || m.Method == "notifications/roots/list_changed") {
+			s.learnRoots(out)
+		}
 	default:
 		s.request(m, out)
 	}
+}
+
+// learnRoots asks for the client's roots, as a file server does that serves them.
+func (s *Server) learnRoots(out func(string)) {
+	r := s.ask(out, "roots/list", `{}`)
+	if r.err != nil {
+		s.Note("no roots %s", r.err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roots = string(r.result)
+	s.Note("roots %s", r.result)
 }
 
 func (s *Server) answered(m message) {
