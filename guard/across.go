@@ -12,35 +12,61 @@ import (
 type joined struct {
 	text   strings.Builder
 	starts []int
+	more   bool // they are not the first
 }
 
 const (
 	maxShort  = 256      // a longer text is judged well enough alone
-	maxJoined = 16 << 10 // bytes of all together
+	maxJoined = 16 << 10 // bytes that are judged together …
+	overlap   = 1 << 10  // … and how many of them with the next ones again
 )
 
-// add joins a text that has several words.
-func (j *joined) add(l *leaf) {
-	if l.key || l.kind != leafText || len(l.text) > maxShort || j.text.Len() > maxJoined || strings.IndexByte(l.text, ' ') < 0 {
-		return
+// add joins a text that has several words, and reports whether as many are
+// joined as are judged together.
+func (j *joined) add(l *leaf) (full bool) {
+	if l.kind != leafText || len(l.text) > maxShort || strings.IndexByte(l.text, ' ') < 0 {
+		return false
 	}
 	j.starts = append(j.starts, j.text.Len())
 	j.text.WriteString(l.text)
 	j.text.WriteByte(' ')
+	return j.text.Len() > maxJoined
+}
+
+// next leaves the last texts, which the next ones may go on from.
+func (j *joined) next() {
+	text := j.text.String()
+	from, _ := slices.BinarySearch(j.starts, len(text)-overlap)
+	from = min(from, len(j.starts)-1)
+	start := j.starts[from]
+	j.starts = j.starts[:copy(j.starts, j.starts[from:])]
+	for i := range j.starts {
+		j.starts[i] -= start
+	}
+	j.text = strings.Builder{}
+	j.text.WriteString(text[start:])
+	j.more = true
 }
 
 // across looks for orders that are cut over several texts. There is no place
 // to point at, so what would be redacted blocks.
 func (sc *scan) across() {
-	found := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool { return f.Kind == gateway.FindingInjection && !sc.unsure(&f) })
-	if len(sc.short.starts) < 2 || sc.defines || found || sc.err != nil {
+	found := slices.ContainsFunc(sc.findings, func(f gateway.Finding) bool { return injectionKind(f.Kind) && withheld([]gateway.Finding{f}) })
+	if len(sc.short.starts) < 2 || found || sc.err != nil {
 		return // among them: a result's text and structured content, which say the same twice
 	}
 	text := sc.short.text.String()
+	if sc.short.more && !sc.s.model.Suspects(text) {
+		return // a large result is mostly short texts, and was judged once already
+	}
 	t := sc.s.norm.Normalize(text)
 	defer t.Release()
 	surface, limit := sc.surface()
-	_, over := sc.s.model.Judge(t, surface, limit)
+	lowest := limit
+	if limit == sc.s.model.Threshold() {
+		lowest = min(limit, wordedLimit)
+	}
+	_, over := sc.s.model.Judge(t, surface, lowest)
 	var secrets []gateway.Finding
 	if len(over) > 0 {
 		secrets = sc.secrets(nil, t, "")
@@ -55,8 +81,18 @@ func (sc *scan) across() {
 		if inside == 0 {
 			continue // it lies in one text, which was judged as such
 		}
-		sc.score = max(sc.score, v.Score)
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleAcross, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
+		if sc.defines {
+			f.Kind, f.Rule = gateway.FindingPoisoning, rulePieces
+		}
+		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
+		switch {
+		case named >= 0 && sc.unsure(&f):
+			f.Rule = v.Rules[named]
+		case named < 0 && (v.Score < limit || v.Words < fewestWords):
+			continue
+		}
+		sc.score = max(sc.score, v.Score)
 		f.Sample = excerpt(text, f.Span, secrets)
 		sc.settle(&f, text, place{outside: true})
 	}

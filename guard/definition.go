@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -40,7 +41,7 @@ func (s *Scanner) Inspect(ctx context.Context, tool *gateway.Tool, others []*gat
 	var reasons []string
 	for _, f := range findings {
 		if f.Action == gateway.ActionQuarantine || f.Action == gateway.ActionBlock {
-			reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, f.Where, f.Print))
+			reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, cmp.Or(f.Where, "several places"), f.Print))
 		}
 	}
 	const shown = 3

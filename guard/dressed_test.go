@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,57 @@ func TestFillerHidesNoOrder(t *testing.T) {
 				t.Errorf("%s, %s: not found", d.Name, p.Name)
 			}
 		}
+	}
+}
+
+// TestDressedOrders dresses orders up in every way that is known, at every
+// place: one case of so many, in turn, so that each dressing meets many orders and
+// places. make dress has them all, and says which are missed.
+func TestDressedOrders(t *testing.T) {
+	const every = 29
+	s := newScanner(t, Options{})
+	n := 0
+	var total, found [2]int
+	for _, d := range guardtest.Dressings() {
+		for _, p := range guardtest.PlacesOf(d) {
+			for _, o := range guardtest.Orders() {
+				if n++; n%every != 0 || d.Latin && !o.Latin() {
+					continue
+				}
+				total[d.Reads]++
+				if stopped(t, s, p, d.Apply(o.Text)) {
+					found[d.Reads]++
+				}
+			}
+		}
+	}
+	t.Logf("of %d orders that stand in the text %d are stopped, of %d that have to be decoded %d", total[guardtest.Plain], found[guardtest.Plain], total[guardtest.Decoder], found[guardtest.Decoder])
+	if found[guardtest.Plain]*1000 < total[guardtest.Plain]*990 {
+		t.Errorf("of %d orders that stand in the text %d are stopped", total[guardtest.Plain], found[guardtest.Plain])
+	}
+	if found[guardtest.Decoder]*100 < total[guardtest.Decoder]*95 {
+		t.Errorf("of %d orders that have to be decoded %d are stopped", total[guardtest.Decoder], found[guardtest.Decoder])
+	}
+}
+
+// TestOrderBehindManyShortTexts cuts an order over values behind more short texts
+// than are judged together.
+func TestOrderBehindManyShortTexts(t *testing.T) {
+	s := newScanner(t, Options{})
+	var rows []string
+	for i := range 3000 {
+		rows = append(rows, fmt.Sprintf("row %d is fine", i))
+	}
+	for _, word := range strings.SplitAfter(order, " ") {
+		rows = append(rows, word+" ")
+	}
+	raw, err := json.Marshal(map[string]any{"structuredContent": rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := guardtest.Place{Name: "rows", Side: guardtest.Returned, Fill: func(text string) string { return text }}
+	if !stopped(t, s, place, string(raw)) {
+		t.Error("not found")
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	ruleClassifier = "injection.classifier"
 	ruleOrders     = "poisoning.orders"
 	ruleAcross     = "injection.across"
+	rulePieces     = "poisoning.across"
 )
 
 // wordedLimit is the score from which a text is a finding that has a wording
@@ -42,24 +43,25 @@ const beyondDoubt = 0.99
 // not beyond doubt. Tool traffic is nearly all harmless, so one text in two
 // thousand is many a day. A threshold that the operator set is taken at its word.
 func (sc *scan) unsure(f *gateway.Finding) bool {
-	if f.Rule != ruleClassifier && f.Rule != ruleOrders && f.Rule != ruleAcross {
+	if f.Rule != ruleClassifier && f.Rule != ruleOrders && f.Rule != ruleAcross && f.Rule != rulePieces {
 		return false
 	}
 	if _, limit := sc.surface(); limit != sc.s.model.Threshold() {
 		return false
 	}
-	if f.Via != "" {
+	if f.Via != "" && f.Via != normal.WordsApart {
 		return !concealed(f.Via)
 	}
 	return f.Score < beyondDoubt
 }
 
 // concealed reports whether a text was surely hidden. That something reads as
-// words when its letters are put in another order may be chance.
+// words when its letters are put in another order may be chance, and words that
+// stand apart are no secret.
 func concealed(via string) bool {
 	for part := range strings.SplitSeq(via, ">") {
 		switch part {
-		case "", "rail-fence", "caesar", "rot13", "atbash", "reversed", "reversed-words", "leet", "spaced", "upside-down", "polybius", "alphabet-places":
+		case "", "rail-fence", "caesar", "rot13", "atbash", "reversed", "reversed-words", "leet", "spaced", "upside-down", "polybius", "alphabet-places", "joined-words", "quoted-printable", normal.WordsApart:
 		default:
 			return true
 		}

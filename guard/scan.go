@@ -114,7 +114,10 @@ func (sc *scan) leaf(l *leaf) {
 		return
 	}
 	sc.text(l)
-	sc.short.add(l)
+	if sc.short.add(l) {
+		sc.across()
+		sc.short.next()
+	}
 	if sc.traced {
 		p := sc.place(l)
 		sc.fields = append(sc.fields, provenance.Field{Where: p.where, Key: l.key, Text: l.text})

@@ -26,6 +26,7 @@ package classify
 import (
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"toolward/guard/normal"
@@ -61,6 +62,13 @@ type Model struct {
 // exceeds it.
 func (m *Model) Threshold() float64 { return m.threshold }
 
+// Suspects reports whether a text has wordings of orders, or all that one needs:
+// much less work than to judge it.
+func (m *Model) Suspects(text string) bool {
+	hits, near := m.set.FindNear(text, nil, nil)
+	return len(hits)+len(near) > 0
+}
+
 // Judge returns the window of t that scores highest, and all windows that
 // score over threshold, joined where they overlap, by view and place.
 func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdict, over []Verdict) {
@@ -74,10 +82,18 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 	var topWindow Window
 	var topRules []string
 	topWords := 0
-	for i := range t.Views {
+	near, sure := m.logit(min(threshold, nearly)), m.logit(surely)
+	for i := 0; i < len(t.Views); i++ { // what is set apart adds to them
 		j.view(m, t, i, s)
+		j.apart(t, i, near, sure)
+		// Names and keywords of a program, read one after the other, may sound
+		// like an order: there a rule has to hit as well.
+		set := strings.HasSuffix(t.Views[i].Via, normal.WordsApart)
 		for k := range j.windows {
 			w, z := &j.windows[k], j.scores[k]
+			if set && len(within(j.hits, w)) == 0 {
+				continue
+			}
 			if z > top {
 				top, topWindow = z, *w
 				topRules, topWords = append(topRules[:0], j.rules(m, w)...), j.x.words(t.Views[i].Text, w)
@@ -102,12 +118,14 @@ type judge struct {
 	counts  []int32
 	dense   []uint16
 	hits    []rules.Hit // in the view
+	near    []int       // places that may be hits but for what stands between the words
+	words   wordsApart
 }
 
 // view scores the windows of view i.
 func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	j.x.run(t.Views[i].Text, s)
-	j.hits = m.set.Find(t.Views[i].Text, j.hits[:0])
+	j.hits, j.near = m.set.FindNear(t.Views[i].Text, j.hits[:0], j.near[:0])
 	j.sums, j.counts = j.sums[:0], j.counts[:0]
 	from := int32(0)
 	for k, end := range j.x.ends {

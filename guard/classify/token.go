@@ -227,7 +227,7 @@ func (t *tokenizer) word(s string, i int) int {
 	h := uint32(hashSeed)
 	start, digits, letters, uppers, inner := i, 0, 0, 0, 0
 	lowerBefore := false
-	camel := false
+	humps := 0
 scan:
 	for i < len(s) {
 		c := s[i]
@@ -236,7 +236,9 @@ scan:
 			letters++
 			if c < 'a' {
 				uppers++
-				camel = camel || lowerBefore
+				if lowerBefore {
+					humps++
+				}
 			}
 			lowerBefore = c >= 'a'
 			h = (h ^ uint32(c|0x20)) * hashPrime
@@ -285,7 +287,7 @@ scan:
 	switch {
 	case letters == 0:
 		t.tokens = append(t.tokens, token{int32(start), int32(i), '0' * hashPrime, numberToken, false})
-	case camel && letters > 3:
+	case humps > 0 && letters > 3 && letters > 3*humps: // more humps are aLtErNaTiNg case
 		t.tokens = append(t.tokens, token{int32(start), int32(i), h, identToken, false})
 	default:
 		t.tokens = append(t.tokens, token{int32(start), int32(i), h, wordToken, uppers == letters && letters > 1})

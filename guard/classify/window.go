@@ -156,7 +156,7 @@ func leastCount(k normal.Kind) int {
 // via appends the features of the way a view was hidden.
 func via(out []uint16, name string) []uint16 {
 	switch {
-	case name == "":
+	case name == "" || name == normal.WordsApart: // the words are not hidden
 		return out
 	case strings.Contains(name, ">"):
 		out = append(out, denseVia+viaNested)

@@ -17,6 +17,9 @@ func (t *Text) decode(i, depth int) {
 	t.series(i, depth)
 	t.split(i, depth)
 	t.segments(i, depth)
+	if !strings.HasSuffix(t.Views[i].Via, "quoted-printable") {
+		t.quotedPrintable(i, depth)
+	}
 }
 
 // shortestToken is how long a word must be to be tried as encoded, in bytes.
@@ -51,6 +54,7 @@ func (t *Text) tokens(i, depth int) {
 			t.add(text, join(v.Via, name), v.Raw(from, end), depth+1)
 			continue
 		}
+		t.joined(i, from, end, depth)
 		if seen&hasOther == 0 || from < tried {
 			continue
 		}
@@ -69,10 +73,11 @@ func (t *Text) tokens(i, depth int) {
 }
 
 // continued returns the end of a block of base64 that an encoder broke into
-// lines of equal width, given its first line; to itself if it is but one.
+// lines of equal width, given its first line; to itself if it is but one. Each
+// line may begin with the sign of a quotation or a comment, and blanks.
 func continued(src string, from, to int) int {
 	width := to - from
-	if width < 48 || width > 80 || width%4 != 0 {
+	if width < 2*shortestToken || width > 80 || width%4 != 0 {
 		return to
 	}
 	for {
@@ -80,8 +85,11 @@ func continued(src string, from, to int) int {
 		for next < len(src) && (src[next] == '\n' || src[next] == '\r') {
 			next++
 		}
+		if next > to {
+			next += lineSigns(src[next:])
+		}
 		stop := next
-		for stop < len(src) && tokenClasses[src[stop]]&base64Classes != 0 {
+		for stop < len(src) && stop-next <= width && tokenClasses[src[stop]]&base64Classes != 0 {
 			stop++
 		}
 		if next == to || stop-next < 2 || stop-next > width {
@@ -91,6 +99,15 @@ func continued(src string, from, to int) int {
 			return to
 		}
 	}
+}
+
+// lineSigns is how many of the bytes at the start of a line quote or comment it.
+func lineSigns(line string) int {
+	n := 0
+	for n < len(line) && n < 8 && strings.IndexByte(" \t>#*;|", line[n]) >= 0 {
+		n++
+	}
+	return n
 }
 
 // tokenClass is a set of kinds of bytes.
@@ -135,9 +152,6 @@ func (t *Text) unpack(s string, seen tokenClass) (text, name string) {
 	if len(s) < shortestToken {
 		return "", ""
 	}
-	if strings.Count(s, "=") >= 6 {
-		return t.readable(fromQuotedPrintable(s), "quoted-printable")
-	}
 	if seen&hasOther == 0 {
 		if cut := strings.LastIndexByte(s, '='); cut > 0 { // key=value
 			if text, name = t.unpack(s[cut+1:], seen); text != "" {
@@ -177,8 +191,12 @@ func (t *Text) unpack(s string, seen tokenClass) (text, name string) {
 			return t.unpack(s, seen)
 		}
 	}
-	if strings.Contains(s, "://") {
-		return "", ""
+	if _, rest, ok := strings.Cut(s, "://"); ok { // what stands in its path
+		_, path, _ := strings.Cut(rest, "/")
+		if len(path) < shortestToken || strings.Contains(path, "://") {
+			return "", ""
+		}
+		return t.unpack(path, classesOf(path))
 	}
 	if cut := strings.LastIndexAny(s, ":;"); cut >= 0 && cut < len(s)-shortestToken { // key:value
 		if text, name = t.unpack(s[cut+1:], classesOf(s[cut+1:])); text != "" {

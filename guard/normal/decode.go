@@ -21,6 +21,22 @@ func (t *Text) add(text, via string, span [2]int, depth int) {
 	t.decode(i, depth)
 }
 
+// WordsApart is how views are called that hold the words of a text without what
+// stands between them.
+const WordsApart = "words-apart"
+
+// AddWords makes such a view of view i, of what its bytes from and to were made
+// from. Nothing in it is decoded again.
+func (t *Text) AddWords(text string, i, from, to int) {
+	v := &t.Views[i]
+	if len(text) > t.left {
+		t.mark(Truncated, v.Raw(from, to), 1)
+		return
+	}
+	t.left -= len(text)
+	t.Views = append(t.Views, View{Text: text, Via: join(v.Via, WordsApart), Span: v.Raw(from, to)})
+}
+
 // join names a decoding inside another.
 func join(outer, inner string) string {
 	if outer == "" {

@@ -52,13 +52,14 @@ func fromBase64(s string) []byte {
 		}
 	}
 	b := make([]byte, 0, len(s))
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '-':
 			b = append(b, '+')
 		case '_':
 			b = append(b, '/')
 		case '\n', '\r':
+			i += lineSigns(s[i+1:])
 		default:
 			b = append(b, s[i])
 		}

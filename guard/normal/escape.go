@@ -131,9 +131,10 @@ func backslash(s string) (string, int) {
 	case '"', '\'', '\\', '/':
 		return s[1:2], 2
 	case 'x':
-		if r, end, ok := hexRune(s, 2, 2, 2); ok {
-			return runeString(r), end
-		}
+		return escapedBytes(s, func(s string) (byte, bool) {
+			r, _, ok := hexRune(s, 2, 2, 2)
+			return byte(r), ok && s[1] == 'x'
+		})
 	case 'U':
 		if r, end, ok := hexRune(s, 2, 8, 8); ok {
 			return runeString(r), end
@@ -144,10 +145,37 @@ func backslash(s string) (string, int) {
 		if len(s) > 2 && s[2] == '[' { // terminal sequences in shell and PHP
 			return "\x1b", 2
 		}
-	case '0', '1':
-		if len(s) >= 4 && octal(s[2]) && octal(s[3]) {
-			return runeString(rune(c-'0')<<6 | rune(s[2]-'0')<<3 | rune(s[3]-'0')), 4
+	case '0', '1', '2', '3':
+		return escapedBytes(s, func(s string) (byte, bool) {
+			if s[1] < '0' || s[1] > '3' || !octal(s[2]) || !octal(s[3]) {
+				return 0, false
+			}
+			return (s[1]-'0')<<6 | (s[2]-'0')<<3 | (s[3] - '0'), true
+		})
+	}
+	return "", 0
+}
+
+// escapedBytes reads a character whose bytes are escapes of four characters
+// each, "\xe5\xbf\xbd" or "\345\277\275"; a byte that begins none is itself
+// (ISO 8859-1).
+func escapedBytes(s string, one func(string) (byte, bool)) (string, int) {
+	var b [utf8.UTFMax]byte
+	for n := 0; n < len(b) && len(s) >= 4*(n+1) && s[4*n] == '\\'; n++ {
+		c, ok := one(s[4*n : 4*n+4])
+		if !ok {
+			break
 		}
+		b[n] = c
+		if r, size := utf8.DecodeRune(b[:n+1]); r != utf8.RuneError && size == n+1 {
+			return runeString(r), 4 * (n + 1)
+		}
+	}
+	if len(s) < 4 {
+		return "", 0
+	}
+	if c, ok := one(s[:4]); ok {
+		return runeString(rune(c)), 4
 	}
 	return "", 0
 }

@@ -59,8 +59,16 @@ func (p *pass) mixed() bool {
 	if !latin && all {
 		latin = from > 1 && letter(p.src[from-2]) || to+1 < len(p.src) && letter(p.src[to+1])
 	}
+	first, _ := utf8.DecodeRuneInString(p.src[p.at:])
+	latin = latin || all && smallCapital(first) && to-from >= 6
 	p.word = word{end: max(to, p.at+1), mixed: latin}
 	return latin
+}
+
+// smallCapital reports whether r is a capital in the size of a small letter.
+// Phonetic notation has single ones; words of nothing else are Latin words.
+func smallCapital(r rune) bool {
+	return r >= 0x1d00 && r <= 0x1d22 || r == 0xa730 || r == 0xa731 || r == 0x262 || r == 0x26a || r == 0x274 || r == 0x280 || r == 0x28f || r == 0x299 || r == 0x29c || r == 0x29f
 }
 
 // skeletons pairs look-alikes with the letters they stand for, after Unicode's
@@ -117,7 +125,7 @@ func (p *pass) fold(r rune, n int) string {
 		return "-"
 	case r == 0x2028 || r == 0x2029 || r == 0x85:
 		return "\n"
-	case r == 0xa0 || r >= 0x2000 && r <= 0x200a || r == 0x202f || r == 0x205f || r == 0x3000 || r == 0x1680:
+	case r == 0xa0 || r >= 0x2000 && r <= 0x200a || r == 0x202f || r == 0x205f || r == 0x3000 || r == 0x1680 || r == 0x2800:
 		return " "
 	case r >= 0x1f150 && r <= 0x1f169:
 		return ascii['A'+r-0x1f150 : 'B'+r-0x1f150]

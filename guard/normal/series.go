@@ -2,6 +2,7 @@ package normal
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // A series is a row of short groups of one kind that spell a text: letters set
@@ -12,13 +13,14 @@ const fewest = 8
 type group uint8
 
 const (
-	noGroup  group = iota
-	single         // one letter or digit
-	number         // a decimal number up to three digits
-	hexPair        // two hexadecimal digits, 0x allowed
-	bits           // seven or eight binary digits
-	morse          // dots and dashes
-	codeWord       // Alfa, Bravo, …
+	noGroup   group = iota
+	single          // one letter or digit
+	number          // a decimal number up to three digits
+	hexPair         // two hexadecimal digits, 0x allowed
+	bits            // seven or eight binary digits
+	morse           // dots and dashes
+	codeWord        // Alfa, Bravo, …
+	codePoint       // U+0041
 )
 
 var codeWords = func() map[string]byte {
@@ -129,6 +131,10 @@ func classify(w string) (kind, alt group) {
 	}
 	if letter(c) {
 		switch n := len(w); {
+		case n >= 6 && w[1] == '+' && c|0x20 == 'u':
+			if _, end, ok := hexRune(w, 2, 4, 6); ok && end == n {
+				return codePoint, noGroup
+			}
 		case n == 1:
 			return single, noGroup
 		case n == 2 && hexValue[c] != 0xff && hexValue[w[1]] != 0xff:
@@ -189,6 +195,12 @@ func (t *Text) spell(i, depth int, row []span, kind group) {
 				b = b<<1 | (c - '0')
 			}
 			out = append(out, b)
+		}
+	case codePoint:
+		name = "code-points"
+		for _, g := range row {
+			r, _, _ := hexRune(v.Text[:g.to], g.from+2, 4, 6) // classify saw that it is one
+			out = utf8.AppendRune(out, r)
 		}
 	case morse:
 		name, out = "morse", fromMorse(v.Text, row)

@@ -102,6 +102,14 @@ const (
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
 func (s *Set) Find(text string, hits []Hit) []Hit {
+	hits, _ = s.FindNear(text, hits, nil)
+	return hits
+}
+
+// FindNear is [Set.Find], and appends to near where a window held all that a
+// pattern needs and the pattern did not match: the words of an order may stand
+// there with something between them.
+func (s *Set) FindNear(text string, hits []Hit, near []int) ([]Hit, []int) {
 	windows, misses := freeWindows+windowsPerKiB*(len(text)>>10), freeMisses+missesPerKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
 	for row, end, ok := s.words.Next(text, 0, 0); ok; row, end, ok = s.words.Next(text, row, end) {
@@ -111,7 +119,7 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 				continue
 			}
 			if windows--; windows < 0 {
-				return hits
+				return hits, near
 			}
 			from, to := max(0, end-before), min(len(text), end+after)
 			from = max(from, min(tried[rule&63], end-32))
@@ -121,8 +129,9 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 			}
 			m := s.patterns[rule].FindStringSubmatchIndex(text[from:to])
 			if m == nil {
+				near = append(near, end)
 				if misses--; misses < 0 {
-					return hits
+					return hits, near
 				}
 				continue
 			}
@@ -130,5 +139,5 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 			tried[rule&63] = from + m[1]
 		}
 	}
-	return hits
+	return hits, near
 }

@@ -1,0 +1,238 @@
+package classify
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"toolward/guard/normal"
+)
+
+// An order is still read when there is something between its words: digits,
+// bars, cells of a table, tags, the same word again and again. But a sentence
+// then has few words and many other tokens, or is cut in the middle, and scores
+// less. So where the words of a text stand apart and an order may be, they are
+// also judged by themselves: "ignore | 1 | all | 2 | instructions" as "ignore
+// all instructions", a view of its own.
+
+// nearly is the score from which a window's surroundings are read once more.
+const nearly = 0.05
+
+// surely is the score of windows whose surroundings need no second reading.
+const surely = 0.99
+
+const (
+	reachApart  = 2 << 10 // bytes to either side of a place that are read with it
+	fewestApart = 5       // words that are worth reading
+	sparse      = 4       // a view is read as a whole if its words are so small a part of it
+)
+
+// wordsApart is the buffers of reading words apart.
+type wordsApart struct {
+	out   []byte
+	found []Window // that are orders as they stand
+	last  int      // where the word before ends, -1 if there is none
+	count map[uint32]int
+}
+
+// apart adds views of the words alone: of the surroundings of each window that
+// nearly is an order, of each rule's hit and near hit, and of the whole view if it
+// has few words. It goes over each byte at most three times.
+func (j *judge) apart(t *normal.Text, i int, near, sure float64) {
+	if strings.HasSuffix(t.Views[i].Via, normal.WordsApart) {
+		return
+	}
+	toks := j.x.tok.tokens
+	if j.sparse(t.Views[i].Text) {
+		j.setApart(t, i, toks)
+		return
+	}
+	j.words.found = j.words.found[:0]
+	for k := range j.windows {
+		if j.scores[k] > sure {
+			j.words.found = append(j.words.found, j.windows[k])
+		}
+	}
+	done, first, past := 0, 0, 0
+	read := func(at, end int) {
+		for past < len(j.words.found) && j.words.found[past].End <= at {
+			past++
+		}
+		if at < done || past < len(j.words.found) && j.words.found[past].Start < end {
+			return // read already, or an order as it stands
+		}
+		for first < len(toks) && int(toks[first].start) < max(done-reachApart, at-reachApart) {
+			first++
+		}
+		last := first
+		for last < len(toks) && int(toks[last].end) <= at+2*reachApart {
+			last++
+		}
+		j.setApart(t, i, toks[first:last])
+		done = at + reachApart
+	}
+	hit, miss := 0, 0
+	for k := range j.windows {
+		w := &j.windows[k]
+		for ; hit < len(j.hits) && j.hits[hit].Start < w.Start; hit++ {
+			read(j.hits[hit].Start, j.hits[hit].End)
+		}
+		for ; miss < len(j.near) && j.near[miss] < w.Start; miss++ {
+			read(j.near[miss], j.near[miss]+1)
+		}
+		if j.scores[k] > near {
+			read(w.Start, w.End)
+		}
+	}
+	for ; hit < len(j.hits); hit++ {
+		read(j.hits[hit].Start, j.hits[hit].End)
+	}
+	for ; miss < len(j.near); miss++ {
+		read(j.near[miss], j.near[miss]+1)
+	}
+}
+
+// sparse reports whether the words of a view are a small part of it.
+func (j *judge) sparse(text string) bool {
+	words := 0
+	for _, t := range j.x.tok.tokens {
+		if t.shape == wordToken && t.end-t.start > 1 || t.shape == cjkToken {
+			words += int(t.end - t.start)
+		}
+	}
+	return words > 0 && words*sparse < len(text)
+}
+
+// setApart adds the words of some tokens as a view, if more than blanks and
+// ordinary punctuation stands between them, or they are few among the tokens.
+func (j *judge) setApart(t *normal.Text, i int, toks []token) {
+	text := t.Views[i].Text
+	a := &j.words
+	if a.count == nil {
+		a.count = map[uint32]int{}
+	}
+	clear(a.count)
+	words := 0
+	for k := range toks {
+		if isWord(text, &toks[k]) {
+			a.count[toks[k].hash]++
+			words++
+		}
+	}
+	if words < fewestApart {
+		return
+	}
+	a.out, a.last = a.out[:0], -1
+	kept, odd := 0, 0
+	put := func(tok *token, w string) {
+		if a.last >= 0 && !ordinary(text[a.last:tok.start], tok.shape) {
+			odd++
+		}
+		a.put(w, tok.shape)
+		kept, a.last = kept+1, int(tok.end)
+	}
+	for k := 0; k < len(toks); k++ {
+		tok := &toks[k]
+		w := text[tok.start:tok.end]
+		if end := tagEnd(text, toks, k); end > k {
+			k = end - 1
+			continue
+		}
+		switch {
+		case tok.shape == identToken:
+			n := a.pieces(w)
+			kept, odd = kept+n, odd+n
+			a.last = int(tok.end)
+		case tok.shape == markToken:
+			if ends(text, toks, k) && len(a.out) > 0 {
+				a.out = append(a.out, w[0])
+			}
+		case tok.shape == urlToken || tok.shape == emailToken || tok.shape == pathToken:
+			put(tok, w)
+		case !isWord(text, tok):
+		case a.count[tok.hash] > 5 && a.count[tok.hash]*5 > words: // the same word again and again …
+			if a.count[tok.hash] < 1<<20 {
+				a.count[tok.hash] = 1 << 20 // … but once it may be the order's
+				put(tok, w)
+			}
+		default:
+			put(tok, w)
+		}
+	}
+	if kept >= fewestApart && (odd*4 > kept || len(toks) > 3*kept) {
+		t.AddWords(string(a.out), i, int(toks[0].start), int(toks[len(toks)-1].end))
+	}
+}
+
+// ordinary reports whether a gap before a word is as in prose: a blank, with a
+// sign before it or not; in a script without blanks, nothing.
+func ordinary(gap string, s shape) bool {
+	switch len(gap) {
+	case 0:
+		return s == cjkToken
+	case 1:
+		return gap == " "
+	case 2:
+		return gap[1] == ' ' && strings.IndexByte(".,:;!?'\")", gap[0]) >= 0
+	case 3:
+		return gap == "、" || gap == "。" || gap == "，"
+	}
+	return false
+}
+
+// isWord reports whether a token is a word: of two letters at least, all of
+// them letters.
+func isWord(text string, t *token) bool {
+	switch t.shape {
+	case cjkToken:
+		return true
+	case wordToken:
+		return t.end-t.start > 1 && !strings.ContainsAny(text[t.start:t.end], "0123456789")
+	}
+	return false
+}
+
+// put writes a word.
+func (a *wordsApart) put(w string, s shape) {
+	if len(a.out) > 0 && s != cjkToken {
+		a.out = append(a.out, ' ')
+	}
+	a.out = append(a.out, w...)
+}
+
+// pieces writes the words that an identifier is made of: ignore_all_rules.
+func (a *wordsApart) pieces(w string) (words int) {
+	for piece := range strings.FieldsFuncSeq(w, func(r rune) bool { return r < utf8.RuneSelf && byteKinds[byte(r)] != kLetter }) {
+		if len(piece) > 1 {
+			a.put(piece, wordToken)
+			words++
+		}
+	}
+	return words
+}
+
+// ends reports whether token k is one sign that ends a sentence or a clause, at
+// the end of a word.
+func ends(text string, toks []token, k int) bool {
+	t := &toks[k]
+	return k > 0 && t.end-t.start == 1 && toks[k-1].end == t.start && toks[k-1].shape != markToken && strings.IndexByte(".!?:", text[t.start]) >= 0
+}
+
+// longestTagApart is how far the end of a tag is looked for, in tokens.
+const longestTagApart = 24
+
+// tagEnd returns the token behind the tag of HTML that starts at token k; to
+// itself if none does.
+func tagEnd(text string, toks []token, k int) int {
+	if text[toks[k].start] != '<' || toks[k].end-toks[k].start != 1 || k+1 == len(toks) {
+		return k
+	}
+	if next := text[toks[k].end]; next != '/' && next != '!' && byteKinds[next] != kLetter {
+		return k
+	}
+	for n := k + 1; n < min(len(toks), k+longestTagApart); n++ {
+		if text[toks[n].end-1] == '>' {
+			return n + 1
+		}
+	}
+	return k
+}
