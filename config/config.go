@@ -125,6 +125,7 @@ type Upstream struct {
 	Timeout     time.Duration `yaml:"timeout"`
 	Concurrency int           `yaml:"concurrency"`
 	Response    Size          `yaml:"response"`          // largest answer
+	Schemas     []string      `yaml:"schemas,omitempty"` // providers whose part of JSON Schema MCP agents are shown
 	Isolate     string        `yaml:"isolate,omitempty"` // shared or session; "" for an API, which keeps no sessions
 }
 

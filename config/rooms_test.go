@@ -7,6 +7,7 @@ import (
 
 	"toolward/auth"
 	"toolward/config"
+	"toolward/gateway/dialect"
 )
 
 // The configuration and auth may not import each other, so what both say is
@@ -24,6 +25,10 @@ func TestAuthKnowsTheSame(t *testing.T) {
 	}
 	_, err := config.Parse("toolward.yaml", []byte("auth: {issuers: [{issuer: i, jwks_url: https://id.example.com/jwks, algorithms: zzzzzzzzzz}]}"), env(""))
 	if want := "valid here: " + strings.Join(auth.Algorithms(), ", "); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Parse: %v, want %q", err, want)
+	}
+	_, err = config.Parse("toolward.yaml", []byte("upstreams: {a: {command: a, schemas: zzzzzzzzzz}}"), env(""))
+	if want := "valid here: " + strings.Join(dialect.IDs(), ", "); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("Parse: %v, want %q", err, want)
 	}
 	local := config.Default().Auth.Local

@@ -146,6 +146,10 @@ func (d *decoder) issuer(n *yaml.Node, path string, i *Issuer) {
 	})
 }
 
+// dialectNames are the providers that gateway/dialect knows; a test holds the two
+// together.
+var dialectNames = []string{"anthropic", "gemini", "openai"}
+
 func newUpstream(name string) Upstream {
 	return Upstream{Name: name, Timeout: time.Minute, Concurrency: 32, Response: 16 << 20}
 }
@@ -174,6 +178,7 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 		{"timeout", d.duration(&u.Timeout, 10*time.Millisecond, day)},
 		{"concurrency", d.number(&u.Concurrency, 1, 1<<16)},
 		{"response", d.size(&u.Response, 1<<10, 1<<30)},
+		{"schemas", d.words(&u.Schemas, dialectNames...)},
 		{"isolate", d.choice(&u.Isolate, "shared", "session")},
 	})
 }

@@ -119,6 +119,8 @@ type Tool struct {
 	// Forms are what this definition looks like to models of providers. Nil
 	// keeps none.
 	Forms *Forms
+	// Form is what Modern and Legacy are in, if they are not in the upstream's own.
+	Form Form
 	// Check validates arguments against the tool's input schema and returns an
 	// error an agent can act on. Nil if there is no schema.
 	Check func(Args) error

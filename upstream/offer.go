@@ -44,6 +44,12 @@ func (s *server) offer(l listing, e *entry) error {
 		s.log.Info("definition is completed, or offered without what clients reject", "kind", l.kind, "tool", e.tool.Wire, "at", changed)
 	}
 	e.tool.Annotations, _ = o.Get("annotations")
+	if s.cfg.Form != nil && l.kind == gateway.KindTool {
+		if e.tool.Form, err = s.cfg.Form(&e.tool); err != nil {
+			return err
+		}
+		modern, legacy = e.tool.Form.Show(modern), e.tool.Form.Show(legacy)
+	}
 	e.tool.Modern, e.tool.Legacy = other(modern, e.tool.Definition), other(legacy, e.tool.Definition)
 	return nil
 }

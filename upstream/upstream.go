@@ -102,6 +102,10 @@ type Server struct {
 	Failures    uint32        // consecutive failed calls that open the breaker; 0 means 5
 	Cooldown    time.Duration // how long the breaker stays open; 0 means 5 s
 	ListTimeout time.Duration // for dialling and for reading all lists; 0 means 60 s
+
+	// Form is a tool as MCP agents are to be shown it, or an error that says why
+	// it cannot be shown, which quarantines it. Nil shows definitions.
+	Form func(*gateway.Tool) (gateway.Form, error)
 }
 
 // Pins stores what was accepted. [LockFile] is one; the audit store is another.

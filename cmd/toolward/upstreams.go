@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"toolward/config"
 	"toolward/gateway"
+	"toolward/gateway/dialect"
 	"toolward/mcp/client"
 	"toolward/mcp/client/oauth"
 	"toolward/upstream"
@@ -42,12 +44,32 @@ func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slo
 		return upstream.Server{}, err
 	}
 	s := upstream.Server{Name: u.Name, Labels: u.Labels, Scopes: u.Scopes, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
+	if len(u.Schemas) > 0 {
+		if s.Form, err = forms(u.Schemas); err != nil {
+			return upstream.Server{}, fmt.Errorf("upstream %s: %w", u.Name, err)
+		}
+	}
 	if u.OpenAPI != "" {
 		s.Dial = dialAPI(u, credentials, log)
 	} else {
 		s.Dial, err = dialMCP(u, credentials, q, log)
 	}
 	return s, err
+}
+
+// forms are tools as all of some providers accept them.
+func forms(providers []string) (func(*gateway.Tool) (gateway.Form, error), error) {
+	d, err := dialect.Named(providers...)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *gateway.Tool) (gateway.Form, error) {
+		form := d.Of(t)
+		if form.LeftOut != "" {
+			return nil, errors.New(form.LeftOut)
+		}
+		return form, nil
+	}, nil
 }
 
 // dialAPI reaches an HTTP API that an OpenAPI document describes. It has no

@@ -23,34 +23,36 @@ var hard = map[string]string{
 	"no_properties_nested": `{"type":"object","properties":{"o":{"type":"object"}}}`,
 	"nothing":              `{"type":"object","description":"No arguments."}`,
 	// anthropics/claude-code#40075, langchain-ai/langchain#39271: combinators at the root.
-	"root_any_of":     `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`,
-	"root_one_of":     `{"type":"object","oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"},"x":{"type":"array"}},"required":["k"]}]}`,
-	"root_all_of":     `{"type":"object","allOf":[{"$ref":"#/$defs/A"},{"properties":{"y":{"type":"integer"}}}],"$defs":{"A":{"type":"object","properties":{"x":{"type":"object"}}}}}`,
-	"root_not":        `{"type":"object","properties":{"a":{"type":"string"}},"not":{"required":["a"]}}`,
-	"root_if":         `{"type":"object","properties":{"a":{"type":"string"}},"if":{"required":["a"]},"then":{"properties":{"b":{}}},"else":{"required":["b"]}}`,
-	"root_enum":       `{"type":"object","enum":[{"a":1}]}`,
-	"root_reference":  `{"type":"object","$ref":"#/$defs/A","$defs":{"A":{"type":"object","properties":{"x":{"type":"string"}}}}}`,
-	"array_no_items":  `{"type":"object","properties":{"a":{"type":"array"},"b":{"type":["array","null"]}}}`,
-	"recursive":       `{"type":"object","properties":{"n":{"$ref":"#/$defs/N"}},"$defs":{"N":{"type":"object","properties":{"c":{"type":"array","items":{"$ref":"#/$defs/N"}}}}}}`,
-	"deep":            `{"type":"object","properties":{"a":` + strings.Repeat(`{"type":"object","properties":{"a":`, 25) + `{"type":"string"}` + strings.Repeat(`}}`, 25) + `}}`,
-	"draft_04":        `{"$schema":"http://json-schema.org/draft-04/schema#","id":"http://example.com/x","type":"object","properties":{"n":{"type":"number","minimum":0,"exclusiveMinimum":true},"t":{"type":"array","items":[{"type":"string"},{"type":"number"}]}},"definitions":{"x":{}},"dependencies":{"n":["t"]}}`,
-	"draft_07":        `{"$schema":"http://json-schema.org/draft-07/schema#","$comment":"x","type":"object","properties":{"p":{"$ref":"#/definitions/P"}},"definitions":{"P":{"type":"string","contentEncoding":"base64","examples":["eA=="]}}}`,
-	"draft_2019":      `{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"object","properties":{"p":{"$recursiveRef":"#"}},"unevaluatedProperties":false}`,
-	"draft_2020":      `{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/x","type":"object","properties":{"t":{"type":"array","prefixItems":[{"type":"string"}],"items":false}},"propertyNames":{"pattern":"^t$"}}`,
-	"type_list":       `{"type":"object","properties":{"p":{"type":["string","number","null"],"description":"Either."}}}`,
-	"no_type":         `{"type":"object","properties":{"p":{"description":"Anything."},"q":true,"r":{}}}`,
-	"nullable":        `{"type":"object","properties":{"p":{"type":"string","nullable":true},"q":{"anyOf":[{"type":"string"},{"type":"null"}],"default":null}}}`,
-	"const":           `{"type":"object","properties":{"p":{"const":"x"},"q":{"const":null},"r":{"const":{"a":[1]}}}}`,
-	"enums":           `{"type":"object","properties":{"p":{"enum":[1,2,3]},"q":{"enum":["","a"]},"r":{"enum":["a",1,null,true]},"s":{"type":"string","enum":["x","x y","ü"]},"t":{"type":"boolean","enum":[true]}}}`,
-	"long_enum":       `{"type":"object","properties":{"p":{"enum":["v0"` + numbered(`,"v%d"`, 1, 3000) + `]}}}`,
-	"required_ghost":  `{"type":"object","properties":{"a":{"type":"string"}},"required":["a","b"]}`,
-	"bad_names":       `{"type":"object","properties":{"$filter":{"type":"string"},"x-id":{"type":"string"},"a b":{"type":"string"},"1st":{"type":"string"},"名前":{"type":"string"},"` + strings.Repeat("n", 100) + `":{"type":"string"}},"required":["$filter"]}`,
-	"formats":         `{"type":"object","properties":{"p":{"type":"string","format":"uri"},"q":{"type":"integer","format":"uint8"},"r":{"type":"number","format":"decimal"},"s":{"type":"string","format":"date-time"}}}`,
-	"patterns":        `{"type":"object","properties":{"p":{"type":"string","pattern":"^(?!x)"}},"patternProperties":{"^x-":{"type":"string"}},"additionalProperties":false}`,
-	"map":             `{"type":"object","properties":{"m":{"type":"object","additionalProperties":{"type":"array"}}},"additionalProperties":{"type":"string"}}`,
-	"words":           `{"type":"object","title":"T","properties":{"p":{"anyOf":[{"type":"string","title":"A"},{"type":"object"}],"description":"Beside.","title":"P"}}}`,
-	"any_of_one":      `{"type":"object","properties":{"p":{"anyOf":[{"type":"string"}]},"q":{"oneOf":[{"type":"string"},false]},"r":{"allOf":[{"type":"string"},{"minLength":2}]}}}`,
-	"many":            `{"type":"object","properties":{"p0":{"type":"string"}` + numbered(`,"p%d":{"type":"string"}`, 1, 300) + `}}`,
+	"root_any_of":    `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`,
+	"root_one_of":    `{"type":"object","oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"},"x":{"type":"array"}},"required":["k"]}]}`,
+	"root_all_of":    `{"type":"object","allOf":[{"$ref":"#/$defs/A"},{"properties":{"y":{"type":"integer"}}}],"$defs":{"A":{"type":"object","properties":{"x":{"type":"object"}}}}}`,
+	"root_not":       `{"type":"object","properties":{"a":{"type":"string"}},"not":{"required":["a"]}}`,
+	"root_if":        `{"type":"object","properties":{"a":{"type":"string"}},"if":{"required":["a"]},"then":{"properties":{"b":{}}},"else":{"required":["b"]}}`,
+	"root_enum":      `{"type":"object","enum":[{"a":1}]}`,
+	"root_reference": `{"type":"object","$ref":"#/$defs/A","$defs":{"A":{"type":"object","properties":{"x":{"type":"string"}}}}}`,
+	"array_no_items": `{"type":"object","properties":{"a":{"type":"array"},"b":{"type":["array","null"]}}}`,
+	"recursive":      `{"type":"object","properties":{"n":{"$ref":"#/$defs/N"}},"$defs":{"N":{"type":"object","properties":{"c":{"type":"array","items":{"$ref":"#/$defs/N"}}}}}}`,
+	"deep":           `{"type":"object","properties":{"a":` + strings.Repeat(`{"type":"object","properties":{"a":`, 25) + `{"type":"string"}` + strings.Repeat(`}}`, 25) + `}}`,
+	"draft_04":       `{"$schema":"http://json-schema.org/draft-04/schema#","id":"http://example.com/x","type":"object","properties":{"n":{"type":"number","minimum":0,"exclusiveMinimum":true},"t":{"type":"array","items":[{"type":"string"},{"type":"number"}]}},"definitions":{"x":{}},"dependencies":{"n":["t"]}}`,
+	"draft_07":       `{"$schema":"http://json-schema.org/draft-07/schema#","$comment":"x","type":"object","properties":{"p":{"$ref":"#/definitions/P"}},"definitions":{"P":{"type":"string","contentEncoding":"base64","examples":["eA=="]}}}`,
+	"draft_2019":     `{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"object","properties":{"p":{"$recursiveRef":"#"}},"unevaluatedProperties":false}`,
+	"draft_2020":     `{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/x","type":"object","properties":{"t":{"type":"array","prefixItems":[{"type":"string"}],"items":false}},"propertyNames":{"pattern":"^t$"}}`,
+	"type_list":      `{"type":"object","properties":{"p":{"type":["string","number","null"],"description":"Either."}}}`,
+	"no_type":        `{"type":"object","properties":{"p":{"description":"Anything."},"q":true,"r":{}}}`,
+	"nullable":       `{"type":"object","properties":{"p":{"type":"string","nullable":true},"q":{"anyOf":[{"type":"string"},{"type":"null"}],"default":null}}}`,
+	"const":          `{"type":"object","properties":{"p":{"const":"x"},"q":{"const":null},"r":{"const":{"a":[1]}}}}`,
+	"enums":          `{"type":"object","properties":{"p":{"enum":[1,2,3]},"q":{"enum":["","a"]},"r":{"enum":["a",1,null,true]},"s":{"type":"string","enum":["x","x y","ü"]},"t":{"type":"boolean","enum":[true]}}}`,
+	"long_enum":      `{"type":"object","properties":{"p":{"enum":["v0"` + numbered(`,"v%d"`, 1, 3000) + `]}}}`,
+	"required_ghost": `{"type":"object","properties":{"a":{"type":"string"}},"required":["a","b"]}`,
+	"bad_names":      `{"type":"object","properties":{"$filter":{"type":"string"},"x-id":{"type":"string"},"a b":{"type":"string"},"1st":{"type":"string"},"名前":{"type":"string"},"` + strings.Repeat("n", 100) + `":{"type":"string"}},"required":["$filter"]}`,
+	"formats":        `{"type":"object","properties":{"p":{"type":"string","format":"uri"},"q":{"type":"integer","format":"uint8"},"r":{"type":"number","format":"decimal"},"s":{"type":"string","format":"date-time"}}}`,
+	"patterns":       `{"type":"object","properties":{"p":{"type":"string","pattern":"^(?!x)"}},"patternProperties":{"^x-":{"type":"string"}},"additionalProperties":false}`,
+	"map":            `{"type":"object","properties":{"m":{"type":"object","additionalProperties":{"type":"array"}}},"additionalProperties":{"type":"string"}}`,
+	"words":          `{"type":"object","title":"T","properties":{"p":{"anyOf":[{"type":"string","title":"A"},{"type":"object"}],"description":"Beside.","title":"P"}}}`,
+	"any_of_one":     `{"type":"object","properties":{"p":{"anyOf":[{"type":"string"}]},"q":{"oneOf":[{"type":"string"},false]},"r":{"allOf":[{"type":"string"},{"minLength":2}]}}}`,
+	"many":           `{"type":"object","properties":{"p0":{"type":"string"}` + numbered(`,"p%d":{"type":"string"}`, 1, 300) + `}}`,
+	// MCP 2026-07-28, tools: a client that is not shown the binding sends no header.
+	"header_binding":  `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`,
 	"remote":          `{"type":"object","properties":{"p":{"$ref":"https://example.com/nowhere.json"}}}`,
 	"odd_annotations": `{"type":"object","properties":{"p":{"type":"string","readOnly":true,"deprecated":true,"x-order":1,"example":"a","examples":["a"],"default":""}}}`,
 }
@@ -303,6 +305,59 @@ func TestListIsNoLongerThanTheProviderAllows(t *testing.T) {
 		}
 		if len(l.LeftOut) > 0 && (l.LeftOut[0].Name != "s__t128" || l.LeftOut[0].Reason == "") {
 			t.Errorf("%s: left out: %+v", format, l.LeftOut[0])
+		}
+	}
+}
+
+// Clients hand what MCP lists on to a provider as it is; the configuration can
+// ask for what some of them accept.
+func TestMCPListInTheShapeOfProviders(t *testing.T) {
+	up := lab.NewScripted(t, hardTools)
+	config := up.Config()
+	config["schemas"] = []string{"anthropic", "gemini", "openai"}
+	g := lab.Start(t, lab.Options{Config: map[string]any{"upstreams": map[string]any{"lab": config}}})
+	var list struct {
+		Result struct {
+			Tools []struct {
+				Name        string
+				Description string
+				InputSchema map[string]any
+			}
+		}
+	}
+	a := lab.Legacy.Send(t, g, g.Tester(), "", `{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{}}`)
+	text := a.Text
+	if i := strings.Index(text, "{"); i > 0 { // an event's data
+		text = text[i:]
+	}
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&list); err != nil {
+		t.Fatalf("%v in %s", err, a.Text)
+	}
+	filter := ""
+	for _, tool := range list.Result.Tools {
+		for _, p := range subsets {
+			p.check(t, p.format+" "+tool.Name, tool.InputSchema, 1)
+		}
+		if tool.InputSchema["anyOf"] != nil || len([]rune(tool.Description)) > 1024 {
+			t.Errorf("%s: %.100v", tool.Name, tool)
+		}
+		if tool.Name == "lab__bad_names" {
+			filter = tool.InputSchema["required"].([]any)[0].(string)
+		}
+	}
+	if len(list.Result.Tools) != len(hard) || filter == "" || filter == "$filter" {
+		t.Fatalf("%d tools, want %d; $filter is %q", len(list.Result.Tools), len(hard), filter)
+	}
+	for _, s := range []*lab.Surface{lab.Legacy, lab.Modern, lab.SSE} {
+		a := s.Call(t, g, g.Tester(), "bad_names", fmt.Sprintf(`{%q:"by %s"}`, filter, s.Name))
+		if got := up.Got("tools/call"); a.Code != "" || len(got) == 0 || !strings.Contains(string(got[len(got)-1].Params), `"$filter":"by `+s.Name) {
+			t.Errorf("%s: %+v", s.Name, a)
+		}
+		if a := s.Call(t, g, g.Tester(), "bad_names", fmt.Sprintf(`{%q:5}`, filter)); !strings.Contains(a.Text, "/"+filter+":") {
+			t.Errorf("%s: a wrong %s is answered by %s", s.Name, filter, a.Text)
+		}
+		if a := s.Call(t, g, g.Tester(), "header_binding", `{"region":"north"}`); a.Code != "" {
+			t.Errorf("%s: a binding that was not shown: %+v", s.Name, a)
 		}
 	}
 }

@@ -16,10 +16,11 @@ type Form struct {
 	Schema      json.RawMessage // of the arguments
 	LeftOut     string          // why the tool cannot be offered; "" if it can
 
-	definition json.RawMessage
-	names      *names // nil if the names are the upstream's
-	said       *strings.Replacer
+	names *names // nil if the names are the upstream's
+	said  *strings.Replacer
 }
+
+var _ gateway.Form = (*Form)(nil)
 
 // Of is a tool's form. It is made once for each definition.
 func (d *Dialect) Of(t *gateway.Tool) *Form {
@@ -27,7 +28,7 @@ func (d *Dialect) Of(t *gateway.Tool) *Form {
 }
 
 func (d *Dialect) form(t *gateway.Tool) *Form {
-	f := &Form{Name: t.Wire, definition: t.Definition}
+	f := &Form{Name: t.Wire}
 	definition, err := gateway.Split(t.Definition)
 	if err != nil {
 		f.LeftOut = "its definition is not a JSON object"
@@ -71,19 +72,16 @@ func (f *Form) project(d *Dialect, raw json.RawMessage) {
 	}
 }
 
-// Definition is the entry of a list on MCP: the upstream's, with description and
-// inputSchema in the dialect.
-func (f *Form) Definition() json.RawMessage {
-	o, err := gateway.Split(f.definition)
+// Show is a definition of the tool with description and inputSchema in the
+// dialect; the name stays.
+func (f *Form) Show(definition json.RawMessage) json.RawMessage {
+	o, err := gateway.Split(definition)
 	if err != nil || f.LeftOut != "" {
-		return f.definition
+		return definition
 	}
-	var members []gateway.Member
-	for _, m := range o.Without("inputSchema") {
-		if m.Name == "description" {
-			m.Value = appendString(nil, f.Description)
-		}
-		members = append(members, m)
+	members := o.Without("inputSchema", "description")
+	if f.Description != "" {
+		members = append(members, gateway.Member{Name: "description", Value: appendString(nil, f.Description)})
 	}
 	return gateway.JoinMembers(append(members, gateway.Member{Name: "inputSchema", Value: f.Schema}))
 }

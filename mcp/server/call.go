@@ -17,6 +17,10 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if err := x.checkParamHeaders(c); err != nil {
 		return x.mismatch(ctx, clip(err.Error()))
 	}
+	form, err := x.restore(c)
+	if err != nil {
+		return x.refuse(ctx, gateway.AsRefusal("surface", err))
+	}
 	parked, reason := x.unsealState(c)
 	switch {
 	case reason != "":
@@ -29,7 +33,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 	}
 	result, refusal := x.srv.road.Do(ctx, c)
 	if refusal != nil {
-		return outcome{refusal: refusal, call: c.ID}
+		return outcome{refusal: gateway.InNames(form, refusal), call: c.ID}
 	}
 	x.watched(c)
 	if result.Error != nil {
@@ -166,10 +170,24 @@ func (x *exchange) checkParamHeaders(c *gateway.Call) error {
 		return nil
 	}
 	tool, err := x.srv.road.Catalog.Find(c.Kind, c.Server, c.Name)
-	if err != nil {
-		return nil // the road refuses it, and records that
+	if err != nil || tool.Form != nil {
+		return nil // the road refuses it, and records that; or the agent was shown no bindings
 	}
 	return x.srv.bindings.Of(tool).Validate(x.header, c.Args.Raw())
+}
+
+// restore puts the upstream's names into arguments that were written in those of
+// another form, nil if there is none.
+func (x *exchange) restore(c *gateway.Call) (gateway.Form, error) {
+	if c.Kind != gateway.KindTool {
+		return nil, nil
+	}
+	tool, err := x.srv.road.Catalog.Find(c.Kind, c.Server, c.Name)
+	if err != nil || tool.Form == nil {
+		return nil, nil // the road refuses it, and records that
+	}
+	c.Args, err = tool.Form.Restore(c.Args)
+	return tool.Form, err
 }
 
 // watched keeps the session's list of subscriptions.

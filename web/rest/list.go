@@ -44,13 +44,13 @@ func (f *format) accepts() *dialect.Dialect {
 
 // formOf is a tool as the model was shown it, nil if it was shown its upstream's
 // definition, or nothing that is there now.
-func (h *Handler) formOf(f *format, wire string) *dialect.Form {
-	if f == nil || f.dialect == "" {
-		return nil
-	}
+func (h *Handler) formOf(f *format, wire string) gateway.Form {
 	t, err := h.opt.Road.Catalog.Find(gateway.KindTool, "", wire)
 	if err != nil {
 		return nil // the road says so
+	}
+	if f == nil || f.dialect == "" {
+		return t.Form
 	}
 	return f.accepts().Of(t)
 }
@@ -61,29 +61,4 @@ func (f *format) wireName(name string) string {
 		return name
 	}
 	return f.accepts().WireName(name)
-}
-
-// restored is the call's arguments in the upstream's names.
-func restored(form *dialect.Form, args gateway.Args) (gateway.Args, *gateway.Refusal) {
-	if form == nil {
-		return args, nil
-	}
-	own, err := form.Restore(args)
-	if err != nil {
-		return args, gateway.AsRefusal("surface", err)
-	}
-	return own, nil
-}
-
-// inNames is a refusal of arguments in the names that the model knows.
-func inNames(form *dialect.Form, r *gateway.Refusal) *gateway.Refusal {
-	if form == nil || r == nil || r.Code != gateway.InvalidArguments {
-		return r
-	}
-	said := *r
-	said.Reasons = make([]string, len(r.Reasons))
-	for i, reason := range r.Reasons {
-		said.Reasons[i] = form.Said(reason)
-	}
-	return &said
 }

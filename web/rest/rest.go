@@ -205,10 +205,12 @@ func (h *Handler) do(ctx context.Context, f *format, c *gateway.Call, parse *gat
 		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, parse)}
 	}
 	form := h.formOf(f, c.Name)
-	var bad *gateway.Refusal
-	if c.Args, bad = restored(form, c.Args); bad != nil {
-		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, bad)}
+	if form != nil {
+		var err error
+		if c.Args, err = form.Restore(c.Args); err != nil {
+			return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, gateway.AsRefusal("surface", err))}
+		}
 	}
 	result, refusal := h.opt.Road.Do(ctx, c)
-	return outcome{call: c, result: result, refusal: inNames(form, refusal)}
+	return outcome{call: c, result: result, refusal: gateway.InNames(form, refusal)}
 }
