@@ -62,9 +62,13 @@ func (sc *scan) across() {
 	t := sc.s.norm.Normalize(text)
 	defer t.Release()
 	surface, limit := sc.surface()
-	lowest := limit
+	worded := limit
 	if limit == sc.s.model.Threshold() {
-		lowest = min(limit, wordedLimit)
+		worded = min(limit, wordedLimit)
+	}
+	lowest := worded
+	if sc.s.judge != nil {
+		lowest = min(lowest, sc.s.judge.From)
 	}
 	_, over := sc.s.model.Judge(t, surface, lowest)
 	var secrets []gateway.Finding
@@ -72,6 +76,7 @@ func (sc *scan) across() {
 		secrets = sc.secrets(nil, t, "")
 	}
 	for _, v := range over {
+		limit := limit
 		inside := 0
 		for _, start := range sc.short.starts {
 			if v.Span[0] < start && start < v.Span[1] {
@@ -86,14 +91,20 @@ func (sc *scan) across() {
 			f.Kind, f.Rule = gateway.FindingPoisoning, rulePieces
 		}
 		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
-		switch {
-		case named >= 0 && sc.unsure(&f):
-			f.Rule = v.Rules[named]
-		case named < 0 && (v.Score < limit || v.Words < fewestWords):
-			continue
+		if named >= 0 {
+			limit = worded
+			if sc.unsure(&f) {
+				f.Rule = v.Rules[named]
+			}
 		}
-		sc.score = max(sc.score, v.Score)
 		f.Sample = excerpt(text, f.Span, secrets)
-		sc.settle(&f, text, place{outside: true})
+		own := v.Score >= limit && (named >= 0 || v.Words >= fewestWords)
+		switch {
+		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
+			sc.asked = append(sc.asked, question{f, sc.ask(t, v), text, place{outside: true}, own})
+		case own:
+			sc.score = max(sc.score, v.Score)
+			sc.settle(&f, text, place{outside: true})
+		}
 	}
 }

@@ -79,10 +79,11 @@ const fewestWords = 5
 // about waits for it.
 func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
 	surface, limit := sc.surface()
-	lowest := limit
+	worded := limit // an operator's threshold is taken at its word
 	if limit == sc.s.model.Threshold() {
-		lowest = min(lowest, wordedLimit)
+		worded = min(limit, wordedLimit)
 	}
+	lowest := worded
 	if sc.s.judge != nil {
 		lowest = min(lowest, sc.s.judge.From)
 	}
@@ -90,22 +91,20 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 	sc.score = max(sc.score, best.Score)
 	for _, v := range over {
 		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
-		if named < 0 && v.Words < fewestWords {
-			continue
-		}
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		if sc.defines {
 			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
 		}
 		limit := limit
 		if named >= 0 {
-			f.Rule, limit = v.Rules[named], max(lowest, min(limit, wordedLimit))
+			f.Rule, limit = v.Rules[named], worded
 		}
+		own := v.Score >= limit && (named >= 0 || v.Words >= fewestWords)
 		switch {
 		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
 			f.Sample = excerpt(l.text, f.Span, found)
-			sc.asked = append(sc.asked, question{f, sc.ask(t, v), l.text, sc.place(l), v.Score >= limit})
-		case v.Score >= limit:
+			sc.asked = append(sc.asked, question{f, sc.ask(t, v), l.text, sc.place(l), own})
+		case own:
 			found = append(found, f)
 		}
 	}
