@@ -80,13 +80,16 @@ func (s *Server) stdio() {
 			s.Note("unreadable %q", line)
 			continue
 		}
-		work.Go(func() {
-			s.handle(m, func(raw string) {
-				mu.Lock()
-				defer mu.Unlock()
-				writeOut(os.Stdout, raw)
-			})
-		})
+		out := func(raw string) {
+			mu.Lock()
+			defer mu.Unlock()
+			writeOut(os.Stdout, raw)
+		}
+		if m.ID == nil || m.Method == "" {
+			s.handle(m, out) // in their order
+			continue
+		}
+		work.Go(func() { s.handle(m, out) })
 	}
 	if s.script.has("stubborn") {
 		select {}

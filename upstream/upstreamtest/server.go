@@ -40,7 +40,9 @@ type Server struct {
 	waiting map[string]chan reply // requests to the client, by ID
 	ids     int
 	changed bool
-	roots   string // that the client told, with the fault "asks_roots"
+
+	asksRoots string // ID of the last question for roots, with the fault "asks_roots"
+	roots     string // that the client told
 }
 
 type reply struct{ result, err json.RawMessage }
@@ -96,23 +98,24 @@ func (s *Server) handle(m message, out func(string)) {
 
 // learnRoots asks for the client's roots, as a file server does that serves them.
 func (s *Server) learnRoots(out func(string)) {
-	r := s.ask(out, "roots/list", `{}`)
-	if r.err != nil {
-		s.Note("no roots %s", r.err)
-		return
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.roots = string(r.result)
-	s.Note("roots %s", r.result)
+	s.ids++
+	s.asksRoots = fmt.Sprintf(`"ask-%d"`, s.ids)
+	id := s.asksRoots
+	s.mu.Unlock()
+	out(`{"jsonrpc":"2.0","id":` + id + `,"method":"roots/list"}`)
 }
 
 func (s *Server) answered(m message) {
 	s.mu.Lock()
-	c := s.waiting[string(m.ID)]
-	delete(s.waiting, string(m.ID))
-	s.mu.Unlock()
-	if c != nil {
+	defer s.mu.Unlock()
+	if string(m.ID) == s.asksRoots {
+		s.roots = string(m.Result)
+		s.note("roots %s%s", m.Result, m.Error)
+		return
+	}
+	if c := s.waiting[string(m.ID)]; c != nil {
+		delete(s.waiting, string(m.ID))
 		c <- reply{m.Result, m.Error}
 	}
 }

@@ -60,6 +60,11 @@ func (h *HTTP) message(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := h.stream(r.URL.Query().Get("stream"))
+	if m.ID == nil || m.Method == "" {
+		h.handle(m, func(raw string) { out <- raw }) // in their order
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
 	w.WriteHeader(http.StatusAccepted)
 	h.work.Go(func() { h.handle(m, func(raw string) { out <- raw }) })
 }
