@@ -163,6 +163,7 @@ func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
 	line, err := s.redact(raw, gateway.StageResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
 	r.body(o, "result", raw, line, err)
 	o.yes("is_error", c.Result.IsError)
+	o.number("result_mended", c.Result.Mended)
 }
 
 // body writes arguments or a result. If redaction failed, the body is left out

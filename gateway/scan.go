@@ -18,6 +18,8 @@ type scanner struct {
 	agent bool // the text comes from an agent: the stricter rules of [ParseObject]
 	trust bool // the text was checked before and is only split
 
+	unheld error // of the first number that no reader can hold, in an upstream's text
+
 	names   []name   // of all objects that are open, innermost last
 	members []Member // of the outermost object, if top is set
 	top     bool
@@ -58,7 +60,7 @@ func (s *scanner) document() error {
 	if s.i < len(s.b) {
 		return s.fail("there is more after the value")
 	}
-	return nil
+	return s.unheld
 }
 
 func (s *scanner) value(depth int) error {
@@ -302,15 +304,22 @@ func (s *scanner) escape() error {
 		if r < 0xD800 || r > 0xDFFF {
 			return nil
 		}
-		if r <= 0xDBFF && bytes.HasPrefix(s.b[s.i:], []byte(`\u`)) {
-			s.i += 2
-			if low, ok := s.hex4(); ok && low >= 0xDC00 && low <= 0xDFFF {
-				return nil
-			}
+		if r <= 0xDBFF && s.lowHalf() {
+			return nil
 		}
 		return s.fail("a surrogate stands alone")
 	}
 	return s.fail("there is no such escape")
+}
+
+// lowHalf scans the second half of a surrogate pair.
+func (s *scanner) lowHalf() bool {
+	if !bytes.HasPrefix(s.b[s.i:], []byte(`\u`)) {
+		return false
+	}
+	s.i += 2
+	low, ok := s.hex4()
+	return ok && low >= 0xDC00 && low <= 0xDFFF
 }
 
 func (s *scanner) hex4() (rune, bool) {
@@ -358,10 +367,10 @@ func (s *scanner) number() error {
 			return s.fail("a number needs a digit in its exponent")
 		}
 	}
-	if lit := s.b[start:s.i]; s.agent && !keepsDigits(string(lit)) {
-		return Refuse("surface", Malformed, fmt.Sprintf("the number %s loses digits in a 64-bit float; send it as a string", clip(string(lit))))
+	if s.trust || s.i-start < 4 {
+		return nil // three characters reach 9e9 at most
 	}
-	return nil
+	return s.judgeNumber(s.b[start:s.i])
 }
 
 func (s *scanner) digits() int {

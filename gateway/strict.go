@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,17 +25,19 @@ type Object struct {
 // [Refusal] of code [Malformed] or [TooLarge], whatever two readers could
 // understand differently: a member name that stands twice in an object or
 // differs from another only in case, invalid UTF-8 and lone surrogates,
-// numbers whose digits an IEEE 754 double does not keep, nesting deeper than
-// [MaxDepth], and anything after the value. It follows RFC 8259 and RFC 7493.
+// numbers with a fraction or an exponent whose digits an IEEE 754 double does
+// not keep, numbers that no reader can hold, nesting deeper than [MaxDepth],
+// and anything after the value. It follows RFC 8259 and RFC 7493, but for
+// integers: they may be of any length that a reader can hold.
 // The object keeps raw: the caller must not modify it afterwards.
 func ParseObject(raw []byte) (Object, error) {
 	return parse(raw, scanner{agent: true})
 }
 
 // CheckJSON checks one JSON value from an upstream: valid UTF-8, no member
-// name twice, nesting up to [MaxDepth], nothing after it. Numbers of any
-// precision and names that differ in case are legal there: they are passed on
-// as written and decide nothing.
+// name twice, nesting up to [MaxDepth], no number that no reader can hold
+// ([ErrNumber]), nothing after it. Numbers of any precision and names that
+// differ in case are legal there: they are passed on as written.
 func CheckJSON(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return notUTF8
@@ -188,52 +188,6 @@ func fold(s string) string {
 		}
 		return least
 	}, s)
-}
-
-// keepsDigits reports whether a reader that uses doubles sees the number as
-// written: its significant digits are those of the nearest double's shortest
-// form.
-func keepsDigits(s string) bool {
-	if len(s) <= 15 && strings.IndexByte(s, 'e') < 0 && strings.IndexByte(s, 'E') < 0 {
-		return true // at most 15 significant digits always survive
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsInf(f, 0) {
-		return false
-	}
-	if f == 0 {
-		digits, _ := significant(s)
-		return digits == "" // a nonzero number that underflows is lost
-	}
-	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
-		// Whole numbers compare exactly: 2^53+2 is a double though its
-		// shortest form may be padded with zeros.
-		if exact, exp := significant(strconv.FormatFloat(f, 'f', 0, 64)); true {
-			digits, e := significant(s)
-			return digits == exact && e == exp
-		}
-	}
-	short, exp := significant(strconv.FormatFloat(f, 'e', -1, 64))
-	digits, e := significant(s)
-	return digits == short && e == exp
-}
-
-// significant returns the digits of a JSON number without leading and trailing
-// zeros, and the decimal exponent of the last of them.
-func significant(s string) (digits string, exp int) {
-	s = strings.TrimPrefix(s, "-")
-	mant := s
-	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		mant = s[:i]
-		exp, _ = strconv.Atoi(strings.TrimPrefix(s[i+1:], "+"))
-	}
-	if i := strings.IndexByte(mant, '.'); i >= 0 {
-		exp -= len(mant) - i - 1
-		mant = mant[:i] + mant[i+1:]
-	}
-	mant = strings.TrimLeft(mant, "0")
-	trimmed := strings.TrimRight(mant, "0")
-	return trimmed, exp + len(mant) - len(trimmed)
 }
 
 func decode(v jsontext.Value) any {

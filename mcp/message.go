@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,13 @@ type Message struct {
 	Params json.RawMessage // an object, nil if absent
 	Result json.RawMessage // on responses, this or Error
 	Error  json.RawMessage
+
+	// Mended is how many places of an upstream's message [gateway.Mend] changed.
+	Mended int
+	// Unheld is set if a number in an upstream's message is one that no reader
+	// can hold ([gateway.ErrNumber]). Only a list may be used then, as its
+	// definitions are judged one by one.
+	Unheld error
 }
 
 // IsRequest reports whether the message wants an answer.
@@ -83,17 +91,31 @@ func onlyID(raw []byte) json.RawMessage {
 	return id
 }
 
-// ParseUpstream parses one message from an upstream: valid UTF-8, no name
-// twice, bounded nesting (see [gateway.CheckJSON]); everything else is kept.
+// ParseUpstream parses one message from an upstream: mended where its text is
+// broken ([gateway.Mend]), no name twice, bounded nesting (see
+// [gateway.CheckJSON]); everything else is kept. See [Message.Unheld] for
+// numbers that no reader can hold.
 func ParseUpstream(raw []byte) (Message, error) {
-	if err := gateway.CheckJSON(raw); err != nil {
-		return Message{}, err
-	}
-	o, err := gateway.Split(raw)
+	err, mended := gateway.CheckJSON(raw), 0
 	if err != nil {
+		if raw, mended = gateway.Mend(raw); mended > 0 {
+			err = gateway.CheckJSON(raw)
+		}
+	}
+	unheld := errors.Is(err, gateway.ErrNumber)
+	if err != nil && !unheld {
 		return Message{}, err
 	}
-	return fromObject(o)
+	o, broken := gateway.Split(raw)
+	if broken != nil {
+		return Message{}, broken
+	}
+	m, broken := fromObject(o)
+	m.Mended = mended
+	if unheld {
+		m.Unheld = err
+	}
+	return m, broken
 }
 
 func fromObject(o gateway.Object) (Message, error) {

@@ -78,6 +78,9 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 		return e
 	}
 	e.tool.Name = name
+	if err := gateway.CheckJSON(definition); err != nil {
+		e.invalid = "its definition is not what every reader can read: " + firstLine(err)
+	}
 	if l.kind == gateway.KindResource {
 		e.tool.Wire = gateway.WireURI(s.cfg.Name, name)
 	} else {

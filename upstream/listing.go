@@ -79,7 +79,9 @@ func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *liste
 			return err
 		}
 		if page == 0 {
-			l.members[spec.method] = o.Without(spec.array, "nextCursor")
+			l.members[spec.method] = slices.DeleteFunc(o.Without(spec.array, "nextCursor"), func(m gateway.Member) bool {
+				return gateway.CheckJSON(m.Value) != nil // a number that no reader can hold
+			})
 			l.noteTTL(o)
 		}
 		array, _ := o.Get(spec.array)

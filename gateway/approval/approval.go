@@ -26,8 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"toolward/gateway"
 )
 
@@ -252,17 +250,15 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 // bind digests what is consented to. Each part is preceded by its length, so
 // that no part can borrow from its neighbour.
 //
-// RFC 8785 writes numbers as doubles and would make one text of two integers
-// past 2^53. Arguments from agents hold no such numbers (the strict parser
-// refuses them), but an upstream's question to an agent can: it is bound by its
-// bytes.
+// An upstream's question to an agent can hold numbers that have no canonical
+// form (the strict parser refuses them in arguments): it is bound by its bytes.
 func bind(c *gateway.Call, revision string) (string, error) {
-	args := jsontext.Value(append([]byte(nil), c.Args.Raw()...))
-	form := "canonical"
-	if _, err := gateway.ParseArgs(args); err != nil {
-		form = "bytes"
-	} else if err := args.Canonicalize(); err != nil {
-		return "", fmt.Errorf("canonical arguments: %w", err)
+	args, form := []byte(c.Args.Raw()), "bytes"
+	if _, err := gateway.ParseArgs(args); err == nil {
+		form = "canonical"
+		if args, err = gateway.Canonical(args); err != nil {
+			return "", fmt.Errorf("canonical arguments: %w", err)
+		}
 	}
 	h := sha256.New()
 	for _, part := range []string{c.Agent.Issuer, c.Agent.ID, string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision, form, string(args)} {

@@ -169,9 +169,9 @@ func (c *Conn) exchange(clock *clock, call *gateway.Call, r request, p params) (
 	}
 	if m.Error != nil {
 		c.elicited.wanted(m.Error, call.Origin)
-		return &gateway.Result{Error: m.Error, IsError: true}, nil
+		return &gateway.Result{Error: m.Error, IsError: true, Mended: m.Mended}, nil
 	}
-	return &gateway.Result{Raw: m.Result, IsError: call.Kind == gateway.KindTool && saysError(m.Result)}, nil
+	return &gateway.Result{Raw: m.Result, Mended: m.Mended, IsError: call.Kind == gateway.KindTool && saysError(m.Result)}, nil
 }
 
 // request sends a request that no agent caused.
@@ -194,6 +194,9 @@ func (c *Conn) request(ctx context.Context, method string, members []gateway.Mem
 func (c *Conn) roundTrip(clock *clock, f *flight, r request) (m mcp.Message, err error) {
 	if err = clock.ctx.Err(); err == nil {
 		m, err = c.link.roundTrip(clock.ctx, f, r)
+	}
+	if _, list := capabilityOf[r.method]; err == nil && m.Unheld != nil && !list {
+		err = c.invalid("a number that no reader can hold").Because(m.Unheld)
 	}
 	if err != nil {
 		return mcp.Message{}, c.failure(clock, f, err)

@@ -36,7 +36,7 @@ func TestUpstreamFaults(t *testing.T) {
 		{"die_mid", gateway.UpstreamDown, false},
 		{"garbage", gateway.UpstreamInvalid, true},
 		{"duplicate_keys", gateway.UpstreamInvalid, true},
-		{"invalid_utf8", gateway.UpstreamInvalid, true},
+		{"unheld_number", gateway.UpstreamInvalid, true},
 		{"wrong_id", gateway.UpstreamTimeout, true},
 		{"huge", gateway.UpstreamInvalid, true},
 		{"endless", gateway.UpstreamInvalid, false},
@@ -71,6 +71,23 @@ func TestUpstreamFaults(t *testing.T) {
 				call(t, r, nil, "echo", `{}`)
 				if n := strings.Count(r.read(t), "call "+f.tool); n != 1 {
 					t.Errorf("the call was executed %d times", n)
+				}
+			})
+		}
+	}
+}
+
+// Servers cut texts in the middle of an emoji, or write bytes of another
+// encoding (RFC 8259 §8.1, §8.2): the text arrives, with U+FFFD for what broke.
+func TestBrokenTextIsMended(t *testing.T) {
+	for _, transport := range []string{"stdio", "sse", "http", "http+sse-answers"} {
+		for tool, want := range map[string]string{"lone_surrogate": `a long page, cut \ufffd"`, "invalid_utf8": "\"\ufffd\""} {
+			t.Run(transport+" "+tool, func(t *testing.T) {
+				t.Parallel()
+				r := dial(t, transport, upstreamtest.Script{}, client.Options{}, nil)
+				result := call(t, r, nil, tool, `{}`)
+				if got := string(result.Raw); !strings.Contains(got, want) || result.Mended != 1 {
+					t.Errorf("got %s, mended %d times, want %s", got, result.Mended, want)
 				}
 			})
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -22,8 +21,7 @@ const (
 
 // statePurpose binds a requestState to who asked for what.
 func (x *exchange) statePurpose(c *gateway.Call) []string {
-	args := jsontext.Value(append([]byte(nil), c.Args.Raw()...))
-	_ = args.Canonicalize() // strictly parsed JSON has a canonical form
+	args, _ := gateway.Canonical(c.Args.Raw()) // strictly parsed JSON has a canonical form
 	sum := sha256.Sum256(args)
 	return []string{"state", x.agent.Principal(), x.server, c.Method, c.Name, string(sum[:])}
 }

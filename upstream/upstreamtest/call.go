@@ -50,6 +50,10 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 		ok(`{"content":[],"content":[{"type":"text","text":"second"}]}`)
 	case "invalid_utf8":
 		ok("{\"content\":[{\"type\":\"text\",\"text\":\"\xff\xfe\"}]}")
+	case "lone_surrogate":
+		ok(`{"content":[{"type":"text","text":"a long page, cut \ud83d"}]}`)
+	case "unheld_number":
+		ok(`{"content":[{"type":"text","text":"n","annotations":{"priority":1e50000000}}]}`)
 	case "wrong_id":
 		out(`{"jsonrpc":"2.0","id":99999999,"result":{"content":[]}}`)
 	case "twice":
