@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-
 	"toolward/gateway"
 	"toolward/mcp"
 )

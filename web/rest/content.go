@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"toolward/gateway"
 )
 
@@ -86,6 +84,7 @@ func (c content) says(text string) bool {
 	if c.structured == nil {
 		return false
 	}
-	a, b := jsontext.Value(strings.Clone(text)), jsontext.Value(bytes.Clone(c.structured))
-	return a.Canonicalize() == nil && b.Canonicalize() == nil && bytes.Equal(a, b)
+	a, err := gateway.Canonical([]byte(text))
+	b, bad := gateway.Canonical(c.structured)
+	return err == nil && bad == nil && bytes.Equal(a, b)
 }
