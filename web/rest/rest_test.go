@@ -285,7 +285,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		{"/v1/tool_calls", `[` + strings.TrimSuffix(many, ",") + `]`, 413},
 		{"/v1/tools/s__one/call", `[1]`, 400},
 		{"/v1/tools/s__one/call", `{"a":1}{"b":2}`, 400},
-		{"/v1/tools/s__one/call", `{"a":12345678901234567890}`, 400},
+		{"/v1/tools/s__one/call", `{"a":1234567890123456789.5}`, 400},
 		{"/v1/tools/nope/call", `{}`, 404},
 	} {
 		o := &open{}
