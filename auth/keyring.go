@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"toolward/gateway"
 )
 
 // fileCheck is how often a key file is looked at.
@@ -161,7 +163,12 @@ func (r *keyring) loadOnce() error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	set, notes, err := r.src.load(ctx)
+	var set *keySet
+	var notes []string
+	_, err := gateway.Survive(func() (_ any, err error) { // the keys are what somebody's server answered
+		set, notes, err = r.src.load(ctx)
+		return nil, err
+	})
 	until := r.now().Add(r.refresh + r.stale).UnixNano()
 	old := r.set.Load()
 	switch {

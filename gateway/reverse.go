@@ -56,9 +56,9 @@ func (j *judged) Notify(ctx context.Context, cause *Call, method string, params 
 	}
 	c, err := j.call(cause, KindNotification, method, params)
 	if err != nil {
-		return err
+		return j.road.Refused(ctx, c, AsRefusal("surface", err))
 	}
-	report, err := j.road.Guard.Request(ctx, c)
+	report, err := Survive(func() (Report, error) { return j.road.Guard.Request(ctx, c) })
 	if err != nil {
 		return j.road.Refused(ctx, c, AsRefusal("guard", err))
 	}
@@ -82,13 +82,13 @@ func (j *judged) Request(ctx context.Context, cause *Call, method string, params
 	}
 	c, err := j.call(cause, kind, method, params)
 	if err != nil {
-		return nil, err
+		return nil, j.road.Refused(ctx, c, AsRefusal("surface", err))
 	}
 	for _, o := range j.road.Observers {
 		ctx = o.Begin(ctx, c)
 		defer o.End(ctx, c)
 	}
-	if refusal := j.ask(ctx, c, params); refusal != nil {
+	if refusal := survived(func() *Refusal { return j.ask(ctx, c, params) }); refusal != nil {
 		if c.Refusal == nil {
 			refusal = j.road.refuse(ctx, c, refusal)
 		}
@@ -112,7 +112,8 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 	return j.road.conclude(ctx, c, err)
 }
 
-// call makes the Call that stands for what an upstream sent.
+// call makes the Call that stands for what an upstream sent. It is there for the
+// record also where there is an error.
 func (j *judged) call(cause *Call, kind Kind, method string, params []byte) (*Call, error) {
 	c := question(kind, method)
 	c.Protocol, c.Agent, c.Parent = j.Protocol(), j.agent, cause

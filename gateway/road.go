@@ -35,7 +35,7 @@ func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 	if err := r.Limit.Strangers(cred.Peer); err != nil {
 		return nil, AsRefusal("limit", err)
 	}
-	a, err := r.Auth.Verify(ctx, cred)
+	a, err := Survive(func() (*Agent, error) { return r.Auth.Verify(ctx, cred) })
 	if err == nil {
 		return a, nil
 	}
@@ -56,12 +56,13 @@ func (r *Road) Stranger(ctx context.Context, c *Call, refusal *Refusal) *Refusal
 	return r.Refused(ctx, c, refusal)
 }
 
-// Do takes a call down the road. Exactly one of the results is nil.
+// Do takes a call down the road. Exactly one of the results is nil. A panic in
+// any step is a fault of that step: it refuses the call and is on record.
 func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 	for _, o := range r.Observers {
 		ctx = o.Begin(ctx, c)
 	}
-	refusal := r.walk(ctx, c)
+	refusal := survived(func() *Refusal { return r.walk(ctx, c) })
 	if refusal != nil && c.Refusal == nil {
 		refusal = r.refuse(ctx, c, refusal)
 	}
@@ -156,7 +157,10 @@ func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
 // conclude judges what came back, records it, and only then lets it pass.
 func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 	if err != nil {
-		c.Result, c.Refusal = nil, AsRefusal("upstream", err)
+		c.Result = nil
+		if !errors.As(err, &c.Refusal) {
+			c.Refusal = Refuse("upstream", Internal, "the gateway failed during the call; the upstream may have done what was asked").Because(err)
+		}
 		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
 			c.Refusal = Refuse("upstream", Cancelled, "the agent cancelled the call or went away").Because(err)
 		}
@@ -164,7 +168,9 @@ func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 		c.Refusal = refusal
 	}
 	if err == nil {
-		r.Sessions.Note(c)
+		if _, err := Survive(func() (any, error) { r.Sessions.Note(c); return nil, nil }); err != nil {
+			c.Refusal = withheld("session", "what the agent has seen could not be noted").Because(err)
+		}
 	}
 	if refusal := r.record(ctx, PhaseOutcome, c); refusal != nil {
 		c.Refusal = refusal
@@ -189,7 +195,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 		return withheld("policy", denied(c.ResultDecision)...)
 	}
 	c.Result.Labels = mergeLabels(c.Tool.Labels, c.Decision.Labels, c.ResultDecision.Labels)
-	if err := redactResult(c, report.Findings); err != nil {
+	if _, err := Survive(func() (any, error) { return nil, redactResult(c, report.Findings) }); err != nil {
 		return withheld("guard", "the result could not be redacted").Because(err)
 	}
 	return nil
@@ -203,7 +209,7 @@ func (r *Road) List(ctx context.Context, c *Call) ([]*Tool, *Refusal) {
 		return nil, r.Refused(ctx, c, AsRefusal("limit", err))
 	}
 	defer release()
-	seen, err := r.Policy.Visible(ctx, c.Agent, r.Catalog.List(c.Kind, c.Server))
+	seen, err := Survive(func() ([]*Tool, error) { return r.Policy.Visible(ctx, c.Agent, r.Catalog.List(c.Kind, c.Server)) })
 	if err != nil {
 		return nil, r.Refused(ctx, c, AsRefusal("policy", err))
 	}
@@ -287,10 +293,19 @@ func mergeLabels(lists ...[]string) []string {
 	return slices.Compact(all)
 }
 
-// timed adds the time f takes to d.
+// survived is the refusal of a road that panics between its steps.
+func survived(walk func() *Refusal) *Refusal {
+	refusal, err := Survive(func() (*Refusal, error) { return walk(), nil })
+	if err != nil {
+		return AsRefusal("surface", err)
+	}
+	return refusal
+}
+
+// timed adds the time f takes to d, and survives it.
 func timed[T any](d *time.Duration, f func() (T, error)) (T, error) {
 	start := time.Now()
-	v, err := f()
+	v, err := Survive(f)
 	*d += time.Since(start)
 	return v, err
 }

@@ -23,6 +23,9 @@ type rooms struct {
 	records           []Phase
 }
 
+// errPanics has a room panic.
+var errPanics = errors.New("panics")
+
 func newRooms() *rooms {
 	r := &rooms{
 		fail:     map[string]error{},
@@ -40,6 +43,9 @@ func (r *rooms) road() *Road {
 
 func (r *rooms) ask(name string) error {
 	r.asked = append(r.asked, name)
+	if r.fail[name] == errPanics {
+		panic("room " + name)
+	}
 	return r.fail[name]
 }
 

@@ -98,9 +98,11 @@ func (s *server) supervise(ctx context.Context) {
 	pause := time.Duration(0)
 	for ctx.Err() == nil {
 		var up time.Time // since when it is
-		err := s.connected(ctx, func() {
-			up = time.Now()
-			tried()
+		_, err := gateway.Survive(func() (any, error) {
+			return nil, s.connected(ctx, func() {
+				up = time.Now()
+				tried()
+			})
 		})
 		s.shared.Store(nil)
 		if ctx.Err() != nil {

@@ -162,7 +162,7 @@ func (p *sessions) dial(ctx context.Context, o owner, origin gateway.Origin) *se
 	}
 	p.work.Go(func() {
 		defer cancel()
-		sc.conn, sc.err = p.server.cfg.Dial(ctx, origin, events)
+		sc.conn, sc.err = gateway.Survive(func() (Conn, error) { return p.server.cfg.Dial(ctx, origin, events) })
 		if sc.err != nil {
 			sc.err = asDown(p.server.cfg.Name, sc.err)
 		}

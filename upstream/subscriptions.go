@@ -93,7 +93,11 @@ func (s *subscriptions) forget(who string, conn *Conn) {
 		}
 		delete(s.byURI, uri)
 		if conn != nil {
-			s.unsent.Go(func() { _, _ = resubscribe(context.Background(), *conn, methodUnsubscribe, uri) })
+			s.unsent.Go(func() {
+				_, _ = gateway.Survive(func() (*gateway.Result, error) {
+					return resubscribe(context.Background(), *conn, methodUnsubscribe, uri)
+				})
+			})
 		}
 	}
 }

@@ -36,7 +36,7 @@ func TestHostileUpstream(t *testing.T) {
 		{"die_in_a_stream", "upstream_down upstream_invalid", "-"},
 		{"html", "upstream_invalid", "-"},
 		{"truncated", "upstream_invalid", "upstream_timeout upstream_invalid upstream_down"},
-		{"not_utf8", "upstream_invalid", "-"},
+		{"not_utf8", "", "-"},
 		{"says_it_twice", "upstream_invalid", "-"},
 		{"other_id", "upstream_invalid upstream_timeout", "upstream_timeout"},
 		{"endless", "upstream_invalid", "upstream_invalid upstream_down"},

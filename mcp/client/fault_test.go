@@ -53,7 +53,7 @@ func TestUpstreamFaults(t *testing.T) {
 				}
 				o := client.Options{MaxAnswer: 1 << 20, Timeout: time.Minute}
 				if want == gateway.UpstreamTimeout {
-					o.Timeout = 300 * time.Millisecond
+					o.Timeout = time.Second
 				}
 				r := dial(t, transport, upstreamtest.Script{}, o, nil)
 				_, err := r.Do(t.Context(), upstreamtest.Call(nil, f.tool, `{}`))

@@ -225,13 +225,14 @@ func (c *Conn) cancelled(f *flight, why string) {
 	})
 }
 
-// spawn starts work that Close waits for; false if the connection is closed.
+// spawn starts work that Close waits for; false if the connection is closed. It
+// handles what the upstream sent, so that it is contained.
 func (c *Conn) spawn(work func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.life.Err() != nil {
 		return false
 	}
-	c.work.Go(work)
+	c.work.Go(gateway.Contain(c.log, "a connection to an upstream", work))
 	return true
 }

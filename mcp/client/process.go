@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"toolward/gateway"
 	"toolward/mcp"
 )
 
@@ -60,7 +61,10 @@ func startProcess(c *Client, conn *Conn) (*process, error) {
 	p.stdin = pipes.stdin
 	p.stderr = newStderrLog(conn.log)
 	conn.work.Go(func() { p.stderr.copy(pipes.stderr) })
-	conn.work.Go(func() { p.read(pipes.stdout) })
+	conn.work.Go(gateway.Contain(conn.log, "reading an upstream's output", func() {
+		defer p.lose() // nobody reads any more
+		p.read(pipes.stdout)
+	}))
 	conn.work.Go(func() { p.reap(pipes) })
 	return p, nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"toolward/gateway"
 	"toolward/mcp"
 )
 
@@ -53,7 +54,7 @@ func openSSE(ctx context.Context, c *Client, conn *Conn) (link, error) {
 	}
 	conn.work.Go(func() {
 		defer resp.Body.Close()
-		s.broken = s.read(events)
+		_, s.broken = gateway.Survive(func() (any, error) { return nil, s.read(events) })
 		s.once.Do(func() { close(s.lost) })
 	})
 	return s, nil

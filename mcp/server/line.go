@@ -45,7 +45,7 @@ func (l *link) all(ctx context.Context, agent *gateway.Agent, messages []json.Ra
 		}
 	}
 	for _, run := range begun {
-		go run()
+		go gateway.Contain(l.srv.log, "answering on a stream", run)()
 	}
 }
 

@@ -43,11 +43,11 @@ func (p *postStream) begin() error {
 	r, _ := p.attach(0, false)
 	p.done = make(chan struct{})
 	out := p.v.newEventWriter(p.stream, p.x.revision)
-	go func() {
+	go gateway.Contain(p.v.srv.log, "writing a stream", func() {
 		defer close(p.done)
 		_ = p.pump(p.v.r.Context(), r, p.v.srv.opt.KeepAlive, out.write) // an error means that the agent left, or came back elsewhere
 		out.end()
-	}()
+	})()
 	return nil
 }
 

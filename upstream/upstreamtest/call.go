@@ -77,6 +77,8 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 		ok(`{"content":[]}`)
 	case "sample":
 		s.relay(out, ok, "sampling/createMessage", `{"messages":[{"role":"user","content":{"type":"text","text":"q"}}],"maxTokens":10,"x":1.0}`)
+	case "unheld_question":
+		s.relay(out, ok, "sampling/createMessage", `{"messages":[],"maxTokens":1e50000000}`)
 	case "elicit":
 		s.relay(out, ok, "elicitation/create", `{"message":"name?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}`)
 	case "roots":

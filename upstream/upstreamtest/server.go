@@ -197,7 +197,7 @@ func (s *Server) request(m message, out func(string)) {
 // Tools are the definitions that an undisturbed server lists, in order.
 var Tools = func() []string {
 	var defs []string
-	for _, name := range strings.Fields(`echo rpc_error tool_error hang die die_mid garbage duplicate_keys invalid_utf8 lone_surrogate unheld_number wrong_id twice huge endless
+	for _, name := range strings.Fields(`echo rpc_error tool_error hang die die_mid garbage duplicate_keys invalid_utf8 lone_surrogate unheld_number unheld_question wrong_id twice huge endless
 		progress log sample elicit roots change input task stderr`) {
 		defs = append(defs, `{"name":"`+name+`","title":"T","description":"The <b>`+name+`</b> tool","inputSchema":{"type":"object","x-order":[3,1,2],"big":12345678901234567890},"annotations":{"readOnlyHint":true,"x":1.0},"icons":[{"src":"data:,","theme":"dark"}],"_meta":{"n":1e3}}`)
 	}

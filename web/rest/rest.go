@@ -199,8 +199,18 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 	_, _ = w.Write(append(out, '}'))
 }
 
-// do takes one tool call that a model emitted down the road.
+// do is [Handler.run] beside its siblings: what panics outside of the road's own
+// guard ends this one only.
 func (h *Handler) do(ctx context.Context, f *format, c *gateway.Call, parse *gateway.Refusal) outcome {
+	o, err := gateway.Survive(func() (outcome, error) { return h.run(ctx, f, c, parse), nil })
+	if err != nil {
+		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, gateway.AsRefusal("surface", err))}
+	}
+	return o
+}
+
+// run takes one tool call that a model emitted down the road.
+func (h *Handler) run(ctx context.Context, f *format, c *gateway.Call, parse *gateway.Refusal) outcome {
 	if parse != nil {
 		return outcome{call: c, refusal: h.opt.Road.Refused(ctx, c, parse)}
 	}
