@@ -52,8 +52,8 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
 
-growth: ## what guard costs per KiB, counted, which must not grow with the size of the text
-	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth
+growth: ## what a text costs per KiB, counted, which must not grow with the size of the text
+	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,toolward/audit,github.com/go-json-experiment/json/jsontext,math/big,strconv,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth
 
 dress: ## orders dressed up in every way that is known, at every place: how many are blocked
 	$(GO) run ./cmd/dress

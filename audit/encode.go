@@ -19,7 +19,7 @@ func refusal(o *object, s *secrecy, r *gateway.Refusal) {
 	o.text("approval", r.Approval)
 	o.ms("retry_after_ms", r.RetryAfter)
 	if cause := errors.Unwrap(r); cause != nil {
-		o.text("cause", clip(s.scrub(cause.Error()), maxText))
+		o.text("cause", s.scrub(cause.Error()))
 	}
 	o.close()
 }

@@ -80,7 +80,7 @@ func (r *recorder) request(o *object, s *secrecy, c *gateway.Call) {
 	o.text("peer", c.Peer)
 	o.text("method", clip(c.Method, maxColumn))
 	o.text("endpoint", clip(c.Server, maxColumn))
-	o.text("name", clip(s.scrub(c.Name), maxText))
+	o.text("name", s.scrub(c.Name))
 	if c.Parent != nil {
 		o.text("parent", c.Parent.ID)
 	}

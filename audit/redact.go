@@ -10,14 +10,10 @@ import (
 // secrecy knows which values of a call must not be written, and what is
 // written instead. The nil secrecy hides nothing.
 type secrecy struct {
-	keys     *Keys
-	pairs    []string          // value, token, value, token …
-	replacer *strings.Replacer // of pairs; nil until needed
+	keys    *Keys
+	secrets []secret
+	scrubs  *scrubber // for secrets; nil until needed
 }
-
-// minScrub is the shortest value that is also looked for in other texts of the
-// call. Shorter ones would blot out innocent words.
-const minScrub = 6
 
 // redact returns a body as it may be written. value is the body decoded, and
 // asked for only if something has to be hidden.
@@ -45,33 +41,33 @@ func (s *secrecy) redact(raw json.RawMessage, stage gateway.Stage, findings []ga
 func (s *secrecy) hide(text string) string {
 	token := s.keys.Token(text)
 	if len(text) >= minScrub {
-		s.replacer = nil
-		s.pairs = append(s.pairs, text, "["+token+"]")
+		s.scrubs = nil
+		s.secrets = append(s.secrets, secret{text, "[" + token + "]"})
 		if escaped := pointerEscaper.Replace(text); escaped != text {
-			s.pairs = append(s.pairs, escaped, "["+token+"]")
+			s.secrets = append(s.secrets, secret{escaped, "[" + token + "]"})
 		}
 	}
 	return token
 }
 
-// scrub takes hidden values out of another text of the call: a policy's reason
-// that quotes an argument, a pointer through a member named by a secret, the
-// upstream's error.
+// scrub takes hidden values out of another text of the call, and bounds it: a
+// policy's reason that quotes an argument, a pointer through a member named by
+// a secret, the upstream's error.
 func (s *secrecy) scrub(text string) string {
-	if len(s.pairs) == 0 || text == "" {
-		return text
+	if len(s.secrets) > 0 && text != "" {
+		if s.scrubs == nil {
+			s.scrubs = newScrubber(s.secrets)
+		}
+		text = s.scrubs.replace(text, maxText)
 	}
-	if s.replacer == nil {
-		s.replacer = strings.NewReplacer(s.pairs...) // one pass over a text, however many values there are
-	}
-	return s.replacer.Replace(text)
+	return clip(text, maxText)
 }
 
-// all scrubs and bounds a list of texts.
+// all is [secrecy.scrub] of a bounded list of texts.
 func (s *secrecy) all(texts []string) []string {
 	var scrubbed []string
 	for _, text := range texts[:min(len(texts), 50)] {
-		scrubbed = append(scrubbed, clip(s.scrub(text), maxText))
+		scrubbed = append(scrubbed, s.scrub(text))
 	}
 	return scrubbed
 }

@@ -31,75 +31,111 @@ func Redact(raw json.RawMessage, edits []Edit) (json.RawMessage, error) {
 	if len(edits) == 0 {
 		return raw, nil
 	}
-	r := redactor{in: raw, byPlace: map[string][]Edit{}, dec: jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))}
+	r := redactor{in: raw, dec: jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))}
+	var root places
 	for _, e := range edits {
-		r.byPlace[e.Where] = append(r.byPlace[e.Where], e)
+		root.add(e)
 	}
-	r.left = len(r.byPlace)
-	if err := r.value(nil); err != nil {
+	if err := r.value(&root); err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}
-	if r.left > 0 {
-		return nil, fmt.Errorf("redact: %d of %d places are not in the value", r.left, len(r.byPlace))
+	if left := root.left(); left > 0 {
+		return nil, fmt.Errorf("redact: %d of %d places are not in the value", left, left+r.found)
 	}
 	return append(r.out, raw[r.done:]...), nil
 }
 
-type redactor struct {
-	in      []byte
-	out     []byte
-	done    int64 // input copied or replaced so far
-	dec     *jsontext.Decoder
-	byPlace map[string][]Edit
-	left    int
+// places are edits by where they point: those of one value, and those inside
+// it. A tree, so that a walk looks at each member's own name only, however long
+// the names around it are and however many edits there are.
+type places struct {
+	value, key []Edit
+	inside     map[string]*places // by member name or index
 }
 
-// value walks one value. path is the pointer as bytes, grown and cut in place.
-func (r *redactor) value(path []byte) error {
-	edits, here := r.byPlace[string(path)]
-	if here {
-		r.left--
-		if slices.ContainsFunc(edits, func(e Edit) bool { return !e.Key && e.Span == [2]int{} }) {
-			return r.whole(path, edits)
+func (p *places) add(e Edit) {
+	if e.Where != "" {
+		for token := range strings.SplitSeq(strings.TrimPrefix(e.Where, "/"), "/") {
+			name := pointerUnescaper.Replace(token)
+			next := p.inside[name]
+			if next == nil {
+				if p.inside == nil {
+					p.inside = map[string]*places{}
+				}
+				next = &places{}
+				p.inside[name] = next
+			}
+			p = next
 		}
+	}
+	if e.Key {
+		p.key = append(p.key, e)
+	} else {
+		p.value = append(p.value, e)
+	}
+}
+
+// left is how many places were not come across.
+func (p *places) left() int {
+	n := 0
+	if len(p.value)+len(p.key) > 0 {
+		n = 1
+	}
+	for _, sub := range p.inside {
+		n += sub.left()
+	}
+	return n
+}
+
+type redactor struct {
+	in    []byte
+	out   []byte
+	done  int64 // input copied or replaced so far
+	dec   *jsontext.Decoder
+	found int
+}
+
+// value walks one value. What is edited is taken out of here, and what is
+// inside of it too once the whole was replaced.
+func (r *redactor) value(here *places) error {
+	if here == nil {
+		return r.dec.SkipValue()
+	}
+	edits := here.value
+	if len(here.value)+len(here.key) > 0 {
+		r.found++
+		here.value, here.key = nil, nil
+	}
+	if i := slices.IndexFunc(edits, func(e Edit) bool { return e.Span == [2]int{} }); i >= 0 {
+		here.inside = nil
+		return r.read(func(v []byte) error { return r.replace(v, edits[i].With) })
 	}
 	switch r.dec.PeekKind() {
 	case '{':
-		return r.object(path)
+		return r.object(here)
 	case '[':
-		return r.array(path)
+		return r.array(here)
 	}
+	return r.read(func(v []byte) error {
+		switch {
+		case len(edits) == 0:
+			return nil
+		case v[0] != '"':
+			return r.replace(v, edits[0].With)
+		}
+		return r.replaceSpans(v, edits)
+	})
+}
+
+func (r *redactor) read(then func([]byte) error) error {
 	v, err := r.dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	spans := slices.DeleteFunc(slices.Clone(edits), func(e Edit) bool { return e.Key })
-	if len(spans) > 0 {
-		if v.Kind() != '"' {
-			return r.replace(v, spans[0].With)
-		}
-		return r.replaceSpans(v, spans)
-	}
-	return nil
+	return then(v)
 }
 
-// whole replaces a value by a string, and forgets edits that pointed inside it.
-func (r *redactor) whole(path []byte, edits []Edit) error {
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	prefix := string(path) + "/"
-	for place := range r.byPlace {
-		if strings.HasPrefix(place, prefix) {
-			r.left--
-		}
-	}
-	i := slices.IndexFunc(edits, func(e Edit) bool { return !e.Key && e.Span == [2]int{} })
-	return r.replace(v, edits[i].With)
-}
-
-func (r *redactor) object(path []byte) error {
+func (r *redactor) object(here *places) error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -108,11 +144,9 @@ func (r *redactor) object(path []byte) error {
 		if err != nil {
 			return err
 		}
-		key := unquote(name)
-		sub := AppendPointer(path, key)
-		keyEdits := slices.DeleteFunc(slices.Clone(r.byPlace[string(sub)]), func(e Edit) bool { return !e.Key })
-		if len(keyEdits) > 0 {
-			if err := r.replaceSpans(name, keyEdits); err != nil {
+		sub := here.inside[unquote(name)]
+		if sub != nil && len(sub.key) > 0 {
+			if err := r.replaceSpans(name, sub.key); err != nil {
 				return err
 			}
 		}
@@ -124,15 +158,17 @@ func (r *redactor) object(path []byte) error {
 	return err
 }
 
-func (r *redactor) array(path []byte) error {
+func (r *redactor) array(here *places) error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
+	var index []byte
 	for i := 0; ; i++ {
 		if k := r.dec.PeekKind(); k == ']' || k == 0 {
 			break
 		}
-		if err := r.value(strconv.AppendInt(append(path, '/'), int64(i), 10)); err != nil {
+		index = strconv.AppendInt(index[:0], int64(i), 10)
+		if err := r.value(here.inside[string(index)]); err != nil {
 			return err
 		}
 	}

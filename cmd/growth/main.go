@@ -1,6 +1,8 @@
-// Growth counts what a scan of guard costs per KiB, by kind and size of text,
-// and fails if that grows with the size. It counts the blocks of statements that
-// run, in guard and in the parts of the standard library that it loops with: they
+// Growth counts what a scan of guard costs per KiB, and what the rest of the road
+// does with a call's bytes (the strict parser, redaction, the record), by kind and
+// size of text, and fails if that grows with the size. It counts the blocks of
+// statements that run, in the gateway and in the parts of the standard library
+// that it loops with: they
 // are the same on every machine, however busy. The compiler puts the counters in
 // for coverage:
 //
@@ -91,7 +93,56 @@ func run(out io.Writer, root, only string, sizes []int, factor float64) (grown [
 			fmt.Fprintln(w)
 		}
 	}
+	beside, err := runRoad(w, only, sizes, factor)
+	return append(slices.Compact(grown), beside...), err
+}
+
+// runRoad is the same for the road beside guard.
+func runRoad(w io.Writer, only string, sizes []int, factor float64) (grown []string, err error) {
+	s, err := newSteps()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for _, k := range slices.Concat(places, guardtest.Hostile()) {
+		if only != "" && k.Name != only {
+			continue
+		}
+		name, first := k.Name+", on the road", 0.0
+		fmt.Fprintf(w, "%s\t", name)
+		for _, size := range sizes {
+			raw := `{"body":` + k.Make(size) + `}`
+			findings := hidden(raw)
+			n, err := count(func() error { return s.run(raw, findings) })
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			each := float64(n) / float64(len(raw)) * 1024
+			if fmt.Fprintf(w, "%.0f\t", each); first == 0 {
+				first = each
+			}
+			if each > factor*first {
+				grown = append(grown, name)
+			}
+		}
+		fmt.Fprintln(w)
+	}
 	return slices.Compact(grown), nil
+}
+
+// count is how many blocks f runs.
+func count(f func() error) (uint64, error) {
+	if err := coverage.ClearCounters(); err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	var b bytes.Buffer
+	if err := coverage.WriteCounters(&b); err != nil {
+		return 0, err
+	}
+	return sum(b.Bytes())
 }
 
 // scan counts the blocks that one scan runs, and the bytes that it reads.
@@ -109,15 +160,10 @@ func scan(s *guard.Scanner, k guardtest.Kind, size int, sent bool) (steps uint64
 	if sent {
 		half = s.Request
 	}
-	if err := coverage.ClearCounters(); err != nil {
-		return 0, 0, err
-	}
-	half(context.Background(), call) // a fault is an answer too: more than can be acted on
-	var b bytes.Buffer
-	if err := coverage.WriteCounters(&b); err != nil {
-		return 0, 0, err
-	}
-	steps, err = sum(b.Bytes())
+	steps, err = count(func() error {
+		half(context.Background(), call) // a fault is an answer too: more than can be acted on
+		return nil
+	})
 	return steps, len(raw), err
 }
 

@@ -1,0 +1,132 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+)
+
+const (
+	// minScrub is the shortest value that is looked for in other texts of the
+	// call. Shorter ones would blot out innocent words.
+	minScrub = 6
+	// maxStem is how much of a value's beginning is looked for. Where it
+	// stands, the value goes as far as the text follows it: whoever quotes half
+	// of a long secret has quoted enough.
+	maxStem = 64
+)
+
+// secret is a value that must not be written, and what is written instead.
+type secret struct{ text, token string }
+
+// scrubber takes values out of texts. Both are an attacker's, and so the work
+// for a text is bounded by its length, times the logarithm of how many values
+// there are: libraries' searches for one long, periodic value, or for many that
+// begin alike, are not.
+type scrubber struct {
+	secrets []secret  // sorted by text, each once
+	stems   []stem    // sorted by text, each once
+	begins  [256]bool // bytes that a stem begins with
+}
+
+// stem is the beginning of one or more values.
+type stem struct {
+	text     string
+	from, to int // the values that begin with it, of those that are no shorter
+	shorter  int // the longest other stem that it begins with, -1 for none
+}
+
+func newScrubber(secrets []secret) *scrubber {
+	s := &scrubber{secrets: slices.Clone(secrets)}
+	slices.SortFunc(s.secrets, func(a, b secret) int { return cmp.Compare(a.text, b.text) })
+	s.secrets = slices.CompactFunc(s.secrets, func(a, b secret) bool { return a.text == b.text })
+	var open []int // stems that the next one may begin with, longest last
+	for i, v := range s.secrets {
+		text := v.text[:min(len(v.text), maxStem)]
+		if n := len(s.stems); n > 0 && s.stems[n-1].text == text {
+			s.stems[n-1].to = i + 1
+			continue
+		}
+		for len(open) > 0 && !strings.HasPrefix(text, s.stems[open[len(open)-1]].text) {
+			open = open[:len(open)-1]
+		}
+		shorter := -1
+		if len(open) > 0 {
+			shorter = open[len(open)-1]
+		}
+		open = append(open, len(s.stems))
+		s.stems = append(s.stems, stem{text, i, i + 1, shorter})
+		s.begins[text[0]] = true
+	}
+	return s
+}
+
+// replace returns the beginning of a text, at most bytes of it or a token more,
+// with a token in place of each value.
+//
+//	"the key is sk-1234567, and", secret "sk-1234567" → "the key is [hmac:…], and"
+func (s *scrubber) replace(text string, most int) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(text) && b.Len()+i-done <= most; {
+		if !s.begins[text[i]] {
+			i++
+			continue
+		}
+		n, token := s.match(text[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		b.WriteString(text[done:i])
+		b.WriteString(token)
+		i += n
+		done = i
+	}
+	if done == 0 {
+		return text
+	}
+	b.WriteString(text[done:min(len(text), done+max(0, most+1-b.Len()))])
+	return b.String()
+}
+
+// match is how far a text begins with a value, and the value's token; 0 if it
+// does not.
+func (s *scrubber) match(text string) (n int, token string) {
+	window := text[:min(len(text), maxStem)]
+	at := sort.Search(len(s.stems), func(i int) bool { return s.stems[i].text > window }) - 1
+	// Whatever the window begins with, the stem that sorts right before it
+	// begins with as well.
+	for at >= 0 && !strings.HasPrefix(window, s.stems[at].text) {
+		at = s.stems[at].shorter
+	}
+	if at < 0 {
+		return 0, ""
+	}
+	st := s.stems[at]
+	if len(st.text) < maxStem {
+		return len(st.text), s.secrets[st.from].token
+	}
+	// Of the values with this stem, one of the two that the text sorts between
+	// follows it furthest.
+	same := s.secrets[st.from:st.to]
+	next := sort.Search(len(same), func(i int) bool { return same[i].text > text })
+	for _, v := range same[max(0, next-1):min(len(same), next+1)] {
+		if l := common(v.text, text); l > n {
+			n, token = l, v.token
+		}
+	}
+	return n, token
+}
+
+// common is the length of what two texts both begin with.
+func common(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
