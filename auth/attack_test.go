@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -219,6 +220,9 @@ func TestVerifyRefusesOtherAudienceAndIssuer(t *testing.T) {
 }
 
 // Attack 5: dates.
+// written is a date as an issuer writes it.
+func written(format string, sec int64) json.Number { return json.Number(fmt.Sprintf(format, sec)) }
+
 func TestVerifyRefusesTokensOutOfTime(t *testing.T) {
 	const leeway = 10 * time.Second
 	now := time.Now().Truncate(time.Second)
@@ -238,9 +242,17 @@ func TestVerifyRefusesTokensOutOfTime(t *testing.T) {
 		{"exp past", map[string]any{"exp": at(-time.Hour)}, false},
 		{"exp missing", map[string]any{"exp": nil}, false},
 		{"exp string", map[string]any{"exp": "9999999999"}, false},
-		{"exp fraction", map[string]any{"exp": json.Number("4102444800.5")}, false},
+		{"exp fraction", map[string]any{"exp": written("%d.5", at(time.Hour))}, true},
 		{"exp huge", map[string]any{"exp": json.Number("1e308")}, false},
-		{"exp exponent", map[string]any{"exp": json.Number("4e9")}, false},
+		{"exp exponent", map[string]any{"exp": written("%de0", at(time.Hour))}, true},
+		{"exp fraction past", map[string]any{"exp": json.Number("1000.5")}, false},
+		{"exp fraction over the end", map[string]any{"exp": json.Number("9000000000.5")}, false},
+		{"exp no reader can hold", map[string]any{"exp": json.Number("1e50000000")}, false},
+		{"exp zero no reader can hold", map[string]any{"exp": json.Number("0e50000000")}, false},
+		{"nbf fraction", map[string]any{"nbf": json.Number("1000.25")}, true},
+		{"nbf fraction to come", map[string]any{"nbf": json.Number("4102444800.5")}, false},
+		{"iat fraction", map[string]any{"iat": written("%d.75", at(-time.Minute))}, true},
+		{"lifetime over limit by a fraction", map[string]any{"iat": written("%d.5", at(-time.Second)), "exp": at(2*time.Hour + time.Second)}, false},
 		{"exp over int64", map[string]any{"exp": json.Number("9223372036854775808")}, false},
 		{"exp far", map[string]any{"exp": json.Number("9223372036854775807")}, false},
 		{"exp that wraps around in nanoseconds", map[string]any{"exp": 18446744074 + at(time.Hour)}, false},

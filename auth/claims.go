@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (c claims) strings(name string) ([]string, error) {
 // times judges exp, nbf and iat (RFC 7519 §4.1.4 to 4.1.6), sets how long the
 // entry holds, and returns exp.
 func (c claims) times(is *issuer, now time.Time, e *entry) (exp int64, err error) {
-	exp, ok, err := c.date("exp")
+	exp, ok, err := c.date("exp", math.Floor)
 	switch {
 	case err != nil:
 		return 0, err
@@ -144,7 +145,7 @@ func (c claims) times(is *issuer, now time.Time, e *entry) (exp int64, err error
 	if now.UnixNano() >= e.expire {
 		return 0, errors.New("expired")
 	}
-	nbf, _, err := c.date("nbf")
+	nbf, _, err := c.date("nbf", math.Ceil)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +153,7 @@ func (c claims) times(is *issuer, now time.Time, e *entry) (exp int64, err error
 	if now.UnixNano() < e.notBefore {
 		return 0, errors.New("not valid yet")
 	}
-	iat, _, err := c.date("iat")
+	iat, _, err := c.date("iat", math.Ceil)
 	switch {
 	case err != nil:
 		return 0, err
@@ -164,10 +165,10 @@ func (c claims) times(is *issuer, now time.Time, e *entry) (exp int64, err error
 	return exp, nil
 }
 
-// date reads a NumericDate: whole seconds from 0 to the year 2255, which keeps
-// nanoseconds in an int64. RFC 7519 allows fractions; no issuer that we know
-// sends them, and a date with two readings is no date.
-func (c claims) date(name string) (sec int64, ok bool, err error) {
+// date reads a NumericDate from 0 to the year 2255, which keeps nanoseconds in an
+// int64. It is a number, with a fraction where the issuer's clock has one (RFC
+// 7519 §2); round takes that to the whole second that lets the token live less.
+func (c claims) date(name string, round func(float64) float64) (sec int64, ok bool, err error) {
 	v, ok := c.m[name]
 	if !ok {
 		return 0, false, nil
@@ -176,9 +177,9 @@ func (c claims) date(name string) (sec int64, ok bool, err error) {
 	if !isNumber {
 		return 0, true, errors.New(name + " is not a number")
 	}
-	sec, err = strconv.ParseInt(n.String(), 10, 64)
-	if err != nil || sec < 0 || sec > 9e9 {
-		return 0, true, errors.New(name + " is not a date in whole seconds")
+	f, err := strconv.ParseFloat(n.String(), 64) // exact up to 2^53, and a date is below 9e9
+	if err != nil || f < 0 || f > 9e9 {
+		return 0, true, errors.New(name + " is not a date in seconds")
 	}
-	return sec, true, nil
+	return int64(round(f)), true, nil
 }
