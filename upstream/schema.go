@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -23,7 +22,8 @@ const maxSchema = 512 << 10
 //
 // Nothing is ever fetched. What a remote $ref stands for is left to the
 // upstream to check, as is a pattern that Go's linear-time regular expressions
-// cannot say (look-ahead, back references): both accept anything here.
+// cannot say (look-ahead, back references) or that would cost too much: both
+// accept anything here.
 type schemas struct{ log *slog.Logger }
 
 // compile returns the check of a schema, nil for none, and an error if the
@@ -44,7 +44,7 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, erro
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(remote)
-	c.UseRegexpEngine(pattern)
+	c.UseRegexpEngine((&patterns{}).compile)
 	const place = "toolward:schema"
 	if err := c.AddResource(place, doc); err != nil {
 		return nil, errors.New(firstLine(err))
@@ -95,20 +95,6 @@ func (n *nowhere) Load(url string) (any, error) {
 	n.asked = url
 	return true, nil
 }
-
-// pattern compiles a regular expression; one that Go cannot say matches all.
-func pattern(s string) (jsonschema.Regexp, error) {
-	re, err := regexp.Compile(s)
-	if err != nil {
-		return anything(s), nil
-	}
-	return re, nil
-}
-
-type anything string
-
-func (anything) MatchString(string) bool { return true }
-func (a anything) String() string        { return string(a) }
 
 // explain turns a validation error into what an agent can act on: where, and
 // what is wrong there.

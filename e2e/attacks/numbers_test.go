@@ -157,3 +157,74 @@ func (b token) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Header.Set("Authorization", "Bearer "+string(b))
 	return http.DefaultTransport.RoundTrip(r)
 }
+
+// Definitions of a few KiB that take seconds and hundreds of MiB to compile, or
+// to check a call by. They are quarantined, each by its name; the others stay.
+func TestGiantNumbersInDefinitions(t *testing.T) {
+	property := func(schema string) string {
+		var all []string
+		for i := range 500 {
+			all = append(all, fmt.Sprintf(`"p%d":%s`, i, schema))
+		}
+		return `{"type":"object","properties":{` + strings.Join(all, ",") + `}}`
+	}
+	hostile := map[string]string{
+		"minimum": property(`{"minimum":-1e999999}`), "maximum": property(`{"maximum":1e50000000}`), "step": property(`{"multipleOf":1e-999999}`),
+		"choice": property(`{"enum":[1e999999,1e999998]}`), "digits": property(`{"const":` + strings.Repeat("9", 5000) + `}`),
+		"default": `{"type":"object","default":{"a":1e50000000}}`, "unknown": `{"type":"object","x-limits":[1e50000000]}`,
+	}
+	good := map[string]string{
+		"echo": `{"type":"object"}`, "bounded": `{"type":"object","properties":{"n":{"minimum":-1e308,"maximum":18446744073709551615}}}`,
+		"patterns": property(`{"pattern":"((a{100}){10}){10}"}`),
+	}
+	var list []string
+	for _, tools := range []map[string]string{hostile, good} {
+		for name, schema := range tools {
+			list = append(list, `{"name":"`+name+`","inputSchema":`+schema+`}`)
+		}
+	}
+	up := lab.NewScripted(t, func(r lab.Request) string {
+		switch r.Method {
+		case "tools/list":
+			return `"result":{"tools":[` + strings.Join(list, ",") + `],"_meta":{"n":1e50000000}}`
+		case "tools/call":
+			return `"result":{"content":[{"type":"text","text":"done"}]}`
+		}
+		return ""
+	})
+	g := lab.Start(t, lab.Options{Config: map[string]any{"upstreams": map[string]any{"lab": up.Config()}}})
+	for _, s := range []*lab.Surface{lab.REST, lab.Legacy, lab.Modern} {
+		offered := s.List(t, g, g.Tester())
+		if len(offered) != len(good) {
+			t.Errorf("%s offers %v", s.Name, offered)
+		}
+		for name := range good {
+			if a := s.Call(t, g, g.Tester(), name, `{"n":18446744073709551615,"p1":"b"}`); a.Code != "" {
+				t.Errorf("%s: %s got %q %.300s", s.Name, name, a.Code, a.Text)
+			}
+		}
+		for name := range hostile {
+			if a := s.Call(t, g, g.Tester(), name, `{}`); a.Code != "quarantined" && a.Code != "unknown_tool" {
+				t.Errorf("%s: %s got %q", s.Name, name, a.Code)
+			}
+		}
+	}
+	for name := range hostile {
+		if !strings.Contains(g.Log.String(), "lab__"+name) {
+			t.Errorf("the log does not name %s", name)
+		}
+	}
+	g.CheckChain(t, "")
+}
+
+// A long, periodic token in arguments and results: it is redacted in the record,
+// and the call goes on (audit counts what that costs; nothing here is timed).
+func TestPeriodicTokenOnTheRoad(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	a := lab.REST.Call(t, g, g.Tester(), "echo", lab.Text(strings.Repeat("eyJhbGciOiJIUzI1NiJ9.", 4500)))
+	row := g.Recorded(t, "", a.ID)
+	if args := fmt.Sprint(row["args"]); strings.Count(args, "eyJhbGciOiJIUzI1NiJ9.") > 3 {
+		t.Errorf("the record holds the token: %.300s", args)
+	}
+	g.CheckAlive(t)
+}
