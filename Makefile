@@ -4,7 +4,7 @@ FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
 
-.PHONY: run build test race lint vuln pairs e2e field conformance frameworks fuzz bench growth dress image clean
+.PHONY: run build test race lint vuln pairs e2e field conformance frameworks apis fuzz bench growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -44,6 +44,10 @@ conformance: build ## the official MCP conformance suite, direct and through the
 frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents through the gateway; needs Node
 	cd e2e && npm ci --no-audit --no-fund
 	cd e2e/frameworks && npm ci --no-audit --no-fund && node_modules/.bin/node --test --test-force-exit *.test.js
+
+apis: ## descriptions of public HTTP APIs from npm: each operation called, time and memory printed; needs Node
+	cd e2e/openapi && npm ci --no-audit --no-fund --ignore-scripts
+	$(GO) test -tags apis -count=1 -v ./e2e/openapi
 
 fuzz: ## each parser at a boundary, for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
