@@ -4,6 +4,7 @@ package field
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,41 @@ paths:
 	api.Requests()
 	if a := lab.CallREST(t, g, token, "api__fine", `{}`); a.Status != 200 || len(api.Requests()) != 1 {
 		t.Errorf("after the failures: %d %s", a.Status, a.Text)
+	}
+}
+
+// An operation that is slow takes no other away; an API that is not there is
+// left alone, and comes back.
+func TestSlowOperations(t *testing.T) {
+	api := lab.NewAPI(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-r.Context().Done()
+		}
+	})
+	const doc = "openapi: 3.0.3\npaths: {/slow: {get: {operationId: slow}}, /fine: {get: {operationId: fine}}}"
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	g := startAPIs(t, map[string]any{
+		"api":  api.Config(t, doc, map[string]any{"timeout": "100ms"}),
+		"gone": lab.NewAPI(t, nil).Config(t, doc, map[string]any{"base_url": gone.URL}),
+	})
+	g.WaitReady(t)
+	token := g.Tester()
+	for range 7 {
+		if a := lab.CallREST(t, g, token, "api__slow", `{}`); a.Code != "upstream_timeout" {
+			t.Errorf("slow: %s", a.Text)
+		}
+	}
+	if a := lab.CallREST(t, g, token, "api__fine", `{}`); a.Status != 200 || a.Code != "" {
+		t.Errorf("after the slow ones: %d %s", a.Status, a.Text)
+	}
+	for range 5 {
+		if a := lab.CallREST(t, g, token, "gone__fine", `{}`); a.Code != "upstream_down" {
+			t.Errorf("gone: %s", a.Text)
+		}
+	}
+	if a := lab.CallREST(t, g, token, "gone__fine", `{}`); !strings.Contains(a.Text, "circuit breaker") {
+		t.Errorf("gone, the sixth time: %s", a.Text)
 	}
 }
 

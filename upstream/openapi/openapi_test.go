@@ -211,11 +211,16 @@ func TestLinkLocalAddressesAreRefused(t *testing.T) {
 	}
 }
 
+// An API that took the request and is slow is not down: the breaker is not told.
 func TestHangingAPITimesOut(t *testing.T) {
 	a := api(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
 	_, err := do(t, a, "getPet", `{"id":"1"}`)
 	var r *gateway.Refusal
-	if !errors.As(err, &r) || r.Code != gateway.UpstreamTimeout {
+	if !errors.As(err, &r) || r.Code != gateway.UpstreamTimeout || !errors.Is(err, upstream.ErrSlow) {
+		t.Errorf("got %v", err)
+	}
+	a = api(t, nil, func(o *Options) { o.BaseURL, o.Timeout = "http://127.0.0.1:1", time.Second })
+	if _, err = do(t, a, "getPet", `{"id":"1"}`); !errors.As(err, &r) || r.Code != gateway.UpstreamDown || errors.Is(err, upstream.ErrSlow) {
 		t.Errorf("got %v", err)
 	}
 }
