@@ -34,18 +34,24 @@ func validServerName(s string) bool {
 // The plain form is ambiguous where an underscore touches the separator:
 // "a_"+"x" and "a"+"_x" would both be a___x. Those are hashed too.
 func wireName(server, name string) string {
+	most := maxWire
+	if !letter(server[0]) {
+		most-- // for the underscore that some providers need before it
+	}
 	plain := server + "__" + name
-	if len(plain) <= maxWire && name != "" && name[0] != '_' && server[len(server)-1] != '_' && allNameBytes(name) {
+	if len(plain) <= most && name != "" && name[0] != '_' && server[len(server)-1] != '_' && allNameBytes(name) {
 		return plain
 	}
 	sum := sha256.Sum256([]byte(server + "\x00" + name))
 	hash := "-" + hex.EncodeToString(sum[:5])
 	head := server + "__" + clean(name)
-	if len(head)+len(hash) > maxWire {
-		head = head[:maxWire-len(hash)]
+	if len(head)+len(hash) > most {
+		head = head[:most-len(hash)]
 	}
 	return head + hash
 }
+
+func letter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
 
 func allNameBytes(s string) bool {
 	for i := range len(s) {

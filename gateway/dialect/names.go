@@ -2,8 +2,11 @@ package dialect
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -184,11 +187,16 @@ func (f *Form) Said(reason string) string {
 }
 
 // replacer finds names where the check of a schema writes them: quoted, and in
-// places such as "at /a/b: ".
+// places such as "at /a/b: ". The longest come first. What begins with a name
+// that is not allowed is not allowed either, so no other name is hit in a place.
 func (n *names) replacer() *strings.Replacer {
+	names := slices.SortedFunc(maps.Keys(n.aliases), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	var pairs []string
-	for name, a := range n.aliases {
-		pairs = append(pairs, "'"+name+"'", "'"+a+"'", "/"+name+"/", "/"+a+"/", "/"+name+":", "/"+a+":")
+	for _, name := range names {
+		pairs = append(pairs, "'"+name+"'", "'"+n.aliases[name]+"'")
+		if name != "" {
+			pairs = append(pairs, "/"+name, "/"+n.aliases[name])
+		}
 	}
 	return strings.NewReplacer(pairs...)
 }
