@@ -48,10 +48,10 @@ func (v *visit) batch(body []byte) {
 		v.write(lead, lead.refuse(ctx, refusal))
 		return
 	}
-	ctx, cancel := v.callContext(lead)
-	defer cancel()
 	p := v.newPostStream(lead)
-	lead.out.Store(p.stream)
+	lead.out = p
+	ctx, cancel := v.callContext(lead, p)
+	defer cancel()
 	defer p.openLater(v.srv.opt.KeepAlive)()
 	answers := v.elements(ctx, lead, elements)
 	switch unstarted := p.closeUnstarted(); {
@@ -92,7 +92,7 @@ func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.Ra
 func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) (answer func() json.RawMessage) {
 	x := v.exchange()
 	x.session, x.revision = lead.session, lead.revision
-	x.out.Store(lead.out.Load())
+	x.out = lead.out
 	o, ok := x.read(ctx, raw)
 	switch {
 	case !ok:

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -28,7 +27,9 @@ type exchange struct {
 	params gateway.Object
 	meta   gateway.Object
 
-	out atomic.Pointer[stream] // where what belongs to this request goes; nil if it cannot
+	// out is where what belongs to this request goes; nil if it cannot. It is
+	// set before the request is answered.
+	out outlet
 	// park is the call that this request began, if it can be parked. It is set
 	// before the call runs.
 	park *parkedCall

@@ -52,7 +52,7 @@ func (l *link) all(ctx context.Context, agent *gateway.Agent, messages []json.Ra
 // one takes one message. What it returns serves a request, and has to be run.
 func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) (run func()) {
 	x := &exchange{srv: l.srv, agent: agent, surface: l.ss.surface, peer: l.peer, server: l.ss.server, session: l.ss}
-	x.out.Store(l.ss.main)
+	x.out = l.ss.main
 	o, ok := x.read(ctx, body)
 	if !ok {
 		l.send(x, o)

@@ -206,12 +206,11 @@ func (one *listener) tag() json.RawMessage {
 }
 
 func (one *listener) send(method string, members []gateway.Member, must bool) error {
-	st := one.x.out.Load()
-	if st == nil {
+	if one.x.out == nil {
 		return errNoStream
 	}
 	params := gateway.JoinMembers(append(members, gateway.Member{Name: "_meta", Value: one.tag()}))
-	return st.send(mcp.AppendNotification(nil, method, params), must, true)
+	return one.x.out.send(mcp.AppendNotification(nil, method, params), must, true)
 }
 
 // Event takes what an upstream sent that no call caused, and passes it to the

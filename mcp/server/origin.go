@@ -81,8 +81,8 @@ func (o *origin) wants(method string, params []byte) bool {
 // emit sends a message on the stream that is open for it.
 func (x *exchange) emit(msg []byte, must bool) error {
 	err := errClosed
-	if st := x.out.Load(); st != nil {
-		if err = st.send(msg, must, false); !errors.Is(err, errClosed) && !errors.Is(err, errNoStream) {
+	if x.out != nil {
+		if err = x.out.send(msg, must, false); !errors.Is(err, errClosed) && !errors.Is(err, errNoStream) {
 			return err
 		}
 	}

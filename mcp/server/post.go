@@ -285,7 +285,9 @@ func (v *visit) openSession(x *exchange) (*session, *gateway.Refusal) {
 // request answers a request: as JSON, or as an event stream if anything has to
 // be sent before the result.
 func (v *visit) request(x *exchange) {
-	ctx, cancel := v.callContext(x)
+	p := v.newPostStream(x)
+	x.out = p
+	ctx, cancel := v.callContext(x, p)
 	defer cancel()
 	if x.session != nil {
 		if refusal := x.session.requests.begin(x.msg.ID, cancel); refusal != nil {
@@ -294,8 +296,6 @@ func (v *visit) request(x *exchange) {
 		}
 		defer x.session.requests.answering.Done()
 	}
-	p := v.newPostStream(x)
-	x.out.Store(p.stream)
 	if !accepts(v.r.Header, "application/json") {
 		_ = p.open() // it has events to write only
 	}
@@ -322,16 +322,16 @@ func (v *visit) request(x *exchange) {
 // its request. A session's call whose stream can be resumed goes on without
 // the connection, for as long as an agent may be away; one that has not sent an
 // event yet could not be picked up again, and ends with it.
-func (v *visit) callContext(x *exchange) (context.Context, context.CancelFunc) {
+func (v *visit) callContext(x *exchange, p *postStream) (context.Context, context.CancelFunc) {
 	if x.session == nil {
 		return context.WithCancel(v.r.Context())
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(v.r.Context()))
 	stop := context.AfterFunc(v.r.Context(), func() {
-		if st := x.out.Load(); st == nil || !st.resumable() {
-			cancel()
+		if p.left() {
+			v.srv.await(ctx, p.stream, cancel)
 		} else {
-			v.srv.await(ctx, st, cancel)
+			cancel()
 		}
 	})
 	return ctx, func() { stop(); cancel() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"toolward/gateway"
@@ -12,14 +13,40 @@ import (
 
 var errNoStream = errors.New("the agent does not accept an event stream")
 
-// postStream is the answer to one POST, as a stream that starts with the first
-// message that is not the result.
+// outlet is where what belongs to a request goes: a stream, or the answer to a
+// POST that may become one.
+type outlet interface {
+	send(data []byte, must, once bool) error
+}
+
+// postStream is the answer to one POST. It is JSON if nothing comes before the
+// result, and an event stream else:
+//
+//	silent ──a message, or a long time──▶ events ──result──▶ closed
+//	  ├──result──▶ JSON
+//	  └──a message to an agent that accepts no events──▶ failed ──result──▶ JSON
+//
+// It is safe for concurrent use.
 type postStream struct {
 	*stream
 	v    *visit
 	x    *exchange
 	done chan struct{} // closed when the pump has ended; nil before it runs
+
+	once   sync.Once
+	failed error // why it cannot be events; written within once
+
+	mu   sync.Mutex
+	mode postMode
 }
+
+type postMode int
+
+const (
+	postSilent postMode = iota
+	postEvents
+	postJSON
+)
 
 func (v *visit) newPostStream(x *exchange) *postStream {
 	p := &postStream{v: v, x: x}
@@ -28,8 +55,51 @@ func (v *visit) newPostStream(x *exchange) *postStream {
 	} else {
 		p.stream = newStream("", 0, &v.srv.kept)
 	}
-	p.stream.start = p.begin
 	return p
+}
+
+// open makes it an event stream, without a message. It returns once it is one,
+// whoever did that.
+func (p *postStream) open() error {
+	p.mu.Lock()
+	if p.mode == postJSON {
+		p.mu.Unlock()
+		return errClosed
+	}
+	p.mode = postEvents
+	p.mu.Unlock()
+	return p.begun()
+}
+
+// begun begins the event stream once, and waits until that is done.
+func (p *postStream) begun() error {
+	p.once.Do(func() {
+		if p.failed = p.begin(); p.failed != nil {
+			p.close()
+		}
+	})
+	return p.failed
+}
+
+// send is [stream.send], and makes it an event stream.
+func (p *postStream) send(data []byte, must, once bool) error {
+	if err := p.open(); err != nil {
+		return err
+	}
+	return p.stream.send(data, must, once)
+}
+
+// closeUnstarted makes the answer JSON if it is not an event stream, and reports
+// whether it did.
+func (p *postStream) closeUnstarted() bool {
+	p.mu.Lock()
+	if p.mode == postSilent {
+		p.mode = postJSON
+		p.mu.Unlock()
+		return true
+	}
+	p.mu.Unlock()
+	return p.begun() != nil
 }
 
 // begin turns the answer into an event stream.
@@ -49,6 +119,19 @@ func (p *postStream) begin() error {
 		out.end()
 	})()
 	return nil
+}
+
+// left waits for the end of what is being written to an agent whose connection
+// broke, and reports whether it can come back to the stream.
+func (p *postStream) left() (resumable bool) {
+	p.mu.Lock()
+	events := p.mode == postEvents
+	p.mu.Unlock()
+	if !events || p.begun() != nil {
+		return false
+	}
+	<-p.done
+	return p.resumable()
 }
 
 // openLater turns the answer into a stream if it takes long, so that nothing

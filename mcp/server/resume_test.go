@@ -144,6 +144,7 @@ func TestAnOpenedStreamShowsItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStream("", 0, &budget{most: 1 << 20})
 		p := &postStream{stream: st}
+		p.once.Do(func() {}) // it is one already
 		r, _ := st.attach(0, false)
 		begin, signs := time.Now(), make(chan time.Duration, 8)
 		go func() {

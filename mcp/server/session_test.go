@@ -345,7 +345,7 @@ func TestTenThousandDroppedSessionsLeaveNothing(t *testing.T) {
 			t.Fatal(refusal)
 		}
 		st := ss.streams.newStream()
-		st.start = func() error { ss.streams.add(st); return nil }
+		ss.streams.add(st)
 		_ = st.send([]byte(strings.Repeat("x", 1000)), false, false)
 		r, _ := st.attach(0, false)
 		st.delivered(r, 1)

@@ -43,10 +43,17 @@ type event struct {
 }
 
 // stream is a sequence of messages to an agent that outlives the connection it
-// is read by: the answer to a POST, the GET stream of a session, a legacy SSE
-// connection, standard output. Messages are appended by whoever has one, and
-// written by the one pump that is attached, so that a slow agent never holds
-// up an upstream. It is safe for concurrent use.
+// is read by: the answer to a POST (see postStream), the GET stream of a session,
+// a legacy SSE connection, standard output. Messages are appended by whoever has
+// one, and written by the one pump that is attached, so that a slow agent never
+// holds up an upstream:
+//
+//	unread ──attach──▶ read ──the reader leaves──▶ waiting ──attach──▶ read
+//	  any ──close──▶ closed: what is queued is still read
+//	  any ──forget──▶ gone: the reader ends, and nothing is kept
+//
+// A reader that attaches takes over from the one before. It is safe for
+// concurrent use.
 //
 // A stream with an ID keeps delivered events for a client that comes back with
 // Last-Event-ID, within the session's and the server's budget.
@@ -55,26 +62,20 @@ type stream struct {
 	keep   int    // bytes of delivered events to keep
 	shared *budget
 
-	// start is called before the first message, without the lock; it returns
-	// an error if the stream cannot carry any. It may be nil.
-	start  func() error
-	once   sync.Once
-	failed error // what start returned; written within once
-	wake   chan struct{}
-	sign   atomic.Bool // the pump shall show a sign of life now
+	wake chan struct{}
+	sign atomic.Bool // the pump shall show a sign of life now
 
-	mu      sync.Mutex
-	started bool
-	closed  bool
-	reader  *reader // the attached pump, nil if none is
-	read    bool    // one was attached
-	shown   bool    // something was written: an agent knows of the stream
-	events  []event // kept ones, then those not yet delivered
-	sent    uint64  // sequence number of the last delivered event
-	given   uint64  // … of the last that a reader was given to write
-	last    uint64  // sequence number of the last event
-	kept    int     // bytes of delivered events; both are in shared
-	queued  int     // bytes of the others
+	mu     sync.Mutex
+	closed bool
+	reader *reader // the attached pump, nil if none is
+	read   bool    // one was attached
+	shown  bool    // something was written: an agent knows of the stream
+	events []event // kept ones, then those not yet delivered
+	sent   uint64  // sequence number of the last delivered event
+	given  uint64  // … of the last that a reader was given to write
+	last   uint64  // sequence number of the last event
+	kept   int     // bytes of delivered events; both are in shared
+	queued int     // bytes of the others
 }
 
 // reader is one pump's hold on a stream.
@@ -84,40 +85,11 @@ func newStream(id string, keep int, shared *budget) *stream {
 	return &stream{id: id, keep: keep, shared: shared, wake: make(chan struct{}, 1)}
 }
 
-// open starts the stream without a message. It returns once the stream has
-// started, whoever did that.
-func (st *stream) open() error {
-	st.mu.Lock()
-	if st.closed {
-		st.mu.Unlock()
-		return errClosed
-	}
-	st.started = true
-	st.mu.Unlock()
-	return st.begun()
-}
-
-// begun runs start once, and waits until it has run.
-func (st *stream) begun() error {
-	st.once.Do(func() {
-		if st.start == nil {
-			return
-		}
-		if st.failed = st.start(); st.failed != nil {
-			st.close()
-		}
-	})
-	return st.failed
-}
-
 // send appends a message, or returns errClosed or errFull. Only must-messages
 // (answers and requests) get into a full queue. once drops a message that
 // equals the last one, if no reader has that yet: the agent may have it before
 // its delivery is noted, and have looked at what changed before it changed again.
 func (st *stream) send(data []byte, must, once bool) error {
-	if err := st.open(); err != nil {
-		return err
-	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.closed {
@@ -153,19 +125,6 @@ func (st *stream) close() {
 	st.poke()
 }
 
-// closeUnstarted closes the stream if it carries nothing, and reports whether
-// it did: then its request can be answered in another way.
-func (st *stream) closeUnstarted() bool {
-	st.mu.Lock()
-	if !st.started {
-		st.closed = true
-		st.mu.Unlock()
-		return true
-	}
-	st.mu.Unlock()
-	return st.begun() != nil
-}
-
 // resumable reports whether an agent can come back to the stream: it needs the
 // ID of an event that it was sent.
 func (st *stream) resumable() bool {
@@ -192,7 +151,7 @@ func (st *stream) poke() {
 func (st *stream) live() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return !st.closed && (st.reader != nil || st.read && st.id != "" || st.start != nil)
+	return !st.closed && (st.reader != nil || st.read && st.id != "")
 }
 
 // attached reports whether someone reads the stream now.
@@ -216,7 +175,7 @@ func (st *stream) attach(after uint64, resume bool) (r *reader, ok bool) {
 	if st.reader != nil {
 		close(st.reader.taken)
 	}
-	st.started, st.read = true, true
+	st.read = true
 	st.reader = &reader{taken: make(chan struct{})}
 	return st.reader, true
 }
