@@ -21,7 +21,7 @@ const nearly = 0.05
 const surely = 0.99
 
 const (
-	reachApart  = 2 << 10 // bytes to either side of a place that are read with it
+	reachApart  = 1 << 10 // bytes to either side of a place that are read with it
 	fewestApart = 5       // words that are worth reading
 	sparse      = 4       // a view is read as a whole if its words are so small a part of it
 )
@@ -29,14 +29,22 @@ const (
 // wordsApart is the buffers of reading words apart.
 type wordsApart struct {
 	out   []byte
-	found []Window // that are orders as they stand
-	last  int      // where the word before ends, -1 if there is none
-	count map[uint32]int
+	found []Window               // that are orders as they stand
+	last  int                    // where the word before ends, -1 if there is none
+	count [1 << countBits]uint16 // how often each word stands there, by slot
 }
+
+const (
+	countBits = 9
+	mostCount = 1<<16 - 1 // more than there are tokens in reach
+)
+
+// slot is where a word is counted. Two seldom share one, and then count as one.
+func slot(hash uint32) uint32 { return hash * 0x9e3779b1 >> (32 - countBits) }
 
 // apart adds views of the words alone: of the surroundings of each window that
 // nearly is an order, of each rule's hit and near hit, and of the whole view if it
-// has few words. It goes over each byte at most three times.
+// has few words. It goes over each byte at most twice.
 func (j *judge) apart(t *normal.Text, i int, near, sure float64) {
 	if strings.HasSuffix(t.Views[i].Via, normal.WordsApart) {
 		return
@@ -68,7 +76,7 @@ func (j *judge) apart(t *normal.Text, i int, near, sure float64) {
 			last++
 		}
 		j.setApart(t, i, toks[first:last])
-		done = at + reachApart
+		done = at + reachApart*3/2
 	}
 	hit, miss := 0, 0
 	for k := range j.windows {
@@ -107,19 +115,26 @@ func (j *judge) sparse(text string) bool {
 func (j *judge) setApart(t *normal.Text, i int, toks []token) {
 	text := t.Views[i].Text
 	a := &j.words
-	if a.count == nil {
-		a.count = map[uint32]int{}
-	}
-	clear(a.count)
-	words := 0
+	a.count = [1 << countBits]uint16{}
+	words, gaps, last, most := 0, 0, -1, uint16(0)
 	for k := range toks {
-		if isWord(text, &toks[k]) {
-			a.count[toks[k].hash]++
-			words++
+		tok := &toks[k]
+		if tok.shape == identToken {
+			gaps++
 		}
+		if !isWord(text, tok) {
+			continue
+		}
+		if last >= 0 && !ordinary(text[last:tok.start], tok.shape) {
+			gaps++
+		}
+		n := &a.count[slot(tok.hash)]
+		*n++
+		most = max(most, *n)
+		words, last = words+1, int(tok.end)
 	}
-	if words < fewestApart {
-		return
+	if gaps*5 < words && len(toks) < 3*words && (most <= 5 || int(most)*5 <= words) {
+		return // prose, which most texts are
 	}
 	a.out, a.last = a.out[:0], -1
 	kept, odd := 0, 0
@@ -149,9 +164,9 @@ func (j *judge) setApart(t *normal.Text, i int, toks []token) {
 		case tok.shape == urlToken || tok.shape == emailToken || tok.shape == pathToken:
 			put(tok, w)
 		case !isWord(text, tok):
-		case a.count[tok.hash] > 5 && a.count[tok.hash]*5 > words: // the same word again and again …
-			if a.count[tok.hash] < 1<<20 {
-				a.count[tok.hash] = 1 << 20 // … but once it may be the order's
+		case a.count[slot(tok.hash)] > 5 && int(a.count[slot(tok.hash)])*5 > words: // the same word again and again …
+			if a.count[slot(tok.hash)] != mostCount {
+				a.count[slot(tok.hash)] = mostCount // … but once it may be the order's
 				put(tok, w)
 			}
 		default:
@@ -186,7 +201,12 @@ func isWord(text string, t *token) bool {
 	case cjkToken:
 		return true
 	case wordToken:
-		return t.end-t.start > 1 && !strings.ContainsAny(text[t.start:t.end], "0123456789")
+		for i := t.start; i < t.end; i++ {
+			if byteKinds[text[i]] == kDigit {
+				return false
+			}
+		}
+		return t.end-t.start > 1
 	}
 	return false
 }
