@@ -46,10 +46,16 @@ func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 
 // Stranger records the refusal of a request that nobody authenticated, and
 // counts it against the peer. Over the peer's allowance it is answered but no
-// longer recorded: strangers must not fill the disk.
+// longer recorded: strangers must not fill the disk. What was refused for
+// another reason than a token is counted apart: a web page in somebody's browser
+// can make such requests, and must not use up the allowance of who is there.
 func (r *Road) Stranger(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
-	over := r.Limit.Strangers(c.Peer)
-	r.Limit.Failed(c.Peer)
+	who := c.Peer
+	if refusal.Code != Unauthenticated {
+		who = "requests of " + who
+	}
+	over := r.Limit.Strangers(who)
+	r.Limit.Failed(who)
 	if over != nil {
 		return refusal
 	}

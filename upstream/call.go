@@ -3,36 +3,9 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
-
-	"github.com/sony/gobreaker/v2"
 
 	"toolward/gateway"
 )
-
-// newBreaker counts calls that the upstream did not answer, or not with
-// anything valid. An error that it answers is an answer; a call that the agent
-// cancelled says nothing.
-func (s *server) newBreaker() *gobreaker.TwoStepCircuitBreaker[*gateway.Result] {
-	return gobreaker.NewTwoStepCircuitBreaker[*gateway.Result](gobreaker.Settings{
-		Name:        s.cfg.Name,
-		MaxRequests: 1,
-		Timeout:     s.cfg.Cooldown,
-		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= s.cfg.Failures },
-		IsExcluded:  func(err error) bool { return hasCode(err, gateway.Cancelled, gateway.Overloaded) },
-		IsSuccessful: func(err error) bool {
-			// An answer that makes no sense is one tool's fault, not the server's.
-			return !hasCode(err, gateway.UpstreamDown, gateway.UpstreamTimeout) || errors.Is(err, ErrSlow)
-		},
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			s.log.Warn("circuit breaker", "from", from.String(), "to", to.String())
-			if to == gobreaker.StateOpen {
-				s.refresh() // finds out whether the server is down, and waits for it if so
-			}
-		},
-	})
-}
 
 // ErrSlow is behind a timeout that is one operation's trouble: the server took
 // the request, and answers others. The breaker does not count it.
@@ -54,18 +27,19 @@ func hasCode(err error, codes ...gateway.Code) bool {
 // Do implements [gateway.Upstream]: it waits for a slot, asks the breaker,
 // and sends the call on the connection that belongs to its session.
 func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
-	if err := s.enter(ctx); err != nil {
+	leave, err := s.enter(ctx, c.Agent)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { <-s.slots }()
+	defer leave()
 	if c.Kind == gateway.KindTask {
 		if err := s.cat.tasks.owned(c, s.cfg.Name); err != nil {
 			return nil, err
 		}
 	}
-	report, err := s.breaker.Allow()
+	report, err := s.breakers.allow(c.Agent)
 	if err != nil {
-		r := down(s.cfg.Name, "its circuit breaker is open after repeated failures")
+		r := down(s.cfg.Name, "its circuit breaker is open for you after repeated failures of your calls")
 		r.RetryAfter = s.cfg.Cooldown
 		return nil, r.Because(err)
 	}
@@ -78,29 +52,6 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 		return nil, err
 	}
 	return s.cat.tasks.note(c, s.cfg.Name, result)
-}
-
-// enter takes a slot. A full server is waited for a little, since most calls
-// are short, and refused then: the queue must not grow without bound.
-func (s *server) enter(ctx context.Context) error {
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	t := time.NewTimer(s.cfg.QueueWait)
-	defer t.Stop()
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return gateway.Refuse("upstream", gateway.Cancelled, "the call ended while it waited for upstream "+s.cfg.Name)
-	case <-t.C:
-		r := gateway.Refuse("upstream", gateway.Overloaded, fmt.Sprintf("upstream %s has %d calls in flight, as many as it may", s.cfg.Name, s.cfg.Concurrency))
-		r.RetryAfter = time.Second
-		r.Remedy = "raise upstreams." + s.cfg.Name + ".concurrency if the upstream can take more"
-		return r
-	}
 }
 
 // send picks the connection and performs the call once.

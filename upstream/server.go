@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"toolward/gateway"
 )
 
@@ -21,8 +19,8 @@ type server struct {
 	cfg           Server
 	log           *slog.Logger
 	schemas       schemas
-	slots         chan struct{}
-	breaker       *gobreaker.TwoStepCircuitBreaker[*gateway.Result]
+	slots         *slots
+	breakers      breakers
 	shared        atomic.Pointer[Conn]
 	sessions      *sessions
 	subscriptions *subscriptions
@@ -47,12 +45,12 @@ func newServer(c *Catalog, cfg Server) *server {
 	log := c.log.With("server", cfg.Name)
 	s := &server{
 		cat: c, cfg: cfg, log: log, schemas: schemas{log},
-		slots:  make(chan struct{}, cfg.Concurrency),
+		slots:  newSlots(cfg.Concurrency),
 		stale:  make(chan struct{}, 1),
 		tried:  make(chan struct{}),
 		reason: "it has not been reached yet",
 	}
-	s.breaker = s.newBreaker()
+	s.breakers = breakers{server: s, of: map[string]*breaker{}}
 	s.sessions = newSessions(s)
 	s.subscriptions = newSubscriptions()
 	return s
@@ -183,7 +181,7 @@ func (s *server) serve(ctx context.Context, conn Conn, ttl time.Duration) error 
 		case err == nil:
 			s.publish(ctx, l)
 			ttl = l.ttl
-		case hasCode(err, gateway.UpstreamTimeout) && s.breaker.State() == gobreaker.StateClosed:
+		case hasCode(err, gateway.UpstreamTimeout) && !s.breakers.open():
 			// It is busy: ending the connection would end the calls that make it so.
 			s.log.Warn("lists could not be read again; they stay as they are", "err", err)
 		default:

@@ -38,6 +38,10 @@ func (s *Server) allow(opt Options) {
 // guard is what every request passes before a surface sees it.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := pace(w)
+		p.lift()
+		defer p.expire(0)
+		w = p
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if refusal := s.refuse(w, r); refusal != nil {
 			// The body is not read, so the connection cannot be used again.

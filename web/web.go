@@ -10,6 +10,8 @@
 //   - The body is at most MaxBody bytes by count, not by Content-Length, comes
 //     unencoded, and arrives within BodyTimeout.
 //   - Headers are at most MaxHeader bytes and arrive within HeaderTimeout.
+//   - A peer that does not read loses the connection: half a minute after a
+//     write began, and a second for each 32 KiB of it.
 //   - Routes are exact: a path that is not registered is 404 before any surface
 //     sees it, and is never cleaned into one that is. One slash at the end is
 //     not part of a path.
@@ -100,7 +102,8 @@ func New(opt Options) (*Server, error) {
 		s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
 	}
 	if opt.RedirectHTTP != "" {
-		s.redirect = &http.Server{Addr: opt.RedirectHTTP, Handler: http.HandlerFunc(s.toHTTPS), ReadHeaderTimeout: opt.HeaderTimeout, MaxHeaderBytes: opt.MaxHeader}
+		s.redirect = &http.Server{Addr: opt.RedirectHTTP, Handler: http.HandlerFunc(s.toHTTPS),
+			ReadTimeout: opt.HeaderTimeout, WriteTimeout: opt.HeaderTimeout, IdleTimeout: opt.HeaderTimeout, MaxHeaderBytes: opt.MaxHeader}
 	}
 	return s, nil
 }

@@ -37,6 +37,7 @@ type rooms struct {
 	scanner  *guard.Scanner
 	engine   *policy.Engine
 	catalog  *upstream.Catalog
+	limits   *limit.Limiter
 	road     *gateway.Road
 	surface  atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
 
@@ -247,8 +248,8 @@ func (r *rooms) noteQuarantined(ctx context.Context, t *gateway.Tool) {
 }
 
 func (r *rooms) openRoad(context.Context) error {
-	limits, err := limit.New(limitOptions(r.cfg.Limits))
-	if err != nil {
+	var err error
+	if r.limits, err = limit.New(limitOptions(r.cfg.Limits)); err != nil {
 		return err
 	}
 	wait := r.cfg.Approvals.Wait
@@ -265,7 +266,7 @@ func (r *rooms) openRoad(context.Context) error {
 	}
 	r.road = &gateway.Road{
 		Auth:      r.verifier,
-		Limit:     limits,
+		Limit:     r.limits,
 		Catalog:   r.catalog,
 		Guard:     r.scanner,
 		Policy:    r.engine,
@@ -286,7 +287,7 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 	}
 	opt := server.Options{
 		Road: r.road, Key: key, CarryToken: exchangesTokens(r.cfg), Upstreams: r.catalog, Token: auth.Token,
-		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Logger: r.log,
+		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Body: r.limits.Body, Logger: r.log,
 		PerPrincipal: r.cfg.Limits.Sessions.Agent, MaxSessions: r.cfg.Limits.Sessions.Total,
 	}
 	if endpoints != nil {

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -132,7 +133,7 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	}
 	site.Handle("/v1/", trace(rest.New(rest.Options{
 		Road: r.road, Resource: endpoints.URI("/v1"), Token: auth.Token, Challenge: endpoints.Challenge, Peer: web.PeerOf,
-		CarryToken: exchangesTokens(r.cfg),
+		CarryToken: exchangesTokens(r.cfg), Body: r.limits.Body,
 	})))
 	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
 	for _, path := range r.resources() {
@@ -154,10 +155,11 @@ func (r *rooms) resources() []string {
 }
 
 // forOperators lets through who is on this machine, and agents with one of the
-// roles that the configuration names for administration.
+// roles that the configuration names for administration. Behind a proxy on this
+// machine everybody seems to be on it.
 func (r *rooms) forOperators(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if ip := net.ParseIP(web.PeerOf(req)); ip != nil && ip.IsLoopback() {
+		if ip := net.ParseIP(web.PeerOf(req)); ip != nil && ip.IsLoopback() && r.cfg.PublicURL == "" && !proxied(req) {
 			next.ServeHTTP(w, req)
 			return
 		}
@@ -171,6 +173,22 @@ func (r *rooms) forOperators(next http.Handler) http.Handler {
 		}
 		http.Error(w, "metrics are for this machine, or for a token with an admin role", http.StatusForbidden)
 	})
+}
+
+// proxied reports whether a request shows that somebody handed it on, or that
+// it was meant for another name than this machine's own.
+func proxied(req *http.Request) bool {
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if req.Header.Get(name) != "" {
+			return true
+		}
+	}
+	host, _, err := net.SplitHostPort(req.Host)
+	if err != nil {
+		host = req.Host
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // reloadOnHangup reads the policy again on SIGHUP, beside its own watching.

@@ -1,6 +1,6 @@
 // Package limit bounds how often and how many at once: token buckets per
 // agent, per tool, and per agent and tool; calls in progress per agent and in
-// all; failed authentications per peer address.
+// all; large bodies that are being read; failed authentications per peer address.
 //
 // Guarantees:
 //
@@ -64,6 +64,8 @@ type Limiter struct {
 	owned table[owner]
 	peers table[string]
 	total atomic.Int64
+
+	bodies bodies
 }
 
 var _ gateway.Limiter = (*Limiter)(nil)

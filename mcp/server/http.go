@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -94,19 +93,7 @@ func (v *visit) json(status int, body []byte) {
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
 	v.w.WriteHeader(status)
-	if len(body) > 64<<10 {
-		// What socket buffers do not take waits for the agent to read.
-		rc := http.NewResponseController(v.w)
-		_ = rc.SetWriteDeadline(writeDeadline(len(body))) // not every writer has deadlines
-		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
-	}
 	_, _ = v.w.Write(body) // an error means that the agent left
-}
-
-// writeDeadline is when an agent that does not read is given up: after half a
-// minute, and a second for every 32 KiB.
-func writeDeadline(size int) time.Time {
-	return time.Now().Add(30*time.Second + time.Duration(size>>15)*time.Second)
 }
 
 var (
@@ -131,7 +118,12 @@ func (v *visit) body() ([]byte, *gateway.Refusal) {
 	most := v.srv.opt.MaxBody
 	// A Content-Length is a claim: it earns no more memory than a small body.
 	body := make([]byte, 0, min(max(v.r.ContentLength, 511), 64<<10)+1)
-	reader := http.MaxBytesReader(v.w, v.r.Body, most)
+	var reader io.Reader = http.MaxBytesReader(v.w, v.r.Body, most)
+	if v.srv.opt.Body != nil {
+		counted := v.srv.opt.Body(v.agent, reader)
+		defer counted.Close()
+		reader = counted
+	}
 	for {
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]
@@ -139,8 +131,11 @@ func (v *visit) body() ([]byte, *gateway.Refusal) {
 		n, err := reader.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		var over *http.MaxBytesError
+		var refusal *gateway.Refusal
 		switch {
 		case err == nil:
+		case errors.As(err, &refusal):
+			return nil, refusal
 		case errors.Is(err, io.EOF):
 			return body, nil
 		case errors.As(err, &over):

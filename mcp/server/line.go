@@ -142,7 +142,6 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = ss.main.pump(ctx, reader, s.opt.KeepAlive, out.write) // however it ends, the session ends with it
-	out.end()
 }
 
 // serveMessage takes a message for such a session; the answer goes to its stream.

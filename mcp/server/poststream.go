@@ -116,7 +116,6 @@ func (p *postStream) begin() error {
 	go gateway.Contain(p.v.srv.log, "writing a stream", func() {
 		defer close(p.done)
 		_ = p.pump(p.v.r.Context(), r, p.v.srv.opt.KeepAlive, out.write) // an error means that the agent left, or came back elsewhere
-		out.end()
 	})()
 	return nil
 }
@@ -211,7 +210,6 @@ func (e *eventWriter) write(batch []event) error {
 }
 
 func (e *eventWriter) flush() error {
-	_ = e.rc.SetWriteDeadline(writeDeadline(len(e.buf))) // not every writer has deadlines
 	_, err := e.w.Write(e.buf)
 	if cap(e.buf) > 64<<10 {
 		e.buf = nil
@@ -219,9 +217,6 @@ func (e *eventWriter) flush() error {
 	e.buf = e.buf[:0]
 	return errors.Join(err, e.rc.Flush())
 }
-
-// end lifts the deadline for the connection's next request.
-func (e *eventWriter) end() { _ = e.rc.SetWriteDeadline(time.Time{}) }
 
 // get serves a session's own stream, or goes on with a stream that broke.
 func (v *visit) get() {
@@ -257,7 +252,6 @@ func (v *visit) get() {
 		return
 	}
 	_ = st.pump(ctx, r, v.srv.opt.KeepAlive, out.write) // whichever way it ends, the agent may come back
-	out.end()
 }
 
 // streamContext ends with the connection, the agent's token, and a context of

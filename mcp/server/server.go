@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -50,7 +51,10 @@ type Options struct {
 	Name    string // in serverInfo on /mcp; default "toolward"
 	Version string // in serverInfo on /mcp; default "dev"
 
-	MaxBody      int64         // bytes of one message; default 4 MiB
+	MaxBody int64 // bytes of one message; default 4 MiB
+	// Body bounds the bodies of an agent that are read at once; nil bounds nothing.
+	// What it reads fails with a *gateway.Refusal.
+	Body         func(*gateway.Agent, io.Reader) io.ReadCloser
 	MaxSessions  int           // default 10 000; as many subscriptions/listen besides. The principal with the most makes room.
 	PerPrincipal int           // of one principal; default 1 000. Its session that was unused longest makes room.
 	IdleTTL      time.Duration // a session unused and without a stream ends; default 30 min

@@ -24,7 +24,7 @@ import (
 	"toolward/web/problem"
 )
 
-// Options configure [New]. All fields are required.
+// Options configure [New]. All fields are required but Body and MaxCalls.
 type Options struct {
 	Road *gateway.Road
 	// Resource is the canonical URI of this API, which a token's audience may name.
@@ -40,6 +40,9 @@ type Options struct {
 	Challenge func(path string, r *gateway.Refusal, sent bool) string
 	// Peer is the address a request came from.
 	Peer func(*http.Request) string
+	// Body bounds the bodies of an agent that are read at once; nil bounds nothing.
+	// What it reads fails with a *gateway.Refusal.
+	Body func(*gateway.Agent, io.Reader) io.ReadCloser
 	// MaxCalls is how many calls one /v1/tool_calls request may carry; 0 means 64.
 	MaxCalls int
 }
@@ -108,13 +111,21 @@ func (h *Handler) problem(w http.ResponseWriter, r *http.Request, refusal *gatew
 }
 
 // body reads the request's body. The limit is the listener's.
-func body(r *http.Request) ([]byte, *gateway.Refusal) {
+func (h *Handler) body(r *http.Request, agent *gateway.Agent) ([]byte, *gateway.Refusal) {
 	if !readable(r.Header.Get("Content-Type")) {
 		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the body must be JSON (application/json)")
 	}
-	raw, err := io.ReadAll(r.Body)
+	from := io.ReadCloser(r.Body)
+	if h.opt.Body != nil {
+		from = h.opt.Body(agent, r.Body)
+		defer from.Close()
+	}
+	raw, err := io.ReadAll(from)
 	var tooLarge *http.MaxBytesError
+	var refusal *gateway.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return nil, refusal
 	case errors.As(err, &tooLarge):
 		return nil, gateway.Refuse("surface", gateway.TooLarge, "the body is over the limit")
 	case err != nil:
@@ -142,7 +153,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, agent *gateway.Ag
 	c := h.newCall(r, gateway.KindTool, "tools/call")
 	c.Agent, c.Name = agent, r.PathValue("name")
 	w.Header().Set("Toolward-Call", c.ID)
-	raw, refusal := body(r)
+	raw, refusal := h.body(r, agent)
 	if refusal == nil {
 		c.Args, refusal = parseArgs(raw)
 	}

@@ -47,7 +47,7 @@ type outcome struct {
 func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gateway.Agent) {
 	turn := h.newCall(r, gateway.KindTool, "tool_calls")
 	turn.Agent = agent
-	format, calls, refusal := h.read(r)
+	format, calls, refusal := h.read(r, agent)
 	if refusal != nil {
 		h.problem(w, r, h.opt.Road.Refused(r.Context(), turn, refusal), turn.ID)
 		return
@@ -69,8 +69,8 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 }
 
 // read decodes the body and finds out whose format it is.
-func (h *Handler) read(r *http.Request) (*format, []emitted, *gateway.Refusal) {
-	raw, refusal := body(r)
+func (h *Handler) read(r *http.Request, agent *gateway.Agent) (*format, []emitted, *gateway.Refusal) {
+	raw, refusal := h.body(r, agent)
 	if refusal != nil {
 		return nil, nil, refusal
 	}
