@@ -165,7 +165,7 @@ func (p subset) check(t *testing.T, where string, v any, depth int) {
 		t.Errorf("%s: a schema is %v, want an object", where, v)
 		return
 	}
-	if depth > 11 {
+	if depth > 10 {
 		t.Errorf("%s: nested too deep", where)
 		return
 	}

@@ -183,6 +183,27 @@ func TestProjectionIsBounded(t *testing.T) {
 	}
 }
 
+// OpenAI's guide counts ten levels, and an array needs one for its elements.
+func TestDeepSchemaIsCut(t *testing.T) {
+	for _, inner := range []string{`{"type":"object","properties":{"a":%s}}`, `{"type":"array","items":%s}`, `{"anyOf":[{"type":"array","items":%s},{"type":"null"}]}`, `{"additionalProperties":%s}`} {
+		schema := `{"type":"object"}`
+		for range 15 {
+			schema = fmt.Sprintf(inner, schema)
+		}
+		for _, ids := range combinations {
+			f := named(t, ids...).Of(tool(`{"type":"object","properties":{"p":` + schema + `,"q":{}}}`))
+			var v any
+			if err := json.Unmarshal(f.Schema, &v); err != nil {
+				t.Fatal(err)
+			}
+			count := 0
+			if err := beyond(v, 1, &count); err != nil {
+				t.Errorf("%v: %v: %s", ids, err, f.Schema)
+			}
+		}
+	}
+}
+
 func TestDescriptionIsCut(t *testing.T) {
 	for _, text := range []string{strings.Repeat("word ", 560), strings.Repeat("x", 2000), strings.Repeat("é", 2000), strings.Repeat("😀", 1000), strings.Repeat("a", 1024), "short", ""} {
 		def, err := json.Marshal(map[string]any{"name": "t", "description": text, "inputSchema": map[string]any{"type": "object"}})

@@ -80,7 +80,7 @@ func mustJSON(t testing.TB, v any) string {
 func beyond(v any, level int, count *int) error {
 	*count++
 	s, _ := v.(map[string]any)
-	if level > 11 {
+	if level > 10 {
 		return fmt.Errorf("nested deeper than 10 levels")
 	}
 	props, _ := s["properties"].(map[string]any)

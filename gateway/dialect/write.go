@@ -23,7 +23,7 @@ func (w *writer) root(n *node) object {
 
 // schema writes a node that stands so many levels deep.
 func (w *writer) schema(n *node, level int) object {
-	if w.left--; w.left < 0 || level > w.d.Levels {
+	if w.left--; w.left < 0 || level >= w.d.Levels-1 { // elements of an array need a level yet
 		n = n.cut()
 	}
 	n = w.valued(n)
