@@ -48,16 +48,21 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
     ...config,
   }, null, 2));
 
-  const child = spawn(binary, ['serve', '--config', 'toolward.yaml'], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  let child;
   let log = '';
-  child.stdout.on('data', (b) => { log += b; });
-  child.stderr.on('data', (b) => { log += b; });
-  const exited = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+  let exited;
+  const launch = () => {
+    child = spawn(binary, ['serve', '--config', 'toolward.yaml'], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (b) => { log += b; });
+    child.stderr.on('data', (b) => { log += b; });
+    exited = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+  };
+  launch();
 
   const g = {
     dir,
     url: `http://127.0.0.1:${port}`,
-    child,
+    get child() { return child; },
     log: () => log,
     mint: (subject, ...flags) => execFileSync(binary, ['token', 'mint', '--config', 'toolward.yaml', '--subject', subject, ...flags], { cwd: dir, encoding: 'utf8' }).trim(),
     sql: (query) => JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(dir, 'toolward.db'), query], { encoding: 'utf8' }) || '[]'),
@@ -66,12 +71,18 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
       child.kill(signal);
       return exited;
     },
+    // restart ends the gateway and starts it again, on the files that are there.
+    async restart(signal) {
+      await g.stop(signal);
+      launch();
+      await isReady();
+    },
     async cleanup() {
       if (child.exitCode === null && child.signalCode === null) await g.stop();
       fs.rmSync(dir, { recursive: true, force: true });
     },
   };
-  await until(async () => {
+  const isReady = () => until(async () => {
     if (child.exitCode !== null) throw new Error(`the gateway ended:\n${log}`);
     const r = await fetch(`${g.url}/readyz`).catch(() => null);
     if (r && !ready) return true;
@@ -79,6 +90,7 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
     const body = await r.json();
     return Object.entries(body.parts).every(([, state]) => state === 'ok');
   }, () => `the gateway is not ready:\n${log}`);
+  await isReady();
   return g;
 }
 

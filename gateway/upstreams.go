@@ -38,17 +38,34 @@ type Event struct {
 	Params    json.RawMessage // as the upstream wrote them, nil if absent
 }
 
-const uriPrefix = "toolward://"
+// uriPrefix begins the URIs on /mcp, appPrefix those of the views of MCP Apps:
+// hosts render a resource only if its scheme is ui (MCP Apps 2026-01-26).
+const (
+	uriPrefix = "toolward://"
+	appPrefix = "ui://"
+)
 
 // WireURI is the URI of an upstream's resource, or of a template, on /mcp.
-// Server names hold no slash, so the mapping is one to one.
-func WireURI(server, uri string) string { return uriPrefix + server + "/" + uri }
+// Server names hold no slash, so the mapping is one to one:
+//
+//	crm, file:///a         toolward://crm/file:///a
+//	crm, ui://map/v1.html  ui://crm/map/v1.html
+func WireURI(server, uri string) string {
+	if rest, ok := strings.CutPrefix(uri, appPrefix); ok {
+		return appPrefix + server + "/" + rest
+	}
+	return uriPrefix + server + "/" + uri
+}
 
 // SplitURI undoes [WireURI]; ok is false for any other URI.
 func SplitURI(wire string) (server, uri string, ok bool) {
-	rest, ok := strings.CutPrefix(wire, uriPrefix)
+	if rest, ok := strings.CutPrefix(wire, uriPrefix); ok {
+		return strings.Cut(rest, "/")
+	}
+	rest, ok := strings.CutPrefix(wire, appPrefix)
 	if !ok {
 		return "", "", false
 	}
-	return strings.Cut(rest, "/")
+	server, rest, ok = strings.Cut(rest, "/")
+	return server, appPrefix + rest, ok
 }

@@ -390,7 +390,7 @@ func TestOddNamesAndEndlessLists(t *testing.T) {
 			t.Errorf("%q does not lead back", tool.Wire)
 		}
 	}
-	if got := len(c.List(gateway.KindTool, "loop")); got != 0 { // the same tool on each page: listed twice
+	if got := len(c.List(gateway.KindTool, "loop")); got != 1 { // the same tool on each page
 		t.Errorf("loop: %d tools", got)
 	}
 	if got := len(c.List(gateway.KindTool, "many")); got != 10_000 {

@@ -45,11 +45,15 @@ const templatesList = "resources/templates/list"
 // that is read again is not compiled again.
 type parsed map[string]entry
 
+func parsedKey(l listing, definition json.RawMessage) string {
+	return l.method + " " + string(definition)
+}
+
 // entryOf returns the entry of a definition: a copy of what was parsed before
 // if the bytes are the same.
 // A name that it does not have is its place in the list, for people.
 func (s *server) entryOf(l listing, definition json.RawMessage, at int, next parsed) *entry {
-	key := l.method + " " + string(definition)
+	key := parsedKey(l, definition)
 	e, known := s.parsed[key]
 	if !known {
 		e = *s.newEntry(l, definition)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/upstream/shape"
 )
 
 // What one server may list. A longer list is cut there, and the log says so.
@@ -19,6 +20,7 @@ const (
 	maxEntries   = 10_000
 	maxListBytes = 64 << 20
 	maxPages     = 1_000
+	maxBarren    = 10 // pages in a row that bring nothing new
 )
 
 // listed is what was read from a server in one go.
@@ -29,28 +31,36 @@ type listed struct {
 	ttl     time.Duration               // the shortest ttlMs; 0 if none was given
 }
 
-// read fetches all lists. It fails if the server cannot be reached, or offers
-// tools and answers an error when asked for them. Another list that it answers
-// with an error is left out.
+// read fetches all lists. It fails if the server cannot be reached, or if all
+// that it answers is that it has no tools to list. A list that it answers with an
+// error, or with what is no list, takes no other with it: what was read of it
+// before stays, else what its first pages held.
 func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
-	l := &listed{about: conn.About(), members: map[string][]gateway.Member{}}
+	l := &listed{about: s.fitAbout(conn.About()), members: map[string][]gateway.Member{}}
 	budget := maxListBytes
 	next := parsed{}
+	var toolsFailed error
 	for _, spec := range lists {
+		before := len(l.entries)
 		err := s.readList(ctx, conn, spec, l, next, &budget)
+		if err == nil {
+			continue
+		}
 		var refusal *gateway.Refusal
-		switch {
-		case err == nil:
-		case errors.As(err, &refusal) || ctx.Err() != nil || spec.kind == gateway.KindTool:
+		if errors.As(err, &refusal) || ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", spec.method, err)
-		default:
-			s.log.Warn("list could not be read", "method", spec.method, "err", err)
 		}
+		if spec.kind == gateway.KindTool {
+			toolsFailed = fmt.Errorf("%s: %w", spec.method, err)
+			l.shorten(retryLists)
+		}
+		if kept := s.held(spec); kept != nil {
+			l.entries = append(l.entries[:before], kept...)
+		}
+		s.log.Warn("list could not be read", "method", spec.method, "err", err, "entries", len(l.entries)-before)
 	}
-	if f, ok := conn.(Faulty); ok {
-		for _, fault := range f.Faults() {
-			l.entries = append(l.entries, s.faultEntry(fault))
-		}
+	if toolsFailed != nil && len(l.entries) == 0 {
+		return nil, toolsFailed
 	}
 	if l.about.Instructions != "" {
 		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
@@ -61,9 +71,46 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 	return l, nil
 }
 
+// retryLists is how soon lists are read again after tools could not be.
+const retryLists = time.Minute
+
+// held is what the catalog holds of a list now; nil if the server was not up.
+func (s *server) held(spec listing) (entries []*entry) {
+	s.cat.mu.Lock()
+	defer s.cat.mu.Unlock()
+	if !s.up {
+		return nil
+	}
+	for _, e := range s.entries {
+		if e.listed && e.tool.Kind == spec.kind && e.tool.Template == (spec.method == templatesList) {
+			again := *e
+			entries = append(entries, &again)
+		}
+	}
+	return entries
+}
+
+// fitAbout makes what a server says of itself fit what clients check when they
+// connect to its endpoint.
+func (s *server) fitAbout(about gateway.About) gateway.About {
+	for name, raw := range map[string]*json.RawMessage{"Server": &about.Info, "Capabilities": &about.Capabilities} {
+		if *raw == nil {
+			continue
+		}
+		fitting, changed, err := shape.Legacy.Fit(name, *raw)
+		if err != nil {
+			s.log.Warn("what the server says of itself does not fit MCP and is left out", "what", name, "err", err)
+		} else if len(changed) > 0 {
+			s.log.Info("what the server says of itself is made to fit MCP", "what", name, "at", changed)
+		}
+		*raw = fitting
+	}
+	return about
+}
+
 // readList follows the pages of one list.
 func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *listed, next parsed, budget *int) error {
-	cursor, count := "", 0
+	cursor, count, barren := "", 0, 0
 	seen := map[string]bool{}
 	for page := range maxPages {
 		raw, err := conn.List(ctx, spec.method, cursor)
@@ -76,25 +123,36 @@ func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *liste
 		}
 		o, err := gateway.Split(raw)
 		if err != nil {
-			return err
+			return errors.New("the answer is not an object")
 		}
 		if page == 0 {
-			l.members[spec.method] = slices.DeleteFunc(o.Without(spec.array, "nextCursor"), func(m gateway.Member) bool {
+			l.members[spec.method] = slices.DeleteFunc(s.fitMembers(o).Without(spec.array, "nextCursor"), func(m gateway.Member) bool {
 				return gateway.CheckJSON(m.Value) != nil // a number that no reader can hold
 			})
 			l.noteTTL(o)
 		}
+		before := count
 		array, _ := o.Get(spec.array)
 		definitions, err := elements(array)
 		if err != nil {
 			return fmt.Errorf("%q: %w", spec.array, err)
 		}
 		for _, d := range definitions {
+			if _, again := next[parsedKey(spec, d)]; again {
+				continue // the very same twice; a server that does not know cursors sends its first page again
+			}
 			if count++; count > maxEntries {
 				s.log.Warn("list is cut", "method", spec.method, "entries", maxEntries, "limit", "entries")
 				return nil
 			}
 			l.entries = append(l.entries, s.entryOf(spec, d, count-1, next))
+		}
+		if barren++; count > before {
+			barren = 0
+		}
+		if barren == maxBarren {
+			s.log.Warn("list is cut: its pages bring nothing new", "method", spec.method, "entries", count)
+			return nil
 		}
 		after, more, err := o.String("nextCursor")
 		if err != nil || !more || after == "" {
@@ -121,10 +179,23 @@ func (l *listed) noteTTL(o gateway.Object) {
 	if err != nil || ms <= 0 {
 		return
 	}
-	ttl := min(time.Duration(min(ms, 1<<40))*time.Millisecond, 24*time.Hour)
+	l.shorten(min(time.Duration(min(ms, 1<<40))*time.Millisecond, 24*time.Hour))
+}
+
+func (l *listed) shorten(ttl time.Duration) {
 	if l.ttl == 0 || ttl < l.ttl {
 		l.ttl = ttl
 	}
+}
+
+// fitMembers makes what a list has beside its entries fit what clients check.
+func (s *server) fitMembers(o gateway.Object) gateway.Object {
+	fitting, _, err := shape.Modern.Fit("List", o.Raw())
+	if err != nil {
+		return gateway.Object{} // every member of the shape may go, so none is an error
+	}
+	fitted, _ := gateway.Split(fitting)
+	return fitted
 }
 
 // elements splits a JSON array that passed gateway.CheckJSON.

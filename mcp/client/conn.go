@@ -221,8 +221,6 @@ func (c *Conn) List(ctx context.Context, method, cursor string) (json.RawMessage
 		return nil, nil // resources without templates are usual
 	case m.Error != nil:
 		return nil, &Error{Raw: m.Error}
-	case method == mcp.MethodToolsList && c.modern && c.client.http != nil:
-		return withoutInvalid(c.log, m.Result)
 	}
 	return m.Result, nil
 }

@@ -117,7 +117,7 @@ func (x *exchange) answerTo(ctx context.Context) outcome {
 	case mcp.MethodSetLevel:
 		return x.setLevel(ctx)
 	case mcp.MethodDiscover:
-		return x.discover()
+		return x.discover(ctx)
 	case mcp.MethodListen:
 		if x.modern {
 			return x.listen(ctx)

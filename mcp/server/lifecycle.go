@@ -15,10 +15,6 @@ type hello struct {
 	caps     json.RawMessage // capabilities, nil if none
 }
 
-// ownCapabilities are offered on /mcp, and for an upstream that has not told
-// its own.
-const ownCapabilities = `{"completions":{},"logging":{},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"tools":{"listChanged":true}}`
-
 // greet reads the params of initialize.
 func (x *exchange) greet() hello {
 	asked, _, _ := x.params.String("protocolVersion")
@@ -29,8 +25,8 @@ func (x *exchange) greet() hello {
 }
 
 // welcome is the result of initialize.
-func (x *exchange) welcome(h hello) json.RawMessage {
-	info, caps, instructions := x.about()
+func (x *exchange) welcome(ctx context.Context, h hello) json.RawMessage {
+	info, caps, instructions := x.about(ctx)
 	members := []gateway.Member{
 		{Name: "protocolVersion", Value: mcp.Quote(h.revision)},
 		{Name: "capabilities", Value: caps},
@@ -42,30 +38,9 @@ func (x *exchange) welcome(h hello) json.RawMessage {
 	return gateway.JoinMembers(members)
 }
 
-// about is what the endpoint says of itself: the gateway on /mcp, the upstream
-// on /mcp/{server}.
-func (x *exchange) about() (info, caps json.RawMessage, instructions string) {
-	info = gateway.JoinMembers([]gateway.Member{
-		{Name: "name", Value: mcp.Quote(x.srv.opt.Name)},
-		{Name: "version", Value: mcp.Quote(x.srv.opt.Version)},
-	})
-	caps = json.RawMessage(ownCapabilities)
-	if x.server == "" {
-		return info, caps, ""
-	}
-	about, _ := x.srv.opt.Upstreams.About(x.server)
-	if about.Info != nil {
-		info = about.Info
-	}
-	if about.Capabilities != nil {
-		caps = about.Capabilities
-	}
-	return info, caps, about.Instructions
-}
-
 // discover answers server/discover (MCP 2026-07-28 server/discover).
-func (x *exchange) discover() outcome {
-	info, caps, instructions := x.about()
+func (x *exchange) discover(ctx context.Context) outcome {
+	info, caps, instructions := x.about(ctx)
 	var revisions []byte
 	for _, r := range mcp.Revisions() {
 		revisions = append(revisions, ',')

@@ -84,7 +84,7 @@ func (l *link) request(ctx context.Context, x *exchange) (run func()) {
 		h := x.greet()
 		l.ss.hello.Store(&h)
 		x.revision = h.revision
-		l.send(x, outcome{result: x.welcome(h)})
+		l.send(x, outcome{result: x.welcome(ctx, h)})
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)

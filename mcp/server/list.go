@@ -214,9 +214,8 @@ func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.M
 	return p
 }
 
-// entry is a definition as the upstream wrote it, but for the name on /mcp, and
-// for the URI of the resource that shows a tool's results (extension
-// io.modelcontextprotocol/ui, in both of its spellings): an agent reads that
+// entry is what agents get of a definition, but for the names on /mcp: its own,
+// and that of the view which shows a tool's results. An agent reads that
 // resource at the same endpoint.
 func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
 	offer := t.Offer(!x.modern)
@@ -224,16 +223,9 @@ func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
 		return offer
 	}
 	edits := []gateway.Edit{{Where: "/" + l.name, With: t.Wire}}
-	if l.kind == gateway.KindTool && mayHold(offer, "resourceUri") {
+	if mayNameView(offer) {
 		definition, _ := gateway.Split(offer) // the catalog read it before
-		meta, _ := definition.Object("_meta") // without one, the object is empty
-		ui, _ := meta.Object("ui")
-		if uri, ok, err := ui.String("resourceUri"); ok && err == nil {
-			edits = append(edits, gateway.Edit{Where: "/_meta/ui/resourceUri", With: gateway.WireURI(t.Server, uri)})
-		}
-		if uri, ok, err := meta.String("ui/resourceUri"); ok && err == nil {
-			edits = append(edits, gateway.Edit{Where: "/_meta/ui~1resourceUri", With: gateway.WireURI(t.Server, uri)})
-		}
+		edits = append(edits, viewURIs(definition, t.Server)...)
 	}
 	return edit(offer, edits...)
 }

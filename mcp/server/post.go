@@ -178,7 +178,13 @@ func (x *exchange) enter(ctx context.Context) (outcome, bool) {
 func (x *exchange) refuseBegin(ctx context.Context, r *gateway.Refusal) outcome {
 	switch r.Code {
 	case gateway.Forbidden:
-		return x.refuseAs(ctx, r, codeNoSession, http.StatusNotFound)
+		o := x.refuseAs(ctx, r, codeNoSession, http.StatusNotFound)
+		if x.header != nil {
+			// The answer is the session's, not the request's: the Go SDK's client
+			// takes an error with the request's ID for one that its session survives.
+			x.msg.ID = nil
+		}
+		return o
 	case gateway.Malformed:
 		return x.refuseAs(ctx, r, 0, http.StatusBadRequest)
 	case gateway.Cancelled:
@@ -270,7 +276,7 @@ func (v *visit) initialize(x *exchange) {
 	}
 	ss.hello.Store(&h)
 	v.w.Header().Set(mcp.HeaderSession, ss.id)
-	v.write(x, outcome{result: x.welcome(h)})
+	v.write(x, outcome{result: x.welcome(v.r.Context(), h)})
 }
 
 // openSession opens a session for this visit's agent.

@@ -22,7 +22,7 @@ type wire struct {
 // is in the range that implementations may use.
 const codeRefused = -32000
 
-// codeNoSession is what the official servers answer, with status 404 and the
+// codeNoSession is what the official servers answer, with status 404, id null and the
 // words "Session not found", for a session that they do not know. No revision
 // of MCP names it, but there are clients that begin anew only when they see it.
 const codeNoSession = -32001

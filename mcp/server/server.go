@@ -18,6 +18,8 @@ import (
 // Upstreams is what the surface needs to know of upstreams beside
 // [gateway.Catalog].
 type Upstreams interface {
+	// Servers are the names of all upstreams, in the order of the lists.
+	Servers() []string
 	// About describes an upstream; ok is false if there is none of that name.
 	About(server string) (about gateway.About, ok bool)
 	// ListMembers returns the members of an upstream's list result beside its

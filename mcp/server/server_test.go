@@ -115,7 +115,7 @@ func TestURIOfAToolsViewIsMapped(t *testing.T) {
 	s := newStub(t, nil, nil)
 	s.tools[0].Definition = json.RawMessage(`{"name":"read","_meta":{"ui":{"resourceUri":"ui://a","x":1.0},"ui/resourceUri":"ui://b"},"description":"resourceUri"}`)
 	r := s.modern("/mcp", "ann", "tools/list", "", "")
-	want := `{"name":"files__read","_meta":{"ui":{"resourceUri":"toolward://files/ui://a","x":1.0},"ui/resourceUri":"toolward://files/ui://b"},"description":"resourceUri"}`
+	want := `{"name":"files__read","_meta":{"ui":{"resourceUri":"ui://files/a","x":1.0},"ui/resourceUri":"ui://files/b"},"description":"resourceUri"}`
 	if !strings.Contains(r.body, want) {
 		t.Errorf("got %s\nwant %s", r.body, want)
 	}

@@ -88,14 +88,14 @@ func cleanMeta(meta gateway.Object) json.RawMessage {
 // mapResult gives the URIs in an upstream's result the form they have on /mcp.
 // On /mcp/{server} the result stays as it is.
 func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if x.server != "" || c.Tool == nil || !mayHold(result, "uri") {
+	if x.server != "" || c.Tool == nil || !mayHold(result, "uri") && !mayNameView(result) {
 		return result
 	}
 	o, err := gateway.Split(result)
 	if err != nil {
 		return result
 	}
-	var edits []gateway.Edit
+	edits := viewURIs(o, c.Tool.Server)
 	at := func(place string, holder gateway.Object) {
 		if uri, ok, err := holder.String("uri"); ok && err == nil {
 			edits = append(edits, gateway.Edit{Where: place + "/uri", With: gateway.WireURI(c.Tool.Server, uri)})
@@ -114,6 +114,44 @@ func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMe
 		each(o, "contents", "", at)
 	}
 	return edit(result, edits...)
+}
+
+// views are the places in a definition and in a result that name the view which
+// shows a tool's results: MCP Apps 2026-01-26, its older spelling, and that of
+// the OpenAI Apps SDK.
+var views = []struct {
+	within string // an object in _meta, "" for _meta itself
+	name   string
+	place  string // RFC 6901
+}{
+	{"ui", "resourceUri", "/_meta/ui/resourceUri"},
+	{"", "ui/resourceUri", "/_meta/ui~1resourceUri"},
+	{"", "openai/outputTemplate", "/_meta/openai~1outputTemplate"},
+}
+
+// mayNameView is cheap, and wrong only in saying yes.
+func mayNameView(raw json.RawMessage) bool {
+	return mayHold(raw, "resourceUri") || mayHold(raw, "outputTemplate")
+}
+
+// viewURIs gives the URIs at these places the form that they have on /mcp.
+func viewURIs(o gateway.Object, server string) (edits []gateway.Edit) {
+	meta, err := o.Object("_meta")
+	if err != nil {
+		return nil
+	}
+	for _, v := range views {
+		holder := meta
+		if v.within != "" {
+			if holder, err = meta.Object(v.within); err != nil {
+				continue
+			}
+		}
+		if uri, ok, err := holder.String(v.name); ok && err == nil {
+			edits = append(edits, gateway.Edit{Where: v.place, With: gateway.WireURI(server, uri)})
+		}
+	}
+	return edits
 }
 
 // project gives a result the form that an older agent's client takes: until

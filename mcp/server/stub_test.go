@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -161,6 +162,7 @@ func (s *stub) Visible(_ context.Context, a *gateway.Agent, tools []*gateway.Too
 func (s *stub) Snapshot(*gateway.Agent) gateway.Session       { return gateway.Session{} }
 func (s *stub) Note(*gateway.Call)                            {}
 func (s *stub) Wait(context.Context, *gateway.Call) error     { return nil }
+func (s *stub) Servers() []string                             { return slices.Sorted(maps.Keys(s.abouts)) }
 func (s *stub) About(server string) (gateway.About, bool)     { a, ok := s.abouts[server]; return a, ok }
 func (s *stub) ListMembers(_, method string) []gateway.Member { return s.members[method] }
 
