@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,41 +34,72 @@ type listener struct {
 	x       *exchange
 	methods map[string]bool // list_changed notifications it asked for
 	watched map[resource]bool
-	ready   atomic.Bool // the acknowledgement is on its way: events may follow
+	ready   atomic.Bool        // the acknowledgement is on its way: events may follow
+	end     context.CancelFunc // ends it in good order
 }
 
-// listens are the open listeners, bounded like sessions.
+// listens are the open listeners, bounded like sessions: who has as many as it
+// may ends its oldest, and when there are as many as there may be, the principal
+// with the most ends its oldest for one that has fewer.
 type listens struct {
 	most, perPrincipal int
 
 	mu        sync.Mutex
-	open      map[*listener]struct{}
-	principal map[string]int
+	open      int
+	principal map[string][]*listener // oldest first
 }
 
 func newListens(most, perPrincipal int) *listens {
-	return &listens{most: most, perPrincipal: perPrincipal, open: map[*listener]struct{}{}, principal: map[string]int{}}
+	return &listens{most: most, perPrincipal: perPrincipal, principal: map[string][]*listener{}}
 }
 
+// add opens a listener; false if there is no room.
 func (l *listens) add(one *listener) bool {
 	owner := one.x.agent.Principal()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) >= l.most || l.principal[owner] >= l.perPrincipal {
-		return false
+	gives, has := "", len(l.principal[owner])
+	if has >= l.perPrincipal {
+		gives = owner
+	} else if l.open >= l.most {
+		most := has + 1
+		for other, all := range l.principal {
+			if len(all) > most {
+				gives, most = other, len(all)
+			}
+		}
+		if gives == "" {
+			return false
+		}
 	}
-	l.open[one] = struct{}{}
-	l.principal[owner]++
+	if gives != "" {
+		oldest := l.principal[gives][0]
+		l.drop(gives, oldest)
+		oldest.end()
+	}
+	l.principal[owner] = append(l.principal[owner], one)
+	l.open++
 	return true
 }
 
 func (l *listens) remove(one *listener) {
-	owner := one.x.agent.Principal()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, one)
-	if l.principal[owner]--; l.principal[owner] == 0 {
+	l.drop(one.x.agent.Principal(), one)
+}
+
+// drop takes a listener out, if it is there; the caller holds the lock.
+func (l *listens) drop(owner string, one *listener) {
+	all := l.principal[owner]
+	i := slices.Index(all, one)
+	if i < 0 {
+		return
+	}
+	l.open--
+	if all = slices.Delete(all, i, i+1); len(all) == 0 {
 		delete(l.principal, owner)
+	} else {
+		l.principal[owner] = all
 	}
 }
 
@@ -76,22 +108,17 @@ func (l *listens) remove(one *listener) {
 func (l *listens) wanted(owner string, r resource) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for one := range l.open {
-		if one.x.agent.Principal() == owner && one.watched[r] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.principal[owner], func(one *listener) bool { return one.watched[r] })
 }
 
 func (l *listens) list() []*listener {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make([]*listener, 0, len(l.open))
-	for one := range l.open {
-		all = append(all, one)
+	open := make([]*listener, 0, l.open)
+	for _, all := range l.principal {
+		open = append(open, all...)
 	}
-	return all
+	return open
 }
 
 // Members of a subscription filter, with the notification that each asks for.
@@ -105,7 +132,9 @@ var filters = []struct{ member, method string }{
 // expires. Each resource is subscribed to by a call on the road; the
 // acknowledgement names those that were allowed.
 func (x *exchange) listen(ctx context.Context) outcome {
-	one := &listener{x: x, methods: map[string]bool{}, watched: map[resource]bool{}}
+	until, end := untilExpiry(ctx, x.agent)
+	defer end()
+	one := &listener{x: x, methods: map[string]bool{}, watched: map[resource]bool{}, end: end}
 	agreed, uris, reason := one.filter()
 	if reason != "" {
 		return x.refuseParams(ctx, reason)
@@ -134,10 +163,8 @@ func (x *exchange) listen(ctx context.Context) outcome {
 	}
 	one.ready.Store(true)
 	if agreed != nil {
-		ctx, cancel := untilExpiry(ctx, x.agent)
-		defer cancel()
 		select {
-		case <-ctx.Done():
+		case <-until.Done():
 		case <-x.srv.draining.Done():
 		}
 	}

@@ -291,3 +291,39 @@ func TestUpdatesComeOnceToWhomTheyAreMeant(t *testing.T) {
 		}
 	}
 }
+
+// Streams of agents without sessions are bounded like sessions: the oldest of
+// the agent's own makes room, or of the agent that has the most.
+func TestListenersAreBoundedFairly(t *testing.T) {
+	s := newStub(t, func(o *Options) { o.PerPrincipal, o.MaxSessions = 4, 6 }, nil)
+	listen := func(token string) *mcp.EventReader {
+		resp := s.openModern(t.Context(), "/mcp", token, "subscriptions/listen", "", `"notifications":{"toolsListChanged":true}`)
+		t.Cleanup(func() { resp.Body.Close() })
+		if resp.StatusCode != 200 {
+			return nil
+		}
+		stream := events(resp.Body)
+		nextData(t, stream)
+		return stream
+	}
+	var mallory []*mcp.EventReader
+	for range 5 {
+		mallory = append(mallory, listen("mallory"))
+	}
+	if e := nextData(t, mallory[0]); !strings.Contains(string(e.Data), `"result"`) {
+		t.Errorf("the oldest got %s, want its end", e.Data)
+	}
+	for _, token := range []string{"ann", "bob", "cid"} { // the third finds the gateway full
+		if listen(token) == nil {
+			t.Errorf("%s is locked out", token)
+		}
+	}
+	if e := nextData(t, mallory[1]); !strings.Contains(string(e.Data), `"result"`) {
+		t.Errorf("the oldest of who has the most got %s, want its end", e.Data)
+	}
+	listen("dan")
+	listen("eve")
+	if listen("fay") != nil {
+		t.Error("somebody's only listener made room")
+	}
+}
