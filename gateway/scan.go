@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -145,6 +146,9 @@ func (s *scanner) object(depth int) error {
 		if err != nil {
 			return err
 		}
+		if s.agent && hasControl(n) {
+			return s.fail("a member name holds a control character")
+		}
 		if !s.trust {
 			if many, err = s.unique(n, base, many); err != nil {
 				return err
@@ -186,6 +190,16 @@ func (s *scanner) member(n name, depth int) error {
 		s.members = append(s.members, Member{Name: string(n.b), Value: s.b[start:s.i:s.i]})
 	}
 	return nil
+}
+
+// hasControl reports whether a name holds what no schema names and what readers
+// cut or skip: {"name\u0000": …} is "name" to one that ends a text at NUL. A
+// control character can only stand there as an escape, or be DEL or one of C1.
+func hasControl(n name) bool {
+	if n.ascii {
+		return bytes.IndexByte(n.b, 0x7f) >= 0
+	}
+	return bytes.ContainsFunc(n.b, unicode.IsControl)
 }
 
 // unique refuses a name that stands in its object already, for agents also in

@@ -24,7 +24,8 @@ type Object struct {
 // ParseObject parses one JSON object from an agent. It refuses, with a
 // [Refusal] of code [Malformed] or [TooLarge], whatever two readers could
 // understand differently: a member name that stands twice in an object or
-// differs from another only in case, invalid UTF-8 and lone surrogates,
+// differs from another only in case or holds a control character, invalid UTF-8
+// and lone surrogates,
 // numbers with a fraction or an exponent whose digits an IEEE 754 double does
 // not keep, numbers that no reader can hold, nesting deeper than [MaxDepth],
 // and anything after the value. It follows RFC 8259 and RFC 7493, but for

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -53,6 +54,42 @@ func TestParseObjectRefusesWhatTwoReadersCouldTakeApart(t *testing.T) {
 				t.Errorf("the reason repeats %d bytes of the attacker's", len(r.Reasons[0]))
 			}
 		})
+	}
+}
+
+// A name that ends in NUL is the name without it to readers that end texts
+// there (GHSA-q382-vc8q-7jhj): every control character, in each place of a name,
+// at each depth.
+func TestParseObjectRefusesControlCharactersInNames(t *testing.T) {
+	var controls []rune
+	for r := rune(0); r <= 0x9f; r++ {
+		if r < 0x20 || r >= 0x7f {
+			controls = append(controls, r)
+		}
+	}
+	for _, r := range controls {
+		for _, place := range []string{"%sname", "na%sme", "name%s", "%s"} {
+			for _, around := range []string{`{%s:1}`, `{"a":{%s:1}}`, `{"a":[[{"b":{%s:[]}}]]}`} {
+				forms := []string{fmt.Sprintf(`\u%04x`, r)}
+				if r >= 0x7f {
+					forms = append(forms, string(r))
+				}
+				for _, form := range forms {
+					in := fmt.Sprintf(around, `"`+fmt.Sprintf(place, form)+`"`)
+					if _, err := ParseObject([]byte(in)); AsRefusal("", err).Code != Malformed {
+						t.Errorf("%q: got %v, want a refusal", in, err)
+					}
+				}
+			}
+		}
+	}
+	for _, in := range []string{`{"a":"\u0000\u009b\u007f"}`, `{"na\u00efve":1}`, `{"\u00e9t\u00e9":{"\u2028":1}}`} {
+		if _, err := ParseObject([]byte(in)); err != nil {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+	if err := CheckJSON([]byte(`{"a\u0000":1}`)); err != nil {
+		t.Errorf("an upstream's names decide nothing: %v", err)
 	}
 }
 
