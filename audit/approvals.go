@@ -11,7 +11,7 @@ import (
 	"toolward/gateway"
 )
 
-const approvalColumns = `id, binding, call, agent, issuer, tool, fingerprint, args, reasons, revision,
+const approvalColumns = `id, binding, call, agent, issuer, tool, fingerprint, args, beside, reasons, revision,
 	created_unix_ms, expires_unix_ms, state, decided_by, note, decided_unix_ms, used_by`
 
 // kept is how long an approval that is over stays listed.
@@ -40,8 +40,8 @@ func (s *State) Ask(ctx context.Context, a gateway.Approval, most int) (open gat
 			return err
 		}
 		open = a
-		_, err = tx.ExecContext(ctx, "INSERT INTO approvals ("+approvalColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', '', 0, '')",
-			a.ID, a.Binding, a.Call, a.Agent, a.Issuer, a.Tool, a.Fingerprint, string(appendLine(nil, a.Args)), string(marshal(a.Reasons)), a.Revision, now, a.Expires.UnixMilli())
+		_, err = tx.ExecContext(ctx, "INSERT INTO approvals ("+approvalColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', '', 0, '')",
+			a.ID, a.Binding, a.Call, a.Agent, a.Issuer, a.Tool, a.Fingerprint, string(appendLine(nil, a.Args)), string(appendLine(nil, orObject(a.Beside))), string(marshal(a.Reasons)), a.Revision, now, a.Expires.UnixMilli())
 		return err
 	})
 	return open, err
@@ -108,9 +108,9 @@ func (s *State) Approvals(ctx context.Context, state gateway.ApprovalState, most
 // scanApproval reads a row. What is past its time shows as expired.
 func scanApproval(row interface{ Scan(...any) error }, now time.Time) (gateway.Approval, error) {
 	var a gateway.Approval
-	var args, reasons string
+	var args, beside, reasons string
 	var created, expires, decided int64
-	err := row.Scan(&a.ID, &a.Binding, &a.Call, &a.Agent, &a.Issuer, &a.Tool, &a.Fingerprint, &args, &reasons, &a.Revision,
+	err := row.Scan(&a.ID, &a.Binding, &a.Call, &a.Agent, &a.Issuer, &a.Tool, &a.Fingerprint, &args, &beside, &reasons, &a.Revision,
 		&created, &expires, &a.State, &a.By, &a.Note, &decided, &a.UsedBy)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, gateway.ErrNoApproval
@@ -118,7 +118,9 @@ func scanApproval(row interface{ Scan(...any) error }, now time.Time) (gateway.A
 	if err != nil {
 		return a, err
 	}
-	a.Args = []byte(args)
+	if a.Args = []byte(args); beside != "{}" {
+		a.Beside = []byte(beside)
+	}
 	if err := json.Unmarshal([]byte(reasons), &a.Reasons); err != nil {
 		return a, fmt.Errorf("approval %s: its reasons: %w", a.ID, err)
 	}
@@ -130,4 +132,12 @@ func scanApproval(row interface{ Scan(...any) error }, now time.Time) (gateway.A
 		a.State = gateway.ApprovalExpired
 	}
 	return a, nil
+}
+
+// orObject is the value, or an object without members.
+func orObject(raw json.RawMessage) json.RawMessage {
+	if raw == nil {
+		return json.RawMessage("{}")
+	}
+	return raw
 }

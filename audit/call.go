@@ -35,6 +35,9 @@ type Call struct {
 	Args           Raw     `json:"args,omitempty"`
 	ArgsBytes      int64   `json:"args_bytes,omitempty"`
 	ArgsDigest     string  `json:"args_digest,omitempty"`
+	Beside         Raw     `json:"beside,omitempty"`
+	Dropped        Raw     `json:"dropped,omitempty"`
+	Said           Raw     `json:"said,omitempty"`
 	Result         Raw     `json:"result,omitempty"`
 	ResultBytes    int64   `json:"result_bytes,omitempty"`
 	ResultDigest   string  `json:"result_digest,omitempty"`
@@ -68,7 +71,8 @@ var fields = []field{
 	{"findings", func(c *Call) any { return &c.Findings }}, {"result_findings", func(c *Call) any { return &c.ResultFindings }},
 	{"score", func(c *Call) any { return &c.Score }}, {"fingerprint", func(c *Call) any { return &c.Fingerprint }},
 	{"args", func(c *Call) any { return &c.Args }}, {"args_bytes", func(c *Call) any { return &c.ArgsBytes }},
-	{"args_digest", func(c *Call) any { return &c.ArgsDigest }}, {"result", func(c *Call) any { return &c.Result }},
+	{"args_digest", func(c *Call) any { return &c.ArgsDigest }}, {"beside", func(c *Call) any { return &c.Beside }},
+	{"dropped", func(c *Call) any { return &c.Dropped }}, {"said", func(c *Call) any { return &c.Said }}, {"result", func(c *Call) any { return &c.Result }},
 	{"result_bytes", func(c *Call) any { return &c.ResultBytes }}, {"result_digest", func(c *Call) any { return &c.ResultDigest }},
 	{"labels", func(c *Call) any { return &c.Labels }}, {"ms", func(c *Call) any { return &c.Ms }},
 	{"upstream_ms", func(c *Call) any { return &c.UpstreamMs }}, {"guard_ms", func(c *Call) any { return &c.GuardMs }},

@@ -18,7 +18,7 @@ import (
 // "tool") and which schema it has (PRAGMA user_version).
 const (
 	applicationID = 0x746f6f6c
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
 // dsn names a database for the driver. The path is escaped: `?`, `#` and `%`

@@ -56,7 +56,7 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 			must(t, os.Remove(p))
 			execIn(t, p, "CREATE TABLE x (y)")
 		}, "not an audit record of toolward (application_id 0)"},
-		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 2") }, "schema is version 2, newer than this program's 1"},
+		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 3") }, "schema is version 3, newer than this program's 2"},
 		"older schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 0") }, "schema is version 0, and this program knows no way"},
 		"trigger gone": {func(t *testing.T, p string) { execIn(t, p, "DROP TRIGGER events_refuse_delete") }, "events_refuse_delete is missing"},
 		"trigger softened": {func(t *testing.T, p string) {

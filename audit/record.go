@@ -105,9 +105,13 @@ func (r *recorder) outcome(o *object, s *secrecy, c *gateway.Call) {
 	findings(o, s, c.Findings, gateway.StageResult)
 	o.float("score", c.Score)
 	decision(o, s, &c.ResultDecision)
-	if c.Result != nil {
-		o.texts("labels", c.Result.Labels)
+	said := c.Said()
+	labels := said.Labels
+	if c.Result != nil && len(c.Result.Labels) > 0 {
+		labels = c.Result.Labels // of the whole: those of what was said among them
 	}
+	o.texts("labels", labels)
+	r.notes(o, said)
 	o.ms("ms", time.Since(c.Time))
 }
 
@@ -133,15 +137,73 @@ func became(c *gateway.Call) string {
 // args writes the arguments, or what Bodies says instead.
 func (r *recorder) args(o *object, s *secrecy, c *gateway.Call) {
 	raw := c.Args.Raw()
-	line, err := s.redact(raw, gateway.StageRequest, c.Findings, c.Decision.Redact, c.Args.Value)
+	line, err := s.redact(raw, partArgs, c.Findings, c.Decision.Redact, c.Args.Value)
 	r.body(o, "args", raw, line, err)
+	r.beside(o, s, c)
+}
+
+// beside writes what is sent with the arguments: members of params, and what a
+// session's client said of itself, which goes to upstreams that have no sessions.
+func (r *recorder) beside(o *object, s *secrecy, c *gateway.Call) {
+	if len(c.Extra) > 0 {
+		raw := gateway.JoinMembers(c.Extra)
+		line, err := s.redact(raw, partBeside, c.Findings, nil, func() any { return gateway.Decode(raw) })
+		r.body(o, "beside", raw, line, err)
+	}
+	o.texts("dropped", s.all(c.Dropped))
+	if client := said(c); client != nil {
+		line, err := s.redact(client, part{}, nil, nil, nil)
+		r.body(o, "client", client, line, err)
+	}
+}
+
+// said is what the agent's program told of itself when it opened its session, nil
+// if it told nothing, or tells it with each call.
+func said(c *gateway.Call) json.RawMessage {
+	if c.Origin == nil || c.Origin.Session() == "" || c.Kind.Reverse() {
+		return nil
+	}
+	var members []gateway.Member
+	if info := c.Origin.ClientInfo(); info != nil {
+		members = append(members, gateway.Member{Name: "info", Value: info})
+	}
+	if caps := c.Origin.Capabilities(); caps != nil && string(caps) != "{}" {
+		members = append(members, gateway.Member{Name: "capabilities", Value: caps})
+	}
+	if members == nil {
+		return nil
+	}
+	return gateway.JoinMembers(members)
+}
+
+// notes writes what the upstream said during the call and the agent has read.
+func (r *recorder) notes(o *object, said gateway.Said) {
+	if said.Sent+said.Withheld == 0 {
+		return
+	}
+	o.open("said")
+	o.number("sent", said.Sent)
+	o.number("withheld", said.Withheld)
+	o.texts("labels", said.Labels)
+	if len(said.Kept) > 0 && r.bodies == BodiesRedacted {
+		o.name("kept")
+		o.b = append(o.b, '[')
+		for i, line := range said.Kept {
+			if i > 0 {
+				o.b = append(o.b, ',')
+			}
+			o.b = appendLine(o.b, line)
+		}
+		o.b = append(o.b, ']')
+	}
+	o.close()
 }
 
 // hideArgs finds what the arguments hide, for an event that does not show them
 // but may quote them.
 func (r *recorder) hideArgs(s *secrecy, c *gateway.Call) {
 	for i := range c.Findings {
-		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && f.Hidden() {
+		if f := &c.Findings[i]; partArgs.hides(f) {
 			s.hide(f.Text(c.Args.Value()))
 		}
 	}
@@ -160,7 +222,7 @@ func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
 	if c.Result.Original != nil {
 		raw = c.Result.Original
 	}
-	line, err := s.redact(raw, gateway.StageResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
+	line, err := s.redact(raw, partResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
 	r.body(o, "result", raw, line, err)
 	o.yes("is_error", c.Result.IsError)
 	o.number("result_mended", c.Result.Mended)

@@ -15,13 +15,29 @@ type secrecy struct {
 	scrubs  *scrubber // for secrets; nil until needed
 }
 
+// part says which of a call's texts findings are about.
+type part struct {
+	stage  gateway.Stage
+	beside bool // what is sent beside the arguments
+}
+
+var (
+	partArgs   = part{stage: gateway.StageRequest}
+	partBeside = part{gateway.StageRequest, true}
+	partResult = part{stage: gateway.StageResult}
+)
+
+func (p part) hides(f *gateway.Finding) bool {
+	return f.Stage == p.stage && f.Beside == p.beside && f.Hidden()
+}
+
 // redact returns a body as it may be written. value is the body decoded, and
 // asked for only if something has to be hidden.
-func (s *secrecy) redact(raw json.RawMessage, stage gateway.Stage, findings []gateway.Finding, places []string, value func() any) (json.RawMessage, error) {
+func (s *secrecy) redact(raw json.RawMessage, p part, findings []gateway.Finding, places []string, value func() any) (json.RawMessage, error) {
 	var edits []gateway.Edit
 	for i := range findings {
 		f := &findings[i]
-		if f.Stage != stage || !f.Hidden() {
+		if !p.hides(f) {
 			continue
 		}
 		text := f.Text(value())

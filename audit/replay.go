@@ -72,6 +72,7 @@ type body struct {
 		Recent [][2]string
 	}
 	Args     json.RawMessage
+	Beside   json.RawMessage
 	Result   json.RawMessage
 	IsError  bool `json:"is_error"`
 	Findings []gateway.Finding
@@ -97,6 +98,9 @@ func rebuild(events []Event) (Replayed, error) {
 			}
 			replayed.Call = c
 			replayed.note(b.Args, "the arguments")
+			if c.Kind == gateway.KindTask {
+				replayed.Partial = "the arguments that the task was made with are with another call"
+			}
 		case replayed.Call != nil:
 			b.outcome(replayed.Call)
 			replayed.note(b.Result, "the result")
@@ -147,6 +151,13 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 		}
 		c.Args = o.ArgsWithout()
 		c.Sent = c.Args
+	}
+	if len(b.Beside) > 0 {
+		o, err := gateway.Split(b.Beside)
+		if err != nil {
+			return nil, err
+		}
+		c.Extra = o.Members()
 	}
 	return c, nil
 }

@@ -83,10 +83,13 @@ SELECT
   a.body -> '$.args'                          AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none
   a.body ->> '$.args_bytes'                   AS args_bytes,
   a.body ->> '$.args_digest'                  AS args_digest,   -- keyed hash; with bodies: digest, and where a body was cut
+  a.body -> '$.beside'                        AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
+  a.body -> '$.dropped'                       AS dropped,       -- JSON array: names of members of params that the method does not have; they were not sent
   o.body -> '$.result'                        AS result,        -- JSON, secrets replaced
   o.body ->> '$.result_bytes'                 AS result_bytes,
   o.body ->> '$.result_digest'                AS result_digest,
-  o.body -> '$.labels'                        AS labels,        -- JSON array: what the result added to the session
+  o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number, and the first of them
+  o.body -> '$.labels'                        AS labels,        -- JSON array: what the result, or what was said during the call, added to the session
   coalesce(o.body ->> '$.ms', a.body ->> '$.ms') AS ms,         -- from reading the request to recording the answer; NULL while running
   o.body ->> '$.upstream_ms'                  AS upstream_ms,   -- in the upstream alone
   coalesce(o.body ->> '$.guard_ms', a.body ->> '$.guard_ms')     AS guard_ms,
@@ -99,13 +102,14 @@ WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
 -- approvals is working state, not record: what people decide appears in events too.
 CREATE TABLE approvals (
   id              TEXT PRIMARY KEY,
-  binding         TEXT NOT NULL,     -- SHA-256, hex: agent, tool, definition and canonical arguments
+  binding         TEXT NOT NULL,     -- SHA-256, hex: agent, tool, definition and all that is sent, in canonical form
   call            TEXT NOT NULL,     -- ID of the call that asked
   agent           TEXT NOT NULL,
   issuer          TEXT NOT NULL,
   tool            TEXT NOT NULL,
   fingerprint     TEXT NOT NULL,     -- of the tool's definition
   args            TEXT NOT NULL CHECK (json_valid(args)),    -- secrets replaced
+  beside          TEXT NOT NULL CHECK (json_valid(beside)),  -- what is sent beside the arguments, likewise
   reasons         TEXT NOT NULL CHECK (json_valid(reasons)), -- why policy asks
   revision        TEXT NOT NULL,     -- of the policy that asked
   created_unix_ms INTEGER NOT NULL,

@@ -10,13 +10,14 @@ import (
 // it and uses it up, audit stores it, and commands and console decide it.
 type Approval struct {
 	ID          string          `json:"id,omitempty"`          // short, for people to type
-	Binding     string          `json:"binding,omitempty"`     // SHA-256, hex, of what was consented to: agent, tool, definition, canonical arguments
+	Binding     string          `json:"binding,omitempty"`     // SHA-256, hex, of what was consented to: agent, tool, definition, all that is sent in canonical form
 	Call        string          `json:"call,omitempty"`        // ID of the call that asked
 	Agent       string          `json:"agent,omitempty"`       // the agent's ID
 	Issuer      string          `json:"issuer,omitempty"`      // and who vouches for it
 	Tool        string          `json:"tool,omitempty"`        // wire name
 	Fingerprint string          `json:"fingerprint,omitempty"` // of the tool's definition
 	Args        json.RawMessage `json:"args,omitempty"`        // for the person who decides; secrets are taken out when it is stored
+	Beside      json.RawMessage `json:"beside,omitempty"`      // likewise: what is sent beside the arguments, by member of params
 	Reasons     []string        `json:"reasons,omitempty"`     // why policy asks
 	Revision    string          `json:"revision,omitempty"`    // of the policy that asked
 	Created     time.Time       `json:"created,omitzero"`      //

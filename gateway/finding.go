@@ -45,6 +45,7 @@ type Finding struct {
 	Rule     string      `json:"rule"`             // stable id, "secret.github-pat"
 	Stage    Stage       `json:"stage"`            // request or result
 	Where    string      `json:"where"`            // RFC 6901 pointer into what was scanned: "/body", "/content/0/text"
+	Beside   bool        `json:"beside,omitempty"` // it stands beside the arguments: Where begins with the member of params, "/_meta/…"
 	Key      bool        `json:"key,omitempty"`    // the span is in the member's name, not in its value
 	Span     [2]int      `json:"span"`             // byte offsets in the decoded string at Where; {0,0} means all of it
 	Severity Severity    `json:"severity"`         //

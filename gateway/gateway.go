@@ -154,12 +154,15 @@ type Call struct {
 	Method   string    // the MCP method, "tools/call"
 	Server   string    // the endpoint's server on /mcp/{server}, "" on /mcp
 	Name     string    // as the agent wrote it: the wire name on /mcp, the upstream's own name on /mcp/{server}
-	Args     Args      // what guard and policy judge: a tool's or prompt's arguments, else the params without _meta
-	Extra    []Member  // members of params beside name and arguments, in order: _meta, task, inputResponses, requestState
+	Args     Args      // what guard and policy judge: a tool's or prompt's arguments, else the params that the method has
+	Extra    []Member  // what is sent beside the arguments, judged as well: see [MemberMeta] and the others; the road takes out what a consent cannot be bound to
+	Dropped  []string  // names of members of params that the method does not have: they are not sent
+	Round    *Round    // what this request answers (MCP 2026-07-28 basic/patterns/mrtr); nil if it begins
 	Origin   Origin    // the agent's side: where what the upstream sends during the call goes; nil if nothing can be sent
 	Parent   *Call     // for reverse kinds: the agent's call that caused this one; nil if none did
 
 	Tool    *Tool   // written by catalog
+	Task    *Task   // written by catalog: the task that a call of KindTask is about; nil if it is about all
 	Session Session // written by session: the principal's state before this call
 
 	Findings []Finding // written by guard, request first, then result
@@ -170,8 +173,11 @@ type Call struct {
 	Sent           Args     // written by the road: what the upstream gets; Args unless something was redacted
 
 	Result  *Result // written by upstream; rewritten only by a redaction
+	Asks    *Round  // written by the road: what an input_required result asks; the surface seals it
 	Refusal *Refusal
 	Stages  Stages // written by the road: where the time went
+
+	notes *notes // written by the road: what the upstream said during the call; nil if the agent cannot be told
 }
 
 // Member is one member of a JSON object, its value as written.

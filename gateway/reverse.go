@@ -39,38 +39,79 @@ var reverseKinds = map[string]Kind{
 	"roots/list":             KindRoots,
 }
 
-// silent notifications carry no text for model or person and pass unjudged.
-var silent = map[string]bool{
-	"notifications/tools/list_changed":     true,
-	"notifications/prompts/list_changed":   true,
-	"notifications/resources/list_changed": true,
-	"notifications/resources/updated":      true,
-	"notifications/cancelled":              true,
+// silent notifications carry no text for model or person, but for what is not
+// named here, which is left out. They pass unjudged.
+var silent = map[string][]string{
+	"notifications/tools/list_changed":     nil,
+	"notifications/prompts/list_changed":   nil,
+	"notifications/resources/list_changed": nil,
+	"notifications/resources/updated":      {"uri"},
+	"notifications/cancelled":              {"requestId"},
 }
 
-// Notify passes a notification on unless guard objects to its text. It is
-// recorded only if guard found something: progress comes by the thousand.
+// Notify passes a notification on if the call's tool may say it: guard and policy
+// judge it as a result of that tool, and its labels are the session's before the
+// agent has read a byte, whatever becomes of the call. It is recorded with the
+// call ([Call.Said]); the first that is withheld also has a row of its own.
 func (j *judged) Notify(ctx context.Context, cause *Call, method string, params []byte) error {
-	if silent[method] {
-		return j.Origin.Notify(ctx, cause, method, params)
+	if named, ok := silent[method]; ok {
+		return j.Origin.Notify(ctx, cause, method, only(params, named))
 	}
 	c, err := j.call(cause, KindNotification, method, params)
 	if err != nil {
 		return j.road.Refused(ctx, c, AsRefusal("surface", err))
 	}
-	report, err := Survive(func() (Report, error) { return j.road.Guard.Request(ctx, c) })
-	if err != nil {
-		return j.road.Refused(ctx, c, AsRefusal("guard", err))
+	c.Result, c.Args, c.Extra = &Result{Raw: whole(params)}, Args{}, nil
+	said := new(notes)
+	if cause == nil {
+		c.Session = j.road.Sessions.Snapshot(j.agent)
+	} else if c.Args, c.Decision, c.Session = cause.judgedArgs(), cause.Decision, cause.Session; cause.notes != nil {
+		said = cause.notes
 	}
-	c.Findings, c.Score = report.Findings, report.Score
-	if reasons := blocking(report.Findings); reasons != nil {
-		return j.road.Refused(ctx, c, &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons})
+	if refusal := j.road.judgeResult(ctx, c); refusal != nil {
+		if said.held() {
+			return j.road.Refused(ctx, c.asRefused(), refusal)
+		}
+		return refusal
 	}
-	sent, err := redactArgs(c)
-	if err != nil {
-		return j.road.Refused(ctx, c, AsRefusal("guard", err))
+	j.road.Sessions.Label(j.agent, c.Result.Labels)
+	said.noted(c)
+	return j.Origin.Notify(ctx, cause, method, c.Result.Raw)
+}
+
+// asRefused is a notification that was judged as a result, as what it is to the
+// record: a message that did not pass.
+func (c *Call) asRefused() *Call {
+	c.Args, c.Result, c.Decision = newArgs(c.Result.Bytes()), nil, c.ResultDecision
+	for i := range c.Findings {
+		c.Findings[i].Stage = StageRequest
 	}
-	return j.Origin.Notify(ctx, cause, method, withArgs(params, c, sent))
+	return c
+}
+
+// judgedArgs are the arguments that rules about a call's tool look at: of a task,
+// those of the call that made it.
+func (c *Call) judgedArgs() Args {
+	if c.Task != nil {
+		return c.Task.Args
+	}
+	return c.Args
+}
+
+// only is params with the named members and no others.
+func only(params []byte, named []string) []byte {
+	o, err := Split(params)
+	if err != nil || named == nil {
+		return nil
+	}
+	return o.Only(named...)
+}
+
+func whole(params []byte) json.RawMessage {
+	if len(params) == 0 {
+		return json.RawMessage("{}")
+	}
+	return params
 }
 
 // Request takes a request of an upstream down the same road: guard, policy,
@@ -105,6 +146,7 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 	if refusal := j.road.record(ctx, PhaseAttempt, c); refusal != nil {
 		return refusal
 	}
+	j.road.Sessions.Label(j.agent, c.causeLabels()) // the question is text of the tool's
 	var err error
 	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) {
 		return j.Origin.Request(ctx, c.Parent, c.Method, withArgs(params, c, c.Sent))
@@ -112,19 +154,36 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 	return j.road.conclude(ctx, c, err)
 }
 
+// causeLabels are those of what a tool says before its call is over.
+func (c *Call) causeLabels() []string {
+	if c.Parent == nil {
+		return mergeLabels(c.Tool.Labels, c.Decision.Labels)
+	}
+	return mergeLabels(c.Tool.Labels, c.Parent.Decision.Labels, c.Decision.Labels)
+}
+
 // call makes the Call that stands for what an upstream sent. It is there for the
 // record also where there is an error.
 func (j *judged) call(cause *Call, kind Kind, method string, params []byte) (*Call, error) {
+	return j.road.call(j.agent, j.Protocol(), j.server, cause, kind, method, params)
+}
+
+// call makes a call of the reverse kind. server is who sends what no call caused.
+func (r *Road) call(a *Agent, protocol, server string, cause *Call, kind Kind, method string, params []byte) (*Call, error) {
 	c := question(kind, method)
-	c.Protocol, c.Agent, c.Parent = j.Protocol(), j.agent, cause
+	c.Protocol, c.Agent, c.Parent = protocol, a, cause
+	var labels []string
 	switch {
 	case cause != nil:
 		c.Surface, c.Tool, c.Server, c.Peer = cause.Surface, cause.Tool, cause.Server, cause.Peer
-	case j.server != "":
-		c.Server = j.server
+	case server != "":
+		c.Server = server
+		if all, err := r.Catalog.Find(KindTask, server, ""); err == nil { // stands for everything of the server
+			labels = all.Labels
+		}
 	}
 	if c.Tool == nil {
-		c.Tool = &Tool{Kind: kind, Server: c.Server, Name: method, Wire: method}
+		c.Tool = &Tool{Kind: kind, Server: c.Server, Name: method, Wire: method, Labels: labels}
 	}
 	return c, c.ask(params)
 }
@@ -148,9 +207,7 @@ func question(kind Kind, method string) *Call {
 
 // ask reads what an upstream asks into a call.
 func (c *Call) ask(params []byte) error {
-	if len(params) == 0 {
-		params = []byte("{}")
-	}
+	params = whole(params)
 	if err := CheckJSON(params); err != nil {
 		return err
 	}
@@ -158,10 +215,10 @@ func (c *Call) ask(params []byte) error {
 	if err != nil {
 		return err
 	}
-	if meta, ok := o.Get("_meta"); ok {
-		c.Extra = []Member{{Name: "_meta", Value: meta}}
+	if meta, ok := o.Get(MemberMeta); ok {
+		c.Extra = []Member{{Name: MemberMeta, Value: meta}}
 	}
-	c.Args = o.ArgsWithout("_meta")
+	c.Args = o.ArgsWithout(MemberMeta)
 	return nil
 }
 

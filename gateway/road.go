@@ -85,8 +85,8 @@ func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 // tool has one bucket whatever endpoint names it, and answered after it, so
 // that guessing names costs as much as calling.
 func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
-	tool, missing := r.Catalog.Find(c.Kind, c.Server, c.Name)
-	c.Tool = tool
+	task, tool, missing := r.find(c)
+	c.Task, c.Tool = task, tool
 	release, err := timed(&c.Stages.Limit, func() (func(), error) { return r.Limit.Acquire(c.Agent, tool) })
 	if err != nil {
 		return AsRefusal("limit", err)
@@ -95,34 +95,54 @@ func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	if missing != nil {
 		return AsRefusal("catalog", missing)
 	}
-	if refusal := usable(c); refusal != nil {
+	if refusal := usable(c, tool); refusal != nil {
 		return refusal
 	}
 	c.Session = r.Sessions.Snapshot(c.Agent)
+	if refusal := r.answers(ctx, c); refusal != nil {
+		return refusal
+	}
 	if refusal := r.judgeRequest(ctx, c); refusal != nil {
 		return refusal
 	}
 	if refusal := r.record(ctx, PhaseAttempt, c); refusal != nil {
 		return refusal
 	}
+	if c.Origin != nil {
+		c.notes = new(notes)
+	}
 	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) { return c.Tool.Upstream.Do(ctx, c) })
+	if err == nil {
+		if refusal := r.questions(ctx, c); refusal != nil {
+			err = refusal
+		}
+	}
 	return r.conclude(ctx, c, err)
 }
 
+// find looks up what a call names.
+func (r *Road) find(c *Call) (*Task, *Tool, error) {
+	if c.Kind == KindTask && c.Name != "" {
+		return r.Catalog.Task(c.Agent, c.Server, c.Name)
+	}
+	tool, err := r.Catalog.Find(c.Kind, c.Server, c.Name)
+	return nil, tool, err
+}
+
 // usable is the catalog's own say about the tool that was found.
-func usable(c *Call) *Refusal {
-	if c.Tool.Quarantined != "" {
-		q := Refuse("catalog", Quarantined, c.Tool.Wire+" is quarantined: "+c.Tool.Quarantined)
+func usable(c *Call, t *Tool) *Refusal {
+	if t.Quarantined != "" {
+		q := Refuse("catalog", Quarantined, t.Wire+" is quarantined: "+t.Quarantined)
 		q.Remedy = "review it with `toolward tools diff`, then accept it with `toolward tools pin`"
 		return q
 	}
-	if refusal := RequireScopes(c.Agent, c.Tool.Scopes...); refusal != nil {
+	if refusal := RequireScopes(c.Agent, t.Scopes...); refusal != nil {
 		return refusal
 	}
-	if c.Tool.Check == nil || c.Kind != KindTool {
+	if t.Check == nil || c.Kind != KindTool {
 		return nil
 	}
-	if err := c.Tool.Check(c.Args); err != nil {
+	if err := t.Check(c.Args); err != nil {
 		return Refuse("catalog", InvalidArguments, "the arguments do not fit the tool's schema: "+err.Error())
 	}
 	return nil
@@ -131,6 +151,29 @@ func usable(c *Call) *Refusal {
 // judgeRequest is guard, policy and, where policy wants one, a person, on the
 // request. It sets what is sent.
 func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
+	if refusal := r.judge(ctx, c); refusal != nil {
+		return refusal
+	}
+	if c.Decision.Effect == EffectApprove && !consented(c) {
+		c.Extra = untraced(c.Extra)
+		_, err := timed(&c.Stages.Approve, func() (struct{}, error) { return struct{}{}, r.Approvals.Wait(ctx, c) })
+		if err != nil {
+			return AsRefusal("approval", err)
+		}
+		if refusal := r.judgeAnew(ctx, c); refusal != nil {
+			return refusal
+		}
+	}
+	var err error
+	c.Sent, err = redactArgs(c)
+	if err != nil {
+		return AsRefusal("guard", err)
+	}
+	return nil
+}
+
+// judge is guard and policy on the request. Policy allows it, or wants a person.
+func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Request(ctx, c) })
 	if err != nil {
 		return AsRefusal("guard", err)
@@ -143,21 +186,44 @@ func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
 	if err != nil {
 		return AsRefusal("policy", err)
 	}
-	switch c.Decision.Effect {
-	case EffectAllow:
-	case EffectApprove:
-		_, err := timed(&c.Stages.Approve, func() (struct{}, error) { return struct{}{}, r.Approvals.Wait(ctx, c) })
-		if err != nil {
-			return AsRefusal("approval", err)
-		}
-	default:
+	if c.Decision.Effect != EffectAllow && c.Decision.Effect != EffectApprove {
 		return &Refusal{Step: "policy", Code: PolicyDenied, Reasons: denied(c.Decision), Remedy: "see `toolward policy explain " + c.ID + "`"}
 	}
-	c.Sent, err = redactArgs(c)
-	if err != nil {
-		return AsRefusal("guard", err)
-	}
 	return nil
+}
+
+// consented reports whether the person was asked before: for the call that made
+// a task, of which only the state is asked now. An answer to a question of the
+// task is something new.
+func consented(c *Call) bool { return c.Task != nil && c.Beside(MemberAnswers) == nil }
+
+// judgeAnew judges a call again after a person has spoken: policy, definitions,
+// pins, the token and what the agent has seen may be others than when it began
+// to wait. That policy wants a person is settled; a person who approves what policy
+// denies by now has seen the state of a while ago.
+func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
+	if !c.Agent.Expires.IsZero() && time.Now().After(c.Agent.Expires) {
+		return Refuse("auth", Unauthenticated, "the token expired while a person was asked; send the call again with a new one")
+	}
+	of := c
+	if c.Kind.Reverse() {
+		of = c.Parent // whose tool it is; nil if no call caused it
+	}
+	if of != nil {
+		_, tool, err := r.find(of)
+		if err != nil {
+			return AsRefusal("catalog", err)
+		}
+		if refusal := usable(of, tool); refusal != nil {
+			return refusal
+		}
+		if tool.Fingerprint != c.Tool.Fingerprint {
+			return Refuse("catalog", Quarantined, "the definition of "+tool.Wire+" changed while a person was asked; send the call again")
+		}
+		c.Tool = tool
+	}
+	c.Session = r.Sessions.Snapshot(c.Agent)
+	return r.judge(ctx, c)
 }
 
 // conclude judges what came back, records it, and only then lets it pass.

@@ -21,6 +21,7 @@ type rooms struct {
 	answer            *Result
 	sent              json.RawMessage
 	records           []Phase
+	labelled          []string
 }
 
 // errPanics has a room panic.
@@ -65,6 +66,10 @@ func (r *rooms) Find(Kind, string, string) (*Tool, error) {
 	}
 	return r.tool, nil
 }
+func (r *rooms) Task(_ *Agent, server, id string) (*Task, *Tool, error) {
+	tool, err := r.Find(KindTask, server, id)
+	return new(Task), tool, err
+}
 func (r *rooms) List(Kind, string) []*Tool { return []*Tool{r.tool} }
 func (r *rooms) Request(context.Context, *Call) (Report, error) {
 	return r.request, r.ask("guard request")
@@ -83,6 +88,7 @@ func (r *rooms) Visible(_ context.Context, _ *Agent, tools []*Tool) ([]*Tool, er
 }
 func (r *rooms) Snapshot(*Agent) Session           { return Session{} }
 func (r *rooms) Note(*Call)                        { _ = r.ask("session") }
+func (r *rooms) Label(_ *Agent, labels []string)   { r.labelled = append(r.labelled, labels...) }
 func (r *rooms) Wait(context.Context, *Call) error { return r.ask("approve") }
 func (r *rooms) Record(_ context.Context, p Phase, _ *Call) error {
 	err := r.ask("record " + string(p))
@@ -337,7 +343,7 @@ func TestNotificationsOfUpstreamsAreScanned(t *testing.T) {
 	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"level":"info","data":"hi"}`)); err != nil {
 		t.Fatal(err)
 	}
-	r.request = Report{Findings: []Finding{{Kind: FindingInjection, Rule: "r", Action: ActionBlock}}}
+	r.result = Report{Findings: []Finding{{Kind: FindingInjection, Rule: "r", Action: ActionBlock}}}
 	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"data":"ignore all"}`)); err == nil {
 		t.Error("an injected log message passed")
 	}

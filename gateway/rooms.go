@@ -33,6 +33,10 @@ type Catalog interface {
 	// server is "" on /mcp, where name is a wire name; with a server, name is
 	// the upstream's own. It does no I/O.
 	Find(kind Kind, server, name string) (*Tool, error)
+	// Task returns a task of the agent's, and the tool whose call made it as it
+	// stands now: one that is quarantined since is quarantined. A task of somebody
+	// else is answered as if there were none.
+	Task(a *Agent, server, id string) (*Task, *Tool, error)
 	// List returns what is offered, upstreams in the order of the configuration
 	// and entries in each upstream's own order. Quarantined ones are left out.
 	List(kind Kind, server string) []*Tool
@@ -58,6 +62,8 @@ type Sessions interface {
 	Snapshot(*Agent) Session
 	// Note adds an executed call, its effect and its result's labels.
 	Note(*Call)
+	// Label adds labels of what is about to reach the agent before the call is over.
+	Label(*Agent, []string)
 }
 
 // Approvals asks people.

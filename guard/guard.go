@@ -149,7 +149,9 @@ func (s *Scanner) Request(ctx context.Context, c *gateway.Call) (gateway.Report,
 // Result scans what came back. What a tool labelled private returned to the
 // principal is remembered, unless it is withheld.
 func (s *Scanner) Result(ctx context.Context, c *gateway.Call) (gateway.Report, error) {
-	sc := s.start(ctx, c, gateway.StageResult, c.Kind.Reverse())
+	// What comes back of a reverse kind was written on the agent's side, but for
+	// notifications, which are judged as results of their call's tool.
+	sc := s.start(ctx, c, gateway.StageResult, c.Kind.Reverse() && c.Kind != gateway.KindNotification)
 	report, err := sc.run(func() { sc.json(c.Result.Bytes()) })
 	if err == nil && sc.learns() && !withheld(report.Findings) {
 		s.traces.Learn(c.Agent.Principal(), traceID(c), sc.sent(), sc.fields)

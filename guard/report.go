@@ -38,11 +38,12 @@ func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 	if p.whole {
 		f.Span = [2]int{}
 	}
+	f.Beside = p.beside
 	if p.outside {
 		f.Where, f.Key, f.Span = "", false, [2]int{}
-		if f.Action == gateway.ActionRedact {
-			f.Action = gateway.ActionBlock // it cannot be taken out there
-		}
+	}
+	if (p.outside || p.beside) && f.Action == gateway.ActionRedact {
+		f.Action = gateway.ActionBlock // it cannot be taken out there
 	}
 	if f.Rule == ruleOwn || !sc.s.allow.covers(f, sc.tool) {
 		sc.keep(*f)

@@ -21,7 +21,7 @@ type scan struct {
 
 	sends   bool // the text was written on the agent's side
 	defines bool // it is a tool's definition
-	outside bool // it stands beside the arguments, where no redaction reaches
+	beside  bool // it stands beside the arguments, where no redaction reaches
 
 	findings []gateway.Finding
 	observed int
@@ -37,9 +37,11 @@ type scan struct {
 
 // place is how findings in a text are reported.
 type place struct {
-	where          string // RFC 6901 pointer
-	key            bool   // to the member's name, not its value
-	whole, outside bool
+	where   string // RFC 6901 pointer
+	key     bool   // to the member's name, not its value
+	whole   bool
+	beside  bool // beside the arguments
+	outside bool // nowhere that a pointer leads to
 }
 
 // Bounds on the pointers of one scan, in bytes: every text below a long name has
@@ -54,10 +56,10 @@ const (
 func (sc *scan) place(l *leaf) place {
 	if len(l.path) > shortPointer {
 		if sc.pointers += len(l.path); sc.pointers > longPointers {
-			return place{whole: l.whole, outside: true}
+			return place{whole: l.whole, beside: sc.beside, outside: true}
 		}
 	}
-	return place{string(l.path), l.key, l.whole, sc.outside}
+	return place{where: string(l.path), key: l.key, whole: l.whole, beside: sc.beside}
 }
 
 func (s *Scanner) start(ctx context.Context, c *gateway.Call, stage gateway.Stage, sends bool) *scan {
@@ -91,11 +93,11 @@ func (sc *scan) json(raw []byte) { walk(raw, sc.leaf) }
 
 // extra scans the members beside the arguments.
 func (sc *scan) extra(members []gateway.Member) {
-	sc.outside = true
+	sc.beside = true
 	for _, m := range members {
-		sc.json(m.Value)
+		walkAt("/"+m.Name, m.Value, sc.leaf)
 	}
-	sc.outside = false
+	sc.beside = false
 }
 
 // minText is the fewest bytes of a text that can hold anything: a password in a

@@ -270,7 +270,7 @@ func TestSecretInMetaBlocks(t *testing.T) {
 	c := newCall(t, demo, `{"q":"weather"}`)
 	c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"trace":"` + synthetic + `"}`)}}
 	r, err := s.Request(t.Context(), c)
-	if err != nil || len(r.Findings) != 1 || r.Findings[0].Action != gateway.ActionBlock || r.Findings[0].Where != "" {
+	if err != nil || len(r.Findings) != 1 || r.Findings[0].Action != gateway.ActionBlock || r.Findings[0].Where != "/_meta/trace" || !r.Findings[0].Beside {
 		t.Errorf("%+v, %v", r.Findings, err)
 	}
 }

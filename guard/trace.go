@@ -16,7 +16,13 @@ func (sc *scan) learns() bool {
 }
 
 // traceID names a call and its server to the store, so that a match says both.
-func traceID(c *gateway.Call) string { return c.ID + " " + c.Tool.Server }
+// What a tool says during its call belongs to that call.
+func traceID(c *gateway.Call) string {
+	if c.Kind == gateway.KindNotification && c.Parent != nil {
+		c = c.Parent
+	}
+	return c.ID + " " + c.Tool.Server
+}
 
 // sent returns the texts of the call itself, which its result may repeat.
 func (sc *scan) sent() []provenance.Field {

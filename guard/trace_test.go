@@ -129,7 +129,7 @@ func TestCopyInMetaIsFound(t *testing.T) {
 	returns(t, s, records, chart)
 	c := newCall(t, mailer, `{"to":"x"}`)
 	c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"note":"` + chart + `"}`)}}
-	if f := copied(t, s, c); len(f) != 1 || f[0].Where != "" {
+	if f := copied(t, s, c); len(f) != 1 || f[0].Where != "/_meta/note" || !f[0].Beside {
 		t.Errorf("%+v", f)
 	}
 }

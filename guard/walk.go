@@ -62,8 +62,11 @@ type walker struct {
 
 // walk calls visit for every leaf of raw, in order. The leaf is only valid
 // during the call.
-func walk(raw json.RawMessage, visit func(*leaf)) {
-	w := walker{in: string(raw), visit: visit}
+func walk(raw json.RawMessage, visit func(*leaf)) { walkAt("", raw, visit) }
+
+// walkAt is walk for a value that stands at a pointer.
+func walkAt(at string, raw json.RawMessage, visit func(*leaf)) {
+	w := walker{in: string(raw), visit: visit, path: []byte(at)}
 	w.space()
 	w.value("", -1)
 }

@@ -51,6 +51,7 @@ func (open) Decide(context.Context, *gateway.Call) (gateway.Decision, error) {
 func (open) Visible(_ context.Context, _ *gateway.Agent, all []*gateway.Tool) ([]*gateway.Tool, error) {
 	return all, nil
 }
+func (open) Label(*gateway.Agent, []string)                             {}
 func (open) Snapshot(*gateway.Agent) gateway.Session                    { return gateway.Session{} }
 func (open) Note(*gateway.Call)                                         {}
 func (open) Wait(context.Context, *gateway.Call) error                  { return nil }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -125,13 +126,67 @@ func TestReverseKinds(t *testing.T) {
 		{gateway.KindNotification, `{"message":"password"}`, gateway.EffectDeny},
 	} {
 		c := readCall(t, tt.args)
-		c.Kind = tt.kind
+		if c.Kind = tt.kind; tt.kind == gateway.KindNotification {
+			c = readCall(t, `{}`)
+			c.Kind, c.Result = tt.kind, &gateway.Result{Raw: json.RawMessage(tt.args)}
+		}
 		if got := decide(t, e, c).Effect; got != tt.want {
 			t.Errorf("%s %s: %s, want %s", tt.kind, tt.args, got, tt.want)
 		}
 		c.Tool, c.Server = nil, "files"
 		if got := decide(t, e, c).Effect; got != tt.want {
 			t.Errorf("%s %s without a tool: %s, want %s", tt.kind, tt.args, got, tt.want)
+		}
+	}
+}
+
+// A notification is text of its call's tool on the way to the agent: every rule
+// about the tool's results holds for it, in each package, and so do rules about
+// notifications.
+func TestNotificationsMeetTheRulesOfTheirTool(t *testing.T) {
+	const secret = `contains(input.result.message, "confidential")`
+	type verdict struct {
+		Effect gateway.Effect
+		Label  string
+		Redact string
+	}
+	deny, label, redact := verdict{Effect: gateway.EffectDeny}, verdict{gateway.EffectAllow, "x", ""}, verdict{gateway.EffectAllow, "", "/message"}
+	for i, tt := range []struct {
+		rule string
+		want verdict
+	}{
+		{`deny contains "no" if ` + secret, deny},
+		{`deny contains "no" if input.stage == "result"`, deny},
+		{`deny contains "no" if input.call.kind == "notification"`, deny},
+		{`deny contains "no" if input.call.method == "notifications/progress"`, deny},
+		{`deny contains "no" if {input.stage == "result"; startswith(input.args.path, "/srv")}`, deny},
+		{`deny contains "no" if startswith(input.args.message, "confidential")`, deny},
+		{`deny contains "no" if {input.stage == "result"; input.agent.id != ""}`, deny},
+		{`label contains "x" if ` + secret, label},
+		{`label contains "x" if input.call.kind == "notification"`, label},
+		{`label contains "x" if input.stage == "result"`, label},
+		{`redact contains "result.message"`, redact},
+		{`redact contains "result.message" if ` + secret, redact},
+		{`redact contains "result.content"`, deny}, // it is not there, and what it means to take out may be
+		{`redact contains "result.content[*].text"`, deny},
+		{`redact contains "args.path"`, verdict{Effect: gateway.EffectAllow}},
+		{`deny contains "no" if {input.stage == "result"; contains(input.result.content, "other")}`, verdict{Effect: gateway.EffectAllow}},
+	} {
+		others := []string{"gateway", "servers.files", "reverse.files"} // each rule in one of them, and in the tool's own
+		for _, pkg := range []string{"tools.files.read_file", others[i%3]} {
+			dir := writeFiles(t, map[string]string{"all.rego": "package gateway\n\nallow := true\n", "rule.rego": "package " + pkg + "\n\n" + tt.rule + "\n"})
+			e, err := Open(t.Context(), Options{Path: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := readCall(t, `{"path":"/srv/a"}`)
+			c.Decision = decide(t, e, c)
+			c.Kind, c.Method, c.Result = gateway.KindNotification, "notifications/progress", &gateway.Result{Raw: json.RawMessage(`{"message":"confidential: 7","progress":1}`)}
+			d := decide(t, e, c)
+			got := verdict{d.Effect, strings.Join(d.Labels, " "), strings.Join(d.Redact, " ")}
+			if got != tt.want {
+				t.Errorf("%s in %s: got %+v, want %+v", tt.rule, pkg, got, tt.want)
+			}
 		}
 	}
 }

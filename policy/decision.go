@@ -34,7 +34,7 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 
 // ask gets the decision document for one stage of a call.
 func (r *revision) ask(ctx context.Context, limit time.Duration, c *gateway.Call) (o outcome, err error) {
-	in := r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent})
+	in := r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent, beside: r.reads.beside})
 	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
 		if o, ok, err := r.quick.decide(ctx, limit, r, c, in); ok {
 			return o, err
@@ -108,7 +108,12 @@ func (r *revision) interpret(c *gateway.Call, value ast.Value) (gateway.Decision
 	if err != nil || len(paths) == 0 {
 		return d, err
 	}
-	d.Redact, err = places(c, paths)
+	var missed bool
+	if d.Redact, missed, err = places(c, paths); missed && c.Kind == gateway.KindNotification {
+		// What a rule takes out of results stands elsewhere in a notification,
+		// nobody knows where.
+		d.Effect, d.Reasons, d.Labels, d.Redact = gateway.EffectDeny, []string{"a redact rule names a place in results that the notification does not have"}, nil, nil
+	}
 	return d, err
 }
 
@@ -147,18 +152,18 @@ func texts(doc ast.Object, name, rule string) ([]string, error) {
 }
 
 // places resolves the paths of this stage to pointers that exist, without those
-// inside of others. Paths of the other stage say nothing now.
-func places(c *gateway.Call, paths []string) ([]string, error) {
+// inside of others. Paths of the other stage say nothing now. missed says that a
+// path led nowhere.
+func places(c *gateway.Call, paths []string) (out []string, missed bool, err error) {
 	root, value := "args", func() any { return c.Args.Value() }
 	if c.Result != nil {
 		root, value = "result", func() any { return gateway.Decode(c.Result.Bytes()) }
 	}
 	var doc any
-	var out []string
 	for _, path := range paths {
 		p, err := parsePlace(path)
 		if err != nil {
-			return nil, fmt.Errorf("a redact rule gave %w", err)
+			return nil, false, fmt.Errorf("a redact rule gave %w", err)
 		}
 		if p.root != root {
 			continue
@@ -166,12 +171,14 @@ func places(c *gateway.Call, paths []string) ([]string, error) {
 		if doc == nil {
 			doc = value()
 		}
+		before := len(out)
 		if out, err = p.pointers(doc, out); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		missed = missed || len(out) == before
 	}
 	slices.Sort(out)
-	return outermost(out), nil
+	return outermost(out), missed, nil
 }
 
 // outermost drops from sorted pointers those that lie inside another.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -16,10 +17,10 @@ import (
 // json.marshal as they are.
 
 // extent says which of the parts of input that cost much are built.
-type extent struct{ result, recent bool }
+type extent struct{ result, recent, beside bool }
 
 // all of what a call has, for people and for [Engine.Explain].
-func all(c *gateway.Call) extent { return extent{result: c.Result != nil, recent: true} }
+func all(c *gateway.Call) extent { return extent{result: c.Result != nil, recent: true, beside: true} }
 
 // input builds the input document of a call.
 func (r *revision) input(c *gateway.Call, with extent) map[string]any {
@@ -29,11 +30,11 @@ func (r *revision) input(c *gateway.Call, with extent) map[string]any {
 	}
 	in := map[string]any{
 		"stage":   string(stage),
-		"call":    callInput(c),
+		"call":    callInput(c, with.beside),
 		"agent":   r.agent(c.Agent),
 		"session": sessionInput(&c.Session, with.recent),
 		"tool":    r.tool(c),
-		"args":    argsInput(c.Args),
+		"args":    argsInput(c),
 		"guard":   guardInput(c, stage),
 	}
 	if with.result {
@@ -42,14 +43,49 @@ func (r *revision) input(c *gateway.Call, with extent) map[string]any {
 	return in
 }
 
-func callInput(c *gateway.Call) map[string]any {
-	return map[string]any{
+func callInput(c *gateway.Call, beside bool) map[string]any {
+	m := map[string]any{
 		"id": c.ID, "time": c.Time.UTC().Format(time.RFC3339Nano), "surface": string(c.Surface),
 		"protocol": c.Protocol, "kind": string(c.Kind), "method": c.Method,
 	}
+	if !beside {
+		return m
+	}
+	for member, name := range besideNames {
+		if raw := c.Beside(member); raw != nil {
+			m[name] = gateway.Decode(raw)
+		}
+	}
+	if c.Origin != nil && c.Origin.ClientInfo() != nil {
+		m["client"] = gateway.Decode(c.Origin.ClientInfo())
+	}
+	return m
 }
 
-func argsInput(a gateway.Args) any { return a.Value() }
+// besideNames are the members of input.call that hold what is sent beside the
+// arguments, by the member of params.
+var besideNames = map[string]string{
+	gateway.MemberMeta: "meta", gateway.MemberTask: "task", gateway.MemberAnswers: "answers",
+}
+
+// argsInput is a call's arguments. What is asked of a task is judged with those
+// of the call that made it: they are what its result comes of. Of a notification
+// they are those of its call, so that rules on the call's results hold for it, and
+// where the call has none of that name the notification's own parameters.
+func argsInput(c *gateway.Call) any {
+	switch {
+	case c.Task != nil:
+		return c.Task.Args.Value()
+	case c.Kind == gateway.KindNotification && c.Result != nil:
+		args := map[string]any{}
+		for _, v := range []any{resultInput(c.Result), c.Args.Value()} {
+			own, _ := v.(map[string]any)
+			maps.Copy(args, own)
+		}
+		return args
+	}
+	return c.Args.Value()
+}
 
 func resultInput(res *gateway.Result) any { return gateway.Decode(res.Bytes()) }
 

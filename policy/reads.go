@@ -16,8 +16,10 @@ type reads struct {
 	all    bool      // some rule reads input as a whole
 	result bool      // some rule reads input.result
 	recent bool      // some rule reads input.session.recent
+	beside bool      // some rule reads what is sent beside the arguments
 	agent  []string  // what is read of input.agent: paths to roles or claims; "" is all of it
 	spoken []address // packages with rules that can come out otherwise on the result than on the request
+	noted  []address // … or on a notification
 }
 
 // reader finds what rules read, directly and through what they refer to.
@@ -40,6 +42,9 @@ func readsOf(c *ast.Compiler) reads {
 			set := rd.of(rule)
 			out.result = out.result || touches(set, "result")
 			out.recent = out.recent || touches(set, pathTo("session", "recent"))
+			for _, name := range []string{"meta", "task", "answers", "client"} {
+				out.beside = out.beside || touches(set, pathTo("call", name))
+			}
 			for path := range set {
 				switch rest, ok := strings.CutPrefix(path, "agent"); {
 				case path == "":
@@ -50,6 +55,9 @@ func readsOf(c *ast.Compiler) reads {
 			}
 			if asked && speaksLater(rule, set) {
 				out.spoken = append(out.spoken, a)
+			}
+			if asked && speaksOfNotes(rule, set) {
+				out.noted = append(out.noted, a)
 			}
 		}
 	}
@@ -82,6 +90,16 @@ func speaksLater(rule *ast.Rule, set map[string]bool) bool {
 		return false
 	}
 	return touches(set, "result") || touches(set, "guard") || touches(set, "stage")
+}
+
+// speaksOfNotes is speaksLater for notifications, which are judged as results of
+// their call's tool and differ from the call in kind, method and arguments too.
+func speaksOfNotes(rule *ast.Rule, set map[string]bool) bool {
+	switch ruleName(rule) {
+	case ruleDeny, ruleLabel, ruleRedact:
+		return speaksLater(rule, set) || touches(set, "args") || touches(set, pathTo("call", "kind")) || touches(set, pathTo("call", "method"))
+	}
+	return false
 }
 
 func constantKey(rule *ast.Rule) (string, bool) {
@@ -152,7 +170,11 @@ func (r *revision) speaksOnResult(c *gateway.Call) bool {
 	if c.Tool == nil || c.Decision.Revision != r.digest {
 		return true
 	}
-	return r.speaking.get(c.Tool, func() bool {
-		return slices.ContainsFunc(r.reads.spoken, func(a address) bool { return a.covers(c.Tool) })
+	memory, about := &r.speaking, r.reads.spoken
+	if c.Kind == gateway.KindNotification {
+		memory, about = &r.noting, r.reads.noted
+	}
+	return memory.get(c.Tool, func() bool {
+		return slices.ContainsFunc(about, func(a address) bool { return a.covers(c.Tool) })
 	})
 }

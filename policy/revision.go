@@ -35,6 +35,7 @@ type revision struct {
 	agents   cache[*gateway.Agent, map[string]any]
 	tools    cache[*gateway.Tool, map[string]any]
 	speaking cache[*gateway.Tool, bool]
+	noting   cache[*gateway.Tool, bool] // likewise, about notifications
 	visible  cache[string, *visibility]
 }
 
@@ -93,7 +94,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	r.reads = readsOf(r.compiler)
 	r.sees = see(r.compiler, entryVisible)
 	r.problems = sorted(ps)
-	r.agents.most, r.tools.most, r.speaking.most, r.visible.most = 4096, 16384, 16384, 256
+	r.agents.most, r.tools.most, r.speaking.most, r.noting.most, r.visible.most = 4096, 16384, 16384, 16384, 256
 	if !s.own && !s.exact {
 		if r.quick, ps = r.quicken(marked); ps != nil {
 			return nil, ps

@@ -5,7 +5,9 @@
 #   call caused them. Being allowed to call an upstream does not allow it to
 #   drive the agent's model, so only package reverse.SERVER can allow that.
 #   Deny rules of servers.SERVER and gateway hold here too. Notifications (log
-#   messages, progress) belong to a call that was allowed and need no rule.
+#   messages, progress, the state of tasks) belong to a call that was allowed and
+#   are asked about on stage result, like the result of the call's tool and with
+#   its rules: deny withholds them, label labels the session before they are read.
 package toolward.reverse
 
 # METADATA
@@ -24,13 +26,16 @@ decision := {"effect": "deny", "reasons": deny} if {
 
 unruled := sprintf("no rule of package reverse.%s allows %s", [input.tool.server, input.call.kind])
 
-allow if input.call.kind == "notification"
-
 allow if data.reverse[input.tool.server].allow == true
 
 deny contains reason if some reason in data.reverse[input.tool.server].deny
 
 deny contains reason if some reason in data.servers[input.tool.server].deny
+
+deny contains reason if {
+	input.call.kind == "notification"
+	some reason in data.toolward.deny
+}
 
 deny contains reason if some reason in data.gateway.deny
 
@@ -40,10 +45,20 @@ redact contains place if some place in data.reverse[input.tool.server].redact
 
 redact contains place if some place in data.servers[input.tool.server].redact
 
+redact contains place if {
+	input.call.kind == "notification"
+	some place in data.toolward.redact
+}
+
 redact contains place if some place in data.gateway.redact
 
 label contains name if some name in data.reverse[input.tool.server].label
 
 label contains name if some name in data.servers[input.tool.server].label
+
+label contains name if {
+	input.call.kind == "notification"
+	some name in data.toolward.label
+}
 
 label contains name if some name in data.gateway.label

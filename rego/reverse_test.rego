@@ -38,7 +38,24 @@ test_a_person_may_be_asked if {
 }
 
 test_notifications_need_no_rule if {
-	d := reverse.decision with input as object.union(ask, {"call": {"kind": "notification"}})
+	d := reverse.decision with input as note
+	d.effect == "allow"
+}
+
+note := object.union(ask, {"stage": "result", "call": {"kind": "notification"}, "result": {"message": "half done"}})
+
+test_notifications_meet_the_rules_of_their_tool if {
+	d1 := reverse.decision with input as note with data.tools.files.read.deny as {"a"}
+	d1.effect == "deny"
+	d2 := reverse.decision with input as note
+		with data.tools.files.read.label as {"x"}
+		with data.tools.files.read.redact as {"result.message"}
+	d2.label == {"x"}
+	d2.redact == {"result.message"}
+}
+
+test_questions_do_not_meet_them if {
+	d := reverse.decision with input as ask with data.reverse.files.allow as true with data.tools.files.read.deny as {"a"}
 	d.effect == "allow"
 }
 

@@ -32,11 +32,6 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 		return nil, err
 	}
 	defer leave()
-	if c.Kind == gateway.KindTask {
-		if err := s.cat.tasks.owned(c, s.cfg.Name); err != nil {
-			return nil, err
-		}
-	}
 	report, err := s.breakers.allow(c.Agent)
 	if err != nil {
 		r := down(s.cfg.Name, "its circuit breaker is open for you after repeated failures of your calls")

@@ -358,12 +358,16 @@ func TestTaskOfAnotherPrincipalIsUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	poll := func(server, id, agent, method string) (*gateway.Result, error) {
-		tool, err := c.Find(gateway.KindTask, server, id)
+		var task *gateway.Task
+		tool, err := c.Find(gateway.KindTask, server, "")
+		if id != "" {
+			task, tool, err = c.Task(&gateway.Agent{ID: agent, Issuer: "test"}, server, id)
+		}
 		if err != nil {
 			return nil, err
 		}
 		call := upstreamtest.Call(nil, "", `{"taskId":"`+id+`"}`)
-		call.Kind, call.Method, call.Server, call.Name, call.Tool = gateway.KindTask, method, server, id, tool
+		call.Kind, call.Method, call.Server, call.Name, call.Tool, call.Task = gateway.KindTask, method, server, id, tool, task
 		call.Agent = &gateway.Agent{ID: agent, Issuer: "test"}
 		return tool.Upstream.Do(t.Context(), call)
 	}
@@ -376,8 +380,8 @@ func TestTaskOfAnotherPrincipalIsUnknown(t *testing.T) {
 		_, err = poll(server, "foreign", "agent", "tasks/get")
 		wantCode(t, err, gateway.UnknownTool)
 	}
-	tool, err := c.Find(gateway.KindTask, "", "task-1")
-	if err != nil || tool.Name != "task" || tool.Wire != "s__task" {
+	task, tool, err := c.Task(&gateway.Agent{ID: "agent", Issuer: "test"}, "", "task-1")
+	if err != nil || tool.Kind != gateway.KindTool || tool.Name != "task" || tool.Wire != "s__task" || string(task.Args.Raw()) != `{}` {
 		t.Errorf("found %+v, %v", tool, err)
 	}
 	all, err := poll("s", "", "agent", "tasks/list")

@@ -4,30 +4,44 @@ import (
 	"bytes"
 	"container/list"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"toolward/gateway"
 )
 
-// maxTasks is how many tasks are remembered; the one not used for longest is
-// forgotten first, and answered as unknown from then on.
-const maxTasks = 50_000
+// Bounds of what is remembered of tasks: how many, and bytes of the arguments
+// that made them, in all and of one principal. What was not used for longest is
+// forgotten first, of a principal over its share its own, and answered as unknown
+// from then on.
+const (
+	maxTasks     = 50_000
+	maxTaskArgs  = 64 << 20
+	maxTaskShare = maxTaskArgs / 8
+)
 
-// tasks binds the ID of each task that an upstream made to the upstream and to
-// the principal whose call made it. Nobody else can poll, read or cancel it.
+// tasks binds the ID of each task that an upstream made to the call that made it:
+// its principal, tool and arguments. Nobody else can poll, read or cancel it.
 // Bindings live in memory: after a restart of the gateway tasks are unknown.
 type tasks struct {
-	mu   sync.Mutex
-	byID map[string][]*list.Element // one per server that uses the ID
-	used *list.List                 // of *task, most recently used first
+	mu    sync.Mutex
+	byID  map[string][]*list.Element // one per server that uses the ID
+	used  *list.List                 // of *task, most recently used first
+	bytes int
+	share map[string]int // bytes by principal
 }
 
 type task struct {
 	id, principal string
-	tool          *gateway.Tool // whose call made it
+	tool          *gateway.Tool // whose call made it, as it was then
+	task          *gateway.Task
 }
 
-func newTasks() *tasks { return &tasks{byID: map[string][]*list.Element{}, used: list.New()} }
+func (k *task) size() int { return len(k.task.Args.Raw()) }
+
+func newTasks() *tasks {
+	return &tasks{byID: map[string][]*list.Element{}, used: list.New(), share: map[string]int{}}
+}
 
 // find returns a task of a server, or of any if exactly one server knows the ID.
 func (t *tasks) find(server, id string) *task {
@@ -46,34 +60,20 @@ func (t *tasks) find(server, id string) *task {
 	return nil
 }
 
-// findTask is [Catalog.Find] for tasks: the entry stands for the tool whose
-// call made the task, so that policy judges polls as it judged the call.
-func (c *Catalog) findTask(v *view, server, id string) (*gateway.Tool, error) {
-	if id == "" {
-		s := v.servers[server]
-		if s == nil {
-			return nil, unknown(gateway.KindTask)
-		}
-		return s.tasks, v.reachable(server)
-	}
+// Task implements [gateway.Catalog]. The tool is the one that is offered now
+// under the name of the one whose call made the task, so that a task of a tool
+// that is quarantined since cannot be read; it is the old one where the upstream
+// does not list it any more.
+func (c *Catalog) Task(a *gateway.Agent, server, id string) (*gateway.Task, *gateway.Tool, error) {
 	k := c.tasks.find(server, id)
-	if k == nil {
-		return nil, unknown(gateway.KindTask)
+	if k == nil || k.principal != a.Principal() {
+		return nil, nil, unknown(gateway.KindTask)
 	}
-	t := *k.tool
-	t.Kind, t.Check = gateway.KindTask, nil
-	return &t, v.reachable(t.Server)
-}
-
-// owned refuses the task of another principal as if there were none.
-func (t *tasks) owned(c *gateway.Call, server string) error {
-	if c.Name == "" {
-		return nil // tasks/list: its answer is filtered
+	v, tool := c.view.Load(), k.tool
+	if now := v.servers[tool.Server].byName[tool.Kind][tool.Name]; now != nil {
+		tool = now
 	}
-	if k := t.find(server, c.Name); k == nil || k.principal != c.Agent.Principal() {
-		return unknown(gateway.KindTask)
-	}
-	return nil
+	return k.task, tool, v.reachable(tool.Server)
 }
 
 // note remembers the task that a call made, and keeps from the answer of
@@ -84,7 +84,7 @@ func (t *tasks) note(c *gateway.Call, server string, r *gateway.Result) (*gatewa
 		return r, nil
 	case c.Kind == gateway.KindTool:
 		if id := taskID(r.Raw); id != "" {
-			t.add(&task{id: id, principal: c.Agent.Principal(), tool: c.Tool})
+			t.add(&task{id: id, principal: c.Agent.Principal(), tool: c.Tool, task: &gateway.Task{Args: c.Args}})
 		}
 		return r, nil
 	case c.Method == "tasks/list":
@@ -102,19 +102,35 @@ func (t *tasks) add(k *task) {
 		}
 	}
 	t.byID[k.id] = append(t.byID[k.id], t.used.PushFront(k))
-	if t.used.Len() <= maxTasks {
-		return
-	}
-	last := t.used.Back()
-	t.used.Remove(last)
-	old := last.Value.(*task)
-	rest := t.byID[old.id][:0]
-	for _, el := range t.byID[old.id] {
-		if el != last {
-			rest = append(rest, el)
+	t.account(k, k.size())
+	for el := t.used.Back(); t.share[k.principal] > maxTaskShare && el != t.used.Front(); {
+		before := el.Prev()
+		if el.Value.(*task).principal == k.principal {
+			t.drop(el)
 		}
+		el = before
 	}
-	if t.byID[old.id] = rest; len(rest) == 0 {
+	for t.used.Len() > maxTasks || t.bytes > maxTaskArgs {
+		t.drop(t.used.Back())
+	}
+}
+
+// account adds bytes to what is kept for a principal; the caller holds the lock.
+func (t *tasks) account(k *task, n int) {
+	t.bytes += n
+	if t.share[k.principal] += n; t.share[k.principal] == 0 {
+		delete(t.share, k.principal)
+	}
+}
+
+// drop forgets a task; the caller holds the lock.
+func (t *tasks) drop(el *list.Element) {
+	t.used.Remove(el)
+	old := el.Value.(*task)
+	t.account(old, -old.size())
+	if rest := slices.DeleteFunc(t.byID[old.id], func(e *list.Element) bool { return e == el }); len(rest) > 0 {
+		t.byID[old.id] = rest
+	} else {
 		delete(t.byID, old.id)
 	}
 }
@@ -150,7 +166,7 @@ func (t *tasks) filter(c *gateway.Call, server string, r *gateway.Result) (*gate
 	own := []json.RawMessage{}
 	for _, raw := range all {
 		if k := t.find(server, taskID(raw)); k != nil && k.principal == c.Agent.Principal() {
-			own = append(own, raw)
+			own = append(own, stateOf(raw))
 		}
 	}
 	kept := append([]byte{'['}, bytes.Join(rawBytes(own), []byte{','})...)
@@ -163,6 +179,16 @@ func (t *tasks) filter(c *gateway.Call, server string, r *gateway.Result) (*gate
 	filtered := *r
 	filtered.Raw = gateway.JoinMembers(members)
 	return &filtered, nil
+}
+
+// stateOf is an entry of tasks/list without its texts: in a list nobody asks the
+// rules of each task's tool about them. tasks/get has them (MCP 2025-11-25 schema, Task).
+func stateOf(entry json.RawMessage) json.RawMessage {
+	o, err := gateway.Split(entry)
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return o.Only("taskId", "status", "createdAt", "lastUpdatedAt", "ttl", "pollInterval")
 }
 
 func rawBytes(all []json.RawMessage) [][]byte {

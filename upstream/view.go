@@ -38,12 +38,16 @@ type serverView struct {
 // for among the templates, and else handed to the server named by its URI or
 // by the endpoint: servers may serve what they do not list. For KindCompletion
 // the name is that of the prompt or the URI of the template that the reference
-// names; for KindTask it is the task's ID, or "" for all tasks of a server.
+// names; for KindTask it is "" for all tasks of a server, and [Catalog.Task] finds
+// a single one.
 func (c *Catalog) Find(kind gateway.Kind, server, name string) (*gateway.Tool, error) {
 	v := c.view.Load()
 	switch kind {
 	case gateway.KindTask:
-		return c.findTask(v, server, name)
+		if s := v.servers[server]; s != nil && name == "" {
+			return s.tasks, v.reachable(server)
+		}
+		return nil, unknown(kind)
 	case gateway.KindCompletion:
 		// A name that is neither is a prompt's unless it can be a URI.
 		t, missing := c.find(v, gateway.KindPrompt, server, name)

@@ -31,19 +31,28 @@ func denied(a gateway.Approval) *gateway.Refusal {
 	return refusal
 }
 
-// shown is the arguments and the policy's reasons as the person who decides may
-// see them: without what guard found to be secret and what policy redacts. The
-// call itself is bound to the whole.
-func shown(c *gateway.Call) (args json.RawMessage, reasons []string) {
-	var edits []gateway.Edit
+// shown is the arguments, what is sent beside them, and the policy's reasons as
+// the person who decides may see them: without what guard found to be secret and
+// what policy redacts. The call itself is bound to the whole.
+func shown(c *gateway.Call) (args, with json.RawMessage, reasons []string) {
+	var edits, besides []gateway.Edit
 	var hidden []string
 	for i := range c.Findings {
-		if f := &c.Findings[i]; f.Stage == gateway.StageRequest && f.Hidden() {
-			with := "[" + f.Rule + "]"
-			edits = append(edits, gateway.Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: with})
-			if text := f.Text(c.Args.Value()); text != "" {
-				hidden = append(hidden, text, with)
-			}
+		f := &c.Findings[i]
+		if f.Stage != gateway.StageRequest || !f.Hidden() {
+			continue
+		}
+		edit := gateway.Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: "[" + f.Rule + "]"}
+		text := ""
+		if f.Beside {
+			besides = append(besides, edit)
+			text = f.Text(gateway.Decode(beside(c)))
+		} else {
+			edits = append(edits, edit)
+			text = f.Text(c.Args.Value())
+		}
+		if text != "" {
+			hidden = append(hidden, text, edit.With)
 		}
 	}
 	for _, place := range c.Decision.Redact {
@@ -54,12 +63,17 @@ func shown(c *gateway.Call) (args json.RawMessage, reasons []string) {
 	for i, reason := range c.Decision.Reasons {
 		reasons[i] = scrub.Replace(reason)
 	}
-	args, err := gateway.Redact(c.Args.Raw(), edits)
+	return redacted(c.Args.Raw(), edits), redacted(beside(c), besides), reasons
+}
+
+// redacted is a value without the edited places. Where that cannot be made,
+// showing nothing is safe: the person can still look at the record.
+func redacted(raw json.RawMessage, edits []gateway.Edit) json.RawMessage {
+	out, err := gateway.Redact(raw, edits)
 	if err != nil {
-		// Showing nothing is safe; the person can still look at the record.
-		args = json.RawMessage(`"the arguments could not be redacted and are not shown"`)
+		return json.RawMessage(`"it could not be redacted and is not shown"`)
 	}
-	return args, reasons
+	return out
 }
 
 // teller sends progress to an agent that asked for it (MCP 2025-11-25
@@ -113,22 +127,16 @@ func (t *teller) tell(id string) {
 		"message": "waiting for a person to approve this call (approval " + id + ")",
 	})
 	if err == nil {
-		_ = t.call.Origin.Notify(t.ctx, t.call, "notifications/progress", params)
+		_ = gateway.Tell(t.ctx, t.call, "notifications/progress", params)
 	}
 }
 
 // progressToken is the token as the agent wrote it: a string or a number.
 func progressToken(c *gateway.Call) json.RawMessage {
-	for _, m := range c.Extra {
-		if m.Name != "_meta" {
-			continue
-		}
-		meta, err := gateway.Split(m.Value)
-		if err != nil {
-			return nil
-		}
-		token, _ := meta.Get("progressToken")
-		return token
+	meta, err := gateway.Split(c.Beside(gateway.MemberMeta))
+	if err != nil {
+		return nil
 	}
-	return nil
+	token, _ := meta.Get("progressToken")
+	return token
 }

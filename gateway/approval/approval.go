@@ -2,10 +2,10 @@
 // consent wait here.
 //
 // A consent is for one call. It is bound to the agent (issuer and ID), the
-// method and tool, the fingerprint of the tool's definition, and the arguments
-// in canonical form (RFC 8785): sending them with members in another order or
-// numbers in another form is the same call, anything else is not. It is used up
-// by the call that runs on it, and it expires.
+// method and tool, the fingerprint of the tool's definition, and all that is sent:
+// the arguments and what stands beside them, in canonical form (RFC 8785). Sending
+// them with members in another order or numbers in another form is the same call,
+// anything else is not. It is used up by the call that runs on it, and it expires.
 //
 // A call waits for [Options.Wait] and gets progress meanwhile if it asked for
 // it. After that the agent is refused with code ApprovalPending and the
@@ -21,8 +21,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -238,11 +240,11 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	if err != nil {
 		return gateway.Approval{}, err
 	}
-	args, reasons := shown(c)
+	args, beside, reasons := shown(c)
 	now := time.Now()
 	return gateway.Approval{
 		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer,
-		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Reasons: reasons,
+		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Reasons: reasons,
 		Revision: c.Decision.Revision, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
 	}, nil
 }
@@ -253,18 +255,46 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 // An upstream's question to an agent can hold numbers that have no canonical
 // form (the strict parser refuses them in arguments): it is bound by its bytes.
 func bind(c *gateway.Call, revision string) (string, error) {
-	args, form := []byte(c.Args.Raw()), "bytes"
-	if _, err := gateway.ParseArgs(args); err == nil {
-		form = "canonical"
-		if args, err = gateway.Canonical(args); err != nil {
-			return "", fmt.Errorf("canonical arguments: %w", err)
+	h := sha256.New()
+	digest := func(parts ...string) {
+		for _, part := range parts {
+			fmt.Fprintf(h, "%d:%s,", len(part), part)
 		}
 	}
-	h := sha256.New()
-	for _, part := range []string{c.Agent.Issuer, c.Agent.ID, string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision, form, string(args)} {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	digest(c.Agent.Issuer, c.Agent.ID, string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision)
+	for _, raw := range []json.RawMessage{c.Args.Raw(), beside(c)} {
+		form, text, err := canonical(raw)
+		if err != nil {
+			return "", err
+		}
+		digest(form, text)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func canonical(raw json.RawMessage) (form, text string, err error) {
+	if _, err := gateway.ParseArgs(raw); err != nil {
+		return "bytes", string(raw), nil
+	}
+	plain, err := gateway.Canonical(raw)
+	if err != nil {
+		return "", "", fmt.Errorf("canonical arguments: %w", err)
+	}
+	return "canonical", string(plain), nil
+}
+
+// beside is what is sent with the arguments, as one object: the members of
+// params, without the progress token, which agents choose anew each time and
+// upstreams never get.
+func beside(c *gateway.Call) json.RawMessage {
+	members := slices.Clone(c.Extra)
+	for i, m := range members {
+		if meta, err := gateway.Split(m.Value); m.Name == gateway.MemberMeta && err == nil {
+			members[i].Value = gateway.JoinMembers(meta.Without("progressToken"))
+		}
+	}
+	members = slices.DeleteFunc(members, func(m gateway.Member) bool { return string(m.Value) == "{}" })
+	return gateway.JoinMembers(members)
 }
 
 // newID is short enough to be typed and has 60 random bits.

@@ -124,6 +124,24 @@ func (s *Sessions) Note(c *gateway.Call) {
 	}
 }
 
+// Label implements [gateway.Sessions]. It is cheap when there is no news: an
+// upstream may speak a thousand times in one call.
+func (s *Sessions) Label(a *gateway.Agent, labels []string) {
+	if a == nil || len(labels) == 0 {
+		return
+	}
+	k := keyOf(a)
+	sh := s.shard(k)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	now := time.Now()
+	st := sh.find(now, k)
+	if st == nil {
+		st = sh.add(now, k, digest(a))
+	}
+	st.labels = merge(st.labels, labels)
+}
+
 // note appends to the recent calls. The buffer is only ever appended to, and
 // replaced when full, so snapshots keep what they saw without a copy.
 func (st *state) note(r gateway.Recent) {

@@ -64,11 +64,16 @@ func (p *principal) learn(s *Store, id string, streams []stream, total int, know
 	limit := (s.opts.Memory - fixedSize) / bucketSize
 	share := limit * 8 * 2 / 5 // of the slots, for one result
 	window := max(2, (2*total+share-1)/share)
-	slot := p.next
-	if p.calls[slot].id != "" {
-		p.table.drop(func(i int) bool { return i == slot })
+	slot := (p.next + maxCalls - 1) % maxCalls
+	if p.calls[slot].id == id { // more of the latest one: what a tool says during its call comes in pieces
+		window = max(window, p.calls[slot].window)
+	} else {
+		slot = p.next
+		if p.calls[slot].id != "" {
+			p.table.drop(func(i int) bool { return i == slot })
+		}
+		p.next = (slot + 1) % maxCalls
 	}
-	p.next = (slot + 1) % maxCalls
 	p.calls[slot] = call{id: id, seen: time.Since(s.start), window: window}
 
 	p.table.reserve(min(2*total/(window+1)+total/64, share), limit)

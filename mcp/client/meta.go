@@ -87,6 +87,9 @@ func (c *Conn) paramsOf(ctx context.Context, call *gateway.Call) (params, error)
 		p.members = append(p.members, own.Members()...)
 	}
 	p.members = append(p.members, extra...)
+	if call.Round != nil && call.Round.State != nil {
+		p.members = append(p.members, gateway.Member{Name: "requestState", Value: call.Round.State})
+	}
 	return p, c.metaOf(ctx, call, agentMeta, &p)
 }
 

@@ -10,9 +10,9 @@ import (
 
 // call takes a request down the road.
 func (x *exchange) call(ctx context.Context) outcome {
-	c, reason := x.newCall()
-	if reason != "" {
-		return x.refuseParams(ctx, reason)
+	c, err := x.newCall()
+	if err != nil {
+		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), mcp.CodeInvalidParams, 0)
 	}
 	if err := x.checkParamHeaders(c); err != nil {
 		return x.mismatch(ctx, clip(err.Error()))
@@ -21,10 +21,10 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if err != nil {
 		return x.refuse(ctx, gateway.AsRefusal("surface", err))
 	}
-	parked, reason := x.unsealState(c)
+	parked, err := x.unsealState(c)
 	switch {
-	case reason != "":
-		return x.refuseParams(ctx, reason)
+	case err != nil:
+		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), mcp.CodeInvalidParams, 0)
 	case parked != "":
 		return x.resume(ctx, parked)
 	}
@@ -42,79 +42,62 @@ func (x *exchange) call(ctx context.Context) outcome {
 	return outcome{result: x.complete(x.sealState(c, x.project(c, x.mapResult(c, result.Raw))))}
 }
 
-// newCall makes the Call of a request. The reason says what is missing.
-func (x *exchange) newCall() (c *gateway.Call, reason string) {
+// newCall makes the Call of a request, without what the request answers. The
+// error says what is missing.
+func (x *exchange) newCall() (c *gateway.Call, err error) {
 	c = gateway.NewCall(x.surface, gateway.KindTool, x.msg.Method)
 	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
 	c.Origin = x.srv.road.Judge(x.agent, &origin{x: x})
-	var err error
+	args, err := x.split(c)
+	if err != nil {
+		return nil, err
+	}
 	switch x.msg.Method {
 	case mcp.MethodToolsCall, mcp.MethodPromptsGet:
 		if x.msg.Method == mcp.MethodPromptsGet {
 			c.Kind = gateway.KindPrompt
 		}
-		if c.Name, _, err = x.params.String("name"); err != nil || c.Name == "" {
-			return nil, `"name" must be a string that is not empty`
+		if c.Name, _, err = args.String("name"); err != nil || c.Name == "" {
+			return nil, malformed(`"name" must be a string that is not empty`)
 		}
-		if c.Args, err = x.params.Args("arguments"); err != nil {
-			return nil, `"arguments" must be an object`
-		}
-		c.Extra = x.extra("name", "arguments")
-		return c, ""
+		c.Args, err = args.Args("arguments")
+		return c, err
 	case mcp.MethodResourcesRead, mcp.MethodSubscribe, mcp.MethodUnsubscribe:
 		c.Kind = gateway.KindResource
-		if c.Name, _, err = x.params.String("uri"); err != nil || c.Name == "" {
-			return nil, `"uri" must be a string that is not empty`
+		if c.Name, _, err = args.String("uri"); err != nil || c.Name == "" {
+			return nil, malformed(`"uri" must be a string that is not empty`)
 		}
-		reason = x.ownArgs(c, "/uri", ownURI(x.server, c.Name))
+		return c, ownArgs(c, args, "/uri", ownURI(x.server, c.Name))
 	case mcp.MethodComplete:
 		c.Kind = gateway.KindCompletion
-		reason = x.completion(c)
-	default:
-		c.Kind = gateway.KindTask
-		if c.Name, _, err = x.params.String("taskId"); err != nil || c.Name == "" && x.msg.Method != mcp.MethodTasksList {
-			return nil, `"taskId" must be a string that is not empty`
-		}
-		c.Args = x.params.ArgsWithout(besideArgs...)
+		return c, x.completion(c, args)
 	}
-	c.Extra = nil
-	for _, m := range x.extra() {
-		if isBeside(m.Name) {
-			c.Extra = append(c.Extra, m)
-		}
+	c.Kind = gateway.KindTask
+	if c.Name, _, err = args.String("taskId"); err != nil || c.Name == "" && x.msg.Method != mcp.MethodTasksList {
+		return nil, malformed(`"taskId" must be a string that is not empty`)
 	}
-	return c, reason
+	c.Args = args.ArgsWithout()
+	return c, nil
 }
 
-// besideArgs are the members of params that are about the request, not about
-// what it asks for.
-var besideArgs = []string{"_meta", "inputResponses", "requestState", "task"}
-
-func isBeside(name string) bool {
-	for _, b := range besideArgs {
-		if b == name {
-			return true
-		}
-	}
-	return false
-}
+func malformed(reason string) error { return gateway.Refuse("surface", gateway.Malformed, reason) }
 
 // completion reads the reference of completion/complete: a prompt's name or a
 // template's URI.
-func (x *exchange) completion(c *gateway.Call) (reason string) {
-	ref, err := x.params.Object("ref")
+func (x *exchange) completion(c *gateway.Call, args gateway.Object) error {
+	ref, err := args.Object("ref")
 	if err != nil {
-		return `"ref" must be an object`
+		return err
 	}
 	if err := ref.RefuseFolded("type", "name", "uri"); err != nil {
-		return `"ref" is ambiguous`
+		return malformed(`"ref" is ambiguous`)
 	}
 	member := "name"
 	if kind, _, _ := ref.String("type"); kind == "ref/resource" {
 		member = "uri"
 	}
 	if c.Name, _, err = ref.String(member); err != nil || c.Name == "" {
-		return `"ref" must have a "type", and a "name" or "uri" with it`
+		return malformed(`"ref" must have a "type", and a "name" or "uri" with it`)
 	}
 	own := c.Name
 	if member == "uri" {
@@ -124,20 +107,17 @@ func (x *exchange) completion(c *gateway.Call) (reason string) {
 			own = tool.Name
 		}
 	}
-	return x.ownArgs(c, "/ref/"+member, own)
+	return ownArgs(c, args, "/ref/"+member, own)
 }
 
-// ownArgs makes Args of params, with the upstream's own name at a place.
-func (x *exchange) ownArgs(c *gateway.Call, place, own string) (reason string) {
-	c.Args = x.params.ArgsWithout(besideArgs...)
+// ownArgs makes the call's arguments, with the upstream's own name at a place.
+func ownArgs(c *gateway.Call, args gateway.Object, place, own string) (err error) {
+	c.Args = args.ArgsWithout()
 	if own == c.Name {
-		return ""
+		return nil
 	}
-	var err error
-	if c.Args, err = gateway.ParseArgs(edit(c.Args.Raw(), gateway.Edit{Where: place, With: own})); err != nil {
-		return "the arguments are not valid with the upstream's own name in them"
-	}
-	return ""
+	c.Args, err = gateway.ParseArgs(edit(c.Args.Raw(), gateway.Edit{Where: place, With: own}))
+	return err
 }
 
 // ownURI is an upstream's own URI for what the agent wrote; the same on
@@ -150,17 +130,6 @@ func ownURI(server, uri string) string {
 		return own
 	}
 	return uri
-}
-
-// extra is params without the named members, with _meta cleaned.
-func (x *exchange) extra(without ...string) []gateway.Member {
-	rest := x.params.Without(without...)
-	for i, m := range rest {
-		if m.Name == "_meta" {
-			rest[i].Value = cleanMeta(x.meta)
-		}
-	}
-	return rest
 }
 
 // checkParamHeaders compares Mcp-Param-* fields with the arguments, as

@@ -317,7 +317,7 @@ func (s *Server) sessionEvent(e gateway.Event) {
 	a := ss.currentAgent()
 	x := &exchange{srv: s, agent: a, surface: ss.surface, server: ss.server, session: ss, revision: ss.said().revision}
 	// An error is a refusal, which Judge recorded, or a full queue.
-	_ = s.road.Judge(a, &origin{x: x}).Notify(s.base, nil, e.Method, e.Params)
+	_ = gateway.Outside(s.road.Judge(a, &origin{x: x}), e.Server).Notify(s.base, nil, e.Method, e.Params)
 }
 
 // shows reports whether an endpoint offers an upstream.

@@ -116,11 +116,9 @@ func parkableExchange(t *testing.T, s *stub) *exchange {
 func TestUpstreamStateIsBoundToItsAgent(t *testing.T) {
 	var got string
 	s := newStub(t, nil, func(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
-		for _, m := range c.Extra {
-			if m.Name == "requestState" {
-				got = string(m.Value)
-				return &gateway.Result{Raw: json.RawMessage(`{"resultType":"complete","content":[]}`)}, nil
-			}
+		if c.Round != nil {
+			got = string(c.Round.State)
+			return &gateway.Result{Raw: json.RawMessage(`{"resultType":"complete","content":[]}`)}, nil
 		}
 		return &gateway.Result{Raw: json.RawMessage(`{"resultType":"input_required", "inputRequests":{"q":{"method":"roots/list"}},"requestState":"of the upstream","x":1.0}`)}, nil
 	})

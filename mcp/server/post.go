@@ -189,7 +189,7 @@ func (x *exchange) refuseBegin(ctx context.Context, r *gateway.Refusal) outcome 
 		return x.refuseAs(ctx, r, 0, http.StatusBadRequest)
 	case gateway.Cancelled:
 		// The record names the tool: a reviewer looks for what did not happen.
-		if c, incomplete := x.newCall(); incomplete == "" {
+		if c, err := x.newCall(); err == nil {
 			return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
 		}
 	}

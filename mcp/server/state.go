@@ -9,8 +9,8 @@ import (
 	"toolward/mcp"
 )
 
-// What a sealed requestState holds: the ID of a parked call, or the state that
-// an upstream gave.
+// What a sealed requestState holds: the ID of a parked call, or the round that
+// an upstream began ([gateway.Round]).
 const (
 	parkedState   = "p"
 	upstreamState = "u"
@@ -25,40 +25,36 @@ func (x *exchange) statePurpose(c *gateway.Call) []string {
 	return []string{"state", x.agent.Principal(), x.server, c.Method, c.Name, string(sum[:])}
 }
 
-// unsealState replaces the requestState of a retry by the upstream's own.
-// Agents only ever hold sealed ones, so that no agent can use, or change, what
-// another was given: the upstream cannot tell them apart. parked is the ID of
-// the parked call if that is what the state names.
-func (x *exchange) unsealState(c *gateway.Call) (parked, reason string) {
-	for i, m := range c.Extra {
-		if m.Name != "requestState" {
-			continue
-		}
-		content, err := x.srv.seal.open(mcp.Unquote(m.Value), time.Now(), x.statePurpose(c)...)
-		if err != nil || content == "" {
-			return "", "requestState is not valid for this request, or has expired: send the request again without it"
-		}
-		if content[:1] == parkedState {
-			return content[1:], ""
-		}
-		c.Extra[i].Value = mcp.Quote(content[1:])
+// unsealState opens the requestState of a retry, which agents only ever hold
+// sealed: no agent can use, or change, what another was given, nor answer what
+// was not asked. parked is the ID of the parked call if that is what the state
+// names; else the call goes on from the round that the state holds.
+func (x *exchange) unsealState(c *gateway.Call) (parked string, err error) {
+	state, has := x.params.Get(memberState)
+	if !has {
+		return "", nil
 	}
-	return "", ""
+	content, err := x.srv.seal.open(mcp.Unquote(state), time.Now(), x.statePurpose(c)...)
+	if err != nil || content == "" {
+		return "", malformed("requestState is not valid for this request, or has expired: send the request again without it")
+	}
+	if content[:1] == parkedState {
+		return content[1:], nil
+	}
+	c.Round = new(gateway.Round)
+	return "", json.Unmarshal([]byte(content[1:]), c.Round)
 }
 
-// sealState seals the requestState of an upstream's input_required result.
+// sealState gives an input_required result the sealed state of its round,
+// instead of the upstream's own.
 func (x *exchange) sealState(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if !x.modern || !mayHold(result, "requestState") {
+	if c.Asks == nil {
 		return result
 	}
-	o, err := gateway.Split(result)
-	if err != nil {
-		return result
+	round, _ := json.Marshal(c.Asks) // strings and checked JSON: cannot fail
+	closed := x.srv.seal.close(upstreamState+string(round), time.Now().Add(stateTTL), x.statePurpose(c)...)
+	if c.Asks.State != nil {
+		return edit(result, gateway.Edit{Where: "/" + memberState, With: closed})
 	}
-	state, has, err := o.String("requestState")
-	if kind, _, _ := o.String("resultType"); err != nil || !has || kind != "input_required" {
-		return result
-	}
-	closed := x.srv.seal.close(upstreamState+state, time.Now().Add(stateTTL), x.statePurpose(c)...)
-	return edit(result, gateway.Edit{Where: "/requestState", With: closed})
+	return addMissing(result, []gateway.Member{{Name: memberState, Value: mcp.Quote(closed)}})
 }

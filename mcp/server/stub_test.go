@@ -127,6 +127,11 @@ func (s *stub) Find(kind gateway.Kind, server, name string) (*gateway.Tool, erro
 	return nil, gateway.Refuse("catalog", gateway.UnknownTool, "unknown: "+name)
 }
 
+func (s *stub) Task(_ *gateway.Agent, server, id string) (*gateway.Task, *gateway.Tool, error) {
+	t, err := s.Find(gateway.KindTask, server, id)
+	return new(gateway.Task), t, err
+}
+
 func (s *stub) List(kind gateway.Kind, server string) []*gateway.Tool {
 	var seen []*gateway.Tool
 	for _, t := range s.tools {
@@ -161,6 +166,7 @@ func (s *stub) Visible(_ context.Context, a *gateway.Agent, tools []*gateway.Too
 
 func (s *stub) Snapshot(*gateway.Agent) gateway.Session       { return gateway.Session{} }
 func (s *stub) Note(*gateway.Call)                            {}
+func (s *stub) Label(*gateway.Agent, []string)                {}
 func (s *stub) Wait(context.Context, *gateway.Call) error     { return nil }
 func (s *stub) Servers() []string                             { return slices.Sorted(maps.Keys(s.abouts)) }
 func (s *stub) About(server string) (gateway.About, bool)     { a, ok := s.abouts[server]; return a, ok }

@@ -63,6 +63,10 @@ func (o *open) Decide(context.Context, *gateway.Call) (gateway.Decision, error) 
 func (o *open) Visible(_ context.Context, _ *gateway.Agent, tools []*gateway.Tool) ([]*gateway.Tool, error) {
 	return tools, nil
 }
+func (o *open) Label(*gateway.Agent, []string) {}
+func (o *open) Task(*gateway.Agent, string, string) (*gateway.Task, *gateway.Tool, error) {
+	return nil, nil, gateway.Refuse("catalog", gateway.UnknownTool, "there are no tasks on this surface")
+}
 func (o *open) Snapshot(*gateway.Agent) gateway.Session   { return gateway.Session{} }
 func (o *open) Note(*gateway.Call)                        {}
 func (o *open) Wait(context.Context, *gateway.Call) error { return nil }
