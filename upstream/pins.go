@@ -61,6 +61,8 @@ type Change struct {
 	Wire        string          `json:"wire,omitempty"`        // the name on /mcp
 	Pinned      json.RawMessage `json:"pinned,omitempty"`      // the accepted definition, nil if there is none
 	Current     json.RawMessage `json:"current,omitempty"`     // what the upstream offers now
+	Fingerprint string          `json:"fingerprint,omitempty"` // of Current: accepting it accepts exactly that
+	Findings    string          `json:"findings,omitempty"`    // what guard objects to in Current, whatever else is the matter; "" if nothing
 	Members     []string        `json:"members,omitempty"`     // which members differ, sorted; nil if there is no pin
 	Quarantined string          `json:"quarantined,omitempty"` // why it may not be used; "" if it may
 }
@@ -79,7 +81,7 @@ func (c *Catalog) Diff(all bool) []Change {
 			if t.Quarantined == "" && (t.Pinned || !all) {
 				continue
 			}
-			ch := Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Quarantined: t.Quarantined}
+			ch := Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
 			if ok {
 				ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 
 func newApprovals(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "approvals", Short: "Decide calls that policy wants a person to see"}
-	cmd.AddCommand(newApprovalsList(g),
+	cmd.AddCommand(newApprovalsList(g), newApprovalsShow(g),
 		newApprovalsDecide(g, "approve", "Let a call run, once", gateway.ApprovalGiven),
 		newApprovalsDecide(g, "deny", "Refuse a call", gateway.ApprovalRefused))
 	return cmd
@@ -51,14 +52,39 @@ func newApprovalsList(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRows(l, cmd.OutOrStdout(), list, []string{"ID", "STATE", "AGENT", "TOOL", "EXPIRES", "ARGUMENTS"}, func(a gateway.Approval) []string {
-				return []string{a.ID, string(a.State), a.Agent, a.Tool, a.Expires.UTC().Format(time.RFC3339), short(string(a.Args), 100)}
+			return printRows(l, cmd.OutOrStdout(), list, []string{"ID", "STATE", "AGENT", "TOOL", "EXPIRES", "BYTES", "ARGUMENTS"}, func(a gateway.Approval) []string {
+				sent := string(a.Args)
+				if len(a.Beside) > 0 {
+					sent += " and " + string(a.Beside)
+				}
+				return []string{a.ID, string(a.State), a.Agent, a.Tool, a.Expires.UTC().Format(time.RFC3339), strconv.Itoa(len(sent)), short(sent, 100)}
 			})
 		},
 	}
 	l.flag(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are decided, used or expired")
 	return cmd
+}
+
+func newApprovalsShow(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "All that a call would send, and why a person is asked",
+		Long:  "Prints the approval as JSON: the whole of the arguments (args) and of what is sent beside them\n(beside), without what guard found to be secret and what policy redacts.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			state, err := openState(g)
+			if err != nil {
+				return err
+			}
+			defer state.Close()
+			a, err := state.Approval(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd.OutOrStdout(), a)
+		},
+	}
 }
 
 func newApprovalsDecide(g *globals, use, short string, decision gateway.ApprovalState) *cobra.Command {

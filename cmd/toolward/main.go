@@ -39,6 +39,9 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
+	stderr := &terminal{w: os.Stderr}
+	root.SetOut(&terminal{w: os.Stdout})
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var found foundError
 	switch {
@@ -46,11 +49,11 @@ func run(ctx context.Context, args []string) int {
 		return 0
 	case errors.As(err, &found):
 		if found.what != "" {
-			fmt.Fprintln(os.Stderr, "toolward: "+found.what)
+			fmt.Fprintln(stderr, "toolward: "+found.what)
 		}
 		return exitFound
 	default:
-		fmt.Fprintf(os.Stderr, "toolward: %v\n", err)
+		fmt.Fprintf(stderr, "toolward: %v\n", err)
 		return exitFailed
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -62,33 +63,28 @@ func printRows[T any](l listing, w io.Writer, rows []T, header []string, row fun
 	return tw.Flush()
 }
 
-// printJSON writes indented JSON, whose escapes keep text from agents and
-// upstreams from being obeyed by a terminal.
+// printJSON writes indented JSON.
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
 
-// printable makes text from agents and upstreams harmless to a terminal: no
-// escape sequences, no line breaks, no characters that change the direction.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '\uFFFD'
-	}, s)
-}
-
-// short cuts a cell of a table.
+// short cuts a cell of a table in its middle, and says how much is not shown.
+// Runs of blanks are counted, not shown: what stands behind them must not leave
+// the screen.
 func short(s string, most int) string {
+	s = blanks.ReplaceAllStringFunc(s, func(run string) string { return fmt.Sprintf(" [%d blanks] ", utf8.RuneCountInString(run)) })
 	r := []rune(s)
 	if len(r) <= most {
 		return s
 	}
-	return string(r[:most-1]) + "…"
+	note := fmt.Sprintf(" …[%d more]… ", len(r)-most)
+	head := most * 2 / 3
+	return string(r[:head]) + note + string(r[len(r)-(most-head):])
 }
+
+var blanks = regexp.MustCompile(`[\s\p{Z}]{4,}`)
 
 // visible is printable, line by line.
 func visible(s string) string {

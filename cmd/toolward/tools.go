@@ -218,25 +218,36 @@ func printChange(w io.Writer, ch upstream.Change) error {
 		fmt.Fprintf(w, "  quarantined: %s", printable(ch.Quarantined))
 	}
 	fmt.Fprintln(w)
+	if ch.Findings != "" && ch.Findings != ch.Quarantined {
+		fmt.Fprintf(w, "  guard objects to it: %s\n", printable(ch.Findings))
+	}
 	if ch.Pinned == nil {
 		fmt.Fprintf(w, "  never accepted; it is now\n  + %s\n", visible(string(ch.Current)))
-		return nil
+	} else if err := definition.Print(w, definition.Diff(ch.Pinned, ch.Current)); err != nil {
+		return err
 	}
-	return definition.Print(w, definition.Diff(ch.Pinned, ch.Current))
+	_, err := fmt.Fprintf(w, "  to accept this: toolward tools pin '%s'\n", printable(strings.ReplaceAll(shownAs(ch), "'", `'\''`)))
+	return err
 }
 
+// shownAs names a definition as it was shown: its name and the beginning of its
+// fingerprint.
+func shownAs(ch upstream.Change) string {
+	return ch.Wire + "@" + ch.Fingerprint[:min(shownDigits, len(ch.Fingerprint))]
+}
+
+// shownDigits are enough of a SHA-256, in hex, that nobody makes another
+// definition with the same.
+const shownDigits = 32
+
 func newToolsPin(g *globals) *cobra.Command {
-	var (
-		all bool
-		by  string
-	)
+	var by string
 	cmd := &cobra.Command{
-		Use:   "pin NAME… | --all",
-		Short: "Accept definitions as they are now",
+		Use:   "pin NAME@FINGERPRINT…",
+		Short: "Accept definitions as `tools diff` showed them",
+		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if all == (len(args) > 0) {
-				return errors.New("name what to accept, or --all")
-			}
 			if by == "" {
 				u, err := user.Current()
 				if err != nil {
@@ -252,35 +263,49 @@ func newToolsPin(g *globals) *cobra.Command {
 			return pinAll(cmd, catalog, args, by)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "accept everything that upstreams offer now")
 	cmd.Flags().StringVar(&by, "by", "", "who accepts; the user who runs the command by default")
 	return cmd
 }
 
-// pinAll accepts what is named, or everything if nothing is.
-func pinAll(cmd *cobra.Command, catalog *upstream.Catalog, names []string, by string) error {
-	wanted := map[string]bool{}
-	for _, n := range names {
-		wanted[n] = true
+// pinAll accepts what is named, as it was shown. One that is not accepted does
+// not keep the others from it.
+func pinAll(cmd *cobra.Command, catalog *upstream.Catalog, shown []string, by string) error {
+	refused := 0
+	for _, name := range shown {
+		if why := pin(cmd, catalog, name, by); why != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "not accepted: %s\n", printable(why.Error()))
+			refused++
+		}
 	}
-	for _, ch := range catalog.Diff(true) {
-		if len(names) > 0 && !wanted[ch.Wire] {
-			continue
-		}
-		fingerprint, err := upstream.Fingerprint(ch.Current)
-		if err != nil {
-			return err
-		}
-		if err := catalog.Pin(cmd.Context(), ch.Server, ch.Kind, ch.Name, fingerprint, by); err != nil {
-			return err
-		}
-		delete(wanted, ch.Wire)
-		fmt.Fprintf(cmd.ErrOrStderr(), "accepted %s\n", printable(ch.Wire))
-	}
-	for n := range wanted {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to accept\n", printable(n))
+	if refused > 0 {
+		return foundError{fmt.Sprintf("%d of %d definitions were not accepted", refused, len(shown))}
 	}
 	return nil
+}
+
+func pin(cmd *cobra.Command, catalog *upstream.Catalog, shown, by string) error {
+	at := strings.LastIndexByte(shown, '@')
+	if at < 0 {
+		return fmt.Errorf("%s: which definition? `toolward tools diff` shows it and prints NAME@FINGERPRINT", shown)
+	}
+	wire, fingerprint := shown[:at], shown[at+1:]
+	if len(fingerprint) < shownDigits {
+		return fmt.Errorf("%s: a fingerprint has at least %d digits", wire, shownDigits)
+	}
+	for _, ch := range catalog.Diff(true) {
+		if ch.Wire != wire {
+			continue
+		}
+		if !strings.HasPrefix(ch.Fingerprint, fingerprint) {
+			return fmt.Errorf("%s changed since it was shown: look at it again with `toolward tools diff`", wire)
+		}
+		if err := catalog.Pin(cmd.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, by); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "accepted %s\n", printable(shown))
+		return nil
+	}
+	return fmt.Errorf("%s: nothing to accept", wire)
 }
 
 func newToolsCall(g *globals) *cobra.Command {

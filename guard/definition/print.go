@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -103,7 +104,7 @@ func safe(s string) string {
 		switch {
 		case r == '\n':
 			b.WriteString("⏎")
-		case unseen(r) || r >= 0x80 && r < 0xa0:
+		case unseen(r) || unicode.IsControl(r) && r != '\t':
 			fmt.Fprintf(&b, "‹U+%04X›", r)
 		default:
 			b.WriteRune(r)
