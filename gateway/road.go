@@ -179,7 +179,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 		return AsRefusal("guard", err)
 	}
 	c.Findings, c.Score = report.Findings, report.Score
-	if reasons := blocking(report.Findings); reasons != nil {
+	if reasons := c.blocking(report.Findings); reasons != nil {
 		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: "see `toolward audit show " + c.ID + "`; a false alarm is lifted with `toolward guard allow`"}
 	}
 	c.Decision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
@@ -256,7 +256,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 		return withheld("guard", "the result could not be scanned").Because(err)
 	}
 	c.Findings, c.Score = append(c.Findings, report.Findings...), report.Score
-	if reasons := blocking(report.Findings); reasons != nil {
+	if reasons := c.blocking(report.Findings); reasons != nil {
 		return withheld("guard", reasons...)
 	}
 	c.ResultDecision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
@@ -339,15 +339,11 @@ func denied(d Decision) []string {
 }
 
 // blocking returns a reason for each finding that guard itself acts on.
-func blocking(findings []Finding) []string {
+func (c *Call) blocking(findings []Finding) []string {
 	var reasons []string
-	for _, f := range findings {
-		if f.Action == ActionBlock || f.Action == ActionQuarantine {
-			where := f.Where
-			if where == "" {
-				where = "the text"
-			}
-			reasons = append(reasons, string(f.Kind)+" found in "+string(f.Stage)+" at "+where+" ("+f.Rule+")")
+	for i := range findings {
+		if f := &findings[i]; f.Action == ActionBlock || f.Action == ActionQuarantine {
+			reasons = append(reasons, string(f.Kind)+" found in "+string(f.Stage)+" at "+c.place(f)+" ("+f.Rule+")")
 		}
 	}
 	return reasons

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // rooms is every room at once: it lets all through, notes who was asked, and
@@ -22,6 +23,7 @@ type rooms struct {
 	sent              json.RawMessage
 	records           []Phase
 	labelled          []string
+	meanwhile         func() // happens while a person is asked
 }
 
 // errPanics has a room panic.
@@ -86,10 +88,15 @@ func (r *rooms) Decide(_ context.Context, c *Call) (Decision, error) {
 func (r *rooms) Visible(_ context.Context, _ *Agent, tools []*Tool) ([]*Tool, error) {
 	return tools, r.ask("visible")
 }
-func (r *rooms) Snapshot(*Agent) Session           { return Session{} }
-func (r *rooms) Note(*Call)                        { _ = r.ask("session") }
-func (r *rooms) Label(_ *Agent, labels []string)   { r.labelled = append(r.labelled, labels...) }
-func (r *rooms) Wait(context.Context, *Call) error { return r.ask("approve") }
+func (r *rooms) Snapshot(*Agent) Session         { return Session{} }
+func (r *rooms) Note(*Call)                      { _ = r.ask("session") }
+func (r *rooms) Label(_ *Agent, labels []string) { r.labelled = append(r.labelled, labels...) }
+func (r *rooms) Wait(context.Context, *Call) error {
+	if r.meanwhile != nil {
+		r.meanwhile()
+	}
+	return r.ask("approve")
+}
 func (r *rooms) Record(_ context.Context, p Phase, _ *Call) error {
 	err := r.ask("record " + string(p))
 	if err == nil {
@@ -172,6 +179,52 @@ func TestRoadWithholdsWhatCannotBeJudgedOrRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While a person is asked, the world goes on: what was true when the call began to
+// wait is asked again before it runs.
+func TestRoadJudgesAnewAfterAPersonHasSpoken(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		then func(*rooms, *Call)
+		code Code // "" if it runs
+	}{
+		{"nothing happens", func(*rooms, *Call) {}, ""},
+		{"policy denies", func(r *rooms, _ *Call) { r.decision.Effect = EffectDeny }, PolicyDenied},
+		{"policy allows without asking", func(r *rooms, _ *Call) { r.decision.Effect = EffectAllow }, ""},
+		{"policy fails", func(r *rooms, _ *Call) { r.fail["policy request"] = errors.New("no") }, Internal},
+		{"guard objects", func(r *rooms, _ *Call) {
+			r.request = Report{Findings: []Finding{{Kind: FindingProvenance, Rule: "r", Action: ActionBlock}}}
+		}, GuardBlocked},
+		{"the tool is quarantined", func(r *rooms, _ *Call) { r.change(func(t *Tool) { t.Quarantined = "its definition changed" }) }, Quarantined},
+		{"the tool is another", func(r *rooms, _ *Call) { r.change(func(t *Tool) { t.Fingerprint = "other" }) }, Quarantined},
+		{"the tool wants a scope", func(r *rooms, _ *Call) { r.change(func(t *Tool) { t.Scopes = []string{"write"} }) }, InsufficientScope},
+		{"the schema is another", func(r *rooms, _ *Call) {
+			r.change(func(t *Tool) { t.Check = func(Args) error { return errors.New("x is required") } })
+		}, InvalidArguments},
+		{"the tool is gone", func(r *rooms, _ *Call) { r.fail["find"] = Refuse("catalog", UnknownTool, "gone") }, UnknownTool},
+		{"the token expires", func(_ *rooms, c *Call) { c.Agent.Expires = time.Now().Add(-time.Second) }, Unauthenticated},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, c := newRooms(), newTestCall(t, `{}`)
+			r.decision.Effect = EffectApprove
+			r.meanwhile = func() { tt.then(r, c) }
+			_, refusal := r.road().Do(t.Context(), c)
+			if got := (refusal != nil); got != (tt.code != "") || got && refusal.Code != tt.code {
+				t.Fatalf("got %v, want %q", refusal, tt.code)
+			}
+			if ran := slices.Contains(r.asked, "upstream"); ran != (tt.code == "") {
+				t.Errorf("it ran: %v", ran)
+			}
+		})
+	}
+}
+
+// change puts another definition in the place of the tool, as catalogs do.
+func (r *rooms) change(how func(*Tool)) {
+	t := *r.tool
+	how(&t)
+	r.tool = &t
 }
 
 func TestRoadStopsAtDecisions(t *testing.T) {

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,7 +40,11 @@ func (s *Scanner) Inspect(ctx context.Context, tool *gateway.Tool, others []*gat
 	var reasons []string
 	for _, f := range findings {
 		if f.Action == gateway.ActionQuarantine || f.Action == gateway.ActionBlock {
-			reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, cmp.Or(f.Where, "several places"), f.Print))
+			where := "several places"
+			if f.Where != "" {
+				where = gateway.Place(tool.Definition, f.Where, nil)
+			}
+			reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, where, f.Print))
 		}
 	}
 	const shown = 3

@@ -31,6 +31,8 @@ type Script func(Request) string
 // Scripted is an MCP server over Streamable HTTP whose every byte a test
 // chooses, and which remembers what it was sent. It is safe for concurrent use.
 type Scripted struct {
+	Flows map[string]Flow // by method; set before the gateway starts
+
 	srv    *httptest.Server
 	script Script
 
@@ -82,6 +84,9 @@ func (s *Scripted) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if m.ID == nil {
 		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if s.flow(w, r, got) {
 		return
 	}
 	said := s.script(got)
