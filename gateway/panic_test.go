@@ -77,7 +77,7 @@ func TestPanicBesideACallIsARefusal(t *testing.T) {
 			back := road.Judge(&Agent{ID: "a"}, &origin{answer: &Result{Raw: json.RawMessage(`{}`)}})
 			_, err := back.Request(t.Context(), nil, "sampling/createMessage", []byte(`{"maxTokens":1}`))
 			_ = errors.As(err, &refusal)
-			if room == "guard request" {
+			if room == "policy result" {
 				if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{}`)); !errors.As(err, &refusal) {
 					t.Errorf("the notification got %v", err)
 				}
