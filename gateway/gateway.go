@@ -121,9 +121,11 @@ type Tool struct {
 	Forms *Forms
 	// Form is what Modern and Legacy are in, if they are not in the upstream's own.
 	Form Form
-	// Check validates arguments against the tool's input schema and returns an
-	// error an agent can act on. Nil if there is no schema.
-	Check func(Args) error
+	// Check validates arguments against the tool's input schema, and returns them
+	// as the tool takes them: integers that came as text, because their writer
+	// cannot hold them, are numbers. An error is one that an agent can act on. Nil
+	// if there is no schema.
+	Check func(Args) (Args, error)
 	// Upstream performs calls of this tool.
 	Upstream Upstream
 }
@@ -154,7 +156,7 @@ type Call struct {
 	Method   string    // the MCP method, "tools/call"
 	Server   string    // the endpoint's server on /mcp/{server}, "" on /mcp
 	Name     string    // as the agent wrote it: the wire name on /mcp, the upstream's own name on /mcp/{server}
-	Args     Args      // what guard and policy judge: a tool's or prompt's arguments, else the params that the method has
+	Args     Args      // what guard and policy judge: a tool's (as its Check returns them) or prompt's arguments, else the params that the method has
 	Extra    []Member  // what is sent beside the arguments, judged as well: see [MemberMeta] and the others; the road takes out what a consent cannot be bound to
 	Dropped  []string  // names of members of params that the method does not have: they are not sent
 	Round    *Round    // what this request answers (MCP 2026-07-28 basic/patterns/mrtr); nil if it begins

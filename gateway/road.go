@@ -142,9 +142,11 @@ func usable(c *Call, t *Tool) *Refusal {
 	if t.Check == nil || c.Kind != KindTool {
 		return nil
 	}
-	if err := t.Check(c.Args); err != nil {
+	args, err := t.Check(c.Args)
+	if err != nil {
 		return Refuse("catalog", InvalidArguments, "the arguments do not fit the tool's schema: "+err.Error())
 	}
+	c.Args = args
 	return nil
 }
 

@@ -200,7 +200,7 @@ func TestRoadJudgesAnewAfterAPersonHasSpoken(t *testing.T) {
 		{"the tool is another", func(r *rooms, _ *Call) { r.change(func(t *Tool) { t.Fingerprint = "other" }) }, Quarantined},
 		{"the tool wants a scope", func(r *rooms, _ *Call) { r.change(func(t *Tool) { t.Scopes = []string{"write"} }) }, InsufficientScope},
 		{"the schema is another", func(r *rooms, _ *Call) {
-			r.change(func(t *Tool) { t.Check = func(Args) error { return errors.New("x is required") } })
+			r.change(func(t *Tool) { t.Check = func(a Args) (Args, error) { return a, errors.New("x is required") } })
 		}, InvalidArguments},
 		{"the tool is gone", func(r *rooms, _ *Call) { r.fail["find"] = Refuse("catalog", UnknownTool, "gone") }, UnknownTool},
 		{"the token expires", func(_ *rooms, c *Call) { c.Agent.Expires = time.Now().Add(-time.Second) }, Unauthenticated},
@@ -236,7 +236,7 @@ func TestRoadStopsAtDecisions(t *testing.T) {
 		ran  bool
 	}{
 		{"quarantined", func(r *rooms) { r.tool.Quarantined = "its description changed" }, Quarantined, false},
-		{"arguments break the schema", func(r *rooms) { r.tool.Check = func(Args) error { return errors.New("x is required") } }, InvalidArguments, false},
+		{"arguments break the schema", func(r *rooms) { r.tool.Check = func(a Args) (Args, error) { return a, errors.New("x is required") } }, InvalidArguments, false},
 		{"the token lacks a scope", func(r *rooms) { r.tool.Scopes = []string{"write"} }, InsufficientScope, false},
 		{"guard blocks the request", func(r *rooms) { r.request = block }, GuardBlocked, false},
 		{"policy denies", func(r *rooms) { r.decision = Decision{Effect: EffectDeny} }, PolicyDenied, false},

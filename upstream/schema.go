@@ -28,7 +28,7 @@ type schemas struct{ log *slog.Logger }
 
 // compile returns the check of a schema, nil for none, and an error if the
 // schema is not valid.
-func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, error) {
+func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) (gateway.Args, error), error) {
 	if schema == nil {
 		return nil, nil
 	}
@@ -57,18 +57,25 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) error, erro
 	if err != nil {
 		return nil, errors.New(firstLine(err))
 	}
-	return func(args gateway.Args) error {
+	return func(args gateway.Args) (gateway.Args, error) {
 		if depth < gateway.MaxDepth && depthOf(args.Value()) > depth {
-			return fmt.Errorf("they are nested deeper than %d levels, more than can be checked against this schema", depth)
+			return args, fmt.Errorf("they are nested deeper than %d levels, more than can be checked against this schema", depth)
 		}
-		err := compiled.Validate(args.Value())
+		fits := func(args gateway.Args) error {
+			err := compiled.Validate(args.Value())
+			if given, ok := withoutNulls(args.Value()); err != nil && ok && compiled.Validate(given) == nil {
+				return nil
+			}
+			return err
+		}
+		err := fits(args)
 		if err == nil {
-			return nil
+			return args, nil
 		}
-		if given, ok := withoutNulls(args.Value()); ok && compiled.Validate(given) == nil {
-			return nil
+		if numbers, ok := withDigits(args, err); ok && fits(numbers) == nil {
+			return numbers, nil
 		}
-		return explain(err)
+		return args, explain(err)
 	}, nil
 }
 

@@ -56,6 +56,34 @@ func TestIntegersKeepTheirDigits(t *testing.T) {
 	}
 }
 
+// A client in JavaScript cannot write such an integer but as text, and the tool's
+// schema would refuse that: it becomes the number where the schema wants an
+// integer, for guard, policy, record and upstream alike.
+func TestIntegersThatCameAsText(t *testing.T) {
+	up := lab.NewScripted(t, echo)
+	g := lab.Start(t, lab.Options{
+		Config:   map[string]any{"upstreams": map[string]any{"lab": up.Config()}},
+		Policies: map[string]string{"all.rego": "package gateway\n\nallow if input.args.id > 9007199254740992\n"},
+	})
+	for _, s := range lab.Surfaces {
+		a := s.Call(t, g, g.Tester(), "get", `{"id":"1234567890123456789"}`)
+		if a.Code != "" || !strings.Contains(a.Text, "1234567890123456789") {
+			t.Errorf("%s: %s %.300s", s.Name, a.Code, a.Text)
+		}
+		if n := g.Count(t, s.DB, `outcome = 'ok' AND args = '{"id":1234567890123456789}'`); n == 0 {
+			t.Errorf("%s: the record does not hold the number", s.Name)
+		}
+		if s.DB != "" {
+			g.CloseStdio(t)
+		}
+	}
+	for _, r := range up.Got("tools/call") {
+		if !strings.Contains(string(r.Params), `{"id":1234567890123456789}`) {
+			t.Errorf("the upstream got %s", r.Params)
+		}
+	}
+}
+
 // Policy compares integers exactly, not as doubles: 2^53 and 2^53+1 differ to it,
 // and so do two numbers of thirty digits.
 func TestPolicySeesTheExactInteger(t *testing.T) {
