@@ -10,8 +10,9 @@
 //   - allOf is merged; oneOf is anyOf; at the root alternatives are laid over
 //     one another, required only what all of them require;
 //   - a tuple is an array of what its places may hold;
-//   - const is an enum of one; an enum that the dialect cannot say is put into
-//     words; any other keyword outside of the dialect is left out;
+//   - const is an enum of one; an enum, a bound or a default that the dialect
+//     cannot say is put into words at the end of the description; any other
+//     keyword outside of the dialect is left out;
 //   - what is not named but required is named;
 //   - names that the dialect does not allow get others, and calls are read with
 //     them ([Form.Restore]).

@@ -77,7 +77,7 @@ var projections = []struct {
 		"exclusive bounds of draft 04", `{"$schema":"http://json-schema.org/draft-04/schema#","type":"object","properties":{"p":{"type":"number","minimum":0,"exclusiveMinimum":true}}}`,
 		map[string]string{
 			"openai": `{"type":"object","properties":{"p":{"type":"number","exclusiveMinimum":0}}}`,
-			"gemini": `{"type":"object","properties":{"p":{"type":"number","minimum":0}}}`,
+			"gemini": `{"type":"object","properties":{"p":{"type":"number","description":"More than 0.","minimum":0}}}`,
 		},
 	},
 	{
@@ -107,7 +107,7 @@ var projections = []struct {
 	},
 	{
 		"formats", `{"type":"object","properties":{"p":{"type":"string","format":"uri"},"q":{"type":"string","format":"date-time"}}}`,
-		map[string]string{"gemini": `{"type":"object","properties":{"p":{"type":"string"},"q":{"type":"string","format":"date-time"}}}`},
+		map[string]string{"gemini": `{"type":"object","properties":{"p":{"type":"string","description":"Format: uri."},"q":{"type":"string","format":"date-time"}}}`},
 	},
 	{
 		"false property", `{"type":"object","properties":{"p":false,"q":true},"additionalProperties":false}`,
@@ -123,7 +123,7 @@ var projections = []struct {
 	},
 	{
 		"a map", `{"type":"object","additionalProperties":{"type":"string"}}`,
-		map[string]string{"openai": `{"type":"object","properties":{},"additionalProperties":{"type":"string"}}`, "gemini": `{"type":"object","properties":{}}`},
+		map[string]string{"openai": `{"type":"object","properties":{},"additionalProperties":{"type":"string"}}`, "gemini": `{"type":"object","description":"Further members may have any name. Each is of type string.","properties":{}}`},
 	},
 	{
 		"a default in the names of the dialect", `{"type":"object","properties":{"p":{"type":"object","default":{"a b":1},"properties":{"a b":{"type":"number"}}}}}`,
@@ -131,7 +131,7 @@ var projections = []struct {
 	},
 	{
 		"values no reader can hold", `{"type":"object","properties":{"p":{"type":"number","minimum":1e999,"maximum":5},"q":{"type":"string","minLength":2.0,"pattern":"(?=x)"}}}`,
-		map[string]string{"openai": `{"type":"object","properties":{"p":{"type":"number","maximum":5},"q":{"type":"string","minLength":2}}}`},
+		map[string]string{"openai": `{"type":"object","properties":{"p":{"type":"number","maximum":5},"q":{"type":"string","description":"Pattern: (?=x)","minLength":2}}}`},
 	},
 }
 
@@ -165,6 +165,32 @@ func TestToolThatTakesNoObjectIsLeftOut(t *testing.T) {
 			t.Errorf("%s: projected to %s, want it left out", schema, f.Schema)
 		}
 	}
+}
+
+// A bound on the text that references multiply holds for every kind of text.
+func TestTextThatReferencesMultiplyIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	for _, def := range []string{
+		`{"type":"string","description":"` + long + `"}`, `{"type":"string","title":"` + long + `"}`, `{"enum":["` + long + `","y"]}`, `{"const":"` + long + `"}`,
+		`{"type":"string","default":"` + long + `"}`, `{"type":"string","examples":["` + long + `"]}`, `{"type":"string","pattern":"` + long + `"}`, `{"type":"string","format":"` + long + `"}`,
+		`{"type":"object","properties":{"` + long + `":{"type":"string"}}}`, `{"type":"object","required":["` + long + `"]}`,
+		`{"type":"object","properties":{"a":{"type":"string"}},"then":{"properties":{"` + long + `":{}}}}`, `{"type":"number","multipleOf":1` + strings.Repeat("0", 100) + `}`,
+	} {
+		schema := `{"type":"object","properties":{"p":{"$ref":"#/$defs/d"}` + repeated(`,"p%d":{"$ref":"#/$defs/d"}`, 2000) + `},"$defs":{"d":` + def + `}}`
+		for _, id := range IDs() {
+			if n := len(named(t, id).Of(tool(schema)).Schema); n > 4<<20 {
+				t.Errorf("%s: %.40s…: %d bytes", id, def, n)
+			}
+		}
+	}
+}
+
+func repeated(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }
 
 // Forty definitions that each refer twice to the next are a few lines and a

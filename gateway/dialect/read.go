@@ -1,9 +1,6 @@
 package dialect
 
 import (
-	"encoding/json"
-	"math"
-	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +11,7 @@ import (
 // the gateway checks arguments against the whole of it anyway.
 const (
 	maxNodes = 5000      // subschemas, references followed
-	maxText  = 256 << 10 // bytes of descriptions and values, references followed
+	maxText  = 256 << 10 // bytes of descriptions, values and bounds, and as many of names, references followed
 	maxLevel = 24        // references, combinators and levels along one path
 )
 
@@ -24,6 +21,7 @@ type reader struct {
 	old   bool // before 2019-09: what stands beside $ref is not read
 	nodes int
 	text  int
+	names int
 	open  []*object // what references are being followed, outermost first
 }
 
@@ -65,7 +63,9 @@ func (r *reader) part(v any, at scope) *node {
 	at.base = resolveURI(at.base, r.refs.idOf(o))
 	at.level++
 	n := r.alone(o)
-	if r.nodes++; r.nodes > maxNodes || at.level > maxLevel {
+	r.nodes++
+	r.names += namesIn(o)
+	if r.nodes > maxNodes || r.names > maxText || at.level > maxLevel {
 		return n.cut()
 	}
 	ref := reference(o)
@@ -98,6 +98,16 @@ func (r *reader) alone(o object) *node {
 	n := open()
 	n.types = declared(o.get("type"))
 	n.title, n.description = r.words(o.text("title")), r.words(o.text("description"))
+	if r.text <= maxText { // else nothing of it is kept
+		r.values(n, o)
+		r.bounds(n, o)
+		n.oldBounds(o)
+	}
+	return n
+}
+
+// values reads enum and const.
+func (r *reader) values(n *node, o object) {
 	if c := constant(o); c != nil {
 		n.values = []any{*c}
 	}
@@ -114,12 +124,32 @@ func (r *reader) alone(o object) *node {
 	if r.text > maxText {
 		n.values = nil
 	}
+}
+
+// bounds reads the keywords that are carried as they are.
+func (r *reader) bounds(n *node, o object) {
 	for _, m := range o {
-		if carried := carry(m.name, m.value); carried != nil {
+		carried := carry(m.name, m.value)
+		if carried == nil {
+			continue
+		}
+		if r.text += len(print(carried)); r.text <= maxText {
 			n.rest.add(m.name, carried)
 		}
 	}
-	n.oldBounds(o)
+}
+
+// namesIn is how many bytes of names a schema has.
+func namesIn(o object) int {
+	n := 0
+	for _, m := range o.sub("properties") {
+		n += len(m.name)
+	}
+	for _, v := range o.list("required") {
+		if name, ok := v.(string); ok {
+			n += len(name)
+		}
+	}
 	return n
 }
 
@@ -355,98 +385,4 @@ func reference(o object) string {
 		}
 	}
 	return ""
-}
-
-// keyword is one that is carried as it is written.
-type keyword struct {
-	on    types // what it speaks about; 0 is anything
-	valid func(any) any
-}
-
-// keywords that a dialect may have, beside those that are structure. Each makes
-// of a value one that every draft since 06 accepts, or nil.
-var keywords = map[string]keyword{
-	"format":           {0, isText},
-	"pattern":          {tString, isPattern},
-	"minLength":        {tString, isCount},
-	"maxLength":        {tString, isCount},
-	"minimum":          {tNumber, isNumber},
-	"maximum":          {tNumber, isNumber},
-	"exclusiveMinimum": {tNumber, isNumber},
-	"exclusiveMaximum": {tNumber, isNumber},
-	"multipleOf":       {tNumber, isPositive},
-	"minItems":         {tArray, isCount},
-	"maxItems":         {tArray, isCount},
-	"uniqueItems":      {tArray, isFlag},
-	"minProperties":    {tObject, isCount},
-	"maxProperties":    {tObject, isCount},
-	"default":          {0, func(v any) any { return v }},
-	"examples":         {0, func(v any) any { l, ok := v.([]any); return orNil(l, ok) }},
-}
-
-func carry(name string, v any) any {
-	k, ok := keywords[name]
-	if !ok {
-		return nil
-	}
-	return k.valid(v)
-}
-
-func orNil[T any](v T, ok bool) any {
-	if !ok {
-		return nil
-	}
-	return v
-}
-
-func isText(v any) any { s, ok := v.(string); return orNil(s, ok) }
-func isFlag(v any) any { b, ok := v.(bool); return orNil(b, ok) }
-
-// isPattern keeps expressions of the syntax that all engines share: providers'
-// have no look-ahead and no back references either.
-func isPattern(v any) any {
-	s, ok := v.(string)
-	if !ok {
-		return nil
-	}
-	_, err := regexp.Compile(s)
-	return orNil(s, err == nil)
-}
-
-// isNumber keeps what a double holds: readers of 1e999 see infinity.
-func isNumber(v any) any {
-	n, ok := v.(number)
-	if !ok {
-		return nil
-	}
-	f, err := json.Number(n).Float64()
-	return orNil(n, err == nil && !math.IsInf(f, 0))
-}
-
-func isPositive(v any) any {
-	n, ok := isNumber(v).(number)
-	if !ok {
-		return nil
-	}
-	f, _ := json.Number(n).Float64()
-	return orNil(n, f > 0)
-}
-
-// isCount writes 2.0 and 2e0 as 2.
-func isCount(v any) any {
-	n, ok := isNumber(v).(number)
-	if !ok || !whole(n) || strings.HasPrefix(string(n), "-") {
-		return nil
-	}
-	f, _ := json.Number(n).Float64()
-	return orNil(number(strconv.FormatInt(int64(f), 10)), f < 1<<53)
-}
-
-// whole reports whether a number has no fraction, however it is written.
-func whole(n number) bool {
-	if !strings.ContainsAny(string(n), ".eE") {
-		return true
-	}
-	f, _, err := big.ParseFloat(string(n), 10, 64, big.ToNearestEven)
-	return err == nil && f.IsInt()
 }

@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"slices"
-	"strings"
 	"unicode/utf16"
 )
 
@@ -50,12 +49,13 @@ func (w *writer) plain(n *node, level int) object {
 		}
 		o.add("type", list)
 	}
+	kept, said := w.rest(n)
 	w.word(&o, "title", n.title)
-	w.word(&o, "description", n.description)
+	w.word(&o, "description", withWords(n.description, said))
 	if n.values != nil {
 		o.add("enum", w.names.forward(n.values))
 	}
-	w.rest(&o, n)
+	o = append(o, kept...)
 	if n.types&tObject != 0 && (n.types != tAny || n.props != nil || n.required != nil) {
 		w.members(&o, n, level)
 	}
@@ -109,30 +109,47 @@ func (w *writer) elements(o *object, n *node, level int) {
 	o.add("items", w.schema(items, level+1))
 }
 
-// rest writes the keywords that are carried as they are.
-func (w *writer) rest(o *object, n *node) {
+// rest are the keywords that are carried as they are. What the dialect cannot
+// say is put into words, which are returned.
+func (w *writer) rest(n *node) (kept object, said string) {
+	var all words
 	for _, m := range n.rest {
-		on := keywords[m.name].on
-		name := m.name
-		if on != 0 && on&n.types == 0 {
+		k := keywords[m.name]
+		if k.on != 0 && k.on&n.types == 0 {
 			continue
 		}
-		if !w.d.has(name) {
-			// The bound itself is a little more than what lies beyond it.
-			name = map[string]string{"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}[name]
-			if name == "" || !w.d.has(name) || n.rest.get(name) != nil {
-				continue
+		if w.says(n, m) {
+			switch m.name {
+			case "default", "examples":
+				kept.add(m.name, w.names.forward(m.value))
+			default:
+				kept.add(m.name, m.value)
 			}
-		}
-		switch {
-		case name == "format" && !w.formatFits(n, m.value):
 			continue
-		case name == "default" || name == "examples":
-			o.add(name, w.names.forward(m.value))
-		default:
-			o.add(name, m.value)
+		}
+		all.bound(n.types, m.name, w.names.forward(m.value))
+		// The bound itself is a little more than what lies beyond it.
+		if wider := map[string]string{"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}[m.name]; wider != "" && w.d.has(wider) && n.rest.get(wider) == nil {
+			kept.add(wider, m.value)
 		}
 	}
+	if n.types&tObject != 0 && n.additional != nil && !w.d.has("additionalProperties") {
+		all.further(n.additional)
+	}
+	return kept, all.String()
+}
+
+// says reports whether the dialect has a keyword, and its value.
+func (w *writer) says(n *node, m member) bool {
+	switch {
+	case !w.d.has(m.name):
+		return false
+	case m.name == "format":
+		return w.formatFits(n, m.value)
+	case m.name == "pattern":
+		return isPattern(m.value.(string))
+	}
+	return true
 }
 
 func (w *writer) formatFits(n *node, format any) bool {
@@ -184,7 +201,7 @@ func (w *writer) perType(n *node, level int) object {
 
 // anything writes a value of any type where each schema needs one.
 func (w *writer) anything(n *node, level int) object {
-	one := &node{types: tAny, title: n.title, description: n.description}
+	one := &node{types: tAny, title: n.title, description: n.description, rest: n.rest}
 	one.items = &node{types: tAny &^ tArray}
 	if level >= w.d.Levels {
 		one.types = tAny &^ tArray
@@ -257,31 +274,8 @@ func (w *writer) valued(n *node) *node {
 	case m.types == tNull && w.d.Enum.Types != nil:
 		m.values = nil
 	case !listed:
-		m.description = withValues(m.description, m.values)
+		m.description = withWords(m.description, oneOf(w.names.forward(m.values).([]any)))
 		m.values = nil
 	}
 	return &m
-}
-
-// withValues adds to a description which values there are, the first at least.
-func withValues(description string, values []any) string {
-	const most = 1000 // bytes
-	var b strings.Builder
-	b.WriteString(description)
-	if description != "" {
-		b.WriteByte(' ')
-	}
-	b.WriteString("One of: ")
-	for i, v := range values {
-		text := print(v)
-		if b.Len()+len(text)-len(description) > most {
-			b.WriteString("…")
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(text)
-	}
-	return b.String()
 }
