@@ -15,7 +15,12 @@ import { spawn } from 'node:child_process';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const odd = path.join(here, 'odd-server.js');
-const policies = { 'all.rego': 'package gateway\n\nallow := true\n' };
+// What a server lists can depend on what its client can be asked, and only
+// servers with a rule of their own may ask.
+const policies = {
+  'all.rego': 'package gateway\n\nallow := true\n',
+  ...Object.fromEntries(['everything', 'files', 'memory', 'odd'].map((s) => [`${s}.rego`, `package reverse.${s}\n\nallow := true\n`])),
+};
 const observe = Object.fromEntries(['injection', 'secrets', 'pii', 'exfil', 'provenance', 'hidden', 'poisoning', 'honeytoken'].map((k) => [k, 'observe']));
 const tick = '2026-01-01T00:00:00Z';
 
