@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"sync"
 )
 
@@ -31,20 +32,37 @@ type Form interface {
 	Show(definition json.RawMessage) json.RawMessage
 	// Restore is the arguments of a call as the upstream names them, or a *Refusal.
 	Restore(Args) (Args, error)
-	// Said is a reason for a refusal in the names that are shown.
-	Said(reason string) string
+	// Shown is the name of a property as it is shown.
+	Shown(name string) string
+}
+
+// Misfit is what is wrong with the arguments of a call. Whoever wrote them may
+// know the properties by other names than the upstream does: it can be said in
+// those. Values may look like names, so it cannot be translated afterwards.
+type Misfit interface {
+	error
+	// In is the error with each name of a property as shown has it.
+	In(shown func(name string) string) string
+}
+
+// RefuseArgs refuses arguments because of err, for which context says where it
+// comes from: "the arguments do not fit: ".
+func RefuseArgs(step, context string, err error) *Refusal {
+	r := Refuse(step, InvalidArguments, context+err.Error())
+	var m Misfit
+	if errors.As(err, &m) {
+		r.in = func(shown func(string) string) string { return context + m.In(shown) }
+	}
+	return r
 }
 
 // InNames is a refusal of arguments in the names that whoever wrote them was
 // shown; form may be nil.
 func InNames(form Form, r *Refusal) *Refusal {
-	if form == nil || r == nil || r.Code != InvalidArguments {
+	if form == nil || r == nil || r.in == nil {
 		return r
 	}
 	said := *r
-	said.Reasons = make([]string, len(r.Reasons))
-	for i, reason := range r.Reasons {
-		said.Reasons[i] = form.Said(reason)
-	}
+	said.Reasons = []string{r.in(form.Shown)}
 	return &said
 }

@@ -57,6 +57,7 @@ type Refusal struct {
 	Approval   string        // for ApprovalPending: ID of the approval
 
 	cause error
+	in    func(shown func(string) string) string // the reason in other names of properties; see [RefuseArgs]
 }
 
 // Refuse makes a refusal with one reason.

@@ -144,7 +144,7 @@ func usable(c *Call, t *Tool) *Refusal {
 	}
 	args, err := t.Check(c.Args)
 	if err != nil {
-		return Refuse("catalog", InvalidArguments, "the arguments do not fit the tool's schema: "+err.Error())
+		return RefuseArgs("catalog", "the arguments do not fit the tool's schema: ", err)
 	}
 	c.Args = args
 	return nil

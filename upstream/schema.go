@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"toolward/gateway"
 )
@@ -101,37 +99,6 @@ type nowhere struct{ asked string }
 func (n *nowhere) Load(url string) (any, error) {
 	n.asked = url
 	return true, nil
-}
-
-// explain turns a validation error into what an agent can act on: where, and
-// what is wrong there.
-func explain(err error) error {
-	var v *jsonschema.ValidationError
-	if !errors.As(err, &v) {
-		return errors.New(firstLine(err))
-	}
-	const most = 5
-	var lines []string
-	more := false
-	var walk func(*jsonschema.ValidationError)
-	printer := message.NewPrinter(language.English)
-	walk = func(v *jsonschema.ValidationError) {
-		if len(lines) == most {
-			more = true
-			return
-		}
-		if len(v.Causes) == 0 {
-			lines = append(lines, clip("at /"+strings.Join(v.InstanceLocation, "/")+": "+v.ErrorKind.LocalizedString(printer), 300))
-		}
-		for _, c := range v.Causes {
-			walk(c)
-		}
-	}
-	walk(v)
-	if more {
-		lines = append(lines, "and more")
-	}
-	return errors.New(strings.Join(lines, "; "))
 }
 
 func firstLine(err error) string {

@@ -17,7 +17,6 @@ type Form struct {
 	LeftOut     string          // why the tool cannot be offered; "" if it can
 
 	names *names // nil if the names are the upstream's
-	said  *strings.Replacer
 }
 
 var _ gateway.Form = (*Form)(nil)
@@ -68,7 +67,7 @@ func (f *Form) project(d *Dialect, raw json.RawMessage) {
 	f.Schema = encode(nil, w.root(root))
 	w.names.taken = nil
 	if w.names.aliases != nil {
-		f.names, f.said = w.names, w.names.replacer()
+		f.names = w.names
 	}
 }
 

@@ -2,11 +2,8 @@ package dialect
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -175,28 +172,20 @@ func (f *Form) Restore(args gateway.Args) (gateway.Args, error) {
 	if err != nil {
 		return args, err
 	}
-	return gateway.ParseArgs(raw)
-}
-
-// Said is a reason for a refusal in the names that the model knows.
-func (f *Form) Said(reason string) string {
-	if f.names == nil {
-		return reason
+	restored, err := gateway.ParseArgs(raw)
+	if err != nil { // what was strict before can only be twice now
+		return args, gateway.Refuse("surface", gateway.InvalidArguments,
+			"two names in one object of the arguments stand for the same property, or for two that differ in case only; send one of them").Because(err)
 	}
-	return f.said.Replace(reason)
+	return restored, nil
 }
 
-// replacer finds names where the check of a schema writes them: quoted, and in
-// places such as "at /a/b: ". The longest come first. What begins with a name
-// that is not allowed is not allowed either, so no other name is hit in a place.
-func (n *names) replacer() *strings.Replacer {
-	names := slices.SortedFunc(maps.Keys(n.aliases), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	var pairs []string
-	for _, name := range names {
-		pairs = append(pairs, "'"+name+"'", "'"+n.aliases[name]+"'")
-		if name != "" {
-			pairs = append(pairs, "/"+name, "/"+n.aliases[name])
+// Shown is a property's name as the model knows it.
+func (f *Form) Shown(name string) string {
+	if f.names != nil {
+		if a := f.names.aliases[name]; a != "" {
+			return a
 		}
 	}
-	return strings.NewReplacer(pairs...)
+	return name
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // What is read of one schema. Past a bound a schema stands for its type only:
@@ -241,12 +242,12 @@ func (n *node) cut() *node {
 
 func (r *reader) object(n *node, o object, at scope) {
 	for _, m := range o.sub("properties") {
-		if sub := r.read(m.value, at); !sub.impossible() {
+		if sub := r.read(m.value, at); !sub.impossible() && sendable(m.name) {
 			n.props = append(n.props, prop{m.name, sub})
 		}
 	}
 	for _, v := range o.list("required") {
-		if name, ok := v.(string); ok && !slices.Contains(n.required, name) {
+		if name, ok := v.(string); ok && sendable(name) && !slices.Contains(n.required, name) {
 			n.required = append(n.required, name)
 		}
 	}
@@ -272,6 +273,10 @@ func (r *reader) object(n *node, o object, at scope) {
 		n.additional = nil
 	}
 }
+
+// sendable reports whether a call may have a member of a name: the gateway
+// refuses those with a control character from whoever sends them.
+func sendable(name string) bool { return !strings.ContainsFunc(name, unicode.IsControl) }
 
 // array reads what elements are. Those of a tuple become one schema: what its
 // places may hold, all together.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"toolward/gateway/dialect/dialecttest"
 )
 
 // Gemini has few keywords: what a property says beyond them, and in which words
@@ -87,7 +89,7 @@ func TestWordsAreFew(t *testing.T) {
 func TestWordsAreNotAddedTwice(t *testing.T) {
 	said := 0
 	for seed := range uint64(1_000) {
-		text := mustJSON(t, root(rand.New(rand.NewPCG(seed, 1))).schema)
+		text := mustJSON(t, dialecttest.Root(rand.New(rand.NewPCG(seed, 1))).Schema)
 		ids := combinations[seed%uint64(len(combinations))]
 		once := named(t, ids...).Of(tool(text))
 		if once.LeftOut != "" {

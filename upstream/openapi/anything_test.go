@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"toolward/gateway"
 )
@@ -130,6 +131,9 @@ func tryAll(t *testing.T, a *API) {
 	for _, op := range a.operations {
 		var members []gateway.Member
 		for i, name := range slices.Sorted(maps.Keys(argumentsOf(op))) {
+			if strings.ContainsFunc(name, unicode.IsControl) {
+				continue // no call may have it
+			}
 			members = append(members, gateway.Member{Name: name, Value: json.RawMessage([]string{`"a"`, `["a",1]`, `{"a":"b"}`}[i%3])})
 		}
 		if _, err := a.request(t.Context(), op, argsOf(t, string(gateway.JoinMembers(members)))); err != nil && strings.Contains(err.Error(), "parse") {

@@ -201,5 +201,11 @@ func (a *API) fill(ctx context.Context, d draft) error {
 }
 
 func invalid(argument, why string) error {
-	return gateway.Refuse("upstream", gateway.InvalidArguments, "the argument "+argument+" "+why)
+	return gateway.RefuseArgs("upstream", "the argument ", misfit{argument, why})
 }
+
+// misfit is what is wrong with one argument.
+type misfit struct{ argument, why string }
+
+func (m misfit) Error() string                            { return m.argument + " " + m.why }
+func (m misfit) In(shown func(name string) string) string { return shown(m.argument) + " " + m.why }

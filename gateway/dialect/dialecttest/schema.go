@@ -1,4 +1,6 @@
-package dialect
+// Package dialecttest makes random schemas, of every draft and often nasty, and
+// values for schemas as a model would write them.
+package dialecttest
 
 import (
 	"fmt"
@@ -8,10 +10,16 @@ import (
 	"strings"
 )
 
-// A sample is a schema, and values as its author meant them.
-type sample struct {
-	schema any
-	value  func(*rand.Rand) any
+// Raw is JSON that encoding/json would write in another way.
+type Raw string
+
+// MarshalJSON is the JSON.
+func (r Raw) MarshalJSON() ([]byte, error) { return []byte(r), nil }
+
+// Sample is a schema, and values as its author meant them.
+type Sample struct {
+	Schema any
+	Value  func(*rand.Rand) any
 }
 
 // maker makes random schemas of one draft, nasty ones more often than not.
@@ -19,7 +27,7 @@ type maker struct {
 	*rand.Rand
 	draft string // 04, 07, 2019-09, 2020-12
 	defs  map[string]any
-	made  []sample // what defs hold
+	made  []Sample // what defs hold
 }
 
 var drafts = map[string]string{
@@ -31,8 +39,8 @@ func (m *maker) pick(n int) int          { return m.IntN(n) }
 func (m *maker) chance(percent int) bool { return m.pick(100) < percent }
 func (m *maker) old() bool               { return m.draft < "2019-09" }
 
-// root is the input schema of a tool.
-func root(t *rand.Rand) sample {
+// Root is the input schema of a tool, and arguments for it.
+func Root(t *rand.Rand) Sample {
 	m := &maker{Rand: t, defs: map[string]any{}, draft: sampled(t, []string{"04", "06", "07", "2019-09", "2020-12", "2020-12"})}
 	for range m.pick(3) {
 		s := m.node(2)
@@ -42,7 +50,7 @@ func root(t *rand.Rand) sample {
 	if m.chance(40) {
 		s = m.combined(3, m.object)
 	}
-	schema := maps.Clone(s.schema.(map[string]any))
+	schema := maps.Clone(s.Schema.(map[string]any))
 	if m.chance(50) || m.draft != "2020-12" {
 		schema["$schema"] = drafts[m.draft]
 	}
@@ -52,7 +60,7 @@ func root(t *rand.Rand) sample {
 	if len(m.defs) > 0 {
 		schema[m.defsKey()] = m.defs
 	}
-	return sample{schema, s.value}
+	return Sample{schema, s.Value}
 }
 
 func (m *maker) defsKey() string {
@@ -62,13 +70,13 @@ func (m *maker) defsKey() string {
 	return "$defs"
 }
 
-func (m *maker) define(s sample) {
-	m.defs[fmt.Sprintf("D%d", len(m.made))] = s.schema
+func (m *maker) define(s Sample) {
+	m.defs[fmt.Sprintf("D%d", len(m.made))] = s.Schema
 	m.made = append(m.made, s)
 }
 
 // node is any schema.
-func (m *maker) node(depth int) sample {
+func (m *maker) node(depth int) Sample {
 	if depth <= 0 {
 		return m.scalar()
 	}
@@ -93,23 +101,23 @@ func (m *maker) node(depth int) sample {
 	return m.scalar()
 }
 
-// spoil puts nonsense into a schema, somewhere: nobody may choke on it.
-func spoil(r *rand.Rand, v any) {
+// Spoil puts nonsense into a schema, somewhere: nobody may choke on it.
+func Spoil(r *rand.Rand, v any) {
 	o, ok := v.(map[string]any)
 	if !ok {
 		return
 	}
-	nonsense := []any{nil, 5, -1, "x", "object", "#/nowhere", true, false, []any{}, []any{5, nil}, map[string]any{}, map[string]any{"x": 5}, raw("1e999"), raw("-0.5")}
+	nonsense := []any{nil, 5, -1, "x", "object", "#/nowhere", true, false, []any{}, []any{5, nil}, map[string]any{}, map[string]any{"x": 5}, Raw("1e999"), Raw("-0.5")}
 	keys := slices.Sorted(maps.Keys(o))
 	if len(keys) > 0 && r.IntN(3) > 0 {
 		key := sampled(r, keys)
 		switch sub := o[key].(type) {
 		case map[string]any:
-			spoil(r, sub)
+			Spoil(r, sub)
 			return
 		case []any:
 			if len(sub) > 0 {
-				spoil(r, sampled(r, sub))
+				Spoil(r, sampled(r, sub))
 				return
 			}
 		}
@@ -135,14 +143,14 @@ func (m *maker) words(schema map[string]any) {
 	}
 }
 
-func (m *maker) scalar() sample {
+func (m *maker) scalar() Sample {
 	schema := map[string]any{}
 	m.words(schema)
-	s := sample{schema: schema}
+	s := Sample{Schema: schema}
 	switch m.pick(5) {
 	case 0:
 		schema["type"] = "string"
-		s.value = func(t *rand.Rand) any { return sampled(t, []string{"abc", "x"}) }
+		s.Value = func(t *rand.Rand) any { return sampled(t, []string{"abc", "x"}) }
 		if m.chance(30) {
 			schema["minLength"], schema["maxLength"] = m.number(1), m.number(9)
 		}
@@ -154,23 +162,23 @@ func (m *maker) scalar() sample {
 		}
 	case 1:
 		schema["type"] = sampled(m.Rand, []string{"integer", "number"})
-		s.value = func(t *rand.Rand) any { return t.IntN(10) }
+		s.Value = func(t *rand.Rand) any { return t.IntN(10) }
 		m.bounds(schema)
 	case 2:
 		schema["type"] = "boolean"
-		s.value = func(t *rand.Rand) any { return t.IntN(2) == 0 }
+		s.Value = func(t *rand.Rand) any { return t.IntN(2) == 0 }
 	case 3:
 		schema["type"] = "null"
-		s.value = func(*rand.Rand) any { return nil }
+		s.Value = func(*rand.Rand) any { return nil }
 	case 4: // the type is understood
 		schema["minLength"] = m.number(1)
-		s.value = func(*rand.Rand) any { return "understood" }
+		s.Value = func(*rand.Rand) any { return "understood" }
 	}
 	if m.chance(20) {
-		schema["default"] = s.value(m.Rand)
+		schema["default"] = s.Value(m.Rand)
 	}
 	if m.chance(10) && m.draft != "04" {
-		schema["examples"] = []any{s.value(m.Rand)}
+		schema["examples"] = []any{s.Value(m.Rand)}
 	}
 	return s
 }
@@ -178,7 +186,7 @@ func (m *maker) scalar() sample {
 // number is a bound, written as an integer or with a fraction of nothing.
 func (m *maker) number(n int) any {
 	if m.chance(20) && m.draft != "04" {
-		return raw(fmt.Sprintf("%d.0", n))
+		return Raw(fmt.Sprintf("%d.0", n))
 	}
 	return n
 }
@@ -199,7 +207,7 @@ func (m *maker) bounds(schema map[string]any) {
 }
 
 // listed is an enum or a const.
-func (m *maker) listed() sample {
+func (m *maker) listed() Sample {
 	values := sampled(m.Rand, [][]any{
 		{"a", "b"}, {"", "a"}, {1, 2}, {"a", 1, nil}, {true}, {nil}, {1.5, 2}, {map[string]any{"a b": 1}}, {[]any{1}, "x"}, {"ü", " "},
 	})
@@ -212,7 +220,7 @@ func (m *maker) listed() sample {
 		schema = map[string]any{"const": values[0]}
 	}
 	m.words(schema)
-	return sample{schema, func(t *rand.Rand) any { return sampled(t, values) }}
+	return Sample{schema, func(t *rand.Rand) any { return sampled(t, values) }}
 }
 
 func many(n int) []any {
@@ -224,16 +232,16 @@ func many(n int) []any {
 }
 
 // several is a list of types.
-func (m *maker) several() sample {
+func (m *maker) several() Sample {
 	by := map[string]any{"string": "s", "integer": 3, "number": 2.5, "boolean": true, "null": nil, "object": map[string]any{}, "array": []any{}}
 	kinds := some(m.Rand, 1, 4, []string{"string", "integer", "number", "boolean", "null", "object", "array"})
 	schema := map[string]any{"type": kinds}
 	m.words(schema)
-	return sample{schema, func(t *rand.Rand) any { return by[sampled(t, kinds)] }}
+	return Sample{schema, func(t *rand.Rand) any { return by[sampled(t, kinds)] }}
 }
 
 // anything is a schema that says nothing.
-func (m *maker) anything() sample {
+func (m *maker) anything() Sample {
 	schema := any(map[string]any{})
 	switch {
 	case m.draft != "04" && m.chance(50):
@@ -242,18 +250,20 @@ func (m *maker) anything() sample {
 		schema = map[string]any{"description": "Anything."}
 	}
 	values := []any{"s", 1, 1.5, true, nil, map[string]any{"k": []any{1}}, []any{1, "x", map[string]any{}}}
-	return sample{schema, func(t *rand.Rand) any { return sampled(t, values) }}
+	return Sample{schema, func(t *rand.Rand) any { return sampled(t, values) }}
 }
 
-var propertyNames = []string{"a", "b", "name", "$filter", "x-id", "a b", "1st", "名前", "a.b", "", "type", "properties", "required", "$ref", "enum", "items", strings.Repeat("n", 80), "_", "A/b", "~0", "id"}
+// PropertyNames are names that properties have somewhere, few of which every
+// dialect allows.
+var PropertyNames = []string{"a", "b", "name", "$filter", "x-id", "a b", "1st", "名前", "a.b", "", "type", "properties", "required", "$ref", "enum", "items", strings.Repeat("n", 80), "_", "A/b", "~0", "id", "it's", "say \"so\"", "tab\tin", "back\\slash"}
 
-func (m *maker) object(depth int) sample {
-	names := some(m.Rand, 0, 4, propertyNames)
-	props, samples := map[string]any{}, map[string]sample{}
+func (m *maker) object(depth int) Sample {
+	names := some(m.Rand, 0, 4, PropertyNames)
+	props, samples := map[string]any{}, map[string]Sample{}
 	var required []string
 	for _, name := range names {
 		s := m.node(depth)
-		props[name], samples[name] = s.schema, s
+		props[name], samples[name] = s.Schema, s
 		if m.chance(40) {
 			required = append(required, name)
 		}
@@ -287,11 +297,11 @@ func (m *maker) object(depth int) sample {
 		schema["minProperties"], schema["maxProperties"] = 0, m.number(9)
 	}
 	m.words(schema)
-	return sample{schema, func(t *rand.Rand) any {
+	return Sample{schema, func(t *rand.Rand) any {
 		v := map[string]any{}
 		for _, name := range names {
 			if slices.Contains(required, name) || t.IntN(2) == 0 {
-				v[name] = samples[name].value(t)
+				v[name] = samples[name].Value(t)
 			}
 		}
 		if extra != "" {
@@ -312,32 +322,32 @@ func some(r *rand.Rand, least, most int, list []string) []string {
 	return picked
 }
 
-func (m *maker) array(depth int) sample {
+func (m *maker) array(depth int) Sample {
 	schema := map[string]any{"type": "array"}
 	m.words(schema)
 	if m.chance(30) {
 		schema["minItems"], schema["maxItems"] = 0, m.number(5)
 	}
 	if m.chance(20) {
-		return sample{schema, func(*rand.Rand) any { return []any{"s", 1} }}
+		return Sample{schema, func(*rand.Rand) any { return []any{"s", 1} }}
 	}
 	s := m.node(depth)
-	schema["items"] = s.schema
-	return sample{schema, func(t *rand.Rand) any {
+	schema["items"] = s.Schema
+	return Sample{schema, func(t *rand.Rand) any {
 		list := []any{}
 		for range t.IntN(3) {
-			list = append(list, s.value(t))
+			list = append(list, s.Value(t))
 		}
 		return list
 	}}
 }
 
-func (m *maker) tuple(depth int) sample {
+func (m *maker) tuple(depth int) Sample {
 	var places []any
-	var samples []sample
+	var samples []Sample
 	for range 1 + m.pick(3) {
 		s := m.node(depth)
-		places, samples = append(places, s.schema), append(samples, s)
+		places, samples = append(places, s.Schema), append(samples, s)
 	}
 	schema := map[string]any{"type": "array"}
 	key, rest := "prefixItems", "items"
@@ -348,20 +358,20 @@ func (m *maker) tuple(depth int) sample {
 	if m.chance(40) {
 		schema[rest] = false
 	}
-	return sample{schema, func(t *rand.Rand) any {
+	return Sample{schema, func(t *rand.Rand) any {
 		list := []any{}
 		for _, s := range samples {
-			list = append(list, s.value(t))
+			list = append(list, s.Value(t))
 		}
 		return list
 	}}
 }
 
 // reference leads to a definition, to one that leads back, or far away.
-func (m *maker) reference() sample {
+func (m *maker) reference() Sample {
 	switch {
 	case m.chance(10):
-		return sample{map[string]any{"type": "object", "properties": map[string]any{"again": map[string]any{"$ref": "#"}}}, func(*rand.Rand) any { return map[string]any{} }}
+		return Sample{map[string]any{"type": "object", "properties": map[string]any{"again": map[string]any{"$ref": "#"}}}, func(*rand.Rand) any { return map[string]any{} }}
 	case len(m.made) == 0:
 		return m.scalar()
 	}
@@ -371,43 +381,43 @@ func (m *maker) reference() sample {
 	if m.chance(20) && m.old() {
 		schema["type"] = "string" // not read beside $ref
 	}
-	return sample{schema, m.made[i].value}
+	return Sample{schema, m.made[i].Value}
 }
 
 // combined is a schema of schemas.
-func (m *maker) combined(depth int, of func(int) sample) sample {
+func (m *maker) combined(depth int, of func(int) Sample) Sample {
 	a, b := of(depth), of(depth)
 	either := func(t *rand.Rand) any {
 		if t.IntN(2) == 0 {
-			return a.value(t)
+			return a.Value(t)
 		}
-		return b.value(t)
+		return b.Value(t)
 	}
 	schema := map[string]any{}
 	m.words(schema)
 	switch m.pick(6) {
 	case 0:
-		schema["anyOf"] = []any{a.schema, b.schema}
-		return sample{schema, either}
+		schema["anyOf"] = []any{a.Schema, b.Schema}
+		return Sample{schema, either}
 	case 1:
-		schema["oneOf"] = []any{a.schema, b.schema}
-		return sample{schema, either}
+		schema["oneOf"] = []any{a.Schema, b.Schema}
+		return Sample{schema, either}
 	case 2:
-		schema["allOf"] = []any{a.schema}
-		return sample{schema, a.value}
+		schema["allOf"] = []any{a.Schema}
+		return Sample{schema, a.Value}
 	case 3:
 		more := map[string]any{"description": "More."}
-		if o, ok := a.schema.(map[string]any); ok && o["type"] == "object" {
+		if o, ok := a.Schema.(map[string]any); ok && o["type"] == "object" {
 			more = map[string]any{"properties": map[string]any{"second": map[string]any{"type": "string"}}}
 		}
-		schema["allOf"] = []any{a.schema, more}
-		return sample{schema, a.value}
+		schema["allOf"] = []any{a.Schema, more}
+		return Sample{schema, a.Value}
 	case 4:
-		s := a.schema.(any)
+		s := a.Schema.(any)
 		if o, ok := s.(map[string]any); ok {
 			o = maps.Clone(o)
 			o["not"] = map[string]any{"type": "object", "required": []string{"forbidden"}}
-			return sample{o, a.value}
+			return Sample{o, a.Value}
 		}
 		return a
 	}
@@ -415,8 +425,8 @@ func (m *maker) combined(depth int, of func(int) sample) sample {
 }
 
 // conditional names a member where another is given.
-func (m *maker) conditional(s sample) sample {
-	o, ok := s.schema.(map[string]any)
+func (m *maker) conditional(s Sample) Sample {
+	o, ok := s.Schema.(map[string]any)
 	if !ok {
 		return s
 	}
@@ -428,5 +438,5 @@ func (m *maker) conditional(s sample) sample {
 	default:
 		o["dependencies"] = map[string]any{"a": then, "b": []string{"a"}}
 	}
-	return sample{o, s.value}
+	return Sample{o, s.Value}
 }
