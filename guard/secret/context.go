@@ -37,7 +37,7 @@ func newVocabulary() vocabulary {
 			"hash", "hashes", "hashed", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "blake2", "digest", "checksum", "crc", "integrity", "fingerprint", "commit", "commits", "revision", "rev",
 			"ref", "refs", "traceparent", "traceid", "requestid", "correlation", "uuid", "guid", "ulid", "href", "nonce", "csrf", "xsrf", "kid", "thumbprint", "serial", "certificate", "cert", "arn",
 			"tracking", "wallet", "contract", "sitekey", "manifest", "layer", "snapshot", "image", "commitment", "bytecode", "h1", "signature", "sig", "encrypted", "wrapped", "ciphertext", "mac", "hmac", "x5t", "x5c"},
-		pager: {"page", "next", "prev", "previous", "sync", "cache", "cached", "partition", "primary", "foreign", "sort", "row", "search", "scroll", "watermark", "offset", "checkpoint", "resume", "delta", "state", "challenge", "captcha",
+		pager: {"page", "next", "prev", "previous", "progress", "sync", "cache", "cached", "partition", "primary", "foreign", "sort", "row", "search", "scroll", "watermark", "offset", "checkpoint", "resume", "delta", "state", "challenge", "captcha",
 			"max", "min", "limit", "total", "usage", "prompt", "completion", "count", "counts", "span", "reset", "forgot"},
 		qualified: {"pub", "id", "ids", "name", "names", "type", "types", "version", "versions", "ver", "object", "trace", "request", "images", "tag", "tags", "file", "files", "filename", "path", "url", "uri", "src", "link",
 			"expires", "expiry", "expiration", "expire", "expired", "ttl", "length", "size", "format", "algorithm", "alg", "index", "translation", "i18n", "color", "class", "style", "bucket", "s3", "blob", "asset", "build", "release",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"toolward/gateway"
 	"toolward/guard"
@@ -49,6 +50,9 @@ func hiddenCell(t *testing.T, s *guard.Scanner, p placement, token, hidden strin
 			c.Result = &gateway.Result{Raw: raw}
 		} else {
 			args, err := gateway.ParseArgs(raw)
+			if err != nil && p.name == "member name" && strings.ContainsFunc(hidden, unicode.IsControl) {
+				continue // no such name gets as far as the guard
+			}
 			if err != nil {
 				t.Fatalf("%s: %v in %s", p.name, err, raw)
 			}

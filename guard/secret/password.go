@@ -22,7 +22,7 @@ var verbs = []string{"is set to", "was set to", "is now", "is", "was", "ist", "l
 
 // denials before the word take the announcement back: "forgot password",
 // "hashed_password".
-var denials = []string{"forgot", "reset", "hashed", "encrypted", "max", "min", "no", "without", "prompt", "next", "page", "csrf", "sync", "public", "completion", "input", "output", "continuation"}
+var denials = []string{"forgot", "reset", "hashed", "encrypted", "max", "min", "no", "without", "prompt", "next", "page", "progress", "csrf", "sync", "public", "completion", "input", "output", "continuation"}
 
 // suffixes of a name say that it names something about the password, not the
 // password: passwordReset, password_hash; or that the word was the start of

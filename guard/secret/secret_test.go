@@ -110,7 +110,7 @@ func TestOrdinaryTextIsNotSecret(t *testing.T) {
 		"https://example.com:8080/a@b", "https://user:password@example.com", "postgres://postgres:postgres@localhost/db", "postgres://user:${PW}@host/db", "ssh://git@github.com/a/b", "time 10:20:30@home",
 		"commit " + "395d78e3af39932a4b5ce5e1f95570bee62fb700", `"etag": "` + madeHex + `"`, "sha256:" + madeHex + madeHex, "cache_key=" + madeHex, "Idempotency-Key: 1619b69f-d248-8329-4f1e-abbcc02df169",
 		"uses: actions/login@" + "dbcb813823bdd20940b903addbd779551569679f", `"integrity": "sha512-` + madeBase64 + madeBase64 + `"`, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5lQRAqPe2B1QrnR5e80RIPegVr4JTyTP8gqHXLlTfIyd ann@host",
-		`"next_page_token": "` + madeToken + `"`, "csrf_token: " + madeToken, "token_id=" + madeToken, "password_policy_id: " + madeHex, "object_key: " + madeToken, "public_key=" + madeToken, "pk_live_" + madeToken[:24], "price_" + madeToken[:24], "fingerprint SHA256:" + madeBase64,
+		`"next_page_token": "` + madeToken + `"`, `{"progressToken":"7f6d7812-24fa-4149-b865-bd06f50cdba4"}`, "csrf_token: " + madeToken, "token_id=" + madeToken, "password_policy_id: " + madeHex, "object_key: " + madeToken, "public_key=" + madeToken, "pk_live_" + madeToken[:24], "price_" + madeToken[:24], "fingerprint SHA256:" + madeBase64,
 		"-----BEGIN PUBLIC KEY-----\n" + madeBase64 + madeBase64 + "\n-----END PUBLIC KEY-----", "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----", "eyJub3QiOiJhIHRva2VuIn0.x.y",
 		"TestHMACSHA256Base64EncodingOfKeys", "key := r.Header.Get(\"X-Request-Id\")", "privateKey, err := x509.ParsePKCS8PrivateKey(der)", "keyDecoder = decodeKeyByBitmapUint8", "token = tokens[index1]",
 		"https://twitter.com/a/status/1619701277419794435?s=20&t=GtoMlmYCSt-UmvjqJVbBSA", "trace 00-6a7df3f90ee970dab089dc4a522aa40d-eed8c84c8fb27171-01", "01JTND5Z15P1AJ0WA0J7CCZBEK", "arn:aws:iam::119115404952:role/kitNTrJQRqGb",
@@ -161,7 +161,7 @@ func TestFieldNameIsContext(t *testing.T) {
 			t.Errorf("%s=%s: got %q, want %q", tt.key, tt.value, got, tt.want)
 		}
 	}
-	for _, key := range []string{"commit", "next_page_token", "/token/id", "/properties/password/description", "etag"} {
+	for _, key := range []string{"/_meta/progressToken", "progress_token", "commit", "next_page_token", "/token/id", "/properties/password/description", "etag"} {
 		if got := spans(d.Scan(nil, key, madeHex), madeHex); len(got) > 0 {
 			t.Errorf("%s: got %q, want nothing", key, got)
 		}
