@@ -4,7 +4,7 @@ FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
 
-.PHONY: run build test race lint vuln pairs e2e field conformance frameworks apis fuzz bench growth dress image clean
+.PHONY: run build test race lint vuln pairs e2e field conformance frameworks cli apis fuzz bench growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -44,6 +44,10 @@ conformance: build ## the official MCP conformance suite, direct and through the
 frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents through the gateway; needs Node
 	cd e2e && npm ci --no-audit --no-fund
 	cd e2e/frameworks && npm ci --no-audit --no-fund && node_modules/.bin/node --test --test-force-exit *.test.js
+
+cli: build ## Claude Code, Codex, Gemini CLI, OpenCode and Copilot CLI, their models stubs, in a network of loopback alone; needs Linux, root and Node
+	cd e2e/cli && npm ci --no-audit --no-fund --ignore-scripts
+	e2e/cli/run
 
 apis: ## descriptions of public HTTP APIs from npm: each operation called, time and memory printed; needs Node
 	cd e2e/openapi && npm ci --no-audit --no-fund --ignore-scripts
