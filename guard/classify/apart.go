@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"toolward/guard/normal"
+	"toolward/guard/rules"
 )
 
 // An order is still read when there is something between its words: digits,
@@ -21,7 +22,8 @@ const nearly = 0.05
 const surely = 0.99
 
 const (
-	reachApart  = 1 << 10 // bytes to either side of a place that are read with it
+	reachApart  = 1 << 10 // bytes before a place that are read with it, and twice as many behind it
+	overApart   = 256     // bytes to either side of where one reading ends that both have
 	fewestApart = 5       // words that are worth reading
 	sparse      = 4       // a view is read as a whole if its words are so small a part of it
 )
@@ -30,6 +32,7 @@ const (
 type wordsApart struct {
 	out   []byte
 	found []Window               // that are orders as they stand
+	hits  []rules.Hit            // in what was read apart
 	last  int                    // where the word before ends, -1 if there is none
 	count [1 << countBits]uint16 // how often each word stands there, by slot
 }
@@ -44,14 +47,14 @@ func slot(hash uint32) uint32 { return hash * 0x9e3779b1 >> (32 - countBits) }
 
 // apart adds views of the words alone: of the surroundings of each window that
 // nearly is an order, of each rule's hit and near hit, and of the whole view if it
-// has few words. It goes over each byte at most twice.
-func (j *judge) apart(t *normal.Text, i int, near, sure float64) {
+// has few words. Readings share but their edges.
+func (j *judge) apart(m *Model, t *normal.Text, i int, near, sure float64) {
 	if strings.HasSuffix(t.Views[i].Via, normal.WordsApart) {
 		return
 	}
 	toks := j.x.tok.tokens
 	if j.sparse(t.Views[i].Text) {
-		j.setApart(t, i, toks)
+		j.setApart(m, t, i, toks)
 		return
 	}
 	j.words.found = j.words.found[:0]
@@ -68,15 +71,15 @@ func (j *judge) apart(t *normal.Text, i int, near, sure float64) {
 		if at < done || past < len(j.words.found) && j.words.found[past].Start < end {
 			return // read already, or an order as it stands
 		}
-		for first < len(toks) && int(toks[first].start) < max(done-reachApart, at-reachApart) {
+		for first < len(toks) && int(toks[first].start) < max(done-overApart, at-reachApart) {
 			first++
 		}
 		last := first
 		for last < len(toks) && int(toks[last].end) <= at+2*reachApart {
 			last++
 		}
-		j.setApart(t, i, toks[first:last])
-		done = at + reachApart*3/2
+		j.setApart(m, t, i, toks[first:last])
+		done = at + 2*reachApart - overApart
 	}
 	hit, miss := 0, 0
 	for k := range j.windows {
@@ -112,17 +115,17 @@ func (j *judge) sparse(text string) bool {
 
 // setApart adds the words of some tokens as a view, if more than blanks and
 // ordinary punctuation stands between them, or they are few among the tokens.
-func (j *judge) setApart(t *normal.Text, i int, toks []token) {
+func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
 	text := t.Views[i].Text
 	a := &j.words
 	a.count = [1 << countBits]uint16{}
-	words, gaps, last, most := 0, 0, -1, uint16(0)
+	count, gaps, last, most := 0, 0, -1, uint16(0)
 	for k := range toks {
 		tok := &toks[k]
 		if tok.shape == identToken {
 			gaps++
 		}
-		if !isWord(text, tok) {
+		if !isWord(tok) {
 			continue
 		}
 		if last >= 0 && !ordinary(text[last:tok.start], tok.shape) {
@@ -131,9 +134,9 @@ func (j *judge) setApart(t *normal.Text, i int, toks []token) {
 		n := &a.count[slot(tok.hash)]
 		*n++
 		most = max(most, *n)
-		words, last = words+1, int(tok.end)
+		count, last = count+1, int(tok.end)
 	}
-	if gaps*5 < words && len(toks) < 3*words && (most <= 5 || int(most)*5 <= words) {
+	if gaps*5 < count && len(toks) < 3*count && (most <= 5 || int(most)*5 <= count) {
 		return // prose, which most texts are
 	}
 	a.out, a.last = a.out[:0], -1
@@ -163,8 +166,8 @@ func (j *judge) setApart(t *normal.Text, i int, toks []token) {
 			}
 		case tok.shape == urlToken || tok.shape == emailToken || tok.shape == pathToken:
 			put(tok, w)
-		case !isWord(text, tok):
-		case a.count[slot(tok.hash)] > 5 && int(a.count[slot(tok.hash)])*5 > words: // the same word again and again …
+		case !isWord(tok):
+		case a.count[slot(tok.hash)] > 5 && int(a.count[slot(tok.hash)])*5 > count: // the same word again and again …
 			if a.count[slot(tok.hash)] != mostCount {
 				a.count[slot(tok.hash)] = mostCount // … but once it may be the order's
 				put(tok, w)
@@ -173,8 +176,14 @@ func (j *judge) setApart(t *normal.Text, i int, toks []token) {
 			put(tok, w)
 		}
 	}
-	if kept >= fewestApart && (odd*4 > kept || len(toks) > 3*kept) {
-		t.AddWords(string(a.out), i, int(toks[0].start), int(toks[len(toks)-1].end))
+	if kept < fewestApart || odd*4 <= kept && len(toks) <= 3*kept {
+		return
+	}
+	// Names and keywords of a program, read one after the other, may sound like
+	// an order: a rule has to hit as well, and to look is a tenth of the work.
+	words := string(a.out)
+	if a.hits = m.set.Find(words, a.hits[:0]); len(a.hits) > 0 {
+		t.AddWords(words, i, int(toks[0].start), int(toks[len(toks)-1].end))
 	}
 }
 
@@ -196,17 +205,12 @@ func ordinary(gap string, s shape) bool {
 
 // isWord reports whether a token is a word: of two letters at least, all of
 // them letters.
-func isWord(text string, t *token) bool {
+func isWord(t *token) bool {
 	switch t.shape {
 	case cjkToken:
 		return true
 	case wordToken:
-		for i := t.start; i < t.end; i++ {
-			if byteKinds[text[i]] == kDigit {
-				return false
-			}
-		}
-		return t.end-t.start > 1
+		return !t.digits && t.end-t.start > 1
 	}
 	return false
 }

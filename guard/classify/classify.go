@@ -85,9 +85,8 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 	near, sure := m.logit(min(threshold, nearly)), m.logit(surely)
 	for i := 0; i < len(t.Views); i++ { // what is set apart adds to them
 		j.view(m, t, i, s)
-		j.apart(t, i, near, sure)
-		// Names and keywords of a program, read one after the other, may sound
-		// like an order: there a rule has to hit as well.
+		j.apart(m, t, i, near, sure)
+		// What is read apart counts where a rule hits only.
 		set := strings.HasSuffix(t.Views[i].Via, normal.WordsApart)
 		for k := range j.windows {
 			w, z := &j.windows[k], j.scores[k]
@@ -96,10 +95,10 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 			}
 			if z > top {
 				top, topWindow = z, *w
-				topRules, topWords = append(topRules[:0], j.rules(m, w)...), j.x.words(t.Views[i].Text, w)
+				topRules, topWords = append(topRules[:0], j.rules(m, w)...), j.x.words(w)
 			}
 			if z > limit {
-				over = m.join(over, t, w, z, j.rules(m, w), j.x.words(t.Views[i].Text, w))
+				over = m.join(over, t, w, z, j.rules(m, w), j.x.words(w))
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (t *tokenizer) compound(s string, start, i int) int {
 	case allDigits(s[start:i]):
 		sh = numberToken
 	}
-	t.tokens = append(t.tokens, token{int32(start), int32(i), foldHash(s[start:i]), sh, false})
+	t.tokens = append(t.tokens, token{int32(start), int32(i), foldHash(s[start:i]), sh, false, false})
 	return i
 }
 

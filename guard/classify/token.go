@@ -26,6 +26,7 @@ type token struct {
 	hash       uint32 // of the folded text
 	shape      shape
 	upper      bool // a word of capitals only, two at least
+	digits     bool // it has digits among its letters
 }
 
 // tokenizer cuts a text into tokens and sentences.
@@ -106,7 +107,7 @@ func (t *tokenizer) run(s string) {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			switch {
 			case noSpaces(r):
-				t.tokens = append(t.tokens, token{int32(i), int32(i + n), uint32(r) * hashPrime, cjkToken, false})
+				t.tokens = append(t.tokens, token{int32(i), int32(i + n), uint32(r) * hashPrime, cjkToken, false, false})
 				i += n
 			case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 				i = t.word(s, i)
@@ -175,7 +176,7 @@ func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
 		}
 	case '/', '~':
 		if n := path(s, i); n > 0 {
-			t.tokens = append(t.tokens, token{int32(i), int32(i + n), foldHash(s[i : i+n]), pathToken, false})
+			t.tokens = append(t.tokens, token{int32(i), int32(i + n), foldHash(s[i : i+n]), pathToken, false, false})
 			return i + n
 		}
 		t.mark(i, end, c)
@@ -218,7 +219,7 @@ func (t *tokenizer) mark(i, end int, c byte) {
 	if end-i >= 3 {
 		h ^= 0x5bd1e995
 	}
-	t.tokens = append(t.tokens, token{int32(i), int32(end), h, markToken, false})
+	t.tokens = append(t.tokens, token{int32(i), int32(end), h, markToken, false, false})
 }
 
 // word reads a word, a number, or something longer that begins like one: an
@@ -286,11 +287,11 @@ scan:
 	}
 	switch {
 	case letters == 0:
-		t.tokens = append(t.tokens, token{int32(start), int32(i), '0' * hashPrime, numberToken, false})
+		t.tokens = append(t.tokens, token{int32(start), int32(i), '0' * hashPrime, numberToken, false, true})
 	case humps > 0 && letters > 3 && letters > 3*humps: // more humps are aLtErNaTiNg case
-		t.tokens = append(t.tokens, token{int32(start), int32(i), h, identToken, false})
+		t.tokens = append(t.tokens, token{int32(start), int32(i), h, identToken, false, digits > 0})
 	default:
-		t.tokens = append(t.tokens, token{int32(start), int32(i), h, wordToken, uppers == letters && letters > 1})
+		t.tokens = append(t.tokens, token{int32(start), int32(i), h, wordToken, uppers == letters && letters > 1, digits > 0})
 	}
 	return i
 }

@@ -53,14 +53,14 @@ func (x *extractor) windows(out []Window, view int) []Window {
 // two characters of a script without spaces; a single letter, an identifier and
 // what has digits in it are none. Unlike a share of the window, it cannot be made
 // less by what else is put in.
-func (x *extractor) words(text string, w *Window) int {
+func (x *extractor) words(w *Window) int {
 	var seen [1024 / 64]uint64 // a hash of a word is a bit: of the few that matter hardly two share one
 	words, signs := 0, 0
 	for _, s := range x.tok.sents[w.first:w.last] {
 		for _, t := range x.tok.tokens[s.first:s.last] {
 			switch t.shape {
 			case wordToken:
-				if t.end-t.start < 2 || strings.ContainsAny(text[t.start:t.end], "0123456789") {
+				if !isWord(&t) {
 					continue
 				}
 			case numberToken, identToken, markToken:
