@@ -31,6 +31,12 @@ const (
 	rulePieces     = "poisoning.across"
 )
 
+// Rules of texts with so much that is encoded that it was not all decoded.
+const (
+	ruleUndecoded = "injection.undecoded"
+	ruleUnread    = "poisoning.undecoded"
+)
+
 // wordedLimit is the score from which a text is a finding that has a wording
 // which honest text nearly never has ([rules.High]).
 const wordedLimit = 0.8

@@ -24,7 +24,7 @@ func (sc *scan) report(l *leaf, found []gateway.Finding) {
 		return
 	}
 	p := sc.place(l)
-	for _, f := range distinct(found, l.text) {
+	for _, f := range sc.distinct(found, l.text) {
 		sc.settle(&f, l.text, p)
 	}
 }
@@ -92,9 +92,10 @@ func injectionKind(k gateway.FindingKind) bool {
 }
 
 // distinct drops findings that say the same of the same place in a text, and
-// where a kind has very many joins them to one. Those that are left without a
-// sample are given one.
-func distinct(found []gateway.Finding, text string) []gateway.Finding {
+// where a kind has very many joins them to one, of which the weightiest says what
+// it is: an order must not go unseen behind doubtful ones. Those that are left
+// without a sample are given one.
+func (sc *scan) distinct(found []gateway.Finding, text string) []gateway.Finding {
 	var kept []gateway.Finding
 	count := map[gateway.FindingKind]int{}
 	first := map[gateway.FindingKind]int{}
@@ -110,6 +111,9 @@ func distinct(found []gateway.Finding, text string) []gateway.Finding {
 		}
 		if count[f.Kind] > maxPerLeaf {
 			k := &kept[first[f.Kind]]
+			if weight(sc.action(&f)) > weight(sc.action(k)) {
+				k.Rule, k.Score, k.Severity, k.Via = f.Rule, f.Score, f.Severity, f.Via
+			}
 			k.Span = [2]int{min(k.Span[0], f.Span[0]), max(k.Span[1], f.Span[1])}
 			k.Sample = fmt.Sprintf("%d findings, from here on together", count[f.Kind]-maxPerLeaf+1)
 			continue
@@ -120,6 +124,11 @@ func distinct(found []gateway.Finding, text string) []gateway.Finding {
 		kept = append(kept, f)
 	}
 	return kept
+}
+
+// weight puts actions in order of what they keep from a reader.
+func weight(a gateway.Action) int {
+	return slices.Index([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionQuarantine, gateway.ActionBlock}, a)
 }
 
 // cut returns the part of text that a span covers; {0,0} is all of it.

@@ -192,8 +192,11 @@ func (sc *scan) hidden(found []gateway.Finding, t *normal.Text) []gateway.Findin
 		f := gateway.Finding{Kind: gateway.FindingHidden, Rule: "hidden." + m.Kind.String(), Span: m.Span, Severity: gateway.SeverityMedium,
 			Sample: fmt.Sprintf("%d characters", m.Count)}
 		switch {
-		case m.Kind == normal.Truncated:
-			f.Severity, f.Sample = gateway.SeverityLow, ""
+		case m.Kind == normal.Truncated: // of what was not read nobody can say that it is no order
+			f.Kind, f.Rule, f.Severity, f.Score, f.Sample = gateway.FindingInjection, ruleUndecoded, gateway.SeverityHigh, 0.9, ""
+			if sc.defines {
+				f.Kind, f.Rule = gateway.FindingPoisoning, ruleUnread
+			}
 		case sc.defines:
 			f.Kind, f.Rule, f.Severity, f.Score = gateway.FindingPoisoning, "poisoning."+f.Rule, gateway.SeverityHigh, 0.9
 		}

@@ -65,8 +65,8 @@ func (m *Model) Threshold() float64 { return m.threshold }
 // Suspects reports whether a text has wordings of orders, or all that one needs:
 // much less work than to judge it.
 func (m *Model) Suspects(text string) bool {
-	hits, near := m.set.FindNear(text, nil, nil)
-	return len(hits)+len(near) > 0
+	hits, near, all := m.set.FindNear(text, nil, nil)
+	return len(hits)+len(near) > 0 || !all
 }
 
 // Judge returns the window of t that scores highest, and all windows that
@@ -124,7 +124,10 @@ type judge struct {
 // view scores the windows of view i.
 func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	j.x.run(t.Views[i].Text, s)
-	j.hits, j.near = m.set.FindNear(t.Views[i].Text, j.hits[:0], j.near[:0])
+	var all bool
+	if j.hits, j.near, all = m.set.FindNear(t.Views[i].Text, j.hits[:0], j.near[:0]); !all {
+		t.Truncate(i)
+	}
 	j.sums, j.counts = j.sums[:0], j.counts[:0]
 	from := int32(0)
 	for k, end := range j.x.ends {

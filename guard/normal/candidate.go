@@ -8,12 +8,13 @@ import (
 )
 
 // decode looks for encoded text in view i and adds what it finds. Depth is
-// that of view i.
+// that of view i. In the deepest views it only looks whether there is more, which
+// [Text.add] marks.
 func (t *Text) decode(i, depth int) {
+	t.tokens(i, depth)
 	if depth >= t.owner.opts.Depth {
 		return
 	}
-	t.tokens(i, depth)
 	t.series(i, depth)
 	t.split(i, depth)
 	t.segments(i, depth)
@@ -234,14 +235,18 @@ func (t *Text) readable(b []byte, name string) (string, string) {
 	return string(b), name
 }
 
-// mostInflations bounds how often something is unpacked for one text, since
-// starting to do so is dear.
-const mostInflations = 16
+// Bounds on how often something is unpacked for one text, since starting to do so
+// is dear: so often, and once for so many bytes of it.
+const (
+	leastInflations = 64
+	inflationBytes  = 64
+)
 
 // inflate unpacks b, to at most four times its size and 4 KiB: a bomb yields
 // its beginning. The bytes are valid until the next call.
 func (t *Text) inflate(b []byte, open func([]byte) (io.Reader, error)) []byte {
-	if t.inflations++; t.inflations > mostInflations {
+	if t.inflations--; t.inflations < 0 {
+		t.mark(Truncated, [2]int{0, len(t.Raw)}, 1)
 		return nil
 	}
 	r, err := open(b)

@@ -1,6 +1,7 @@
 package normal
 
 import (
+	"strings"
 	"unicode/utf8"
 )
 
@@ -10,11 +11,12 @@ func (t *Text) add(text, via string, span [2]int, depth int) {
 	if len(text) == 0 {
 		return
 	}
-	if depth > t.owner.opts.Depth || len(t.Views) > t.owner.opts.Views || len(text) > t.left {
+	left := t.budget(via)
+	if depth > t.owner.opts.Depth || len(t.Views) > t.views || len(text) > *left {
 		t.mark(Truncated, span, 1)
 		return
 	}
-	t.left -= len(text)
+	*left -= len(text)
 	i := len(t.Views)
 	t.Views = append(t.Views, View{Text: text, Via: via, Span: span})
 	t.settle(i, depth)
@@ -29,12 +31,30 @@ const WordsApart = "words-apart"
 // from. Nothing in it is decoded again.
 func (t *Text) AddWords(text string, i, from, to int) {
 	v := &t.Views[i]
-	if len(text) > t.left {
+	left := t.budget(v.Via)
+	if len(text) > *left {
 		t.mark(Truncated, v.Raw(from, to), 1)
 		return
 	}
-	t.left -= len(text)
+	*left -= len(text)
 	t.Views = append(t.Views, View{Text: text, Via: join(v.Via, WordsApart), Span: v.Raw(from, to)})
+}
+
+// Truncate marks all of view i as not read to its end.
+func (t *Text) Truncate(i int) { t.mark(Truncated, t.Views[i].Span, 1) }
+
+// budget is what a text that was hidden by way of via takes its bytes from.
+func (t *Text) budget(via string) *int {
+	if unpacked(via) {
+		return &t.pack
+	}
+	return &t.left
+}
+
+// unpacked reports whether something on the way to a text was compressed, so that
+// it may be longer than what it was made from.
+func unpacked(via string) bool {
+	return strings.Contains(via, "gzip") || strings.Contains(via, "zlib") || strings.Contains(via, "deflate")
 }
 
 // join names a decoding inside another.

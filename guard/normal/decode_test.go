@@ -306,7 +306,7 @@ func TestDecodeIsBounded(t *testing.T) {
 		for _, v := range text.Views[1:] {
 			total += len(v.Text)
 		}
-		if total > 4*len(raw)+4096 || len(text.Views) > 65 {
+		if total > 8*len(raw)+68<<10 || len(text.Views) > 65+len(raw)/16 {
 			t.Errorf("%s: %d views with %d bytes from %d", name, len(text.Views), total, len(raw))
 		}
 		text.Release()

@@ -114,9 +114,11 @@ type pending struct {
 
 // later remembers a decoding of src[from:to].
 func (p *pass) later(text, via string, from, to int) {
-	if len(p.pending) < p.t.owner.opts.Views {
-		p.pending = append(p.pending, pending{text, via, p.v.Raw(from, to)})
+	if len(p.pending) > p.t.views {
+		p.t.mark(Truncated, p.v.Raw(from, to), 1)
+		return
 	}
+	p.pending = append(p.pending, pending{text, via, p.v.Raw(from, to)})
 }
 
 func (p *pass) run() {
@@ -159,7 +161,17 @@ func (p *pass) mark(k Kind, from, to, count int) {
 // near is the distance in bytes within which marks of a kind are one mark.
 const near = 64
 
+// mostMarks is how many marks of a kind are kept: of the others one may be all
+// that tells of an order.
+const mostMarks = 4096
+
 func (t *Text) mark(k Kind, span [2]int, count int) {
+	if k == Truncated && t.marked[k] > 0 { // it is one for the whole text
+		m := &t.Marks[t.truncated]
+		m.Span = [2]int{min(m.Span[0], span[0]), max(m.Span[1], span[1])}
+		m.Count += count
+		return
+	}
 	for i := len(t.Marks) - 1; i >= 0 && i >= len(t.Marks)-4; i-- {
 		m := &t.Marks[i]
 		if m.Kind == k && span[0] <= m.Span[1]+near && span[1] >= m.Span[0]-near {
@@ -168,7 +180,10 @@ func (t *Text) mark(k Kind, span [2]int, count int) {
 			return
 		}
 	}
-	if len(t.Marks) < 4096 {
+	if t.marked[k] < mostMarks {
+		if t.marked[k]++; k == Truncated {
+			t.truncated = len(t.Marks)
+		}
 		t.Marks = append(t.Marks, Mark{k, span, count})
 	}
 }

@@ -16,8 +16,11 @@
 //     [View.Raw].
 //
 // Work is linear in the input and bounded: depth, number of decodings, and
-// decoded bytes all have limits, and what exceeds them is left undecoded and
-// marked [Truncated]. Nothing here decides whether text is harmful.
+// decoded bytes all have limits. Those grow with the input, so that as many words
+// as fit into it can be decoded, and what is unpacked has one of its own: it can
+// grow, and uses up nothing that plain encodings need. What exceeds a limit all
+// the same is left undecoded and marked [Truncated]. Nothing here decides whether
+// text is harmful.
 //
 //	t := n.Normalize(raw)
 //	defer t.Release()
@@ -34,9 +37,9 @@ import "sync"
 
 // Options bounds the work of a [Normalizer]. Zero values are the defaults.
 type Options struct {
-	Depth  int // nested decodings; 3 if zero
-	Views  int // decodings kept per text; 64 if zero
-	Growth int // decoded bytes in all, as a multiple of the input, plus 4 KiB; 4 if zero
+	Depth  int // nested decodings; 4 if zero
+	Views  int // decodings kept per text, beside one for every 16 bytes of it; 64 if zero
+	Growth int // decoded bytes in all, as a multiple of the input, plus 4 KiB, and as many unpacked ones, plus 64 KiB; 4 if zero
 }
 
 // Normalizer makes [Text] values. It is safe for concurrent use.
@@ -48,7 +51,7 @@ type Normalizer struct {
 // New returns a Normalizer with the given bounds.
 func New(opts Options) *Normalizer {
 	if opts.Depth == 0 {
-		opts.Depth = 3
+		opts.Depth = 4
 	}
 	if opts.Views == 0 {
 		opts.Views = 64
@@ -67,11 +70,15 @@ type Text struct {
 	Marks []Mark // by place
 
 	owner *Normalizer
-	left  int // decoded bytes that may still be made
+	views int // decodings that may be kept
+	left  int // decoded bytes that may still be made …
+	pack  int // … and unpacked ones
 	work  worker
 
 	marks      markIndex
-	inflations int
+	marked     [kinds]uint16 // marks of each kind
+	truncated  int           // index of the mark Truncated, if there is one
+	inflations int           // that may still be begun
 }
 
 // Clean is the whole text as a model would read it: Views[0].Text. It is the
@@ -129,7 +136,7 @@ const (
 	Stacked                // piles of combining characters
 	Control                // control characters and terminal sequences that move or erase
 	Escaped                // dense URL, HTML or backslash escapes of plain letters
-	Truncated              // a limit was reached: part of the text was not decoded
+	Truncated              // a limit was reached: part of the text was not decoded, or not read
 	kinds
 )
 
@@ -162,7 +169,10 @@ func (n *Normalizer) Normalize(raw string) *Text {
 		t = new(Text)
 	}
 	t.owner, t.Raw = n, raw
+	t.views = n.opts.Views + len(raw)/shortestToken
 	t.left = n.opts.Growth*len(raw) + 4096
+	t.pack = n.opts.Growth*len(raw) + 64<<10
+	t.inflations = leastInflations + len(raw)/inflationBytes
 	t.inPlace()
 	t.markup()
 	t.decode(0, 0)

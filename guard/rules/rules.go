@@ -95,21 +95,22 @@ func (s *Set) Rules() []Rule { return s.rules }
 // which costs a hundred times as much. Ordinary text needs less than one of
 // each per KiB. Patterns that match are not counted but as windows.
 const (
-	freeWindows, windowsPerKiB = 32, 32
-	freeMisses, missesPerKiB   = 8, 1
+	freeWindows, windowsPerKiB = 64, 32
+	freeMisses, missesPerKiB   = 64, 4
 )
 
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
 func (s *Set) Find(text string, hits []Hit) []Hit {
-	hits, _ = s.FindNear(text, hits, nil)
+	hits, _, _ = s.FindNear(text, hits, nil)
 	return hits
 }
 
 // FindNear is [Set.Find], and appends to near where a window held all that a
 // pattern needs and the pattern did not match: the words of an order may stand
-// there with something between them.
-func (s *Set) FindNear(text string, hits []Hit, near []int) ([]Hit, []int) {
+// there with something between them. It reports whether it read all of the text:
+// what is made of nothing but words of rules may go over the bounds.
+func (s *Set) FindNear(text string, hits []Hit, near []int) (_ []Hit, _ []int, all bool) {
 	windows, misses := freeWindows+windowsPerKiB*(len(text)>>10), freeMisses+missesPerKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
 	for row, end, ok := s.words.Next(text, 0, 0); ok; row, end, ok = s.words.Next(text, row, end) {
@@ -119,7 +120,7 @@ func (s *Set) FindNear(text string, hits []Hit, near []int) ([]Hit, []int) {
 				continue
 			}
 			if windows--; windows < 0 {
-				return hits, near
+				return hits, near, false
 			}
 			from, to := max(0, end-before), min(len(text), end+after)
 			from = max(from, min(tried[rule&63], end-32))
@@ -131,7 +132,7 @@ func (s *Set) FindNear(text string, hits []Hit, near []int) ([]Hit, []int) {
 			if m == nil {
 				near = append(near, end)
 				if misses--; misses < 0 {
-					return hits, near
+					return hits, near, false
 				}
 				continue
 			}
@@ -139,5 +140,5 @@ func (s *Set) FindNear(text string, hits []Hit, near []int) ([]Hit, []int) {
 			tried[rule&63] = from + m[1]
 		}
 	}
-	return hits, near
+	return hits, near, true
 }
