@@ -93,7 +93,7 @@ func TestPoisonedDefinitionIsQuarantined(t *testing.T) {
 		}) {
 			t.Errorf("%s: %+v, %v", where, found, err)
 		}
-		if reason, err := s.Inspect(t.Context(), tool, nil); err != nil || !strings.Contains(reason, where) {
+		if reason, err := s.Inspect(t.Context(), tool, nil); err != nil || !strings.Contains(reason, strings.Replace(where, "/a/", "/#1/", 1)) { // a name is nobody's text to repeat
 			t.Errorf("%s: %q, %v", where, reason, err)
 		}
 	}
