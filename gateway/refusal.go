@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -82,11 +83,14 @@ func (r *Refusal) Error() string {
 func (r *Refusal) Unwrap() error { return r.cause }
 
 // AsRefusal returns the refusal in err, or wraps a fault as one with code
-// [Internal].
+// [Internal]. That a call was cancelled is no fault of the step that noticed.
 func AsRefusal(step string, err error) *Refusal {
 	var r *Refusal
 	if errors.As(err, &r) {
 		return r
+	}
+	if errors.Is(err, context.Canceled) {
+		return Refuse(step, Cancelled, "the agent cancelled the call or went away").Because(err)
 	}
 	return Refuse(step, Internal, "the gateway could not decide; the call was not made").Because(err)
 }

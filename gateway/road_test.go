@@ -423,3 +423,14 @@ func TestEveryCodeIsListed(t *testing.T) {
 		t.Errorf("%d codes are listed", len(Codes))
 	}
 }
+
+// A step that notices that its call was cancelled is at no fault.
+func TestACancelledCallIsNoFaultOfTheStepThatNotices(t *testing.T) {
+	for _, step := range []string{"guard request", "policy request"} {
+		r := newRooms()
+		r.fail[step] = errors.Join(errors.New("scan"), context.Canceled)
+		if _, refusal := r.road().Do(t.Context(), newTestCall(t, `{}`)); refusal == nil || refusal.Code != Cancelled {
+			t.Errorf("%s: %+v, want %s", step, refusal, Cancelled)
+		}
+	}
+}

@@ -62,6 +62,11 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 	if toolsFailed != nil && len(l.entries) == 0 {
 		return nil, toolsFailed
 	}
+	if f, ok := conn.(Faulty); ok {
+		for _, fault := range f.Faults() {
+			l.entries = append(l.entries, s.faultEntry(fault))
+		}
+	}
 	if l.about.Instructions != "" {
 		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
 	}

@@ -126,7 +126,7 @@ func newToolsList(g *globals) *cobra.Command {
 				if t.Quarantined != "" {
 					state = "quarantined: " + t.Quarantined
 				}
-				return []string{t.Name, t.Kind, strings.Join(t.Labels, ","), fmt.Sprint(t.Pinned), short(state, 100)}
+				return []string{t.Name, t.Kind, strings.Join(t.Labels, ","), fmt.Sprint(t.Pinned), short(state, 300)}
 			})
 		},
 	}
