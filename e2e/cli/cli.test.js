@@ -7,18 +7,30 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { mutants } from '../field/mutants.js';
 import { serve } from '../field/upstream.js';
-import { allowAll, startGateway, until } from '../gateway.js';
+import { allowAll, modern, startGateway, until } from '../gateway.js';
 import { clients } from './clients.js';
 import { model } from './model.js';
+
+// results are all ways in which a result can be wrong, but a content type that
+// MCP does not have, which passes (docs/rough-edges.md). Each client gets others
+// of them, one in thirty-five: a turn is slow in some.
+const results = mutants('called').filter(({ what }) => !/type is "x?"$/.test(what));
+const complaint = /invalid_(type|union|value|format)|Unexpected response type|schema validation|deserial/; // of the client, about what it got
 
 const answered = /all is well/; // what no name and no refusal has in it
 const works = (told) => answered.test(told);
 const server = (name) => ({ 'tools/list': () => ({ tools: [{ name, inputSchema: { type: 'object' } }] }), 'tools/call': () => ({ content: [{ type: 'text', text: 'all is well' }] }) });
-const malformed = { 'tools/list': () => ({ tools: [{ name: 'bad', inputSchema: { type: 'string' } }, null, 7, { inputSchema: {} }, { name: 'worse', description: 7, inputSchema: [] }] }) };
+const values = (kind) => mutants(kind).map((m) => m.value);
+const malformed = {
+  'tools/list': () => ({ tools: values('tool') }), 'prompts/list': () => ({ prompts: values('prompt') }),
+  'resources/list': () => ({ resources: values('resource') }), 'resources/templates/list': () => ({ resourceTemplates: values('template') }),
+};
 
 const running = new Set();
 let g;
+let result; // what the upstream `wrong` answers
 let mended; // the upstream that is restarted
 
 async function up(starting) {
@@ -30,7 +42,7 @@ async function up(starting) {
 before(async () => {
   assert.deepEqual(Object.keys(os.networkInterfaces()), ['lo'], 'these programs are run where nothing can be reached: use e2e/cli/run');
   mended = await up(serve(server('echo')));
-  g = await startGateway({ policies: allowAll, upstreams: { fine: (await up(serve(server('good')))).config, odd: (await up(serve(malformed))).config, mended: mended.config } });
+  g = await startGateway({ policies: allowAll, upstreams: { fine: (await up(serve(server('good')))).config, wrong: (await up(serve({ ...server('result'), 'tools/call': () => result.value }))).config, odd: (await up(serve(malformed))).config, mended: mended.config } });
 });
 after(async () => {
   await g?.cleanup();
@@ -63,7 +75,7 @@ const accidents = {
   },
 };
 
-for (const [who, { begin, anew }] of Object.entries(clients)) {
+for (const [nth, [who, { begin, anew }]] of Object.entries(clients).entries()) {
   describe(who, { timeout: 120_000 }, () => {
     let home;
     let stub;
@@ -93,8 +105,18 @@ for (const [who, { begin, anew }] of Object.entries(clients)) {
 
     test('one malformed upstream among three', async () => {
       assert.match(await use('fine__good') ?? `not offered among ${stub.offered}\n${session.log()}`, answered);
-      assert.ok(stub.offered.some((name) => name.endsWith('mended__echo')), `${stub.offered}`);
-      assert.deepEqual(stub.offered.filter((name) => /__(bad|worse)$/.test(name)), []);
+      const listed = (await modern(g, g.mint('lists', '--role', 'tester'), 'tools/list')).json.result.tools.map((t) => t.name);
+      assert.ok(listed.includes('mended__echo') && listed.filter((name) => name.startsWith('odd__')).length > 300, `${listed}`);
+      assert.deepEqual(listed.filter((name) => !stub.offered.some((o) => o.endsWith(name))), []);
+      assert.equal(stub.offered.filter((name) => /odd__/.test(name)).length, listed.filter((name) => name.startsWith('odd__')).length);
+    });
+
+    test('malformed results', async () => {
+      for (result of results.filter(({ what }, n) => n % 35 === nth && !what.endsWith('size is -1'))) { // Codex takes no such link
+        const told = await use('wrong__result');
+        assert.ok(told !== undefined && !complaint.test(told), `${result.what}: ${told}`);
+      }
+      assert.match(await use('fine__good'), answered);
     });
 
     for (const [accident, happens] of Object.entries(accidents)) {
