@@ -3,8 +3,9 @@ GO ?= go
 FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
+MUTATE ?= ./gateway
 
-.PHONY: run build test race lint vuln pairs e2e field conformance frameworks cli apis fuzz bench growth dress image clean
+.PHONY: run build test race lint vuln pairs mutate e2e field conformance frameworks cli apis fuzz bench growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -28,6 +29,9 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 
 pairs: ## random policies and calls, the engine against plain OPA, a million pairs or PAIRS
 	TOOLWARD_PAIRS=$(PAIRS) TOOLWARD_SEED=$$(date +%s) $(GO) test ./policy -run '^TestRandomPolicies' -count=1 -v -timeout 4h
+
+mutate: ## what the tests of a package would notice: MUTATE=./gateway, which is the hub and the rooms under it
+	$(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --workers 1 --timeout-coefficient 10 $(MUTATE)
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
