@@ -21,7 +21,7 @@ import (
 // of the calls may use. TOOLWARD_PAIRS is how many pairs of policy and call,
 // TOOLWARD_SEED where to begin; a failure prints both.
 func TestRandomPoliciesDecideAsWritten(t *testing.T) {
-	pairs, seed := 20_000, uint64(1)
+	pairs, seed := pairsUsually, uint64(1)
 	if s := os.Getenv("TOOLWARD_PAIRS"); s != "" {
 		pairs, _ = strconv.Atoi(s)
 	}

@@ -1,0 +1,7 @@
+//go:build race
+
+package policy
+
+// pairsUsually is how many random pairs the tests compare: fewer where each
+// costs ten times as much.
+const pairsUsually = 2_000
