@@ -72,7 +72,7 @@ func (f *fallible) failing(e *ast.Expr) bool {
 		switch {
 		case fails, ref.HasPrefix(ast.InputRootRef):
 		case ref.HasPrefix(ast.DefaultRootRef):
-			fails = slices.ContainsFunc(f.compiler.GetRulesDynamic(ref), f.rule)
+			fails = slices.ContainsFunc(f.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{}), f.rule)
 		case ast.BuiltinMap[ref.String()] != nil:
 			fails = !neverFail[ref.String()]
 		}

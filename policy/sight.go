@@ -146,7 +146,7 @@ func (s *seer) fixed(e *ast.Expr) bool {
 		case ref.HasPrefix(ast.InputRootRef):
 			varies = !listed(inputPath(ref))
 		case ref.HasPrefix(ast.DefaultRootRef):
-			varies = slices.ContainsFunc(s.compiler.GetRulesDynamic(ref), func(r *ast.Rule) bool { return !s.fixedRule(r) })
+			varies = slices.ContainsFunc(s.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{}), func(r *ast.Rule) bool { return !s.fixedRule(r) })
 		default:
 			varies = isTimed(ref)
 		}
@@ -273,7 +273,7 @@ func alone(body ast.Body, i int, v ast.Var) bool {
 // can stand there.
 func (s *seer) defining(ref ast.Ref, as inquiry) []*ast.Rule {
 	rules := s.compiler.GetRulesExact(ref)
-	if !ref.IsGround() || len(s.compiler.GetRulesDynamic(ref)) != len(rules) {
+	if !ref.IsGround() || len(s.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) != len(rules) {
 		return nil
 	}
 	for _, r := range rules {

@@ -413,7 +413,7 @@ func (m *maker) combined(depth int, of func(int) Sample) Sample {
 		schema["allOf"] = []any{a.Schema, more}
 		return Sample{schema, a.Value}
 	case 4:
-		s := a.Schema.(any)
+		s := a.Schema
 		if o, ok := s.(map[string]any); ok {
 			o = maps.Clone(o)
 			o["not"] = map[string]any{"type": "object", "required": []string{"forbidden"}}
