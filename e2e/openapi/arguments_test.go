@@ -28,7 +28,10 @@ func argumentsOf(tool *gateway.Tool) (gateway.Args, bool) {
 			continue
 		}
 		args, err := gateway.ParseArgs(raw)
-		if err == nil && (tool.Check == nil || tool.Check(args) == nil) {
+		if err == nil && tool.Check != nil {
+			args, err = tool.Check(args)
+		}
+		if err == nil {
 			return args, true
 		}
 	}
