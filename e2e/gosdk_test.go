@@ -62,7 +62,7 @@ upstreams:
   files: {command: %s, args: [./docs]}
   memory: {command: %s, env: {MEMORY_FILE_PATH: %s}}
 policy: {path: ./policies}
-limits: {default: {rate: 6000/min, burst: 1000}}
+limits: {default: {rate: 600000/min, burst: 100000}}
 `, addr, bin("mcp-server-everything"), bin("mcp-server-filesystem"), bin("mcp-server-memory"), filepath.Join(g.dir, "memory.jsonl")))
 
 	binary := filepath.Join(root, "bin", "toolward")

@@ -43,7 +43,7 @@ before(async () => {
       files: { command: servers('.').files.command, args: ['./docs'] },
       demo: { command: binary, args: ['demo-server'] },
     },
-    config: { limits: { default: { rate: '6000/min', burst: 1000 }, agents: { hasty: { rate: '1/min', burst: 3 } } } },
+    config: { limits: { default: { rate: '600000/min', burst: 100000 }, agents: { hasty: { rate: '1/min', burst: 3 } } } },
   });
   reader = g.mint('reader', '--role', 'reader');
   stranger = g.mint('stranger');

@@ -101,7 +101,7 @@ func TestOneAgentDoesNotTakeAnUpstreamFromOthers(t *testing.T) {
 	up := lab.NewUpstream(t)
 	g := lab.Start(t, lab.Options{Upstream: up, Config: map[string]any{
 		"upstreams": map[string]any{"lab": map[string]any{"url": up.URL(), "timeout": "20s", "concurrency": 8}},
-		"limits":    map[string]any{"default": map[string]any{"rate": "60000/min", "burst": 10000}, "concurrency": 8},
+		"limits":    map[string]any{"default": map[string]any{"rate": "600000/min", "burst": 100000}, "concurrency": 8},
 	}})
 	var calls sync.WaitGroup
 	defer calls.Wait()

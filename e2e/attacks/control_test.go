@@ -93,8 +93,8 @@ func TestEveryControlOnEverySurface(t *testing.T) {
 		"guard":     map[string]any{"honeytokens": []string{honeytoken}},
 		"approvals": map[string]any{"wait": "0s"},
 		"limits": map[string]any{
-			"default": map[string]any{"rate": "6000/min", "burst": 1000}, "agents": agents,
-			"failures": map[string]any{"rate": "6000/min", "burst": 1000},
+			"default": map[string]any{"rate": "600000/min", "burst": 100000}, "agents": agents,
+			"failures": map[string]any{"rate": "600000/min", "burst": 100000},
 		},
 	}
 	g := lab.Start(t, lab.Options{Upstream: u, Policies: controlPolicies, Config: config})

@@ -126,7 +126,7 @@ func TestKidFlood(t *testing.T) {
 		"auth": map[string]any{"issuers": []any{map[string]any{
 			"issuer": issuer.Name(), "audience": lab.Audience, "jwks_url": issuer.JWKSURL(), "algorithms": []string{"ES256"},
 		}}},
-		"limits": map[string]any{"failures": map[string]any{"rate": "60000/min", "burst": 10000}},
+		"limits": map[string]any{"failures": map[string]any{"rate": "600000/min", "burst": 100000}},
 	}})
 	g.Issuer = issuer
 	g.CheckAlive(t)

@@ -180,7 +180,7 @@ func startEverything(t *testing.T, u *lab.Scripted, policy string) *lab.Gateway 
 		Policies: map[string]string{"all.rego": policy},
 		Config: map[string]any{
 			"upstreams": map[string]any{"lab": u.Config()},
-			"limits":    map[string]any{"default": map[string]any{"rate": "60000/min", "burst": 10000}},
+			"limits":    map[string]any{"default": map[string]any{"rate": "600000/min", "burst": 100000}},
 		},
 	})
 }

@@ -52,7 +52,7 @@ before(async () => {
     upstreams: { legacy: { url: direct.legacy }, modern: { url: direct.modern } },
     config: {
       http: { hosts: [`127.0.0.1:${port}`, `localhost:${port}`], origins: [base, `http://localhost:${port}`] },
-      limits: { default: { rate: '60000/min', burst: 10000 } },
+      limits: { default: { rate: '600000/min', burst: 100000 } },
     },
   });
   proxy = await tokenProxy(port, g.url, g.mint('conformance', '--role', 'tester'));

@@ -115,7 +115,7 @@ func TestCancellationThatComesWithItsCall(t *testing.T) {
 
 // limits lets so many calls be in progress.
 func limits(calls int) map[string]any {
-	bucket := map[string]any{"rate": "6000/min", "burst": 1000}
+	bucket := map[string]any{"rate": "600000/min", "burst": 100000}
 	return map[string]any{"limits": map[string]any{"default": bucket, "failures": bucket, "concurrency": calls}}
 }
 

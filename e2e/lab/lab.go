@@ -91,8 +91,8 @@ func Launch(t testing.TB, o Options) *Gateway {
 		"upstreams": map[string]any{"lab": map[string]any{"url": g.Upstream.URL(), "timeout": "2s"}},
 		"policy":    map[string]any{"path": "./policies"},
 		"limits": map[string]any{
-			"default":  map[string]any{"rate": "6000/min", "burst": 1000},
-			"failures": map[string]any{"rate": "6000/min", "burst": 1000},
+			"default":  map[string]any{"rate": "600000/min", "burst": 100000},
+			"failures": map[string]any{"rate": "600000/min", "burst": 100000},
 		},
 	}
 	maps.Copy(g.config, o.Config)
