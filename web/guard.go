@@ -125,9 +125,30 @@ func (s *Server) preflight(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name")
+	w.Header().Set("Access-Control-Allow-Headers", strings.Join(append(paramHeaders(r.Header), requestHeaders), ", "))
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// requestHeaders are the fields that surfaces and tracing read of a request.
+const requestHeaders = "Authorization, Content-Type, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, Traceparent, Tracestate"
+
+// paramHeaders are the fields of Mcp-Param-* that a preflight asks for. Tools'
+// definitions name them (MCP 2026-07-28 basic/transports, custom headers from
+// tool parameters), so that no list holds them all, and Fetch has no wildcard
+// for a prefix:
+//
+//	mcp-method,mcp-param-region,x-other -> mcp-param-region
+func paramHeaders(h http.Header) (asked []string) {
+	for _, line := range h.Values("Access-Control-Request-Headers") {
+		for name := range strings.SplitSeq(line, ",") {
+			name = strings.TrimSpace(name)
+			if strings.HasPrefix(strings.ToLower(name), "mcp-param-") {
+				asked = append(asked, name)
+			}
+		}
+	}
+	return asked
 }
 
 // bounded limits a body in bytes and in time. A call may take longer than its

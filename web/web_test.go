@@ -137,6 +137,41 @@ func TestGuardInFrontOfEverySurface(t *testing.T) {
 	}
 }
 
+// What a browser asks for before it sends a request of an MCP client's, in
+// every revision: it sends none of whose headers it was not told that it may.
+func TestPreflightAllowsWhatClientsSend(t *testing.T) {
+	s, _ := site(t, Options{Origins: []string{"https://app.example.com"}})
+	for _, tt := range []struct{ name, asked, not string }{
+		{"a session", "authorization,content-type,last-event-id,mcp-protocol-version,mcp-session-id", ""},
+		{"stateless", "authorization,content-type,mcp-method,mcp-name,mcp-protocol-version", ""},
+		{"parameters as headers", "authorization,content-type,mcp-method,mcp-name,mcp-param-region,mcp-param-tenant-id,mcp-protocol-version", ""},
+		{"as it is written in MCP", "Mcp-Param-Region, Mcp-Param-Tenant-Id", ""},
+		{"traced", "traceparent,tracestate", ""},
+		{"what nobody reads", "mcp-param-region,x-forwarded-for,cookie", "x-forwarded-for"},
+		{"a name that only begins like them", "mcp-params", "mcp-params"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp := do(t, "OPTIONS", s.URL()+"/mcp", nil, func(r *http.Request) {
+				r.Header.Set("Origin", "https://app.example.com")
+				r.Header.Set("Access-Control-Request-Method", "POST")
+				r.Header.Set("Access-Control-Request-Headers", tt.asked)
+			})
+			allowed := map[string]bool{}
+			for name := range strings.SplitSeq(resp.Header.Get("Access-Control-Allow-Headers"), ",") {
+				allowed[strings.ToLower(strings.TrimSpace(name))] = true
+			}
+			for name := range strings.SplitSeq(tt.asked, ",") {
+				if name = strings.ToLower(strings.TrimSpace(name)); !allowed[name] && tt.not == "" {
+					t.Errorf("%s may not be sent; allowed are %v", name, allowed)
+				}
+			}
+			if tt.not != "" && allowed[tt.not] {
+				t.Errorf("%s may be sent", tt.not)
+			}
+		})
+	}
+}
+
 // Behind TLS on every address, the certificate names the gateway: any Host will
 // do, unless names were given. Everywhere else a browser could be led in by a
 // name of the attacker's (DNS rebinding).
