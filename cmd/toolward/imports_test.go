@@ -15,9 +15,9 @@ import (
 // needs it, with the reason. cmd sees everything and is not listed.
 var imports = map[string][]string{
 	"gateway":          {},
-	"gateway/limit":    {"gateway"},
-	"gateway/session":  {"gateway"},
-	"gateway/approval": {"gateway"},
+	"state/limit":      {"gateway"},
+	"state/session":    {"gateway"},
+	"state/approval":   {"gateway"},
 	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
 	"auth":             {"gateway"},
 	"auth/authtest":    {},
@@ -43,7 +43,7 @@ var imports = map[string][]string{
 
 // libraries are found in one place only, so that each can be replaced there.
 var libraries = map[string][]string{
-	"golang.org/x/time/rate":                  {"gateway/limit"},
+	"golang.org/x/time/rate":                  {"state/limit"},
 	"github.com/golang-jwt/jwt/v5":            {"auth", "auth/authtest"},
 	"github.com/open-policy-agent/opa":        {"policy"},
 	"github.com/mattn/go-sqlite3":             {"audit"},

@@ -15,7 +15,7 @@ import (
 
 	"toolward/audit"
 	"toolward/gateway"
-	"toolward/gateway/approval"
+	"toolward/state/approval"
 )
 
 var _ approval.Store = (*audit.State)(nil)
