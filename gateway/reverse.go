@@ -32,6 +32,11 @@ type judged struct {
 	server string // who sends what no call caused; "" if that is not known
 }
 
+// Awaiting is an [Origin] that hears of each request from when it comes to when
+// it is over, its judgement included: one that asks the agent several things in
+// one message waits for those that are on their way.
+type Awaiting interface{ Await() (over func()) }
+
 // reverseKinds maps what an upstream may ask of an agent.
 var reverseKinds = map[string]Kind{
 	"sampling/createMessage": KindSampling,
@@ -124,6 +129,9 @@ func (j *judged) Request(ctx context.Context, cause *Call, method string, params
 	c, err := j.call(cause, kind, method, params)
 	if err != nil {
 		return nil, j.road.Refused(ctx, c, AsRefusal("surface", err))
+	}
+	if a, ok := j.Origin.(Awaiting); ok {
+		defer a.Await()()
 	}
 	for _, o := range j.road.Observers {
 		ctx = o.Begin(ctx, c)

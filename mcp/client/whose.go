@@ -53,7 +53,7 @@ func (c *Conn) causeOf(m mcp.Message) (*flight, *unknown) {
 		}
 		return f, nil
 	}
-	if m.Method == mcp.MethodRoots && c.origin != nil {
+	if m.Method == mcp.MethodRoots && c.origin != nil && c.origin.Session() != "" {
 		return nil, nil // the session's, whatever call happens to be in flight
 	}
 	open := c.candidates()

@@ -85,48 +85,55 @@ const about7 = `{"io.modelcontextprotocol/related-task":{"taskId":"7"}}`
 // On a stream that calls share, a question is judged as the call that asked, or
 // put to nobody. Rows are the calls in flight as SESSION/PRINCIPAL/TOOL; one in
 // parentheses was given up, task:ID asks for a task, and a session "-" cannot be
-// asked. Want is the number of the call, "outside", or what the refusal says.
+// asked. Own is the session that has the connection for itself, "none" if it is
+// an agent's without one. Want is the number of the call, "outside", or what the refusal says.
 func TestWhoAsksOnASharedStream(t *testing.T) {
 	tests := []struct {
 		name   string
-		own    bool // the connection serves session a alone
+		own    string
 		calls  string
 		method string // "" is elicitation
 		meta   string
 		want   string
 	}{
-		{"one call", false, "a/a/x", "", "", "0"},
-		{"one call, its own connection", true, "a/a/x", "", "", "0"},
-		{"two of one session, one tool", false, "a/a/x a/a/x", "", "", "2 calls are in flight"},
-		{"two of one session, two tools", false, "a/a/x a/a/y", "", "", "2 calls are in flight"},
-		{"two of one session, its own connection", true, "a/a/x a/a/y", "", "", "2 calls are in flight"},
-		{"two sessions of one principal", false, "a/a/x b/a/x", "", "", "2 calls are in flight"},
-		{"two agents", false, "a/a/x b/b/x", "", "", "2 calls are in flight"},
-		{"another has no session", false, "a/a/x /b/x", "", "", "2 calls are in flight"},
-		{"another cannot be asked", false, "a/a/x -/b/x", "", "", "2 calls are in flight"},
-		{"sampling, two tools", false, "a/a/x a/a/y", "sampling/createMessage", "", "2 calls are in flight"},
-		{"roots, two tools", false, "a/a/x a/a/y", "roots/list", "", "2 calls are in flight"},
-		{"roots are the session's", true, "a/a/x a/a/y", "roots/list", "", "outside"},
-		{"roots at the start race no call", true, "a/a/x", "roots/list", "", "outside"},
-		{"the only call cannot be asked", false, "-/a/x", "", "", "cannot be asked"},
-		{"the only call has no session", false, "/a/x", "", "", "0"},
-		{"the only call was given up", false, "(a/a/x)", "", "", "was given up"},
-		{"the other call was given up", false, "(a/a/x) a/a/y", "", "", "2 calls are in flight"},
-		{"another's call was given up", false, "(b/b/x) a/a/y", "", "", "2 calls are in flight"},
-		{"no call", false, "", "", "", "many agents share"},
-		{"no call, its own connection", true, "", "", "", "outside"},
-		{"about a task that is asked for", false, "a/a/x b/b/task:7", "", about7, "1"},
-		{"about a task that another is asked for", false, "a/a/x b/b/task:8", "", about7, "nobody is asking for the task"},
-		{"about a task, one other call", false, "a/a/x", "", about7, "nobody is asking for the task"},
-		{"about a task whose call was given up", false, "a/a/x (b/b/task:7)", "", about7, "nobody is asking for the task"},
-		{"a progress token is the asker's own", false, "a/a/x a/a/y", "", `{"progressToken":1}`, "2 calls are in flight"},
+		{"one call", "", "a/a/x", "", "", "0"},
+		{"one call, its own connection", "a", "a/a/x", "", "", "0"},
+		{"two of one session, one tool", "", "a/a/x a/a/x", "", "", "2 calls are in flight"},
+		{"two of one session, two tools", "", "a/a/x a/a/y", "", "", "2 calls are in flight"},
+		{"two of one session, its own connection", "a", "a/a/x a/a/y", "", "", "2 calls are in flight"},
+		{"two sessions of one principal", "", "a/a/x b/a/x", "", "", "2 calls are in flight"},
+		{"two agents", "", "a/a/x b/b/x", "", "", "2 calls are in flight"},
+		{"another has no session", "", "a/a/x /b/x", "", "", "2 calls are in flight"},
+		{"another cannot be asked", "", "a/a/x -/b/x", "", "", "2 calls are in flight"},
+		{"sampling, two tools", "", "a/a/x a/a/y", "sampling/createMessage", "", "2 calls are in flight"},
+		{"roots, two tools", "", "a/a/x a/a/y", "roots/list", "", "2 calls are in flight"},
+		{"roots are the session's", "a", "a/a/x a/a/y", "roots/list", "", "outside"},
+		{"roots at the start race no call", "a", "a/a/x", "roots/list", "", "outside"},
+		{"the only call cannot be asked", "", "-/a/x", "", "", "cannot be asked"},
+		{"the only call has no session", "", "/a/x", "", "", "0"},
+		{"the only call was given up", "", "(a/a/x)", "", "", "was given up"},
+		{"the other call was given up", "", "(a/a/x) a/a/y", "", "", "2 calls are in flight"},
+		{"another's call was given up", "", "(b/b/x) a/a/y", "", "", "2 calls are in flight"},
+		{"roots of a stateless agent are its call's", "none", "/a/x", "roots/list", "", "0"},
+		{"roots of a stateless agent, two calls", "none", "/a/x /a/x", "roots/list", "", "2 calls are in flight"},
+		{"roots of a stateless agent, no call", "none", "", "roots/list", "", "no session to be asked in"},
+		{"no call", "", "", "", "", "many agents share"},
+		{"no call, its own connection", "a", "", "", "", "outside"},
+		{"about a task that is asked for", "", "a/a/x b/b/task:7", "", about7, "1"},
+		{"about a task that another is asked for", "", "a/a/x b/b/task:8", "", about7, "nobody is asking for the task"},
+		{"about a task, one other call", "", "a/a/x", "", about7, "nobody is asking for the task"},
+		{"about a task whose call was given up", "", "a/a/x (b/b/task:7)", "", about7, "nobody is asking for the task"},
+		{"a progress token is the asker's own", "", "a/a/x a/a/y", "", `{"progressToken":1}`, "2 calls are in flight"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			people := map[string]*person{"a": {id: "a"}, "b": {id: "b"}, "": {}}
 			var origin gateway.Origin
-			if tt.own {
+			switch tt.own {
+			case "a":
 				origin = people["a"]
+			case "none":
+				origin = people[""]
 			}
 			c, l := sharing(t, origin)
 			var calls []*gateway.Call

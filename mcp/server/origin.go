@@ -13,7 +13,10 @@ import (
 // [gateway.Road.Judge] before an upstream gets to see it.
 type origin struct{ x *exchange }
 
-var _ gateway.Origin = (*origin)(nil)
+var (
+	_ gateway.Origin   = (*origin)(nil)
+	_ gateway.Awaiting = (*origin)(nil)
+)
 
 func (o *origin) Session() string {
 	if o.x.session == nil {
@@ -76,6 +79,16 @@ func (o *origin) wants(method string, params []byte) bool {
 		return !o.x.modern
 	}
 	return true
+}
+
+// Await implements [gateway.Awaiting].
+func (o *origin) Await() (over func()) {
+	p := o.x.park
+	if p == nil {
+		return func() {}
+	}
+	p.coming.Add(1)
+	return func() { p.coming.Add(-1) }
 }
 
 // emit sends a message on the stream that is open for it.

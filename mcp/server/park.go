@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
@@ -15,7 +16,7 @@ import (
 // result (MCP 2026-07-28, multi round-trip requests). It runs apart from the
 // requests that carry it one after the other: the first, and the retries.
 //
-//	          question                 input_required
+//	          question            no other comes: input_required
 //	carried ───────────▶ asking ────────────────────────▶ parked
 //	   ▲                    │ withdrawn                     │
 //	   ├────────────────────┘                               │
@@ -24,14 +25,15 @@ import (
 //	any ── the upstream's answer ──▶ over; where it is parked, the retry gets it
 //	any ── its request is closed, ParkTTL, Close ──▶ cancelled, then over
 //
-// Questions may come at any time, several at once too: each retry is asked what
-// is open then. What the upstream tells while the call is parked comes with the
+// Questions may come at any time, several at once too: those that are on their
+// way together come in one result, and each retry is asked what is open then. What the upstream tells while the call is parked comes with the
 // retry. It is safe for concurrent use.
 type parkedCall struct {
 	x      *exchange // of the request that began it
 	cancel context.CancelFunc
 	asked  chan struct{} // of capacity 1: there may be a question
 	done   chan outcome  // of capacity 1
+	coming atomic.Int32  // questions that are being judged or are open, and answers that are being judged
 
 	mu      sync.Mutex
 	carrier *exchange // of the request that is open now; nil while parked
@@ -59,6 +61,14 @@ type told struct {
 const (
 	maxTold      = 256
 	maxToldBytes = 256 << 10
+)
+
+// Questions that come together are put together: the agent is not asked the
+// first before none has come for a moment, nor longer than that if one is long
+// in being judged.
+const (
+	gatherQuiet = 50 * time.Millisecond
+	gatherMost  = time.Second
 )
 
 // parkable reports whether the request is a call of an agent that can be asked
@@ -106,12 +116,47 @@ func (x *exchange) follow(ctx context.Context, p *parkedCall) outcome {
 		case o := <-p.done:
 			return o
 		case <-p.asked:
+			if over := p.gather(ctx); over != nil {
+				return *over
+			}
+			if ctx.Err() != nil {
+				continue
+			}
 			if o, parked := x.inputRequired(p); parked {
 				return o
 			}
 		case <-ctx.Done():
 			p.cancel()
 			return <-p.done
+		}
+	}
+}
+
+// gather waits for the questions that come with the one that is there. It
+// returns the call's outcome if that comes first.
+func (p *parkedCall) gather(ctx context.Context) *outcome {
+	late := time.NewTimer(gatherMost)
+	defer late.Stop()
+	quiet := time.NewTimer(gatherQuiet)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-p.asked:
+			quiet.Reset(gatherQuiet)
+		case <-quiet.C:
+			p.mu.Lock()
+			all := int(p.coming.Load()) <= len(p.open)
+			p.mu.Unlock()
+			if all {
+				return nil
+			}
+			quiet.Reset(gatherQuiet)
+		case o := <-p.done:
+			return &o
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

@@ -81,6 +81,8 @@ func (s *Server) call(m message, out, ok, fail func(string)) {
 		s.relay(out, ok, "sampling/createMessage", `{"messages":[],"maxTokens":1e50000000}`)
 	case "elicit":
 		s.relay(out, ok, "elicitation/create", `{"message":"name?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}`)
+	case "ask":
+		s.relayAll(out, ok, p.Arguments)
 	case "roots":
 		s.relay(out, ok, "roots/list", `{}`)
 	case "change":
@@ -141,6 +143,47 @@ func (s *Server) relay(out, ok func(string), method, params string) {
 		answer = r.err
 	}
 	ok(`{"content":[],"structuredContent":` + string(answer) + `}`)
+}
+
+// Questions are what a server can ask, by a word: the method and its params but
+// for what makes them this one's.
+var Questions = map[string][2]string{
+	"form":     {"elicitation/create", `"requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}`},
+	"url":      {"elicitation/create", `"mode":"url","elicitationId":"MARK","url":"https://example.com/MARK"`},
+	"sampling": {"sampling/createMessage", `"messages":[{"role":"user","content":{"type":"text","text":"MARK"}}],"maxTokens":10`},
+	"roots":    {"roots/list", ``},
+}
+
+// relayAll asks everything at once that the argument "ask" says, before it reads
+// an answer, and makes the answers the result, in the order of the questions:
+//
+//	{"mark":"a","ask":["form","url"]}   {"content":[],"structuredContent":{"got":[…,…]}}
+func (s *Server) relayAll(out, ok func(string), args json.RawMessage) {
+	var want struct {
+		Mark string
+		Ask  []string
+	}
+	if err := json.Unmarshal(args, &want); err != nil {
+		panic(err)
+	}
+	var open []chan reply
+	for i, word := range want.Ask {
+		mark := fmt.Sprintf("%s-%d", want.Mark, i)
+		params := `"message":"` + mark + `",` + strings.ReplaceAll(Questions[word][1], "MARK", mark)
+		if word == "roots" {
+			params = `"_meta":{"mark":"` + mark + `"}`
+		}
+		open = append(open, s.askLater(out, Questions[word][0], "{"+params+"}"))
+	}
+	var got []string
+	for _, c := range open {
+		r := <-c
+		if r.result == nil {
+			r.result = r.err
+		}
+		got = append(got, string(r.result))
+	}
+	ok(`{"content":[],"structuredContent":{"got":[` + strings.Join(got, ",") + `]}}`)
 }
 
 // Outputs that the transport carries out instead of writing them.

@@ -122,6 +122,11 @@ func (s *Server) answered(m message) {
 
 // ask sends a request to the client and waits for its answer.
 func (s *Server) ask(out func(string), method, params string) reply {
+	return <-s.askLater(out, method, params)
+}
+
+// askLater sends a request to the client, and returns where its answer arrives.
+func (s *Server) askLater(out func(string), method, params string) chan reply {
 	s.mu.Lock()
 	s.ids++
 	id := fmt.Sprintf(`"ask-%d"`, s.ids)
@@ -129,7 +134,7 @@ func (s *Server) ask(out func(string), method, params string) reply {
 	s.waiting[id] = c
 	s.mu.Unlock()
 	out(`{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":` + params + `}`)
-	return <-c
+	return c
 }
 
 const caps = `{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"logging":{},"completions":{},"x-unknown":{"n":1.0}}`
