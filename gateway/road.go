@@ -184,7 +184,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	if reasons := c.blocking(report.Findings); reasons != nil {
 		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: "see `toolward audit show " + c.ID + "`; a false alarm is lifted with `toolward guard allow`"}
 	}
-	c.Decision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
+	c.Decision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.DecideRequest(ctx, c) })
 	if err != nil {
 		return AsRefusal("policy", err)
 	}
@@ -261,7 +261,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 	if reasons := c.blocking(report.Findings); reasons != nil {
 		return withheld("guard", reasons...)
 	}
-	c.ResultDecision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.Decide(ctx, c) })
+	c.ResultDecision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.DecideResult(ctx, c) })
 	if err != nil {
 		return withheld("policy", "policy failed on the result").Because(err)
 	}

@@ -79,10 +79,10 @@ func (r *rooms) Request(context.Context, *Call) (Report, error) {
 func (r *rooms) Result(context.Context, *Call) (Report, error) {
 	return r.result, r.ask("guard result")
 }
-func (r *rooms) Decide(_ context.Context, c *Call) (Decision, error) {
-	if c.Result == nil {
-		return r.decision, r.ask("policy request")
-	}
+func (r *rooms) DecideRequest(context.Context, *Call) (Decision, error) {
+	return r.decision, r.ask("policy request")
+}
+func (r *rooms) DecideResult(context.Context, *Call) (Decision, error) {
 	return r.verdict, r.ask("policy result")
 }
 func (r *rooms) Visible(_ context.Context, _ *Agent, tools []*Tool) ([]*Tool, error) {

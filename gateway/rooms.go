@@ -51,8 +51,10 @@ type Guard interface {
 
 // Policy says whether a call may be made and its result be seen.
 type Policy interface {
-	// Decide judges the request while call.Result is nil, and the result after.
-	Decide(context.Context, *Call) (Decision, error)
+	// DecideRequest judges what is asked, by the policy in force.
+	DecideRequest(context.Context, *Call) (Decision, error)
+	// DecideResult judges what came back, by the policy that judged the request.
+	DecideResult(context.Context, *Call) (Decision, error)
 	// Visible keeps, in order, what some arguments could be allowed for.
 	Visible(context.Context, *Agent, []*Tool) ([]*Tool, error)
 }

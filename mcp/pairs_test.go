@@ -45,7 +45,10 @@ func (open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
-func (open) Decide(context.Context, *gateway.Call) (gateway.Decision, error) {
+func (open) DecideRequest(context.Context, *gateway.Call) (gateway.Decision, error) {
+	return gateway.Decision{Effect: gateway.EffectAllow}, nil
+}
+func (open) DecideResult(context.Context, *gateway.Call) (gateway.Decision, error) {
 	return gateway.Decision{Effect: gateway.EffectAllow}, nil
 }
 func (open) Visible(_ context.Context, _ *gateway.Agent, all []*gateway.Tool) ([]*gateway.Tool, error) {

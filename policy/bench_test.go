@@ -78,7 +78,7 @@ func BenchmarkDecide(b *testing.B) {
 			e, calls := benchEngine(b, rules), benchCalls(b)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				d, err := e.Decide(b.Context(), calls[i%len(calls)])
+				d, err := judged(b.Context(), e, calls[i%len(calls)])
 				if err != nil || d.Effect != gateway.EffectAllow {
 					b.Fatal(d, err)
 				}
@@ -93,7 +93,7 @@ func BenchmarkBareOPA(b *testing.B) {
 	for _, rules := range []int{30, 200, 2000} {
 		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
 			e, c := benchEngine(b, rules), benchCall(b, "b.txt")
-			raw, err := InputJSON(c)
+			raw, err := InputJSON(c, stageOf(c))
 			if err != nil {
 				b.Fatal(err)
 			}

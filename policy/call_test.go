@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -105,9 +106,25 @@ func readCall(t testing.TB, args string, roles ...string) *gateway.Call {
 
 func decide(t testing.TB, e *Engine, c *gateway.Call) gateway.Decision {
 	t.Helper()
-	d, err := e.Decide(t.Context(), c)
+	d, err := judged(t.Context(), e, c)
 	if err != nil && d.Effect != gateway.EffectDeny {
 		t.Fatal(fmt.Errorf("decide: %w", err))
 	}
 	return d
+}
+
+// stageOf is the stage that a call of a test is in: its result is judged if it has one.
+func stageOf(c *gateway.Call) gateway.Stage {
+	if c.Result != nil {
+		return gateway.StageResult
+	}
+	return gateway.StageRequest
+}
+
+// judged is the engine's decision about the stage that a call is in.
+func judged(ctx context.Context, e *Engine, c *gateway.Call) (gateway.Decision, error) {
+	if stageOf(c) == gateway.StageResult {
+		return e.DecideResult(ctx, c)
+	}
+	return e.DecideRequest(ctx, c)
 }

@@ -32,7 +32,7 @@ func TestMalformedDecisions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := open(t, head+tt.rego)
-			d, err := e.Decide(t.Context(), readCall(t, `{"a":1,"s":"text","null":null,"list":[]}`))
+			d, err := judged(t.Context(), e, readCall(t, `{"a":1,"s":"text","null":null,"list":[]}`))
 			if d.Effect != gateway.EffectDeny {
 				t.Fatalf("effect %q, want deny", d.Effect)
 			}
@@ -64,7 +64,7 @@ allow if {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := e.Decide(t.Context(), readCall(t, `{}`))
+	d, err := judged(t.Context(), e, readCall(t, `{}`))
 	if d.Effect != gateway.EffectDeny || err == nil {
 		t.Fatalf("decision %+v, error %v; want deny and a refusal", d, err)
 	}
@@ -77,7 +77,7 @@ func TestCancelledCallIsCancelledNotDenied(t *testing.T) {
 	e := open(t, "package gateway\n\nallow if {\n\tsome i in numbers.range(1, 10000000)\n\ti == -1\n}\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := e.Decide(ctx, readCall(t, `{}`))
+	_, err := judged(ctx, e, readCall(t, `{}`))
 	var refusal *gateway.Refusal
 	if !errors.As(err, &refusal) || refusal.Code != gateway.Cancelled {
 		t.Errorf("error %v, want a refusal with code cancelled", err)
@@ -250,7 +250,9 @@ func plainDecider(t *testing.T, dir string) func(*gateway.Call) (gateway.Decisio
 			t.Fatal(ps)
 		}
 	}
-	return func(c *gateway.Call) (gateway.Decision, error) { return r.decide(t.Context(), time.Minute, c) }
+	return func(c *gateway.Call) (gateway.Decision, error) {
+		return r.decide(t.Context(), time.Minute, c, stageOf(c))
+	}
 }
 
 // TestPolicyCannotForgeMarks: the function that marks rules is there for
@@ -284,12 +286,12 @@ func TestSuspectedInjectionMakesTheSessionUntrusted(t *testing.T) {
 		// As on the road: the request is decided first, and its revision is what
 		// knows that no rule looks at the result.
 		c.Findings, c.Result, c.Decision = nil, nil, gateway.Decision{}
-		first, err := e.Decide(t.Context(), c)
+		first, err := judged(t.Context(), e, c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Findings, c.Decision, c.Result = tt.findings, first, &gateway.Result{Raw: spec.Result}
-		d, err := e.Decide(t.Context(), c)
+		d, err := judged(t.Context(), e, c)
 		if err != nil || d.Effect != gateway.EffectAllow || strings.Join(d.Labels, " ") != tt.want {
 			t.Errorf("%v: %+v, %v; want labels %q", tt.findings, d, err, tt.want)
 		}

@@ -14,17 +14,17 @@ import (
 	"toolward/gateway"
 )
 
-// decide judges one stage of a call under one revision. If the policy itself
+// decide judges a stage of a call under one revision. If the policy itself
 // fails, the decision denies and comes with a refusal that holds the fault.
-func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.Call) (gateway.Decision, error) {
-	if c.Result != nil && !r.speaksOnResult(c) && !suspicious(c) {
+func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage) (gateway.Decision, error) {
+	if stage == gateway.StageResult && !r.speaksOnResult(c) && !suspicious(c) {
 		return gateway.Decision{Effect: gateway.EffectAllow, Revision: r.digest}, nil
 	}
-	o, err := r.ask(ctx, limit, c)
+	o, err := r.ask(ctx, limit, c, stage)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
-	d, err := r.interpret(c, o.value)
+	d, err := r.interpret(c, stage, o.value)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
@@ -33,8 +33,8 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 }
 
 // ask gets the decision document for one stage of a call.
-func (r *revision) ask(ctx context.Context, limit time.Duration, c *gateway.Call) (o outcome, err error) {
-	in := r.input(c, extent{result: c.Result != nil && r.reads.result, recent: r.reads.recent, beside: r.reads.beside})
+func (r *revision) ask(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage) (o outcome, err error) {
+	in := r.input(c, stage, extent{result: r.reads.result, recent: r.reads.recent, beside: r.reads.beside})
 	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
 		if o, ok, err := r.quick.decide(ctx, limit, r, c, in); ok {
 			return o, err
@@ -82,7 +82,7 @@ func (r *revision) broken(ctx context.Context, err error) (gateway.Decision, err
 
 // interpret turns the decision document into a Decision. A document that is
 // not of the expected form is an error, so that it refuses.
-func (r *revision) interpret(c *gateway.Call, value ast.Value) (gateway.Decision, error) {
+func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, value ast.Value) (gateway.Decision, error) {
 	d := gateway.Decision{Revision: r.digest}
 	doc, ok := value.(ast.Object)
 	if !ok {
@@ -109,7 +109,7 @@ func (r *revision) interpret(c *gateway.Call, value ast.Value) (gateway.Decision
 		return d, err
 	}
 	var missed bool
-	if d.Redact, missed, err = places(c, paths); missed && c.Kind == gateway.KindNotification {
+	if d.Redact, missed, err = places(c, stage, paths); missed && c.Kind == gateway.KindNotification {
 		// What a rule takes out of results stands elsewhere in a notification,
 		// nobody knows where.
 		d.Effect, d.Reasons, d.Labels, d.Redact = gateway.EffectDeny, []string{"a redact rule names a place in results that the notification does not have"}, nil, nil
@@ -154,9 +154,9 @@ func texts(doc ast.Object, name, rule string) ([]string, error) {
 // places resolves the paths of this stage to pointers that exist, without those
 // inside of others. Paths of the other stage say nothing now. missed says that a
 // path led nowhere.
-func places(c *gateway.Call, paths []string) (out []string, missed bool, err error) {
+func places(c *gateway.Call, stage gateway.Stage, paths []string) (out []string, missed bool, err error) {
 	root, value := "args", func() any { return c.Args.Value() }
-	if c.Result != nil {
+	if stage == gateway.StageResult {
 		root, value = "result", func() any { return gateway.Decode(c.Result.Bytes()) }
 	}
 	var doc any

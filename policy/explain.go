@@ -30,20 +30,24 @@ type SilentRule struct {
 // rules took part. It follows every rule and so costs much more than Decide.
 func (e *Engine) Explain(ctx context.Context, c *gateway.Call) (Explanation, error) {
 	r := e.current.Load()
-	input, err := InputJSON(c)
+	stage := gateway.StageRequest
+	if c.Result != nil {
+		stage = gateway.StageResult
+	}
+	input, err := InputJSON(c, stage)
 	if err != nil {
 		return Explanation{}, err
 	}
 	x := Explanation{Input: input}
 	again := *c
 	again.Decision = gateway.Decision{} // so that the result is judged whoever judged the request
-	if x.Decision, err = r.decide(ctx, e.opt.Timeout, &again); err != nil && x.Decision.Effect == "" {
+	if x.Decision, err = r.decide(ctx, e.opt.Timeout, &again, stage); err != nil && x.Decision.Effect == "" {
 		return x, err
 	}
 	stops := stops{}
 	// A decision ends at the first deny; here every rule is asked. Its error, if
 	// there is one, is in the decision.
-	_, fired, _ := r.eval(ctx, 10*e.opt.Timeout, r.queries[entryAll], ast.LazyObject(r.input(c, all(c))), c.Time, stops)
+	_, fired, _ := r.eval(ctx, 10*e.opt.Timeout, r.queries[entryAll], ast.LazyObject(r.input(c, stage, all)), c.Time, stops)
 	held := map[int]bool{}
 	for _, n := range fired {
 		held[n] = true

@@ -20,24 +20,20 @@ import (
 type extent struct{ result, recent, beside bool }
 
 // all of what a call has, for people and for [Engine.Explain].
-func all(c *gateway.Call) extent { return extent{result: c.Result != nil, recent: true, beside: true} }
+var all = extent{result: true, recent: true, beside: true}
 
-// input builds the input document of a call.
-func (r *revision) input(c *gateway.Call, with extent) map[string]any {
-	stage := gateway.StageRequest
-	if c.Result != nil {
-		stage = gateway.StageResult
-	}
+// input builds the input document of a stage of a call.
+func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[string]any {
 	in := map[string]any{
 		"stage":   string(stage),
 		"call":    callInput(c, with.beside),
 		"agent":   r.agent(c.Agent),
 		"session": sessionInput(&c.Session, with.recent),
 		"tool":    r.tool(c),
-		"args":    argsInput(c),
+		"args":    argsInput(c, stage),
 		"guard":   guardInput(c, stage),
 	}
-	if with.result {
+	if stage == gateway.StageResult && with.result {
 		in["result"] = resultInput(c.Result)
 	}
 	return in
@@ -72,11 +68,11 @@ var besideNames = map[string]string{
 // of the call that made it: they are what its result comes of. Of a notification
 // they are those of its call, so that rules on the call's results hold for it, and
 // where the call has none of that name the notification's own parameters.
-func argsInput(c *gateway.Call) any {
+func argsInput(c *gateway.Call, stage gateway.Stage) any {
 	switch {
 	case c.Task != nil:
 		return c.Task.Args.Value()
-	case c.Kind == gateway.KindNotification && c.Result != nil:
+	case c.Kind == gateway.KindNotification && stage == gateway.StageResult:
 		args := map[string]any{}
 		for _, v := range []any{resultInput(c.Result), c.Args.Value()} {
 			own, _ := v.(map[string]any)
@@ -164,11 +160,11 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-// InputJSON is the input document that policy sees for a call, for people: to
-// read, or to paste into another Rego tool.
-func InputJSON(c *gateway.Call) (json.RawMessage, error) {
+// InputJSON is the input document that policy sees for a stage of a call, for people:
+// to read, or to paste into another Rego tool.
+func InputJSON(c *gateway.Call, stage gateway.Stage) (json.RawMessage, error) {
 	r := &revision{}
-	return jsonOf(ast.LazyObject(r.input(c, all(c))))
+	return jsonOf(ast.LazyObject(r.input(c, stage, all)))
 }
 
 func jsonOf(v ast.Value) (json.RawMessage, error) {

@@ -85,14 +85,14 @@ func (a *author) compare(t *testing.T, e *Engine, plain func(*gateway.Call) (gat
 	}
 	for range 200 {
 		c := a.call(t, agents[a.IntN(len(agents))], tools[a.IntN(len(tools))])
-		got, gotErr := e.Decide(t.Context(), c)
+		got, gotErr := judged(t.Context(), e, c)
 		want, wantErr := plain(c)
 		sum.pairs++
 		sum.effects[want.Effect]++
 		if wantErr != nil {
 			sum.failed++
 		}
-		in, err := InputJSON(c)
+		in, err := InputJSON(c, stageOf(c))
 		if err != nil {
 			return err.Error()
 		}

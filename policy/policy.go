@@ -28,6 +28,7 @@ package policy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -147,13 +148,12 @@ func (e *Engine) Revision() string { return e.current.Load().digest }
 // good revision goes on deciding, and the error says what is wrong.
 func (e *Engine) Ready() error { return e.Status().Failed }
 
-// revisionFor returns the revision that judges a stage of a call: the result is
-// judged by the one that judged the request, so that no call sees two policies.
-// If that one is too long ago, the one in force judges, and its digest in the
-// record says so.
-func (e *Engine) revisionFor(c *gateway.Call) *revision {
+// revisionOf returns the revision that judged the request of a call: it judges the
+// result too, so that no call sees two policies. If that one is too long ago, the
+// one in force judges, and its digest in the record says so.
+func (e *Engine) revisionOf(c *gateway.Call) *revision {
 	now := e.current.Load()
-	if c.Result == nil || c.Decision.Revision == "" || c.Decision.Revision == now.digest {
+	if c.Decision.Revision == "" || c.Decision.Revision == now.digest {
 		return now
 	}
 	e.mu.Lock()
@@ -166,14 +166,26 @@ func (e *Engine) revisionFor(c *gateway.Call) *revision {
 	return now
 }
 
-// Decide judges the request while call.Result is nil, and the result after. If
-// the policy cannot be evaluated, it returns a decision that denies together
-// with a *gateway.Refusal that holds the fault.
-func (e *Engine) Decide(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
-	d, err := e.revisionFor(c).decide(ctx, e.opt.Timeout, c)
+// DecideRequest implements [gateway.Policy]. If the policy cannot be evaluated, it
+// returns a decision that denies together with a *gateway.Refusal that holds the
+// fault.
+func (e *Engine) DecideRequest(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
+	return e.decide(ctx, e.current.Load(), c, gateway.StageRequest)
+}
+
+// DecideResult implements [gateway.Policy], with the errors of [Engine.DecideRequest].
+func (e *Engine) DecideResult(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
+	if c.Result == nil {
+		return gateway.Decision{Effect: gateway.EffectDeny}, errors.New("policy: there is no result to judge")
+	}
+	return e.decide(ctx, e.revisionOf(c), c, gateway.StageResult)
+}
+
+func (e *Engine) decide(ctx context.Context, r *revision, c *gateway.Call, stage gateway.Stage) (gateway.Decision, error) {
+	d, err := r.decide(ctx, e.opt.Timeout, c, stage)
 	if shadow := e.shadow.Load(); shadow != nil && ctx.Err() == nil {
 		// A fault of the shadow policy is a denial by it, as it would be in force.
-		s, _ := shadow.decide(ctx, e.opt.Timeout, c)
+		s, _ := shadow.decide(ctx, e.opt.Timeout, c, stage)
 		d.Shadow = s.Effect
 	}
 	return d, err

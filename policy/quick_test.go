@@ -56,7 +56,7 @@ func TestConditionsAnsweredBeforehandDecideAlike(t *testing.T) {
 				c := readCall(t, `{"path":`+path+more+`}`)
 				c.Tool.Server, c.Tool.Name = "files", name
 				c.Session.Recent = []gateway.Recent{{Tool: "files__list", Effect: gateway.EffectAllow}}
-				got, gotErr := e.Decide(t.Context(), c)
+				got, gotErr := judged(t.Context(), e, c)
 				want, wantErr := plain(c)
 				if diff := cmp.Diff(want, got); diff != "" || (gotErr == nil) != (wantErr == nil) {
 					t.Errorf("%s %s (-as written +beforehand):\n%s%v %v", name, c.Args.Raw(), diff, wantErr, gotErr)

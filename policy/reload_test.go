@@ -161,7 +161,7 @@ func TestOneSnapshotPerCall(t *testing.T) {
 					return
 				default:
 				}
-				d, err := e.Decide(t.Context(), c)
+				d, err := judged(t.Context(), e, c)
 				if err != nil || d.Effect == gateway.EffectAllow && len(d.Labels) != 1 {
 					t.Errorf("%+v %v", d, err)
 					return

@@ -130,10 +130,10 @@ func TestRememberedDecisionsAreThePolicys(t *testing.T) {
 		}
 		c := s.call(t)
 		c.Tool, c.Surface = tools[pick("read_file", "write_file", "list", "stat")], gateway.Surface(pick("mcp", "rest"))
-		got, gotErr := e.Decide(t.Context(), c)
+		got, gotErr := judged(t.Context(), e, c)
 		want, wantErr := plain(c)
 		if diff := cmp.Diff(want, got); diff != "" || (gotErr == nil) != (wantErr == nil) {
-			in, err := InputJSON(c)
+			in, err := InputJSON(c, stageOf(c))
 			t.Fatalf("(-as written +remembered):\n%s%v %v\n%s %v", diff, wantErr, gotErr, in, err)
 		}
 		effects[got.Effect]++
@@ -202,7 +202,7 @@ func BenchmarkTextRules(b *testing.B) {
 	c := s.call(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if d, err := e.Decide(b.Context(), c); err != nil || d.Effect != gateway.EffectAllow {
+		if d, err := judged(b.Context(), e, c); err != nil || d.Effect != gateway.EffectAllow {
 			b.Fatal(d, err)
 		}
 	}

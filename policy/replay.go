@@ -23,8 +23,8 @@ func (e *Engine) Replay(ctx context.Context, calls iter.Seq[*gateway.Call]) iter
 	return func(yield func(Change) bool) {
 		for c := range calls {
 			again := *c
-			again.Result, again.Decision = nil, gateway.Decision{}
-			now, _ := e.Decide(ctx, &again) // the decision says deny
+			again.Decision = gateway.Decision{}
+			now, _ := e.DecideRequest(ctx, &again) // the decision says deny
 			if ctx.Err() != nil {
 				return
 			}

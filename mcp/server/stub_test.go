@@ -149,7 +149,11 @@ func (s *stub) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
 
-func (s *stub) Decide(_ context.Context, c *gateway.Call) (gateway.Decision, error) {
+func (s *stub) DecideResult(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
+	return s.DecideRequest(ctx, c)
+}
+
+func (s *stub) DecideRequest(_ context.Context, c *gateway.Call) (gateway.Decision, error) {
 	s.mu.Lock()
 	decide := s.decide
 	s.mu.Unlock()

@@ -57,7 +57,10 @@ func (o *open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (o *open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
-func (o *open) Decide(context.Context, *gateway.Call) (gateway.Decision, error) {
+func (o *open) DecideRequest(context.Context, *gateway.Call) (gateway.Decision, error) {
+	return gateway.Decision{Effect: gateway.EffectAllow}, nil
+}
+func (o *open) DecideResult(context.Context, *gateway.Call) (gateway.Decision, error) {
 	return gateway.Decision{Effect: gateway.EffectAllow}, nil
 }
 func (o *open) Visible(_ context.Context, _ *gateway.Agent, tools []*gateway.Tool) ([]*gateway.Tool, error) {
