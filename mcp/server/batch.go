@@ -39,7 +39,7 @@ func (v *visit) batch(body []byte) {
 		v.write(lead, o)
 		return
 	}
-	if lead.modern || lead.revision != mcp.Revision20250326 {
+	if lead.revision != mcp.Revision20250326 {
 		v.write(lead, lead.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "only revision 2025-03-26 has batches")))
 		return
 	}
@@ -50,7 +50,7 @@ func (v *visit) batch(body []byte) {
 	}
 	p := v.newPostStream(lead)
 	lead.out = p
-	ctx, cancel := v.callContext(lead, p)
+	ctx, cancel := lead.bond.callContext(v.r.Context(), p)
 	defer cancel()
 	defer p.openLater(v.srv.opt.KeepAlive)()
 	answers := v.elements(ctx, lead, elements)
@@ -66,7 +66,7 @@ func (v *visit) batch(body []byte) {
 		}
 		p.close()
 		<-p.done
-		lead.session.streams.trim()
+		lead.bond.leave(p.stream)
 	}
 }
 
@@ -91,25 +91,26 @@ func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.Ra
 // wants no answer, and has to be called.
 func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) (answer func() json.RawMessage) {
 	x := v.exchange()
-	x.session, x.revision = lead.session, lead.revision
-	x.out = lead.out
-	o, ok := x.read(ctx, raw)
+	x.era, x.bond, x.revision, x.out = lead.era, lead.bond, lead.revision, lead.out
+	var o outcome
+	code, err := x.read(raw)
 	switch {
-	case !ok:
+	case err != nil:
+		o = x.refuseAs(ctx, gateway.AsRefusal("surface", err), code, 0)
 	case x.msg.IsResponse():
-		x.response()
+		x.bond.answered(x.msg)
 		return nil
 	case x.msg.IsNotification():
-		x.note(ctx)
+		x.bond.note(ctx, x)
 		return nil
 	case x.msg.Method == mcp.MethodInitialize:
 		o = x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "initialize must not be part of a batch"))
 	default:
 		ctx, cancel := context.WithCancel(ctx)
-		refusal := x.session.requests.begin(x.msg.ID, cancel)
+		refusal := x.bond.begin(x.msg.ID, cancel)
 		if refusal == nil {
 			return func() json.RawMessage {
-				defer x.session.requests.answering.Done()
+				defer x.bond.sent()
 				defer cancel()
 				return x.serve(ctx)
 			}
@@ -126,7 +127,7 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 // serve answers a request that was begun.
 func (x *exchange) serve(ctx context.Context) json.RawMessage {
 	o := x.answer(ctx)
-	x.session.end(x.msg.ID)
+	x.bond.end(x.msg.ID)
 	body, _ := x.encode(o)
 	return body
 }

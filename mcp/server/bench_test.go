@@ -67,7 +67,7 @@ func BenchmarkToolsList200(b *testing.B) {
 		s.tools = append(s.tools, &gateway.Tool{Kind: gateway.KindTool, Server: "files", Name: name, Wire: "files__" + name,
 			Definition: json.RawMessage(`{"name":"` + name + `","description":"` + strings.Repeat("d", 500) + `"}`)})
 	}
-	x := &exchange{srv: s.srv, agent: &gateway.Agent{ID: "ann", Issuer: "test"}, surface: gateway.SurfaceMCP, revision: "2025-11-25"}
+	x := s.srv.exchange(&gateway.Agent{ID: "ann", Issuer: "test"}, gateway.SurfaceMCP, "", "")
 	x.msg.Method = "tools/list"
 	b.ReportAllocs()
 	for b.Loop() {

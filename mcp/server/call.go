@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -14,7 +13,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if err != nil {
 		return x.refuseAs(ctx, gateway.AsRefusal("surface", err), mcp.CodeInvalidParams, 0)
 	}
-	if err := x.checkParamHeaders(c); err != nil {
+	if err := x.era.checkParamHeaders(x, c); err != nil {
 		return x.mismatch(ctx, clip(err.Error()))
 	}
 	form, err := x.restore(c)
@@ -28,7 +27,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 	case parked != "":
 		return x.resume(ctx, parked)
 	}
-	if c.Method == mcp.MethodSubscribe && x.session != nil && !x.session.mayWatch() {
+	if c.Method == mcp.MethodSubscribe && !x.bond.mayWatch() {
 		return x.refuse(ctx, gateway.Refuse("surface", gateway.Overloaded, "the session has subscribed to as many resources as it may"))
 	}
 	result, refusal := x.srv.road.Do(ctx, c)
@@ -39,14 +38,13 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if result.Error != nil {
 		return outcome{failure: result.Error}
 	}
-	return outcome{result: x.complete(x.sealState(c, x.project(c, x.mapResult(c, result.Raw))))}
+	return outcome{result: x.era.complete(x.msg.Method, x.sealState(c, x.era.project(c, x.mapResult(c, result.Raw))))}
 }
 
 // newCall makes the Call of a request, without what the request answers. The
 // error says what is missing.
 func (x *exchange) newCall() (c *gateway.Call, err error) {
-	c = gateway.NewCall(x.surface, gateway.KindTool, x.msg.Method)
-	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	c = x.newCallOf(gateway.KindTool, x.msg.Method)
 	c.Origin = x.srv.road.Judge(x.agent, &origin{x: x})
 	args, err := x.split(c)
 	if err != nil {
@@ -132,19 +130,6 @@ func ownURI(server, uri string) string {
 	return uri
 }
 
-// checkParamHeaders compares Mcp-Param-* fields with the arguments, as
-// 2026-07-28 wants of whoever reads the body, and keeps them in the call.
-func (x *exchange) checkParamHeaders(c *gateway.Call) error {
-	if !x.modern || x.header == nil || c.Kind != gateway.KindTool {
-		return nil
-	}
-	tool, err := x.srv.road.Catalog.Find(c.Kind, c.Server, c.Name)
-	if err != nil || tool.Form != nil {
-		return nil // the road refuses it, and records that; or the agent was shown no bindings
-	}
-	return x.srv.bindings.Of(tool).Validate(x.header, c.Args.Raw())
-}
-
 // restore puts the upstream's names into arguments that were written in those of
 // another form, nil if there is none.
 func (x *exchange) restore(c *gateway.Call) (gateway.Form, error) {
@@ -161,34 +146,14 @@ func (x *exchange) restore(c *gateway.Call) (gateway.Form, error) {
 
 // watched keeps the session's list of subscriptions.
 func (x *exchange) watched(c *gateway.Call) {
-	if x.session == nil || c.Kind != gateway.KindResource || c.Result.IsError {
+	if c.Kind != gateway.KindResource || c.Result.IsError {
 		return
 	}
 	r := resource{server: c.Tool.Server, uri: ownURI(x.server, c.Name)}
 	switch c.Method {
 	case mcp.MethodSubscribe:
-		x.session.watch(r, true)
+		x.bond.watch(r, true)
 	case mcp.MethodUnsubscribe:
-		x.session.watch(r, false)
+		x.bond.watch(r, false)
 	}
-}
-
-// complete adds what 2026-07-28 requires of every result, where an upstream of
-// an older revision, or the gateway, did not write it.
-func (x *exchange) complete(result json.RawMessage) json.RawMessage {
-	if !x.modern {
-		return result
-	}
-	add := []gateway.Member{{Name: "resultType", Value: json.RawMessage(`"complete"`)}}
-	if cacheable[x.msg.Method] {
-		add = append(add, gateway.Member{Name: "ttlMs", Value: json.RawMessage("0")},
-			gateway.Member{Name: "cacheScope", Value: json.RawMessage(`"private"`)})
-	}
-	return addMissing(result, add)
-}
-
-// cacheable are the methods whose results say how long they hold.
-var cacheable = map[string]bool{
-	mcp.MethodToolsList: true, mcp.MethodPromptsList: true, mcp.MethodResourcesList: true, mcp.MethodTemplatesList: true,
-	mcp.MethodResourcesRead: true, mcp.MethodDiscover: true,
 }

@@ -33,6 +33,30 @@
 // resources/subscribe, resources/unsubscribe, completion/complete and tasks/*
 // are calls. Everything else is refused as the revision wants it.
 //
+// # The modes of an exchange
+//
+// Each message is an exchange, and what differs between agents is in two parts of
+// it: its era says what the revision decides, its bond what there is beside the
+// message itself. Together they are its mode:
+//
+//	                    era     bond     where                what it may be
+//	before a session    legacy  alone    POST                 initialize, or refused
+//	in a session        legacy  session  POST, SSE, a line    anything, a batch on 2025-03-26
+//	stateless           modern  alone    POST                 requests; notifications are ignored
+//	stateless on a line modern  session  SSE, a line          requests
+//
+// An exchange is made before a session, or on a line in its session, and changes
+// once, when it was read:
+//
+//	before a session ──Mcp-Session-Id──▶ in a session
+//	      │
+//	      └──Mcp-Protocol-Version, or _meta: 2026-07-28──▶ stateless
+//
+//	in a session (a line) ──_meta: 2026-07-28──▶ stateless on a line
+//
+// The session of a line holds what was sent on it, and the requests by their IDs;
+// to an agent of 2026-07-28 it is the connection, and has no other meaning.
+//
 // # What a Call holds
 //
 // Name is what the agent wrote: a wire name or wire URI on /mcp. Args are the

@@ -13,15 +13,16 @@ import (
 
 // exchange is one message of an agent, and everything that its answer depends on.
 type exchange struct {
-	srv      *Server
-	agent    *gateway.Agent
-	surface  gateway.Surface
-	peer     string      // host of the peer
-	server   string      // the endpoint's upstream, "" on /mcp
-	header   http.Header // nil where there is none
-	session  *session    // nil for stateless requests
-	revision string      // what the agent speaks
-	modern   bool
+	srv     *Server
+	agent   *gateway.Agent
+	surface gateway.Surface
+	peer    string      // host of the peer
+	server  string      // the endpoint's upstream, "" on /mcp
+	header  http.Header // nil where there is none
+	// How it speaks, and to whom; see "The modes of an exchange".
+	era      era
+	bond     bond
+	revision string // what the agent speaks, "" while that is not known
 
 	msg    mcp.Message
 	params gateway.Object
@@ -33,6 +34,26 @@ type exchange struct {
 	// park is the call that this request began, if it can be parked. It is set
 	// before the call runs.
 	park *parkedCall
+}
+
+// exchange is a message that is not read yet, and belongs to no session.
+func (s *Server) exchange(a *gateway.Agent, sur gateway.Surface, peer, server string) *exchange {
+	return &exchange{srv: s, agent: a, surface: sur, peer: peer, server: server, era: legacy{}, bond: alone{s}}
+}
+
+// join puts the exchange into a session.
+func (x *exchange) join(ss *session) {
+	x.era, x.bond, x.revision = legacy{}, ss, ss.said().revision
+}
+
+// standAlone makes it one of a stateless agent, whatever connection it is on.
+func (x *exchange) standAlone(revision string) { x.era, x.revision = modern{}, revision }
+
+// newCallOf begins the call of this exchange.
+func (x *exchange) newCallOf(kind gateway.Kind, method string) *gateway.Call {
+	c := gateway.NewCall(x.surface, kind, method)
+	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	return c
 }
 
 // outcome is what a request comes to: one of result, failure and refusal.
@@ -81,7 +102,7 @@ func (x *exchange) answer(ctx context.Context) outcome {
 	if ctx.Err() != nil {
 		return x.refuseBegin(ctx, gateway.Refuse("surface", gateway.Cancelled, "the agent cancelled the request before it began"))
 	}
-	if x.parkable() {
+	if x.era.parkable(x) {
 		return x.runParkable(ctx)
 	}
 	return x.guarded(ctx)
@@ -102,7 +123,7 @@ func (x *exchange) guarded(ctx context.Context) (o outcome) {
 // than what it sends through x.out.
 func (x *exchange) answerTo(ctx context.Context) outcome {
 	method := x.msg.Method
-	if x.modern && removed[method] {
+	if !x.era.has(method) {
 		return x.unknownMethod(ctx)
 	}
 	switch method {
@@ -113,56 +134,19 @@ func (x *exchange) answerTo(ctx context.Context) outcome {
 	case mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodTemplatesList:
 		return x.list(ctx)
 	case mcp.MethodPing:
-		return outcome{result: x.complete(json.RawMessage("{}"))}
+		return outcome{result: x.era.complete(method, json.RawMessage("{}"))}
 	case mcp.MethodSetLevel:
 		return x.setLevel(ctx)
 	case mcp.MethodDiscover:
 		return x.discover(ctx)
 	case mcp.MethodListen:
-		if x.modern {
-			return x.listen(ctx)
-		}
+		return x.listen(ctx)
 	}
 	return x.unknownMethod(ctx)
 }
 
-// removed are the methods that 2026-07-28 no longer has.
-var removed = map[string]bool{
-	mcp.MethodInitialize: true, mcp.MethodPing: true, mcp.MethodSetLevel: true,
-	mcp.MethodSubscribe: true, mcp.MethodUnsubscribe: true,
-}
-
 func (x *exchange) unknownMethod(ctx context.Context) outcome {
 	return x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "the method "+clip(x.msg.Method)+" is not offered"))
-}
-
-// note takes a notification. Unknown ones are ignored, as JSON-RPC wants.
-func (x *exchange) note(ctx context.Context) {
-	if x.session == nil {
-		return
-	}
-	switch x.msg.Method {
-	case mcp.NoteCancelled:
-		// A stateless agent cancels by closing its request; its notification
-		// names an ID that another agent may use as well.
-		if id, ok := x.params.Get("requestId"); ok {
-			x.session.requests.cancel(id)
-		}
-	case mcp.NoteRootsChanged:
-		// It makes work at every upstream of the session, so it counts as a
-		// call. What is passed on is our own message, without its params.
-		if x.charge() == nil {
-			x.srv.opt.Upstreams.Notify(ctx, x.session.id, x.msg.Method, nil)
-		}
-	}
-}
-
-// response takes an agent's answer to a request of the gateway.
-func (x *exchange) response() {
-	if x.session == nil {
-		return
-	}
-	x.session.questions.answered(mcp.Unquote(x.msg.ID), gateway.Result{Raw: x.msg.Result, Error: x.msg.Error, IsError: x.msg.Error != nil})
 }
 
 // charge takes from the agent's limit what a call takes, for what is work but
@@ -187,8 +171,7 @@ func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
 
 // refused is [exchange.refuse] for what was charged already.
 func (x *exchange) refused(ctx context.Context, r *gateway.Refusal) outcome {
-	c := gateway.NewCall(x.surface, gateway.KindLifecycle, clip(x.msg.Method))
-	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	c := x.newCallOf(gateway.KindLifecycle, clip(x.msg.Method))
 	return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
 }
 
@@ -211,13 +194,7 @@ func (x *exchange) refuseParams(ctx context.Context, reason string) outcome {
 // has for it. All else stays as it was written.
 func (x *exchange) translateError(failure json.RawMessage) (json.RawMessage, int) {
 	code := mcp.ErrorCode(failure)
-	other := code
-	switch {
-	case x.modern && code == mcp.CodeResourceMissing:
-		other = mcp.CodeInvalidParams
-	case !x.modern && (code == mcp.CodeHeaderMismatch || code == mcp.CodeCapability || code == mcp.CodeRevision):
-		other = mcp.CodeInvalidParams
-	}
+	other := x.era.errorCode(code)
 	if other == code {
 		return failure, code
 	}

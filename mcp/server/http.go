@@ -103,7 +103,9 @@ var (
 
 // exchange starts an exchange of this visit.
 func (v *visit) exchange() *exchange {
-	return &exchange{srv: v.srv, agent: v.agent, surface: v.sur, peer: v.peer, server: v.server, header: v.r.Header}
+	x := v.srv.exchange(v.agent, v.sur, v.peer, v.server)
+	x.header = v.r.Header
+	return x
 }
 
 // body reads the request's body, at most MaxBody bytes of JSON as it is.

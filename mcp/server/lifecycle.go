@@ -55,7 +55,7 @@ func (x *exchange) discover(ctx context.Context) outcome {
 		members = append(members, gateway.Member{Name: "instructions", Value: mcp.Quote(instructions)})
 	}
 	members = append(members, gateway.Member{Name: "_meta", Value: gateway.JoinMembers([]gateway.Member{{Name: mcp.MetaServerInfo, Value: info}})})
-	return outcome{result: x.complete(gateway.JoinMembers(members))}
+	return outcome{result: x.era.complete(x.msg.Method, gateway.JoinMembers(members))}
 }
 
 // severities are the levels of RFC 5424, least severe first.
@@ -70,8 +70,6 @@ func (x *exchange) setLevel(ctx context.Context) outcome {
 	if err != nil || severities[level] == 0 {
 		return x.refuseParams(ctx, `"level" must be one of debug, info, notice, warning, error, critical, alert, emergency`)
 	}
-	if x.session != nil {
-		x.session.setLevel(level)
-	}
+	x.bond.setLevel(level)
 	return outcome{result: json.RawMessage("{}")}
 }

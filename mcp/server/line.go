@@ -51,50 +51,52 @@ func (l *link) all(ctx context.Context, agent *gateway.Agent, messages []json.Ra
 
 // one takes one message. What it returns serves a request, and has to be run.
 func (l *link) one(ctx context.Context, agent *gateway.Agent, body []byte) (run func()) {
-	x := &exchange{srv: l.srv, agent: agent, surface: l.ss.surface, peer: l.peer, server: l.ss.server, session: l.ss}
-	x.out = l.ss.main
-	o, ok := x.read(ctx, body)
-	if !ok {
-		l.send(x, o)
+	x := l.exchange(agent)
+	if code, err := x.read(body); err != nil {
+		l.send(x, x.refuseAs(ctx, gateway.AsRefusal("surface", err), code, 0))
 		return nil
 	}
-	if x.revision = x.metaString(mcp.MetaRevision); mcp.Modern(x.revision) {
-		x.modern = true
-	} else {
-		x.revision = l.ss.said().revision
-	}
+	revision := x.metaString(mcp.MetaRevision)
 	switch {
 	case x.msg.IsResponse():
-		x.response()
+		l.ss.answered(x.msg)
+		return nil
 	case x.msg.IsNotification():
-		x.note(ctx)
-	default:
-		return l.request(ctx, x)
-	}
-	return nil
-}
-
-func (l *link) request(ctx context.Context, x *exchange) (run func()) {
-	if x.modern {
+		l.ss.note(ctx, x)
+		return nil
+	case mcp.Modern(revision):
+		x.standAlone(revision)
 		if o, ok := x.checkRevision(ctx); !ok {
 			l.send(x, o)
 			return nil
 		}
-	} else if x.msg.Method == mcp.MethodInitialize {
+	case x.msg.Method == mcp.MethodInitialize:
 		h := x.greet()
 		l.ss.hello.Store(&h)
 		x.revision = h.revision
 		l.send(x, outcome{result: x.welcome(ctx, h)})
 		return nil
 	}
+	return l.request(ctx, x)
+}
+
+// exchange is a message on the link.
+func (l *link) exchange(agent *gateway.Agent) *exchange {
+	x := l.srv.exchange(agent, l.ss.surface, l.peer, l.ss.server)
+	x.join(l.ss)
+	x.out = l.ss.main
+	return x
+}
+
+func (l *link) request(ctx context.Context, x *exchange) (run func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	if refusal := l.ss.requests.begin(x.msg.ID, cancel); refusal != nil {
+	if refusal := l.ss.begin(x.msg.ID, cancel); refusal != nil {
 		l.send(x, x.refuseBegin(ctx, refusal))
 		cancel()
 		return nil
 	}
 	return func() {
-		defer l.ss.requests.answering.Done()
+		defer l.ss.sent()
 		defer cancel()
 		o := x.answer(ctx)
 		l.ss.end(x.msg.ID)
@@ -229,7 +231,7 @@ func (s *Server) readLines(ctx context.Context, in io.Reader, l *link, cred gate
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		x := &exchange{srv: s, agent: l.ss.currentAgent(), surface: cred.Surface, server: l.ss.server, session: l.ss}
+		x := l.exchange(l.ss.currentAgent())
 		switch {
 		case errors.Is(line.err, mcp.ErrTooLong):
 			l.send(x, x.refuse(ctx, gateway.Refuse("surface", gateway.TooLarge, "the message is over the limit of "+itoa(int(s.opt.MaxBody))+" bytes")))

@@ -40,8 +40,7 @@ func (x *exchange) list(ctx context.Context) outcome {
 			return x.refuse(ctx, gateway.Refuse("catalog", gateway.UpstreamDown, "upstream "+x.server+" is not available now"))
 		}
 	}
-	c := gateway.NewCall(x.surface, l.kind, x.msg.Method)
-	c.Protocol, c.Peer, c.Agent, c.Server = x.revision, x.peer, x.agent, x.server
+	c := x.newCallOf(l.kind, x.msg.Method)
 	seen, refusal := x.srv.road.List(ctx, c)
 	if refusal != nil {
 		return outcome{refusal: refusal, call: c.ID}
@@ -64,7 +63,7 @@ func (x *exchange) list(ctx context.Context) outcome {
 	if x.server != "" {
 		members = x.srv.opt.Upstreams.ListMembers(x.server, x.msg.Method)
 	}
-	return outcome{result: x.complete(x.srv.lists.page(x, l, seen, members, from))}
+	return outcome{result: x.era.complete(x.msg.Method, x.srv.lists.page(x, l, seen, members, from))}
 }
 
 // offers reports whether the endpoint has a kind of list. A server that says
@@ -123,7 +122,7 @@ type listCache struct {
 
 type pageKey struct {
 	server, method string
-	modern         bool // which offer of each tool
+	era            era // which offer of each tool
 	from           int
 }
 
@@ -142,7 +141,7 @@ const (
 )
 
 func (lc *listCache) page(x *exchange, l listing, seen []*gateway.Tool, members []gateway.Member, from int) json.RawMessage {
-	key := pageKey{x.server, x.msg.Method, x.modern, from}
+	key := pageKey{x.server, x.msg.Method, x.era, from}
 	extra := gateway.JoinMembers(members)
 	p, ok := lc.find(key, seen, extra)
 	if !ok {
@@ -218,7 +217,7 @@ func writePage(x *exchange, l listing, seen []*gateway.Tool, members []gateway.M
 // and that of the view which shows a tool's results. An agent reads that
 // resource at the same endpoint.
 func (x *exchange) entry(l listing, t *gateway.Tool) json.RawMessage {
-	offer := t.Offer(!x.modern)
+	offer := x.era.offer(t)
 	if x.server != "" {
 		return offer
 	}

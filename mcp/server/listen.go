@@ -168,7 +168,7 @@ func (x *exchange) listen(ctx context.Context) outcome {
 		case <-x.srv.draining.Done():
 		}
 	}
-	return outcome{result: x.complete(gateway.JoinMembers([]gateway.Member{{Name: "_meta", Value: one.tag()}}))}
+	return outcome{result: x.era.complete(x.msg.Method, gateway.JoinMembers([]gateway.Member{{Name: "_meta", Value: one.tag()}}))}
 }
 
 // filter reads what the agent wants to hear of. agreed has the members of the
@@ -211,8 +211,8 @@ func subscriptions(wants gateway.Object) (uris []string, reason string) {
 
 // subscription subscribes to a resource, or ends that, for a listener.
 func (x *exchange) subscription(ctx context.Context, method, uri string) (resource, bool) {
-	c := gateway.NewCall(x.surface, gateway.KindResource, method)
-	c.Protocol, c.Peer, c.Agent, c.Server, c.Name = x.revision, x.peer, x.agent, x.server, uri
+	c := x.newCallOf(gateway.KindResource, method)
+	c.Name = uri
 	c.Origin = x.srv.road.Judge(x.agent, &origin{x: x})
 	own := ownURI(x.server, uri)
 	args, err := gateway.ParseArgs(gateway.JoinMembers([]gateway.Member{{Name: "uri", Value: mcp.Quote(own)}}))
@@ -315,7 +315,8 @@ func (s *Server) sessionEvent(e gateway.Event) {
 		return
 	}
 	a := ss.currentAgent()
-	x := &exchange{srv: s, agent: a, surface: ss.surface, server: ss.server, session: ss, revision: ss.said().revision}
+	x := s.exchange(a, ss.surface, "", ss.server)
+	x.join(ss)
 	// An error is a refusal, which Judge recorded, or a full queue.
 	_ = gateway.Outside(s.road.Judge(a, &origin{x: x}), e.Server).Notify(s.base, nil, e.Method, e.Params)
 }

@@ -18,34 +18,11 @@ var (
 	_ gateway.Awaiting = (*origin)(nil)
 )
 
-func (o *origin) Session() string {
-	if o.x.session == nil {
-		return ""
-	}
-	return o.x.session.id
-}
-
+func (o *origin) Session() string      { return o.x.bond.sessionID() }
 func (o *origin) Protocol() string     { return o.x.revision }
-func (o *origin) ClientInfo() []byte   { return o.x.said().client }
-func (o *origin) Capabilities() []byte { return o.x.said().caps }
-
-func (o *origin) LogLevel() string {
-	if o.x.modern || o.x.session == nil {
-		return o.x.speaker().metaString(mcp.MetaLogLevel)
-	}
-	return o.x.session.logLevel()
-}
-
-// said is what the agent told of itself: with each request, or once.
-func (x *exchange) said() hello {
-	if x.modern || x.session == nil {
-		var h hello
-		h.client, _ = x.meta.Get(mcp.MetaClientInfo)
-		h.caps, _ = x.meta.Get(mcp.MetaCapabilities)
-		return h
-	}
-	return x.session.said()
-}
+func (o *origin) ClientInfo() []byte   { return o.x.era.said(o.x).client }
+func (o *origin) Capabilities() []byte { return o.x.era.said(o.x).caps }
+func (o *origin) LogLevel() string     { return o.x.era.logLevel(o.x) }
 
 // Notify sends a notification on the stream of the request, or on the
 // session's own once the request is answered. What the agent did not ask for
@@ -67,7 +44,7 @@ func (o *origin) wants(method string, params []byte) bool {
 	case mcp.NoteMessage:
 		wanted := o.LogLevel()
 		if wanted == "" {
-			return !o.x.modern
+			return o.x.era.unasked()
 		}
 		p, err := gateway.Split(params)
 		if err != nil {
@@ -76,7 +53,7 @@ func (o *origin) wants(method string, params []byte) bool {
 		level, _, _ := p.String("level")
 		return severities[level] == 0 || severities[level] >= severities[wanted]
 	case mcp.NoteToolsChanged, mcp.NotePromptsChanged, mcp.NoteResourcesChanged, mcp.NoteResourceUpdated:
-		return !o.x.modern
+		return o.x.era.unasked()
 	}
 	return true
 }
@@ -99,8 +76,8 @@ func (x *exchange) emit(msg []byte, must bool) error {
 			return err
 		}
 	}
-	if ss := x.session; ss != nil && ss.main.live() {
-		err = ss.main.send(msg, must, false)
+	if other := x.bond.aside(); other != nil {
+		err = other.send(msg, must, false)
 	}
 	return err
 }
@@ -112,42 +89,12 @@ func (o *origin) Request(ctx context.Context, _ *gateway.Call, method string, pa
 	if !o.declares(method, params) {
 		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent did not declare that it answers "+clip(method))
 	}
-	if o.x.modern {
-		if o.x.park == nil {
-			return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent cannot be asked during "+o.x.msg.Method)
-		}
-		return o.x.park.request(ctx, method, params)
-	}
-	ss := o.x.session
-	if ss == nil {
-		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no session to be asked in")
-	}
-	id, answer, ok := ss.questions.ask()
-	if !ok {
-		return nil, gateway.Refuse("surface", gateway.Cancelled, "the agent's session ended")
-	}
-	defer ss.questions.unask(id)
-	if err := o.x.emit(mcp.AppendRequest(nil, mcp.Quote(id), method, params), true); err != nil {
-		return nil, gateway.Refuse("surface", gateway.Unsupported, "the agent has no stream open to be asked on").Because(err)
-	}
-	select {
-	case r, open := <-answer:
-		if !open {
-			return nil, gateway.Refuse("surface", gateway.Cancelled, "the agent's session ended")
-		}
-		return &r, nil
-	case <-ctx.Done():
-		reason := gateway.JoinMembers([]gateway.Member{
-			{Name: "requestId", Value: mcp.Quote(id)}, {Name: "reason", Value: mcp.Quote("the call that asked for it ended")},
-		})
-		_ = o.x.emit(mcp.AppendNotification(nil, mcp.NoteCancelled, reason), false) // nobody is left to tell
-		return nil, ctx.Err()
-	}
+	return o.x.era.ask(ctx, o.x, method, params)
 }
 
 // declares reports whether the agent's capabilities cover a request.
 func (o *origin) declares(method string, params json.RawMessage) bool {
-	caps := o.x.said().caps
+	caps := o.x.era.said(o.x).caps
 	if caps == nil {
 		return false
 	}

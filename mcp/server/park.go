@@ -71,30 +71,6 @@ const (
 	gatherMost  = time.Second
 )
 
-// parkable reports whether the request is a call of an agent that can be asked
-// by an input_required result.
-func (x *exchange) parkable() bool {
-	switch x.msg.Method {
-	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead:
-	default:
-		return false
-	}
-	if !x.modern {
-		return false
-	}
-	caps, err := x.meta.Object(mcp.MetaCapabilities)
-	if err != nil {
-		return false
-	}
-	for _, m := range caps.Members() {
-		switch m.Name {
-		case "elicitation", "sampling", "roots":
-			return true
-		}
-	}
-	return false
-}
-
 // runParkable runs the call on a goroutine of its own, and returns with its
 // outcome or with its first questions.
 func (x *exchange) runParkable(ctx context.Context) outcome {

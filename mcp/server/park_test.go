@@ -104,8 +104,9 @@ func TestParkedCallsAreBounded(t *testing.T) {
 
 func parkableExchange(t *testing.T, s *stub) *exchange {
 	t.Helper()
-	x := &exchange{srv: s.srv, agent: &gateway.Agent{ID: "ann", Issuer: "test"}, surface: gateway.SurfaceMCP, modern: true, revision: "2026-07-28"}
-	if _, ok := x.read(t.Context(), []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{`+modernMeta+`,"name":"files__read"}}`)); !ok {
+	x := s.srv.exchange(&gateway.Agent{ID: "ann", Issuer: "test"}, gateway.SurfaceMCP, "", "")
+	x.standAlone("2026-07-28")
+	if _, err := x.read([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + modernMeta + `,"name":"files__read"}}`)); err != nil {
 		t.Fatal("the request is not valid")
 	}
 	return x

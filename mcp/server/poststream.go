@@ -49,13 +49,7 @@ const (
 )
 
 func (v *visit) newPostStream(x *exchange) *postStream {
-	p := &postStream{v: v, x: x}
-	if x.session != nil {
-		p.stream = x.session.streams.newStream()
-	} else {
-		p.stream = newStream("", 0, &v.srv.kept)
-	}
-	return p
+	return &postStream{stream: x.bond.newStream(), v: v, x: x}
 }
 
 // open makes it an event stream, without a message. It returns once it is one,
@@ -107,9 +101,7 @@ func (p *postStream) begin() error {
 	if !accepts(p.v.r.Header, "text/event-stream") {
 		return errNoStream
 	}
-	if p.x.session != nil {
-		p.x.session.streams.add(p.stream)
-	}
+	p.x.bond.keep(p.stream)
 	r, _ := p.attach(0, false)
 	p.done = make(chan struct{})
 	out := p.v.newEventWriter(p.stream, p.x.revision)
@@ -226,14 +218,15 @@ func (v *visit) get() {
 		v.refuse(gateway.Refuse("surface", gateway.UnsupportedMedia, "Accept must allow text/event-stream"), http.StatusNotAcceptable)
 		return
 	}
-	if o, ok := x.enter(v.r.Context()); !ok {
+	ss, o, ok := x.enterSession(v.r.Context())
+	if !ok {
 		v.write(x, o)
 		return
 	}
-	st, after, resume := x.session.main, uint64(0), false
+	st, after, resume := ss.main, uint64(0), false
 	if last := v.r.Header.Get(mcp.HeaderLastEventID); last != "" {
 		id, seq, ok := splitEventID(last)
-		if st, after, resume = x.session.stream(id), seq, true; !ok || st == nil {
+		if st, after, resume = ss.stream(id), seq, true; !ok || st == nil {
 			v.gone()
 			return
 		}
@@ -271,10 +264,11 @@ func (v *visit) gone() {
 func (v *visit) delete() {
 	x := v.exchange()
 	x.msg.Method = v.r.Method
-	if o, ok := x.enter(v.r.Context()); !ok {
+	ss, o, ok := x.enterSession(v.r.Context())
+	if !ok {
 		v.write(x, o)
 		return
 	}
-	v.srv.sessions.end(x.session)
+	v.srv.sessions.end(ss)
 	v.w.WriteHeader(http.StatusNoContent)
 }

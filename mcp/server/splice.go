@@ -154,27 +154,6 @@ func viewURIs(o gateway.Object, server string) (edits []gateway.Edit) {
 	return edits
 }
 
-// project gives a result the form that an older agent's client takes: until
-// 2026-07-28 structuredContent is an object. As official servers do, what is
-// none becomes {"result": …}.
-func (x *exchange) project(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if x.modern || c.Kind != gateway.KindTool && c.Kind != gateway.KindTask || !bytes.Contains(result, []byte(`"structuredContent"`)) {
-		return result
-	}
-	o, err := gateway.Split(result)
-	if err != nil {
-		return result
-	}
-	switch v, ok := o.Get("structuredContent"); {
-	case !ok || v[0] == '{':
-		return result
-	case v[0] == 'n':
-		return gateway.JoinMembers(o.Without("structuredContent"))
-	default:
-		return replaceMember(result, "structuredContent", gateway.JoinMembers([]gateway.Member{{Name: "result", Value: v}}))
-	}
-}
-
 // edit replaces values that the caller has just read from the same JSON; the
 // rest stays byte for byte.
 func edit(raw json.RawMessage, edits ...gateway.Edit) json.RawMessage {

@@ -31,28 +31,6 @@ import (
 // answer without an ID they cannot match. (f) An answer with that ID would be
 // taken for that of the other request.
 
-// statusOf is the status of a JSON-RPC error where the table of refusals has
-// none of its own.
-func (x *exchange) statusOf(code int) int {
-	if !x.modern {
-		return http.StatusOK
-	}
-	switch code {
-	case mcp.CodeMethodNotFound:
-		return http.StatusNotFound
-	case mcp.CodeHeaderMismatch, mcp.CodeCapability, mcp.CodeRevision, mcp.CodeInvalidRequest, mcp.CodeInvalidParams, mcp.CodeParse:
-		return http.StatusBadRequest
-	}
-	return http.StatusOK
-}
-
-// answersRequest reports whether a refusal answers a request of a session, so
-// that it is one for whoever waits for that request. Initialize is the first of
-// a session.
-func (x *exchange) answersRequest() bool {
-	return !x.modern && x.msg.ID != nil && (x.session != nil || x.msg.Method == mcp.MethodInitialize)
-}
-
 // encode is the JSON-RPC message that answers the request, and the HTTP status
 // that goes with it.
 func (x *exchange) encode(o outcome) (body []byte, status int) {
@@ -61,7 +39,7 @@ func (x *exchange) encode(o outcome) (body []byte, status int) {
 		return x.encodeRefusal(o)
 	case o.failure != nil:
 		failure, code := x.translateError(o.failure)
-		return mcp.AppendError(make([]byte, 0, len(failure)+64), x.msg.ID, failure), x.statusOf(code)
+		return mcp.AppendError(make([]byte, 0, len(failure)+64), x.msg.ID, failure), x.era.statusOf(code)
 	}
 	return mcp.AppendResult(make([]byte, 0, len(o.result)+64), x.msg.ID, o.result), http.StatusOK
 }
@@ -69,7 +47,7 @@ func (x *exchange) encode(o outcome) (body []byte, status int) {
 func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
 	w := wireOf(o.refusal)
 	if w.tool && x.msg.Method == mcp.MethodToolsCall {
-		return mcp.AppendResult(nil, x.msg.ID, x.complete(refusedTool(o.refusal, o.call))), http.StatusOK
+		return mcp.AppendResult(nil, x.msg.ID, x.era.complete(x.msg.Method, refusedTool(o.refusal, o.call))), http.StatusOK
 	}
 	code := w.code
 	if o.code != 0 {
@@ -79,10 +57,10 @@ func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
 	switch {
 	case o.status != 0:
 		status = o.status
-	case !w.http && x.answersRequest():
+	case !w.http && x.era.answersRequest(x):
 		status = http.StatusOK
 	case status == http.StatusOK:
-		status = x.statusOf(code)
+		status = x.era.statusOf(code)
 	}
 	failure := mcp.ErrorObject(code, strings.Join(o.refusal.Reasons, "; "), refusedMeta(o.refusal, o.call))
 	return mcp.AppendError(nil, x.msg.ID, failure), status
