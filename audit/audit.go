@@ -212,10 +212,24 @@ func (s *Store) Queued() int { return len(s.writer.queue) }
 // "policy.reload", "tool.quarantined". Detail is anything with a JSON form. It
 // returns when the event is durable, with the errors of [Store.Record].
 func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
-	return s.append(ctx, *ownEvent(eventType, detail))
+	_, err := s.Append(ctx, *ownEvent(eventType, detail))
+	return err
 }
 
-func (s *Store) append(ctx context.Context, e Event) error { return s.writer.append(ctx, e) }
+// Append appends an event that is not about a call as [Store.Record] has it, and
+// returns its number once it is durable, with the errors of Record. Texts are
+// made one line, and an event without a time gets the present. The number is 0
+// while the standby has the event: it gets one when the database takes it over.
+func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
+	for _, text := range []*string{&e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code} {
+		*text = column(*text)
+	}
+	if e.TimeUnixMs == 0 {
+		e.TimeUnixMs = time.Now().UnixMilli()
+	}
+	e.Body = Raw(appendLine(nil, []byte(e.Body)))
+	return s.writer.append(ctx, e)
+}
 
 // Hash is what stands in the record for a redacted value, for `toolward audit
 // hash`: looking for it finds where the value was.

@@ -18,7 +18,7 @@ import (
 // "tool") and which schema it has (PRAGMA user_version).
 const (
 	applicationID = 0x746f6f6c
-	schemaVersion = 2
+	schemaVersion = 3
 )
 
 // dsn names a database for the driver. The path is escaped: `?`, `#` and `%`
@@ -34,7 +34,7 @@ func dsn(path, mode string, busy time.Duration, more string) string {
 type conn struct {
 	c                     *sqlite3.SQLiteConn
 	begin, insert, commit driver.Stmt
-	args                  [12]driver.NamedValue
+	args                  [13]driver.NamedValue
 }
 
 // dial opens the database for writing and checks that it is ours. With fresh,
@@ -88,7 +88,7 @@ func (c *conn) prepare() error {
 	}{
 		{&c.begin, "BEGIN IMMEDIATE"},
 		{&c.commit, "COMMIT"},
-		{&c.insert, "INSERT INTO events (seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 	} {
 		stmt, err := c.c.Prepare(p.text)
 		if err != nil {
@@ -223,7 +223,7 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 }
 
 // add inserts an event inside the open transaction.
-func (c *conn) add(e *Event, hash []byte) error {
+func (c *conn) add(e *Event, hash, mac []byte) error {
 	v := &c.args
 	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, e.Type
 	for i, s := range [...]string{e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code} {
@@ -233,7 +233,7 @@ func (c *conn) add(e *Event, hash []byte) error {
 			v[3+i].Value = s
 		}
 	}
-	v[10].Value, v[11].Value = string(e.Body), hash
+	v[10].Value, v[11].Value, v[12].Value = string(e.Body), hash, mac
 	return run(c.insert, v[:])
 }
 
@@ -248,28 +248,6 @@ func (c *conn) at(seq int64) (head, error) {
 	hash, _ := rows[0][0].([]byte)
 	copy(h.hash[:], hash)
 	return h, nil
-}
-
-// tail reads up to n events at the end, oldest first, with their hashes.
-func (c *conn) tail(after int64, n int) ([]Event, []head, error) {
-	rows, err := c.rows(`SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash
-		FROM (SELECT * FROM events WHERE seq > ? ORDER BY seq DESC LIMIT ?) ORDER BY seq`, after, int64(n))
-	if err != nil {
-		return nil, nil, err
-	}
-	events, heads := make([]Event, len(rows)), make([]head, len(rows))
-	for i, row := range rows {
-		text := func(j int) string { s, _ := row[j].(string); return s }
-		e := Event{Type: text(2), Call: text(3), Agent: text(4), Server: text(5), Tool: text(6), Kind: text(7), Effect: text(8), Code: text(9), Body: Raw(text(10))}
-		e.Seq, _ = row[0].(int64)
-		e.TimeUnixMs, _ = row[1].(int64)
-		hash, _ := row[11].([]byte)
-		events[i], heads[i].seq = e, e.Seq
-		if copy(heads[i].hash[:], hash) != len(heads[i].hash) {
-			return nil, nil, fmt.Errorf("event %d has a damaged hash", e.Seq)
-		}
-	}
-	return events, heads, nil
 }
 
 // run executes a prepared statement.

@@ -14,6 +14,9 @@
 //     and checkpoints signed with Ed25519 are written into the database and
 //     to a file outside of it. [Verify] proves that nothing was changed, removed
 //     or reordered, and says where if it was.
+//   - Each event has a MAC of the gateway's key. One that somebody else wrote into
+//     the database, or changed there, is not gone on from, nor handed over by
+//     [Store.Fold].
 //   - Credentials that guard found, and what policy redacts, are replaced by a
 //     keyed hash before anything is written; see [Keys.Token]. Tokens of agents
 //     never get here.
@@ -41,6 +44,13 @@
 // bytes, a comma. Numbers are in decimal. NULL is the single byte "-".
 //
 //	SHA-256( hash[n-1]  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…" )
+//
+// # The MAC
+//
+// The mac of an event is the first 16 bytes of the HMAC-SHA-256 of its 32 bytes of
+// hash, under the key that the line "mac" of the key file gives in hexadecimal.
+// Every event has one. It tells whoever has the key that the gateway wrote this
+// event after exactly those before it, also where no checkpoint covers it yet.
 //
 // # Checkpoints
 //
@@ -70,9 +80,10 @@
 //
 // # Files
 //
-// Beside toolward.db: .keys (0600; the signing key and the key of the hashes),
+// Beside toolward.db: .keys (0600; the signing key and the keys of the MACs and
+// of the hashes),
 // .pub (the public key, to verify with), .checkpoints, .lock (empty but for a
 // process ID), and SQLite's own -wal and -shm, which belong to the database:
 // moving the .db alone loses events. A standby is a file of [Event] values, one
-// JSON object a line.
+// JSON object a line, each after a number and a MAC (standby.go).
 package audit

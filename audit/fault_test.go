@@ -185,7 +185,7 @@ func TestAttackPoisonedEventHarmsNoOther(t *testing.T) {
 	for i := range 64 {
 		wg.Go(func() {
 			if i%8 == 0 {
-				if err := s.append(t.Context(), Event{Type: "x", Body: "{not json"}); err == nil {
+				if _, err := s.writer.append(t.Context(), Event{Type: "x", Body: "{not json"}); err == nil {
 					t.Error("an event that is not JSON was recorded")
 				}
 			} else if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)); err != nil {

@@ -18,15 +18,21 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Keys are a record's secrets: the key that signs checkpoints and the key that
-// stands in for redacted values. They live in a file beside the database that
-// only its owner may read. Losing the file ends the record: it can be verified
+// Keys are a record's secrets: the key that signs checkpoints, the key that says
+// of each event that the gateway wrote it, and the key that stands in for
+// redacted values. They live in a file beside the database that only its owner
+// may read. Losing the file ends the record: it can be verified
 // with the public key, but nothing can be added to it.
 type Keys struct {
 	signer note.Signer
 	public string // verifier key, as x/mod/sumdb/note writes it
 	hmacs  sync.Pool
+	macs   sync.Pool
 }
+
+// macSize is the length of an event's MAC: HMAC-SHA-256 cut to half, as
+// RFC 2104 §5 allows.
+const macSize = 16
 
 // LoadKeys reads a key file. It refuses a file that others may read.
 func LoadKeys(path string) (*Keys, error) {
@@ -47,9 +53,13 @@ func LoadKeys(path string) (*Keys, error) {
 			fields[name] = value
 		}
 	}
-	secret, err := hex.DecodeString(fields["hash"])
-	if err != nil || len(secret) < 32 {
-		return nil, fmt.Errorf("audit keys: %s: the hash key is missing or damaged", path)
+	secrets := map[string][]byte{}
+	for _, name := range []string{"hash", "mac"} {
+		secret, err := hex.DecodeString(fields[name])
+		if err != nil || len(secret) < 32 {
+			return nil, fmt.Errorf("audit keys: %s: the %s key is missing or damaged", path, name)
+		}
+		secrets[name] = secret
 	}
 	signer, err := note.NewSigner(fields["sign"])
 	if err != nil {
@@ -58,22 +68,22 @@ func LoadKeys(path string) (*Keys, error) {
 	if _, err := note.NewVerifier(fields["public"]); err != nil {
 		return nil, fmt.Errorf("audit keys: %s: the public key: %w", path, err)
 	}
-	k := &Keys{signer: signer, public: fields["public"]}
-	k.hmacs.New = func() any { return hmac.New(sha256.New, secret) }
+	k := &Keys{signer: signer, public: fields["public"], hmacs: makers(secrets["hash"]), macs: makers(secrets["mac"])}
 	return k, nil
 }
 
 // createKeys makes the key file of a new record.
 func createKeys(path string) (*Keys, error) {
 	var id [4]byte
-	var secret [32]byte
+	var secret, mac [32]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(secret[:])
+	_, _ = rand.Read(mac[:])
 	private, public, err := note.GenerateKey(rand.Reader, "toolward-audit-"+hex.EncodeToString(id[:]))
 	if err != nil {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
-	text := fmt.Sprintf("hash %x\nsign %s\npublic %s\n", secret, private, public)
+	text := fmt.Sprintf("hash %x\nmac %x\nsign %s\npublic %s\n", secret, mac, private, public)
 	if err := writeWhole(path, text, 0o600); err != nil {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
@@ -119,21 +129,56 @@ func (k *Keys) Public() string { return k.public }
 // equal tokens, and without the key a token says nothing about its value:
 // looking for a known value in the record is looking for its token.
 func (k *Keys) Token(value string) string {
-	sum := k.sum([]byte(value))
+	sum := sumOf(&k.hmacs, []byte(value))
 	return "hmac:" + hex.EncodeToString(sum[:8])
 }
 
 // Digest is the keyed hash that stands in the record for a body that is not there.
 func (k *Keys) Digest(body []byte) string {
-	sum := k.sum(body)
+	sum := sumOf(&k.hmacs, body)
 	return "hmac-sha256:" + hex.EncodeToString(sum[:])
 }
 
-func (k *Keys) sum(value []byte) (sum [sha256.Size]byte) {
-	h := k.hmacs.Get().(hash.Hash)
-	h.Reset()
-	h.Write(value)
-	h.Sum(sum[:0])
-	k.hmacs.Put(h)
+// seal is the MAC of an event's hash.
+func (k *Keys) seal(hash [sha256.Size]byte) (mac [macSize]byte) {
+	m := k.macs.Get().(*maker)
+	m.h.Reset()
+	m.sum = hash // what goes in lies where it does not escape anew
+	m.h.Write(m.sum[:])
+	m.h.Sum(m.sum[:0])
+	copy(mac[:], m.sum[:])
+	k.macs.Put(m)
+	return mac
+}
+
+// sealLine is the MAC of a line of the standby that follows the one with the MAC
+// before, after an event with a hash. It is over more bytes than an event's, so
+// neither can stand for the other.
+func (k *Keys) sealLine(hash [sha256.Size]byte, before [macSize]byte, line []byte) (mac [macSize]byte) {
+	sum := sumOf(&k.macs, hash[:], before[:], []byte("standby"), line)
+	copy(mac[:], sum[:])
+	return mac
+}
+
+// maker makes HMACs. It keeps what escapes to the hash, so that a MAC allocates
+// nothing.
+type maker struct {
+	h   hash.Hash
+	sum [sha256.Size]byte
+}
+
+func makers(secret []byte) sync.Pool {
+	return sync.Pool{New: func() any { return &maker{h: hmac.New(sha256.New, secret)} }}
+}
+
+func sumOf(makers *sync.Pool, parts ...[]byte) [sha256.Size]byte {
+	m := makers.Get().(*maker)
+	m.h.Reset()
+	for _, part := range parts {
+		m.h.Write(part)
+	}
+	m.h.Sum(m.sum[:0])
+	sum := m.sum
+	makers.Put(m)
 	return sum
 }

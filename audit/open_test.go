@@ -56,7 +56,7 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 			must(t, os.Remove(p))
 			execIn(t, p, "CREATE TABLE x (y)")
 		}, "not an audit record of toolward (application_id 0)"},
-		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 3") }, "schema is version 3, newer than this program's 2"},
+		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 4") }, "schema is version 4, newer than this program's 3"},
 		"older schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 0") }, "schema is version 0, and this program knows no way"},
 		"trigger gone": {func(t *testing.T, p string) { execIn(t, p, "DROP TRIGGER events_refuse_delete") }, "events_refuse_delete is missing"},
 		"trigger softened": {func(t *testing.T, p string) {
@@ -68,7 +68,7 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 		"view added":    {func(t *testing.T, p string) { execIn(t, p, "CREATE VIEW mine AS SELECT * FROM events") }, `it has the view "mine"`},
 		"table added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE TABLE mine (x)") }, `it has the table "mine"`},
 		"index added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE UNIQUE INDEX mine ON events (agent, seq)") }, `it has the index "mine"`},
-		"row edited":    {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "chain is broken at event 3"},
+		"row edited":    {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "event 3 is foreign: the chain is broken there"},
 		"tail cut":      {func(t *testing.T, p string) { tamper(t, p, "DELETE FROM events WHERE seq > 6") }, "ends at event 6, but"},
 		"keys gone":     {func(t *testing.T, p string) { must(t, os.Remove(p+".keys")) }, "are missing: without them"},
 		"keys damaged":  {func(t *testing.T, p string) { must(t, os.WriteFile(p+".keys", []byte("hash 00\n"), 0o600)) }, "the hash key is missing or damaged"},
@@ -79,11 +79,11 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 		"another's keys, public key too": {func(t *testing.T, p string) {
 			must(t, os.WriteFile(p+".keys", []byte(read(t, newRecord(t, 1)+".keys")), 0o600))
 			must(t, os.Remove(p+".pub"))
-		}, "holds no checkpoint that this record's key signed"},
+		}, "its MAC is not of this gateway's key"},
 		"another record": {func(t *testing.T, p string) {
 			other := newRecord(t, 8)
 			must(t, os.WriteFile(p, []byte(read(t, other)), 0o600))
-		}, "this is another record, or it was rewritten"},
+		}, "its MAC is not of this gateway's key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := newRecord(t, 3)
@@ -187,9 +187,11 @@ func TestEventsRefuseToChange(t *testing.T) {
 		"UPDATE events SET agent = 'bob' WHERE seq = 3",
 		"DELETE FROM events WHERE seq = 3",
 		"DELETE FROM events",
-		"INSERT OR REPLACE INTO events SELECT seq, time_unix_ms, type, call, 'bob', server, tool, kind, effect, code, body, hash FROM events WHERE seq = 3",
-		"INSERT INTO events (seq, time_unix_ms, type, body, hash) VALUES (99, 0, 'x', 'not json', zeroblob(32))",
-		"INSERT INTO events (seq, time_unix_ms, type, body, hash) VALUES (99, 0, 'x', '{}', 'short')",
+		"INSERT OR REPLACE INTO events SELECT seq, time_unix_ms, type, call, 'bob', server, tool, kind, effect, code, body, hash, mac FROM events WHERE seq = 3",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', 'not json', zeroblob(32), zeroblob(16))",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', '{}', 'short', zeroblob(16))",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', '{}', zeroblob(32), 'short')",
+		"INSERT INTO events (seq, time_unix_ms, type, body, hash) VALUES (99, 0, 'x', '{}', zeroblob(32))",
 	} {
 		if _, err := db.Exec(statement); err == nil {
 			t.Errorf("accepted: %s", statement)

@@ -30,6 +30,13 @@ func prepare(opts Options) (*Keys, error) {
 		}
 		keys, err = createKeys(opts.Keys)
 	}
+	if err != nil && size > 0 { // an older version's keys are no reason, its schema is
+		if r, old := OpenReader(opts.Path); old != nil {
+			return nil, old
+		} else if err := r.Close(); err != nil {
+			return nil, err
+		}
+	}
 	if err == nil {
 		err = keys.publish(opts.Path + ".pub")
 	}

@@ -110,7 +110,7 @@ func TestInterruptedPrune(t *testing.T) {
 func TestAttackForgedPrune(t *testing.T) {
 	path := newRecord(t, 5)
 	tamper(t, path,
-		`INSERT INTO events (seq, time_unix_ms, type, body, hash) SELECT max(seq) + 1, 0, 'audit.prune', '{"through":5,"note":"audit\n5\nAAAA\n"}', zeroblob(32) FROM events`,
+		`INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) SELECT max(seq) + 1, 0, 'audit.prune', '{"through":5,"note":"audit\n5\nAAAA\n"}', zeroblob(32), zeroblob(16) FROM events`,
 		`DELETE FROM events WHERE seq <= 5`)
 	v := verify(t, path)
 	if len(v.Problems) < 2 || !strings.Contains(v.Problems[0].What, "without a signature") {

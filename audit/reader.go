@@ -44,7 +44,7 @@ func openReadOnly(path, more string) (*sql.DB, error) {
 	case id != applicationID:
 		err = errors.New("this is not an audit record of toolward (application_id " + strconv.Itoa(id) + ")")
 	case version != schemaVersion:
-		err = fmt.Errorf("its schema is version %d; this program reads %d", version, schemaVersion)
+		err = fmt.Errorf("its schema is version %d; this program reads %d: move the file away to begin a new record", version, schemaVersion)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

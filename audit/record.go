@@ -255,5 +255,6 @@ func (r *recorder) body(o *object, name string, raw, redacted json.RawMessage, e
 // durable (see [Options.Durability]), a *gateway.Refusal with code Overloaded
 // when the queue is full, and another error when the record cannot be written.
 func (s *Store) Record(ctx context.Context, p gateway.Phase, c *gateway.Call) error {
-	return s.append(ctx, s.recorder.event(p, c))
+	_, err := s.writer.append(ctx, s.recorder.event(p, c))
+	return err
 }

@@ -80,21 +80,21 @@ func (w *writer) reconnect() error {
 
 // verifiedEnd reads the end of the chain and verifies the events before it.
 func (w *writer) verifiedEnd() (head, error) {
-	events, heads, err := w.conn.tail(0, verifiedTail)
-	if err != nil || len(events) == 0 {
+	rows, err := w.conn.rows("SELECT "+eventColumns+" FROM (SELECT * FROM events ORDER BY seq DESC LIMIT ?) ORDER BY seq", int64(verifiedTail))
+	if err != nil {
 		return head{}, err
 	}
-	at := head{}
-	if events[0].Seq > 1 {
-		at = heads[0] // its predecessor is out of reach: taken as given
-		events, heads = events[1:], heads[1:]
-	}
-	for i := range events {
-		e := events[i]
-		at, w.scratch = at.next(&e, w.scratch)
-		if at != heads[i] {
-			return head{}, fmt.Errorf("the chain is broken at event %d: run `toolward audit verify`, and restore a copy that passes", events[i].Seq)
+	c := chain{keys: w.keys}
+	for i, columns := range rows {
+		r, err := parseRow(columns)
+		if err == nil && i == 0 && r.Seq > 1 {
+			err = c.begin(r) // what it is chained to is out of reach
+		} else if err == nil {
+			err = c.follow(r)
+		}
+		if err != nil {
+			return head{}, fmt.Errorf("%w: run `toolward audit verify`, and restore a copy that passes", err)
 		}
 	}
-	return at, nil
+	return c.at, nil
 }

@@ -16,7 +16,8 @@ CREATE TABLE events (
   effect       TEXT,                 -- what policy decided: allow, approve, deny; NULL if it was not asked. Of call.outcome: about the result
   code         TEXT,                 -- why it was refused or withheld (a closed list: docs/audit.md); NULL if it was not
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
-  hash         BLOB NOT NULL CHECK (length(hash) = 32)  -- SHA-256 of the row before it and of this row (package doc of audit)
+  hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
+  mac          BLOB NOT NULL CHECK (length(mac) = 16)   -- of hash, by the gateway's key: nobody else wrote this row
 ) STRICT;
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;

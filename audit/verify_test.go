@@ -79,7 +79,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		"deleted, renumbered": {[]string{`DELETE FROM events WHERE seq = 6`, `UPDATE events SET seq = seq - 1 WHERE seq > 6`}, "event 6: the event is not the one"},
 		"reordered": {[]string{`UPDATE events SET seq = 1000 WHERE seq = 5`, `UPDATE events SET seq = 5 WHERE seq = 6`, `UPDATE events SET seq = 6 WHERE seq = 1000`},
 			"event 5: the event is not the one"},
-		"inserted": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash FROM events WHERE seq = 3`},
+		"inserted": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash, mac FROM events WHERE seq = 3`},
 			"event 15: the event is not the one"},
 		"checkpoints swapped": {[]string{
 			`CREATE TEMP TABLE two AS SELECT seq, body FROM events WHERE type = 'audit.checkpoint'`,
@@ -128,13 +128,15 @@ func rebuildChain(t *testing.T, path string) {
 	t.Helper()
 	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: 1}, false)
 	must(t, err)
-	events, _, err := c.tail(0, 1000)
+	rows, err := c.rows("SELECT " + eventColumns + " FROM events ORDER BY seq")
 	must(t, err)
 	must(t, c.close())
 	var statements []string
 	at := head{}
-	for _, e := range events {
-		at, _ = at.next(&e, nil)
+	for _, columns := range rows {
+		e, err := parseRow(columns)
+		must(t, err)
+		at, _ = at.next(&e.Event, nil)
 		statements = append(statements, fmt.Sprintf("UPDATE events SET hash = x'%x' WHERE seq = %d", at.hash, e.Seq))
 	}
 	tamper(t, path, statements...)
@@ -241,10 +243,10 @@ func base64Head(t *testing.T, path string) string {
 	t.Helper()
 	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: 1}, false)
 	must(t, err)
-	_, heads, err := c.tail(0, 1)
+	end, err := c.rows("SELECT hash FROM events ORDER BY seq DESC LIMIT 1")
 	must(t, err)
 	must(t, c.close())
-	return base64.StdEncoding.EncodeToString(heads[0].hash[:])
+	return base64.StdEncoding.EncodeToString(end[0][0].([]byte))
 }
 
 func read(t *testing.T, path string) string {

@@ -48,6 +48,7 @@ type writer struct {
 	tried    time.Time // of the last recovery
 	signed   head      // the last checkpoint's
 	signedAt time.Time
+	stand    standby
 	pruned   time.Time // of the last look for what to prune
 	clock    clock
 	grown    bool // the write-ahead log is over its bound, and that was said
@@ -107,13 +108,14 @@ func (w *writer) connect() error {
 	return nil
 }
 
-// append queues an event and waits until it is durable.
-func (w *writer) append(ctx context.Context, e Event) error {
+// append queues an event and waits until it is durable. It returns the event's
+// number, 0 while the standby has it.
+func (w *writer) append(ctx context.Context, e Event) (int64, error) {
 	en := &entry{event: e, done: make(chan error, 1)}
 	w.mu.RLock()
 	if w.closed {
 		w.mu.RUnlock()
-		return errClosed
+		return 0, errClosed
 	}
 	select {
 	case w.queue <- en:
@@ -121,14 +123,14 @@ func (w *writer) append(ctx context.Context, e Event) error {
 		w.mu.RUnlock()
 		r := gateway.Refuse("audit", gateway.Overloaded, "too many calls wait to be recorded; try again in a second")
 		r.RetryAfter = time.Second
-		return r
+		return 0, r
 	}
 	w.mu.RUnlock()
 	select {
 	case err := <-en.done:
-		return err
+		return en.event.Seq, err
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for the audit record: %w", ctx.Err())
+		return 0, fmt.Errorf("waiting for the audit record: %w", ctx.Err())
 	}
 }
 
@@ -259,7 +261,8 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 	for i, e := range events {
 		var next head
 		next, w.scratch = end.next(e, w.scratch)
-		err := w.conn.add(e, next.hash[:])
+		mac := w.keys.seal(next.hash)
+		err := w.conn.add(e, next.hash[:], mac[:])
 		var sqlErr sqlite3.Error
 		switch {
 		case err == nil:
