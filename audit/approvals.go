@@ -12,10 +12,17 @@ import (
 )
 
 const approvalColumns = `id, binding, call, agent, issuer, tool, fingerprint, args, beside, reasons, revision,
-	created_unix_ms, expires_unix_ms, state, decided_by, note, decided_unix_ms, used_by`
+	created_unix_ms, expires_unix_ms, state, decided_by, note, decided_unix_ms, used_by, context, decider`
 
 // kept is how long an approval that is over stays listed.
 const kept = 30 * 24 * time.Hour
+
+// asked is the column `context`: who asked, and what they had seen.
+type asked struct {
+	Session string           `json:"session,omitempty"`
+	Labels  []string         `json:"labels,omitempty"`
+	Recent  []gateway.Recent `json:"recent,omitempty"`
+}
 
 // Ask returns the approval of the same binding that is pending, approved or
 // denied and has not expired, or stores a. It returns
@@ -40,8 +47,9 @@ func (s *State) Ask(ctx context.Context, a gateway.Approval, most int) (open gat
 			return err
 		}
 		open = a
-		_, err = tx.ExecContext(ctx, "INSERT INTO approvals ("+approvalColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', '', 0, '')",
-			a.ID, a.Binding, a.Call, a.Agent, a.Issuer, a.Tool, a.Fingerprint, string(appendLine(nil, a.Args)), string(appendLine(nil, orObject(a.Beside))), string(marshal(a.Reasons)), a.Revision, now, a.Expires.UnixMilli())
+		_, err = tx.ExecContext(ctx, "INSERT INTO approvals ("+approvalColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', '', '', 0, '', ?, '{}')",
+			a.ID, a.Binding, a.Call, a.Agent, a.Issuer, a.Tool, a.Fingerprint, string(appendLine(nil, a.Args)), string(appendLine(nil, orObject(a.Beside))), string(marshal(a.Reasons)), a.Revision, now, a.Expires.UnixMilli(),
+			string(marshal(asked{a.Session, a.Labels, a.Recent})))
 		return err
 	})
 	return open, err
@@ -63,14 +71,20 @@ func (s *State) Use(ctx context.Context, id, call string, now time.Time) (bool, 
 	return n == 1, err
 }
 
-// Decide approves or denies a pending approval that has not expired. It
-// returns [gateway.ErrNoApproval] or [gateway.ErrDecided].
-func (s *State) Decide(ctx context.Context, id string, state gateway.ApprovalState, by, note string, now time.Time) (gateway.Approval, error) {
-	if state != gateway.ApprovalGiven && state != gateway.ApprovalRefused {
+// Decide approves or denies a pending approval that has not expired, or revokes
+// an approved one that is not used up. It returns [gateway.ErrNoApproval], or
+// [gateway.ErrDecided] with the approval as it is.
+func (s *State) Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string, now time.Time) (gateway.Approval, error) {
+	from := gateway.ApprovalOpen
+	switch state {
+	case gateway.ApprovalGiven, gateway.ApprovalRefused:
+	case gateway.ApprovalRevoked:
+		from = gateway.ApprovalGiven
+	default:
 		return gateway.Approval{}, fmt.Errorf("decide approval: %q is no decision", state)
 	}
-	res, err := s.db.ExecContext(ctx, "UPDATE approvals SET state = ?, decided_by = ?, note = ?, decided_unix_ms = ? WHERE id = ? AND state = 'pending' AND expires_unix_ms > ?",
-		string(state), column(by), column(note), now.UnixMilli(), id, now.UnixMilli())
+	res, err := s.db.ExecContext(ctx, "UPDATE approvals SET state = ?, decided_by = ?, decider = ?, note = ?, decided_unix_ms = ? WHERE id = ? AND state = ? AND expires_unix_ms > ?",
+		string(state), column(by.String()), string(marshal(by)), column(note), now.UnixMilli(), id, string(from), now.UnixMilli())
 	if err != nil {
 		return gateway.Approval{}, fmt.Errorf("decide approval: %w", err)
 	}
@@ -108,10 +122,10 @@ func (s *State) Approvals(ctx context.Context, state gateway.ApprovalState, most
 // scanApproval reads a row. What is past its time shows as expired.
 func scanApproval(row interface{ Scan(...any) error }, now time.Time) (gateway.Approval, error) {
 	var a gateway.Approval
-	var args, beside, reasons string
+	var args, beside, reasons, context, decider string
 	var created, expires, decided int64
 	err := row.Scan(&a.ID, &a.Binding, &a.Call, &a.Agent, &a.Issuer, &a.Tool, &a.Fingerprint, &args, &beside, &reasons, &a.Revision,
-		&created, &expires, &a.State, &a.By, &a.Note, &decided, &a.UsedBy)
+		&created, &expires, &a.State, &a.By, &a.Note, &decided, &a.UsedBy, &context, &decider)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, gateway.ErrNoApproval
 	}
@@ -121,9 +135,11 @@ func scanApproval(row interface{ Scan(...any) error }, now time.Time) (gateway.A
 	if a.Args = []byte(args); beside != "{}" {
 		a.Beside = []byte(beside)
 	}
-	if err := json.Unmarshal([]byte(reasons), &a.Reasons); err != nil {
-		return a, fmt.Errorf("approval %s: its reasons: %w", a.ID, err)
+	var from asked
+	if err := errors.Join(json.Unmarshal([]byte(reasons), &a.Reasons), json.Unmarshal([]byte(context), &from), json.Unmarshal([]byte(decider), &a.Decider)); err != nil {
+		return a, fmt.Errorf("approval %s: %w", a.ID, err)
 	}
+	a.Session, a.Labels, a.Recent = from.Session, from.Labels, from.Recent
 	a.Created, a.Expires = time.UnixMilli(created).UTC(), time.UnixMilli(expires).UTC()
 	if decided != 0 {
 		a.Decided = time.UnixMilli(decided).UTC()

@@ -14,7 +14,7 @@ func TestReviewQueriesRun(t *testing.T) {
 	secret := secretCall(t)
 	secret.Decision.Shadow = gateway.EffectDeny
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, secret))
-	if _, err := s.State.db.Exec(`INSERT INTO approvals VALUES ('a', 'b', 'c', 'ann', 'i', 't', 'f', '{}', '{}', '[]', 'r', 0, 1, 'approved', 'rita', '', 1, '')`); err != nil {
+	if _, err := s.State.db.Exec(`INSERT INTO approvals VALUES ('a', 'b', 'c', 'ann', 'i', 't', 'f', '{}', '{}', '[]', 'r', 0, 1, 'approved', 'rita', '', 1, '', '{}', '{}')`); err != nil {
 		t.Fatal(err)
 	}
 	queries := 0

@@ -115,11 +115,13 @@ CREATE TABLE approvals (
   revision        TEXT NOT NULL,     -- of the policy that asked
   created_unix_ms INTEGER NOT NULL,
   expires_unix_ms INTEGER NOT NULL,  -- neither decided nor used from then on
-  state           TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used')),
+  state           TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used', 'revoked')),
   decided_by      TEXT NOT NULL,     -- '' while pending
   note            TEXT NOT NULL,
   decided_unix_ms INTEGER NOT NULL,  -- 0 while pending
-  used_by         TEXT NOT NULL      -- ID of the call that ran on it
+  used_by         TEXT NOT NULL,     -- ID of the call that ran on it
+  context         TEXT NOT NULL CHECK (json_valid(context)), -- session, labels and latest calls of who asked
+  decider         TEXT NOT NULL CHECK (json_valid(decider))  -- who decided, as verified: issuer, subject, roles
 ) STRICT;
 
 CREATE INDEX approvals_binding ON approvals (binding, created_unix_ms);

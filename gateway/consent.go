@@ -20,10 +20,14 @@ type Approval struct {
 	Beside      json.RawMessage `json:"beside,omitempty"`      // likewise: what is sent beside the arguments, by member of params
 	Reasons     []string        `json:"reasons,omitempty"`     // why policy asks
 	Revision    string          `json:"revision,omitempty"`    // of the policy that asked
+	Session     string          `json:"session,omitempty"`     // ID of the session that asked
+	Labels      []string        `json:"labels,omitempty"`      // what that session had read by then
+	Recent      []Recent        `json:"recent,omitempty"`      // and its latest calls, newest last
 	Created     time.Time       `json:"created,omitzero"`      //
 	Expires     time.Time       `json:"expires,omitzero"`      // neither decided nor used at or after this
 	State       ApprovalState   `json:"state,omitempty"`       //
-	By          string          `json:"by,omitempty"`          // who decided; "" while pending
+	By          string          `json:"by,omitempty"`          // who decided, for people; "" while pending
+	Decider     Operator        `json:"decider,omitzero"`      // and as verified; zero while pending
 	Note        string          `json:"note,omitempty"`        // what they said about it
 	Decided     time.Time       `json:"decided,omitzero"`      // zero while pending
 	UsedBy      string          `json:"used_by,omitempty"`     // ID of the call that ran on it
@@ -33,19 +37,20 @@ type Approval struct {
 type ApprovalState string
 
 // The states. Approvals go from pending to approved or denied, and from
-// approved to used; each of these once. Expired is what a pending or approved
-// one becomes by time alone.
+// approved to used or revoked; each of these once. Expired is what a pending or
+// approved one becomes by time alone.
 const (
 	ApprovalOpen    ApprovalState = "pending"
 	ApprovalGiven   ApprovalState = "approved"
 	ApprovalRefused ApprovalState = "denied"
 	ApprovalUsed    ApprovalState = "used"
+	ApprovalRevoked ApprovalState = "revoked"
 	ApprovalExpired ApprovalState = "expired"
 )
 
 // Errors about approvals, which rooms and commands tell apart.
 var (
 	ErrNoApproval    = errors.New("there is no such approval")
-	ErrDecided       = errors.New("the approval is not pending any more")
+	ErrDecided       = errors.New("the approval is decided already")
 	ErrManyApprovals = errors.New("too many approvals of this agent are pending")
 )

@@ -236,8 +236,8 @@ type Session struct {
 
 // Recent is one earlier call of a session.
 type Recent struct {
-	Tool   string
-	Effect Effect
+	Tool   string `json:"tool"`
+	Effect Effect `json:"effect"`
 }
 
 // Stages is the time each step took. Waiting for a person counts as Approve.

@@ -13,7 +13,8 @@ type Pin struct {
 	Kind        Kind            // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
 	Name        string          // the upstream's own name; "" for the instructions
 	Fingerprint string          // see [Tool.Fingerprint]
-	By          string          // who accepted it; "" if it was pinned on first use
+	By          string          // who accepted it, for people; "" if it was pinned on first use
+	Decider     Operator        // and as verified; zero if it was pinned on first use
 	Time        time.Time       // when
 	Definition  json.RawMessage // as the upstream wrote it, for the diff
 }

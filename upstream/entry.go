@@ -212,7 +212,7 @@ func (c *Catalog) pinNew(ctx context.Context, entries []*entry) {
 	var pins []gateway.Pin
 	for _, e := range entries {
 		if _, ok := c.pins.byKey[e.key()]; !ok && e.invalid == "" && e.suspect == "" && !e.unpinned {
-			pins = append(pins, e.pin(""))
+			pins = append(pins, e.pin())
 		}
 	}
 	if err := c.pins.put(ctx, pins); err != nil {

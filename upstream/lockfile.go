@@ -35,13 +35,14 @@ type lockDocument struct {
 }
 
 type lockPin struct {
-	Server      string          `json:"server"`
-	Kind        gateway.Kind    `json:"kind"`
-	Name        string          `json:"name"`
-	Fingerprint string          `json:"fingerprint"`
-	By          string          `json:"by,omitempty"`
-	Time        time.Time       `json:"time"`
-	Definition  json.RawMessage `json:"definition"`
+	Server      string           `json:"server"`
+	Kind        gateway.Kind     `json:"kind"`
+	Name        string           `json:"name"`
+	Fingerprint string           `json:"fingerprint"`
+	By          string           `json:"by,omitempty"`
+	Decider     gateway.Operator `json:"decider,omitzero"`
+	Time        time.Time        `json:"time"`
+	Definition  json.RawMessage  `json:"definition"`
 }
 
 // Pins reads the file; a missing one has no pins. A pin whose fingerprint is

@@ -91,12 +91,12 @@ func (c *Catalog) Diff(all bool) []Change {
 	return changes
 }
 
-// Pin accepts, in a person's name, what a server offers now under a name of a
+// Pin accepts, as a person's decision, what a server offers now under a name of a
 // kind. It returns once that is stored and in force. Accept what [Catalog.Diff]
 // showed: fingerprint is that of the definition the person saw, and Pin fails
 // if the upstream has changed it since.
-func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint, by string) error {
-	if by == "" {
+func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator) error {
+	if by.Subject == "" {
 		return fmt.Errorf("pin %s of %s: who accepts it is not given", name, server)
 	}
 	s := c.servers[server]
@@ -116,10 +116,10 @@ func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, nam
 	case e.tool.Fingerprint != fingerprint:
 		return fmt.Errorf("%s changed since it was shown: its fingerprint is %s now", e.tool.Wire, e.tool.Fingerprint)
 	}
-	if err := c.pins.put(ctx, []gateway.Pin{e.pin(by)}); err != nil {
+	if err := c.pins.put(ctx, []gateway.Pin{e.accepted(by)}); err != nil {
 		return fmt.Errorf("store the pin of %s: %w", e.tool.Wire, err)
 	}
-	c.log.Info("definition accepted", "tool", e.tool.Wire, "fingerprint", fingerprint, "by", by)
+	c.log.Info("definition accepted", "tool", e.tool.Wire, "fingerprint", fingerprint, "by", by.String())
 	c.rebuild()
 	return nil
 }
@@ -211,9 +211,17 @@ func sortedPins(byKey map[pinKey]gateway.Pin) []gateway.Pin {
 	return pins
 }
 
-func (e *entry) pin(by string) gateway.Pin {
+// accepted is the pin of a definition that a person accepted.
+func (e *entry) accepted(by gateway.Operator) gateway.Pin {
+	p := e.pin()
+	p.By, p.Decider = by.String(), by
+	return p
+}
+
+// pin is the pin of a definition on first use.
+func (e *entry) pin() gateway.Pin {
 	return gateway.Pin{
 		Server: e.tool.Server, Kind: e.tool.Kind, Name: e.tool.Name,
-		Fingerprint: e.tool.Fingerprint, Definition: e.tool.Definition, By: by, Time: time.Now(),
+		Fingerprint: e.tool.Fingerprint, Definition: e.tool.Definition, Time: time.Now(),
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os/user"
 	"strconv"
@@ -88,19 +87,17 @@ func newApprovalsShow(g *globals) *cobra.Command {
 }
 
 func newApprovalsDecide(g *globals, use, short string, decision gateway.ApprovalState) *cobra.Command {
-	var by, note string
+	var note string
 	cmd := &cobra.Command{
 		Use:   use + " ID",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if by == "" {
-				u, err := user.Current()
-				if err != nil {
-					return errors.New("who decides? give --by NAME")
-				}
-				by = u.Username
+			u, err := user.Current()
+			if err != nil {
+				return fmt.Errorf("who decides? %w", err)
 			}
+			by := gateway.Operator{Issuer: gateway.LocalOperators, Subject: u.Username}
 			state, err := openState(g)
 			if err != nil {
 				return err
@@ -114,7 +111,6 @@ func newApprovalsDecide(g *globals, use, short string, decision gateway.Approval
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", "", "who decides; the user who runs the command by default")
 	cmd.Flags().StringVar(&note, "note", "", "why, for the record")
 	return cmd
 }

@@ -241,20 +241,17 @@ func shownAs(ch upstream.Change) string {
 const shownDigits = 32
 
 func newToolsPin(g *globals) *cobra.Command {
-	var by string
 	cmd := &cobra.Command{
 		Use:   "pin NAME@FINGERPRINT…",
 		Short: "Accept definitions as `tools diff` showed them",
 		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if by == "" {
-				u, err := user.Current()
-				if err != nil {
-					return errors.New("who accepts? give --by NAME")
-				}
-				by = u.Username
+			u, err := user.Current()
+			if err != nil {
+				return fmt.Errorf("who accepts? %w", err)
 			}
+			by := gateway.Operator{Issuer: gateway.LocalOperators, Subject: u.Username}
 			catalog, closeAll, err := openCatalog(cmd.Context(), g)
 			if err != nil {
 				return err
@@ -263,13 +260,12 @@ func newToolsPin(g *globals) *cobra.Command {
 			return pinAll(cmd, catalog, args, by)
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", "", "who accepts; the user who runs the command by default")
 	return cmd
 }
 
 // pinAll accepts what is named, as it was shown. One that is not accepted does
 // not keep the others from it.
-func pinAll(cmd *cobra.Command, catalog *upstream.Catalog, shown []string, by string) error {
+func pinAll(cmd *cobra.Command, catalog *upstream.Catalog, shown []string, by gateway.Operator) error {
 	refused := 0
 	for _, name := range shown {
 		if why := pin(cmd, catalog, name, by); why != nil {
@@ -283,7 +279,7 @@ func pinAll(cmd *cobra.Command, catalog *upstream.Catalog, shown []string, by st
 	return nil
 }
 
-func pin(cmd *cobra.Command, catalog *upstream.Catalog, shown, by string) error {
+func pin(cmd *cobra.Command, catalog *upstream.Catalog, shown string, by gateway.Operator) error {
 	at := strings.LastIndexByte(shown, '@')
 	if at < 0 {
 		return fmt.Errorf("%s: which definition? `toolward tools diff` shows it and prints NAME@FINGERPRINT", shown)

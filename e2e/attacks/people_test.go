@@ -47,7 +47,7 @@ func TestPolicyThatChangesWhileAPersonIsAsked(t *testing.T) {
 	g.Until(t, "the policy is not read again", func() bool {
 		return strings.Contains(g.Log.String(), "policy reloaded")
 	})
-	if code, out := g.Run(t, "approvals", "approve", id, "--by", "rita", "--config", "toolward.yaml"); code != 0 {
+	if code, out := g.Run(t, "approvals", "approve", id, "--config", "toolward.yaml"); code != 0 {
 		t.Fatal(out)
 	}
 	if a := <-answered; a.Code != "policy" || !strings.Contains(a.Text, "closed") {
@@ -82,7 +82,7 @@ func TestDefinitionThatChangesBetweenDiffAndPin(t *testing.T) {
 	if len(names) == 0 {
 		t.Fatalf("diff names nothing to pin:\n%s", out)
 	}
-	if code, out := g.Run(t, "tools", "pin", names[0], "--by", "rita", "--config", "toolward.yaml"); code != 0 {
+	if code, out := g.Run(t, "tools", "pin", names[0], "--config", "toolward.yaml"); code != 0 {
 		t.Fatal(out)
 	}
 	version.Store(1)
@@ -94,7 +94,7 @@ func TestDefinitionThatChangesBetweenDiffAndPin(t *testing.T) {
 		t.Fatalf("diff names nothing to pin:\n%s", out)
 	}
 	version.Store(2)
-	if code, out := g.Run(t, "tools", "pin", names[0], "--by", "rita", "--config", "toolward.yaml"); code == 0 {
+	if code, out := g.Run(t, "tools", "pin", names[0], "--config", "toolward.yaml"); code == 0 {
 		t.Errorf("what was never shown is accepted: %s", out)
 	}
 	g.Stop(t)

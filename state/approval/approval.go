@@ -43,9 +43,10 @@ type Store interface {
 	// Use turns an approved approval that has not expired into a used one, and
 	// reports whether it did.
 	Use(ctx context.Context, id, call string, now time.Time) (bool, error)
-	// Decide approves or denies a pending approval that has not expired. It
-	// returns [gateway.ErrNoApproval] or [gateway.ErrDecided].
-	Decide(ctx context.Context, id string, state gateway.ApprovalState, by, note string, now time.Time) (gateway.Approval, error)
+	// Decide approves or denies a pending approval that has not expired, or revokes
+	// an approved one that is not used up. It returns [gateway.ErrNoApproval], or
+	// [gateway.ErrDecided] with the approval as it is.
+	Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string, now time.Time) (gateway.Approval, error)
 	// Approvals lists approvals of a state, all of them if it is "", newest first.
 	Approvals(ctx context.Context, state gateway.ApprovalState, most int) ([]gateway.Approval, error)
 }
@@ -137,7 +138,7 @@ func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
 }
 
 // follow waits for the decision on an approval. It is not done when the consent
-// went to another call, or expired: then a new one has to be asked for.
+// went to another call, was revoked, or expired: then a new one has to be asked for.
 func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, over <-chan time.Time, told *teller) (done bool, err error) {
 	b := r.enter(a.ID)
 	defer r.leave(a.ID, b)
@@ -155,7 +156,7 @@ func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, 
 			return r.use(ctx, a, c)
 		case gateway.ApprovalRefused:
 			return true, denied(a)
-		case gateway.ApprovalUsed, gateway.ApprovalExpired:
+		case gateway.ApprovalUsed, gateway.ApprovalExpired, gateway.ApprovalRevoked:
 			return false, nil
 		}
 		told.first(a.ID)
@@ -193,9 +194,20 @@ func (r *Room) use(ctx context.Context, a gateway.Approval, c *gateway.Call) (bo
 	return true, r.opts.Note(ctx, "approval.used", detail(a))
 }
 
-// Decide approves or denies a pending approval, for the person named by, and
-// wakes the calls that wait for it.
-func (r *Room) Decide(ctx context.Context, id string, state gateway.ApprovalState, by, note string) (gateway.Approval, error) {
+// Approvals lists approvals of a state, all of them if it is "", newest first.
+func (r *Room) Approvals(ctx context.Context, state gateway.ApprovalState, most int) ([]gateway.Approval, error) {
+	return r.opts.Store.Approvals(ctx, state, most)
+}
+
+// Approval returns an approval, or [gateway.ErrNoApproval].
+func (r *Room) Approval(ctx context.Context, id string) (gateway.Approval, error) {
+	return r.opts.Store.Approval(ctx, id)
+}
+
+// Decide approves or denies a pending approval, or revokes one that is approved
+// and not used up, and wakes the calls that wait for it. It returns
+// [gateway.ErrNoApproval], or [gateway.ErrDecided] with the approval as it is.
+func (r *Room) Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string) (gateway.Approval, error) {
 	a, err := r.opts.Store.Decide(ctx, id, state, by, note, time.Now())
 	if err != nil {
 		return a, err
@@ -245,7 +257,7 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	return gateway.Approval{
 		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer,
 		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Reasons: reasons,
-		Revision: c.Decision.Revision, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
+		Revision: c.Decision.Revision, Session: c.Session.ID, Labels: c.Session.Labels, Recent: c.Session.Recent, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
 	}, nil
 }
 
@@ -300,13 +312,20 @@ func beside(c *gateway.Call) json.RawMessage {
 // newID is short enough to be typed and has 60 random bits.
 func newID() string { return rand.Text()[:12] }
 
-func detail(a gateway.Approval) map[string]string {
-	d := map[string]string{"approval": a.ID, "call": a.Call, "agent": a.Agent, "issuer": a.Issuer, "tool": a.Tool, "binding": a.Binding}
-	if a.By != "" {
-		d["by"], d["note"] = a.By, a.Note
-	}
-	if a.UsedBy != "" {
-		d["used_by"] = a.UsedBy
-	}
-	return d
+// noted is what the record says of an approval: which it is, and who decided.
+type noted struct {
+	Approval string           `json:"approval"`
+	Call     string           `json:"call"`
+	Agent    string           `json:"agent"`
+	Issuer   string           `json:"issuer"`
+	Tool     string           `json:"tool"`
+	Binding  string           `json:"binding"`
+	By       string           `json:"by,omitempty"`
+	Decider  gateway.Operator `json:"decider,omitzero"`
+	Note     string           `json:"note,omitempty"`
+	UsedBy   string           `json:"used_by,omitempty"`
+}
+
+func detail(a gateway.Approval) noted {
+	return noted{a.ID, a.Call, a.Agent, a.Issuer, a.Tool, a.Binding, a.By, a.Decider, a.Note, a.UsedBy}
 }

@@ -20,6 +20,8 @@ import (
 
 var _ approval.Store = (*audit.State)(nil)
 
+var rita = gateway.Operator{Issuer: "https://id.test", Subject: "rita", Roles: []string{"approver"}}
+
 // newRecord makes an audit database and returns its path.
 func newRecord(t *testing.T) string {
 	t.Helper()
@@ -98,7 +100,7 @@ func ask(t *testing.T, r *approval.Room, c *gateway.Call) string {
 
 func decide(t *testing.T, r *approval.Room, id string, state gateway.ApprovalState) {
 	t.Helper()
-	if _, err := r.Decide(t.Context(), id, state, "rita", ""); err != nil {
+	if _, err := r.Decide(t.Context(), id, state, rita, ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,7 +137,7 @@ func TestDecisionWakesTheWaitingCall(t *testing.T) {
 					decided := time.Now()
 					if process == "same" {
 						decide(t, r, waiting[0].ID, state)
-					} else if _, err := other.Decide(t.Context(), waiting[0].ID, state, "rita", "too much", time.Now()); err != nil {
+					} else if _, err := other.Decide(t.Context(), waiting[0].ID, state, rita, "too much", time.Now()); err != nil {
 						t.Fatal(err)
 					}
 					err = <-done
@@ -236,7 +238,7 @@ func TestAttackTwoDeciders(t *testing.T) {
 				if i%2 == 0 {
 					state = gateway.ApprovalRefused
 				}
-				_, err := other.Decide(t.Context(), id, state, fmt.Sprint("person-", i), "", time.Now())
+				_, err := other.Decide(t.Context(), id, state, gateway.Operator{Issuer: "https://id.test", Subject: fmt.Sprint("person-", i)}, "", time.Now())
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -258,7 +260,7 @@ func TestAttackApproveAfterExpiry(t *testing.T) {
 		early := ask(t, r, newCall(t, `{"n":2}`))
 		decide(t, r, early, gateway.ApprovalGiven)
 		time.Sleep(10 * time.Minute)
-		if _, err := r.Decide(t.Context(), late, gateway.ApprovalGiven, "rita", ""); !errors.Is(err, gateway.ErrDecided) || !strings.Contains(err.Error(), "expired") {
+		if _, err := r.Decide(t.Context(), late, gateway.ApprovalGiven, rita, ""); !errors.Is(err, gateway.ErrDecided) || !strings.Contains(err.Error(), "expired") {
 			t.Errorf("approving after expiry: %v", err)
 		}
 		if again := ask(t, r, newCall(t, `{"n":2}`)); again == early {
@@ -272,6 +274,25 @@ func TestDenialHolds(t *testing.T) {
 		decide(t, r, ask(t, r, newCall(t, `{}`)), gateway.ApprovalRefused)
 		if err := r.Wait(t.Context(), newCall(t, `{}`)); code(err) != gateway.ApprovalDenied {
 			t.Errorf("the same call after a denial: %v", err)
+		}
+	})
+}
+
+// A consent that was taken back runs nothing, and the same call asks again.
+func TestRevokedConsentRunsNothing(t *testing.T) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+		id := ask(t, r, newCall(t, `{}`))
+		if _, err := r.Decide(t.Context(), id, gateway.ApprovalRevoked, rita, ""); !errors.Is(err, gateway.ErrDecided) {
+			t.Errorf("what nobody gave is taken back: %v", err)
+		}
+		decide(t, r, id, gateway.ApprovalGiven)
+		decide(t, r, id, gateway.ApprovalRevoked)
+		if again := ask(t, r, newCall(t, `{}`)); again == id {
+			t.Error("the call waits for an approval that is over")
+		}
+		a, err := r.Decide(t.Context(), id, gateway.ApprovalGiven, rita, "")
+		if !errors.Is(err, gateway.ErrDecided) || a.State != gateway.ApprovalRevoked || a.Decider.Subject != "rita" || a.By != "rita of https://id.test" {
+			t.Errorf("approving it again: %+v, %v", a, err)
 		}
 	})
 }
