@@ -126,7 +126,7 @@ type Upstream struct {
 	Concurrency int           `yaml:"concurrency"`
 	Response    Size          `yaml:"response"`          // largest answer
 	Schemas     []string      `yaml:"schemas,omitempty"` // providers whose part of JSON Schema MCP agents are shown
-	Isolate     string        `yaml:"isolate,omitempty"` // shared or session; "" for an API, which keeps no sessions
+	Isolate     string        `yaml:"isolate,omitempty"` // shared, session or call; "" for an API, which keeps no sessions
 }
 
 // Operations chooses among those of an OpenAPI document: by ID, "tag:NAME" or

@@ -179,7 +179,7 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 		{"concurrency", d.number(&u.Concurrency, 1, 1<<16)},
 		{"response", d.size(&u.Response, 1<<10, 1<<30)},
 		{"schemas", d.words(&u.Schemas, dialectNames...)},
-		{"isolate", d.choice(&u.Isolate, "shared", "session")},
+		{"isolate", d.choice(&u.Isolate, "shared", "session", "call")},
 	})
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -38,7 +39,7 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 		r.RetryAfter = s.cfg.Cooldown
 		return nil, r.Because(err)
 	}
-	result, err := s.send(ctx, c)
+	result, conn, err := s.send(ctx, c)
 	report(err)
 	if err != nil {
 		return nil, err
@@ -46,29 +47,53 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 	if result, err = s.fitResult(c, result); err != nil {
 		return nil, err
 	}
-	return s.cat.tasks.note(c, s.cfg.Name, result)
+	return s.cat.tasks.note(c, s.cfg.Name, conn, result)
 }
 
-// send picks the connection and performs the call once.
-func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
+// send picks the connection and performs the call once. It returns which of its
+// owner's connections that was.
+func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, int, error) {
 	shared := s.shared.Load()
 	if shared == nil {
-		return nil, down(s.cfg.Name, "its connection was lost and is being made again")
+		return nil, 0, down(s.cfg.Name, "its connection was lost and is being made again")
 	}
 	if !s.cfg.Isolate && !(*shared).PerSession() {
 		if answered := s.subscriptions.before(c); answered != nil {
-			return answered, nil
+			return answered, 0, nil
 		}
 		result, err := (*shared).Do(ctx, c)
 		s.subscriptions.after(c, result)
-		return result, err
+		return result, 0, err
 	}
-	conn, release, err := s.sessions.get(ctx, ownerOf(c), c.Origin)
+	n, alone := s.connOf(c)
+	conn, n, release, err := s.sessions.get(ctx, ownerOf(c), n, alone, c.Origin)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer release()
-	return conn.Do(ctx, c)
+	madeTask := false
+	defer func() { release(madeTask) }()
+	result, err := conn.Do(ctx, c)
+	madeTask = alone && err == nil && bytes.Contains(result.Raw, []byte(`"taskId"`))
+	return result, n, err
+}
+
+// connOf is which of its owner's connections a call needs: any that it has for
+// itself (alone), where calls that may be asked something run apart; that of the
+// call which made its task; or the first.
+func (s *server) connOf(c *gateway.Call) (n int, alone bool) {
+	if !s.cfg.Apart {
+		return 0, false
+	}
+	switch c.Method {
+	case "tools/call", "prompts/get", "resources/read":
+		return 0, true
+	}
+	if c.Kind == gateway.KindTask {
+		if k := s.cat.tasks.find(s.cfg.Name, c.Name); k != nil {
+			return k.conn, false
+		}
+	}
+	return 0, false
 }
 
 // owner is who a connection of its own belongs to: the agent's session, and

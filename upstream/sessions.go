@@ -12,58 +12,72 @@ import (
 // or to one principal, each. They are made when first used and bounded in
 // number. That of a session lasts until the session is forgotten, since what it
 // subscribed to may be long in coming; that of a principal until it is idle.
+//
+// With [Server.Apart] an owner has as many as it has calls at once. The first is
+// for everything, so that calls one after the other meet the same server; each
+// of the others is for one call at a time and the tasks that it makes.
 type sessions struct {
 	server *server
 
 	mu     sync.Mutex
-	byID   map[string]*sessionConn
+	byID   map[connID]*sessionConn
 	closed bool
 	work   sync.WaitGroup // closes under way
 }
 
+// connID is one of an owner's connections; 0 is the first.
+type connID struct {
+	owner string
+	n     int
+}
+
 type sessionConn struct {
-	session bool          // of an agent session, not of a principal
-	ready   chan struct{} // closed when conn or err is set
-	conn    Conn
-	err     error
-	stop    context.CancelFunc // ends an attempt to dial
+	lasts bool          // until its session is forgotten, however idle
+	ready chan struct{} // closed when conn or err is set
+	conn  Conn
+	err   error
+	stop  context.CancelFunc // ends an attempt to dial
 
 	// Guarded by sessions.mu.
 	users int
+	taken bool        // by a call that has it for itself
+	tasks bool        // a call made a task on it
 	since time.Time   // when users became 0
 	idle  *time.Timer // runs while users is 0
 }
 
 func newSessions(s *server) *sessions {
-	return &sessions{server: s, byID: map[string]*sessionConn{}}
+	return &sessions{server: s, byID: map[connID]*sessionConn{}}
 }
 
-// get returns the connection of an owner, dialling it if there is none or if
-// it was lost. Origin is the agent's side of the call, nil if it has none. Release
-// must be called when the call is over.
-func (p *sessions) get(ctx context.Context, o owner, origin gateway.Origin) (Conn, func(), error) {
-	sc, err := p.enter(ctx, o, origin)
+// get returns a connection of an owner, dialling it if there is none or if it
+// was lost: the nth, or with alone the first that no other call has for itself.
+// Origin is the agent's side of the call, nil if it has none. Release must be
+// called when the call is over; it is told whether the call made a task.
+func (p *sessions) get(ctx context.Context, o owner, n int, alone bool, origin gateway.Origin) (conn Conn, at int, release func(task bool), err error) {
+	id, sc, err := p.enter(ctx, o, n, alone, origin)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	release := func() { p.leave(o.id, sc) }
+	release = func(task bool) { p.leave(id, sc, alone, task) }
 	select {
 	case <-sc.ready:
 	case <-ctx.Done():
-		release()
-		return nil, nil, gateway.Refuse("upstream", gateway.Cancelled, "the call ended while upstream "+p.server.cfg.Name+" was being connected")
+		release(false)
+		return nil, 0, nil, gateway.Refuse("upstream", gateway.Cancelled, "the call ended while upstream "+p.server.cfg.Name+" was being connected")
 	}
 	if sc.err != nil {
-		release()
-		p.drop(o.id, sc)
-		return nil, nil, sc.err
+		release(false)
+		p.drop(id, sc)
+		return nil, 0, nil, sc.err
 	}
-	return sc.conn, release, nil
+	return sc.conn, id.n, release, nil
 }
 
-// open returns the connection of a session if there is one that can be used
-// now, nil if not.
-func (p *sessions) open(id string) (conn Conn, release func()) {
+// open returns the first connection of a session if there is one that can be
+// used now, nil if not.
+func (p *sessions) open(session string) (conn Conn, release func()) {
+	id := connID{owner: session}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sc := p.byID[id]
@@ -76,31 +90,36 @@ func (p *sessions) open(id string) (conn Conn, release func()) {
 		return nil, nil // it learns everything when it is connected
 	}
 	sc.use()
-	return sc.conn, func() { p.leave(id, sc) }
+	return sc.conn, func() { p.leave(id, sc, false, false) }
 }
 
-// enter finds or starts the session's connection and counts the caller in.
-func (p *sessions) enter(ctx context.Context, o owner, origin gateway.Origin) (*sessionConn, error) {
+// enter finds or starts a connection and counts the caller in.
+func (p *sessions) enter(ctx context.Context, o owner, n int, alone bool, origin gateway.Origin) (connID, *sessionConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	id := connID{o.id, n}
 	if p.closed {
-		return nil, down(p.server.cfg.Name, "the gateway is shutting down")
+		return id, nil, down(p.server.cfg.Name, "the gateway is shutting down")
 	}
-	sc := p.byID[o.id]
+	for alone && p.byID[id] != nil && p.byID[id].taken {
+		id.n++
+	}
+	sc := p.byID[id]
 	if sc != nil && sc.lost() {
-		p.remove(o.id, sc)
+		p.remove(id, sc)
 		sc = nil
 	}
 	if sc == nil {
 		if err := p.room(); err != nil {
-			return nil, err
+			return id, nil, err
 		}
 		sc = p.dial(ctx, o, origin)
-		sc.session = o.session != ""
-		p.byID[o.id] = sc
+		sc.lasts = o.session != "" && id.n == 0
+		p.byID[id] = sc
 	}
 	sc.use()
-	return sc, nil
+	sc.taken = sc.taken || alone
+	return id, sc, nil
 }
 
 // use counts a caller in. The caller holds sessions.mu.
@@ -136,13 +155,13 @@ func (p *sessions) room() error {
 	if len(p.byID) < p.server.cfg.Sessions {
 		return nil
 	}
-	oldest := ""
+	var oldest connID
 	for id, sc := range p.byID {
-		if sc.users == 0 && (oldest == "" || sc.since.Before(p.byID[oldest].since)) {
+		if sc.users == 0 && (p.byID[oldest] == nil || sc.since.Before(p.byID[oldest].since)) {
 			oldest = id
 		}
 	}
-	if oldest != "" {
+	if p.byID[oldest] != nil {
 		p.remove(oldest, p.byID[oldest])
 		return nil
 	}
@@ -178,19 +197,31 @@ func asDown(server string, err error) error {
 	return down(server, plain(err)).Because(err)
 }
 
-func (p *sessions) leave(id string, sc *sessionConn) {
+// leave counts a caller out. What serves calls that overlap is there for a burst
+// of them, unless it has a task to go on with.
+func (p *sessions) leave(id connID, sc *sessionConn, alone, task bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	sc.taken = sc.taken && !alone
+	sc.tasks = sc.tasks || task
 	if sc.users--; sc.users > 0 || p.byID[id] != sc {
 		return
 	}
 	sc.since = time.Now()
-	if !sc.session {
-		sc.idle = time.AfterFunc(p.server.cfg.SessionIdle, func() { p.expire(id, sc) })
+	if sc.lasts {
+		return
 	}
+	idle := p.server.cfg.SessionIdle
+	if id.n > 0 && !sc.tasks {
+		idle = min(idle, burstIdle)
+	}
+	sc.idle = time.AfterFunc(idle, func() { p.expire(id, sc) })
 }
 
-func (p *sessions) expire(id string, sc *sessionConn) {
+// burstIdle is how long a connection is kept for the next calls that overlap.
+const burstIdle = time.Minute
+
+func (p *sessions) expire(id connID, sc *sessionConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if sc.users == 0 && p.byID[id] == sc {
@@ -198,7 +229,7 @@ func (p *sessions) expire(id string, sc *sessionConn) {
 	}
 }
 
-func (p *sessions) drop(id string, sc *sessionConn) {
+func (p *sessions) drop(id connID, sc *sessionConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byID[id] == sc {
@@ -206,17 +237,26 @@ func (p *sessions) drop(id string, sc *sessionConn) {
 	}
 }
 
-func (p *sessions) forget(id string) {
+// forget ends the connections of a session: it has no more of them than calls may
+// be in progress at once.
+func (p *sessions) forget(session string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sc := p.byID[id]; sc != nil {
-		p.remove(id, sc)
+	most := 1
+	if p.server.cfg.Apart {
+		most = p.server.cfg.Concurrency
+	}
+	for n := range most {
+		id := connID{session, n}
+		if sc := p.byID[id]; sc != nil {
+			p.remove(id, sc)
+		}
 	}
 }
 
 // remove takes a session out and closes its connection in the background. The
 // caller holds p.mu.
-func (p *sessions) remove(id string, sc *sessionConn) {
+func (p *sessions) remove(id connID, sc *sessionConn) {
 	delete(p.byID, id)
 	if sc.idle != nil {
 		sc.idle.Stop()

@@ -33,6 +33,7 @@ type tasks struct {
 
 type task struct {
 	id, principal string
+	conn          int           // of its owner's connections, that which the server made it on
 	tool          *gateway.Tool // whose call made it, as it was then
 	task          *gateway.Task
 }
@@ -76,15 +77,15 @@ func (c *Catalog) Task(a *gateway.Agent, server, id string) (*gateway.Task, *gat
 	return k.task, tool, v.reachable(tool.Server)
 }
 
-// note remembers the task that a call made, and keeps from the answer of
-// tasks/list what is not the caller's.
-func (t *tasks) note(c *gateway.Call, server string, r *gateway.Result) (*gateway.Result, error) {
+// note remembers the task that a call made on a connection, and keeps from the
+// answer of tasks/list what is not the caller's.
+func (t *tasks) note(c *gateway.Call, server string, conn int, r *gateway.Result) (*gateway.Result, error) {
 	switch {
 	case r.Error != nil || !bytes.Contains(r.Raw, []byte(`"taskId"`)):
 		return r, nil
 	case c.Kind == gateway.KindTool:
 		if id := taskID(r.Raw); id != "" {
-			t.add(&task{id: id, principal: c.Agent.Principal(), tool: c.Tool, task: &gateway.Task{Args: c.Args}})
+			t.add(&task{id: id, principal: c.Agent.Principal(), conn: conn, tool: c.Tool, task: &gateway.Task{Args: c.Args}})
 		}
 		return r, nil
 	case c.Method == "tasks/list":

@@ -96,6 +96,7 @@ type Server struct {
 	Concurrency int           // calls at once; 0 means 32
 	QueueWait   time.Duration // how long a call waits for its turn; 0 means 5 s
 	Isolate     bool          // a connection of its own for each agent session, also where the protocol does not need it
+	Apart       bool          // with Isolate: and one for each call of a session that runs beside another of its calls
 	Sessions    int           // connections for agent sessions at once; 0 means 4096, with Isolate 128
 	SessionIdle time.Duration // one of a principal without a session is closed after being unused for so long; 0 means 30 min
 	Refresh     time.Duration // lists are read again after so long; 0 means 5 min

@@ -43,7 +43,10 @@ func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slo
 	if err != nil {
 		return upstream.Server{}, err
 	}
-	s := upstream.Server{Name: u.Name, Labels: u.Labels, Scopes: u.Scopes, Concurrency: u.Concurrency, Isolate: u.Isolate == "session"}
+	s := upstream.Server{
+		Name: u.Name, Labels: u.Labels, Scopes: u.Scopes, Concurrency: u.Concurrency,
+		Isolate: u.Isolate == "session" || u.Isolate == "call", Apart: u.Isolate == "call",
+	}
 	if len(u.Schemas) > 0 {
 		if s.Form, err = forms(u.Schemas); err != nil {
 			return upstream.Server{}, fmt.Errorf("upstream %s: %w", u.Name, err)
@@ -110,7 +113,7 @@ func dialMCP(u config.Upstream, credentials *oauth.Source, q questions, log *slo
 	opt := client.Options{
 		Name: u.Name, Command: u.Command, Args: u.Args, Dir: u.Dir,
 		URL: u.URL, Kind: client.Kind(u.Transport), Header: revealed(u.Headers),
-		Isolate: u.Isolate == "session", Timeout: u.Timeout, MaxAnswer: int(u.Response),
+		Isolate: u.Isolate == "session" || u.Isolate == "call", Timeout: u.Timeout, MaxAnswer: int(u.Response),
 		Version: version(), Logger: log,
 		Asks: func() bool { return q.allowed(u.Name) },
 		Unasked: func(ctx context.Context, agent *gateway.Agent, method string, params []byte, refusal *gateway.Refusal) {

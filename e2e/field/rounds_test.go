@@ -29,11 +29,14 @@ func askers(t *testing.T) map[string]any {
 		u["isolate"] = isolate
 		return u
 	}
+	sse := func(isolate string) map[string]any {
+		return map[string]any{"url": upstreamtest.Serve(t, old).Test.URL + "/sse", "transport": "sse", "isolate": isolate}
+	}
 	return map[string]any{
 		"http":     map[string]any{"url": upstreamtest.Serve(t, script).URL},
 		"sessions": map[string]any{"url": upstreamtest.Serve(t, sessions).URL},
-		"shared":   process("shared"), "own": process("session"),
-		"sse": map[string]any{"url": upstreamtest.Serve(t, old).Test.URL + "/sse", "transport": "sse"},
+		"shared":   process("shared"), "own": process("session"), "apart": process("call"),
+		"sse": sse("shared"), "sse_apart": sse("call"),
 	}
 }
 
@@ -191,6 +194,71 @@ func TestCallsThatAskAtOnce(t *testing.T) {
 				}
 			}
 			wg.Wait()
+		})
+	}
+}
+
+// Calls of one agent that has not answered any of them yet. Each has its questions
+// where the transport says whose they are, or where it has a connection for itself.
+func TestQuestionsOfCallsThatOverlap(t *testing.T) {
+	upstreams := askers(t)
+	for _, takesTurns := range []string{"shared", "own", "sse"} {
+		delete(upstreams, takesTurns)
+	}
+	g := asking(t, upstreams)
+	for _, server := range slices.Sorted(maps.Keys(upstreams)) {
+		t.Run(server, func(t *testing.T) {
+			var calls []round
+			args := func(i int) string { return fmt.Sprintf(`{"mark":"c%d","ask":["form","sampling","roots"]}`, i) }
+			for i := range 4 {
+				r := callRound(t, g, g.Tester(), server, args(i), "")
+				if want := marksOf(fmt.Sprintf("c%d", i), 3); !slices.Equal(r.marks(), want) {
+					t.Errorf("asked %v, want %v: %s", r.marks(), want, r.text)
+				}
+				calls = append(calls, r)
+			}
+			for i, r := range slices.Backward(calls) {
+				r.finish(t, g, g.Tester(), server, args(i)).wants(t, fmt.Sprintf("c%d", i), 3)
+			}
+			where := fmt.Sprintf("kind IN ('elicitation', 'sampling', 'roots') AND server = '%s'", server)
+			own := "substr(args, instr(args, '\"c'), 3) = (SELECT substr(args, instr(args, '\"c'), 3) FROM calls p WHERE p.id = calls.parent)"
+			if all, right := g.Count(t, "", where+" AND kind <> 'roots'"), g.Count(t, "", where+" AND kind <> 'roots' AND "+own); all != 8 || right != 8 {
+				t.Errorf("%d of %d questions are recorded as their own call's, want 8: %v", right, all, g.Rows(t, "", "SELECT args, parent FROM calls WHERE "+where))
+			}
+		})
+	}
+}
+
+// Where nothing says whose a question is, the calls of one agent take turns. One
+// that waits for an answer keeps the next out for the time of a call, which is
+// then refused with the reason and has not run; it runs when the first is over.
+func TestCallThatWaitsForItsAgentKeepsOthersOutForAWhile(t *testing.T) {
+	upstreams := askers(t)
+	for name, u := range upstreams {
+		if name != "shared" && name != "own" && name != "sse" {
+			delete(upstreams, name)
+			continue
+		}
+		u.(map[string]any)["timeout"] = "500ms"
+	}
+	g := asking(t, upstreams)
+	for server := range upstreams {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			const first, second = `{"mark":"first","ask":["form"]}`, `{"mark":"second","ask":["form"]}`
+			asked := callRound(t, g, g.Tester(), server, first, "")
+			refused := callRound(t, g, g.Tester(), server, second, "")
+			for _, want := range []string{`"code":"overloaded"`, "one call of an agent at a time", "answer first what that one asks"} {
+				if !strings.Contains(refused.text, want) {
+					t.Errorf("want %s in %s", want, refused.text)
+				}
+			}
+			if n := g.Count(t, "", fmt.Sprintf("server = '%s' AND outcome = 'failed' AND code = 'overloaded'", server)); n != 1 {
+				t.Errorf("%d such refusals on record", n)
+			}
+			asked.finish(t, g, g.Tester(), server, first).wants(t, "first", 1)
+			again := callRound(t, g, g.Tester(), server, second, "")
+			again.finish(t, g, g.Tester(), server, second).wants(t, "second", 1)
 		})
 	}
 }

@@ -40,7 +40,9 @@
 // A call that policy lets ask has to be alone, then, to get an answer: the calls
 // of one agent wait for each other (turn), where a rule allows questions and the
 // agent answers them. Nobody waits for another agent's. Questions of 2026-07-28
-// are in results, so they need none of this.
+// are in results, so they need none of this, and neither does who gives each call
+// a connection (isolate: call). A second connection that nobody asked for would
+// not be the same server: a process has its memory, a browser its page.
 //
 // The states of a call's flight, and who may be asked in each:
 //

@@ -58,8 +58,9 @@ func (c *Conn) turn(ctx context.Context, call *gateway.Call) (done func(), err e
 		case <-ctx.Done():
 			return nil, gateway.Refuse("upstream", gateway.Cancelled, "the call was cancelled").Because(ctx.Err())
 		case <-late.C:
-			r := gateway.Refuse("upstream", gateway.Overloaded, "upstream "+c.client.opts.Name+" takes one call of an agent at a time, because it may ask something during it, and another one is not over")
-			r.Remedy = "answer what the other call asks; over Streamable HTTP, calls need not wait for each other"
+			name := c.client.opts.Name
+			r := gateway.Refuse("upstream", gateway.Overloaded, "upstream "+name+" takes one call of an agent at a time, because it may ask something during it, and another one is not over: answer first what that one asks, if it does")
+			r.Remedy = "calls need not wait for each other over Streamable HTTP, or with upstreams." + name + ".isolate: call"
 			return nil, r
 		}
 	}
