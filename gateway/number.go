@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -18,11 +17,6 @@ const (
 	maxExponent = 400  // as written, and as the place of the first digit where there is a point or an exponent
 )
 
-// ErrNumber is in the error of [CheckJSON] if nothing is wrong with the text
-// but that it holds a number no reader can hold. [Split] takes such a text
-// apart all the same, for whoever can judge its parts one by one.
-var ErrNumber = errors.New("a number that no reader can hold")
-
 // judgeNumber says what is wrong with a number, nil if nothing is.
 //
 // Integers are carried digit by digit, whatever their length: policy compares
@@ -34,13 +28,7 @@ func (s *scanner) judgeNumber(lit []byte) error {
 	whole, held := shapeOf(lit)
 	if !held {
 		r := Refuse("surface", Malformed, fmt.Sprintf("the number %s is longer, larger or smaller than any reader can hold", clip(string(lit))))
-		if s.agent {
-			return r
-		}
-		if s.unheld == nil {
-			s.unheld = r.Because(ErrNumber)
-		}
-		return nil
+		return s.part(entryDepth, r)
 	}
 	if s.agent && !whole && !keepsDigits(string(lit)) {
 		return Refuse("surface", Malformed, fmt.Sprintf("the number %s loses digits in a 64-bit float; send it as a string", clip(string(lit))))

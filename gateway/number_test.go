@@ -38,7 +38,7 @@ func TestNumbersAsTheyAre(t *testing.T) {
 				if (err == nil) != tt.agent {
 					t.Errorf("%.40s from an agent: %v", n, err)
 				}
-				if err := CheckJSON([]byte(text)); (err == nil) != tt.upstream || err != nil && !errors.Is(err, ErrNumber) {
+				if err := CheckJSON([]byte(text)); (err == nil) != tt.upstream || err != nil && !errors.Is(err, ErrInside) {
 					t.Errorf("%.40s from an upstream: %v", n, err)
 				}
 				if got := string(args.Raw()); err == nil && got != text {

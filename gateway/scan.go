@@ -19,7 +19,7 @@ type scanner struct {
 	agent bool // the text comes from an agent: the stricter rules of [ParseObject]
 	trust bool // the text was checked before and is only split
 
-	unheld error // of the first number that no reader can hold, in an upstream's text
+	inside error // of the first part of an upstream's text that is not to be used ([ErrInside])
 
 	names   []name   // of all objects that are open, innermost last
 	members []Member // of the outermost object, if top is set
@@ -61,7 +61,7 @@ func (s *scanner) document() error {
 	if s.i < len(s.b) {
 		return s.fail("there is more after the value")
 	}
-	return s.unheld
+	return s.inside
 }
 
 func (s *scanner) value(depth int) error {
@@ -73,8 +73,10 @@ func (s *scanner) value(depth int) error {
 		_, err := s.text()
 		return err
 	case c == '{' || c == '[':
-		if depth == MaxDepth {
-			return Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))
+		if depth >= MaxDepth && !s.trust {
+			if err := s.part(depth, Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))); err != nil {
+				return err
+			}
 		}
 		if c == '{' {
 			return s.object(depth)
@@ -90,6 +92,18 @@ func (s *scanner) value(depth int) error {
 		return s.literal("null")
 	}
 	return s.fail("a value cannot begin like this")
+}
+
+// part is what is wrong with a part of the text that begins at this depth, or nil
+// if it stands inside an upstream's text, which goes on, and only remembers it.
+func (s *scanner) part(depth int, err error) error {
+	if s.agent || depth < entryDepth || depth >= maxInside {
+		return err
+	}
+	if s.inside == nil {
+		s.inside = AsRefusal("surface", err).Because(ErrInside)
+	}
+	return nil
 }
 
 func (s *scanner) literal(want string) error {
@@ -151,7 +165,9 @@ func (s *scanner) object(depth int) error {
 		}
 		if !s.trust {
 			if many, err = s.unique(n, base, many); err != nil {
-				return err
+				if err = s.part(depth, err); err != nil {
+					return err
+				}
 			}
 		}
 		if err := s.member(n, depth); err != nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -35,9 +36,24 @@ func ParseObject(raw []byte) (Object, error) {
 	return parse(raw, scanner{agent: true})
 }
 
+// What of an upstream's message may be wrong without the whole being lost. An
+// entry of a list stands in the message, its result, and the array.
+//
+//	{"id":1,"result":{"tools":[{"name":"a"},{"name":"b","x":1,"x":2}]}}
+const (
+	entryDepth = 3
+	maxInside  = 10_000 // levels; encoding/json stops there as well
+)
+
+// ErrInside is in the error of [CheckJSON] if the text is JSON, and what is wrong
+// stands inside of it: a number that no reader can hold anywhere, a name that
+// stands twice or more levels than [MaxDepth] where entries of lists are. [Split]
+// takes such a text apart all the same, for whoever can judge its parts one by one.
+var ErrInside = errors.New("a part of it cannot be used")
+
 // CheckJSON checks one JSON value from an upstream: valid UTF-8, no member
-// name twice, nesting up to [MaxDepth], no number that no reader can hold
-// ([ErrNumber]), nothing after it. Numbers of any precision and names that
+// name twice, nesting up to [MaxDepth], no number that no reader can hold,
+// nothing after it (see [ErrInside]). Numbers of any precision and names that
 // differ in case are legal there: they are passed on as written.
 func CheckJSON(raw []byte) error {
 	if !utf8.Valid(raw) {

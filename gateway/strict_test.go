@@ -175,6 +175,42 @@ func depth(in []byte) int {
 	}
 }
 
+// A part of an upstream's text can be wrong without the whole being lost, where
+// entries of lists stand.
+func TestWhatIsWrongInside(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat(`{"a":[`, n/2) + strings.Repeat(`]}`, n/2) }
+	entry := func(text string) string { return `{"id":1,"result":{"tools":[{"name":"a"},` + text + `]}}` }
+	for name, tt := range map[string]struct {
+		text   string
+		inside bool
+	}{
+		"a name twice in the message":       {`{"id":1,"id":2,"result":{}}`, false},
+		"a name twice in the result":        {`{"id":1,"result":{"tools":[],"tools":[{}]}}`, false},
+		"a name twice in an entry":          {entry(`{"x":1,"x":1}`), true},
+		"a name twice deep in an entry":     {entry(`{"x":{"y":[{"z":1,"z":2}]}}`), true},
+		"a name twice among many":           {entry(`{` + strings.Repeat(`"x":1,`, 100) + `"y":2}`), true},
+		"an entry of 70 levels":             {entry(nested(70)), true},
+		"an entry of 9,990 levels":          {entry(nested(9990)), true},
+		"an entry of 100,000 levels":        {entry(nested(100_000)), false},
+		"levels that do not end":            {entry(strings.Repeat(`[`, 200)), false},
+		"levels that end otherwise":         {entry(strings.Repeat(`[`, 200) + strings.Repeat(`}`, 200)), false},
+		"a number":                          {`{"id":1,"result":1e999999}`, true},
+		"a number, and after it no JSON":    {entry(`{"x":1e999999,}`), false},
+		"a name twice, and after it a word": {entry(`{"x":1,"x":2,"y":nul}`), false},
+	} {
+		err := CheckJSON([]byte(tt.text))
+		if err == nil || errors.Is(err, ErrInside) != tt.inside {
+			t.Errorf("%s: %.200v", name, err)
+		}
+		if o, err := Split([]byte(tt.text)); tt.inside && (err != nil || len(o.Members()) != 2) {
+			t.Errorf("%s: cannot be split: %v", name, err)
+		}
+		if _, err := ParseObject([]byte(tt.text)); err == nil || errors.Is(err, ErrInside) {
+			t.Errorf("%s: from an agent: %v", name, err)
+		}
+	}
+}
+
 // FuzzParseObject holds the strict parser against jsontext, which agrees on
 // what is valid, and encoding/json: what is accepted means the same to both,
 // and what is split joins to the same value.
@@ -186,8 +222,11 @@ func FuzzParseObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		general := jsontext.Value(in).IsValid() && len(in) > 0
 		err := CheckJSON(in)
-		if (err == nil || errors.Is(err, ErrNumber)) != (general && depth(in) <= MaxDepth) {
+		if fine := general && depth(in) <= MaxDepth; err == nil && !fine || fine && err != nil && !errors.Is(err, ErrInside) {
 			t.Fatalf("CheckJSON says %v, jsontext says %v", err, general)
+		}
+		if _, split := Split(in); errors.Is(err, ErrInside) && (!json.Valid(in) || split != nil && in[0] == '{') {
+			t.Fatalf("CheckJSON says %v of what is no JSON, or cannot be split: %v", err, split)
 		}
 		o, err := ParseObject(in)
 		if err != nil {

@@ -23,10 +23,10 @@ type Message struct {
 
 	// Mended is how many places of an upstream's message [gateway.Mend] changed.
 	Mended int
-	// Unheld is set if a number in an upstream's message is one that no reader
-	// can hold ([gateway.ErrNumber]). Only a list may be used then, as its
-	// definitions are judged one by one.
-	Unheld error
+	// Inside is set if a part of an upstream's message cannot be used
+	// ([gateway.ErrInside]). Only a list may be used then, as its definitions are
+	// judged one by one.
+	Inside error
 }
 
 // IsRequest reports whether the message wants an answer.
@@ -93,8 +93,8 @@ func onlyID(raw []byte) json.RawMessage {
 
 // ParseUpstream parses one message from an upstream: mended where its text is
 // broken ([gateway.Mend]), no name twice, bounded nesting (see
-// [gateway.CheckJSON]); everything else is kept. See [Message.Unheld] for
-// numbers that no reader can hold.
+// [gateway.CheckJSON]); everything else is kept. See [Message.Inside] for
+// parts of which that is not so.
 func ParseUpstream(raw []byte) (Message, error) {
 	err, mended := gateway.CheckJSON(raw), 0
 	if err != nil {
@@ -102,8 +102,8 @@ func ParseUpstream(raw []byte) (Message, error) {
 			err = gateway.CheckJSON(raw)
 		}
 	}
-	unheld := errors.Is(err, gateway.ErrNumber)
-	if err != nil && !unheld {
+	inside := errors.Is(err, gateway.ErrInside)
+	if err != nil && !inside {
 		return Message{}, err
 	}
 	o, broken := gateway.Split(raw)
@@ -112,8 +112,8 @@ func ParseUpstream(raw []byte) (Message, error) {
 	}
 	m, broken := fromObject(o)
 	m.Mended = mended
-	if unheld {
-		m.Unheld = err
+	if inside {
+		m.Inside = err
 	}
 	return m, broken
 }

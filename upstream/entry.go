@@ -83,14 +83,14 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 	}
 	e.tool.Name = name
 	if err := gateway.CheckJSON(definition); err != nil {
-		e.invalid = "its definition is not what every reader can read: " + firstLine(err)
+		e.invalid = "its definition is not what every reader can read: " + gateway.AsRefusal("catalog", err).Reasons[0]
 	}
 	if l.kind == gateway.KindResource {
 		e.tool.Wire = gateway.WireURI(s.cfg.Name, name)
 	} else {
 		e.tool.Wire = wireName(s.cfg.Name, name)
 	}
-	if e.tool.Fingerprint, err = Fingerprint(definition); err != nil {
+	if e.tool.Fingerprint, err = Fingerprint(definition); err != nil && e.invalid == "" {
 		e.invalid = "its definition has no canonical form"
 	}
 	if len(name) > maxName {

@@ -132,7 +132,7 @@ func (s *server) readList(ctx context.Context, conn Conn, spec listing, l *liste
 		}
 		if page == 0 {
 			l.members[spec.method] = slices.DeleteFunc(s.fitMembers(o).Without(spec.array, "nextCursor"), func(m gateway.Member) bool {
-				return gateway.CheckJSON(m.Value) != nil // a number that no reader can hold
+				return gateway.CheckJSON(m.Value) != nil // what is wrong inside of it
 			})
 			l.noteTTL(o)
 		}

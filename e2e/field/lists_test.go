@@ -212,6 +212,12 @@ func TestListsThatGoWrongTakeNoOtherWithThem(t *testing.T) {
 			return ""
 		}
 	}
+	beside := func(entry string) lab.Script {
+		return pages(func(string) string { return `"result":{"tools":[` + entry + `,` + one + `]}` })
+	}
+	nested := func(levels int) string {
+		return `{"name":"two","inputSchema":{"type":"object","default":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + `}}`
+	}
 	n := 0
 	for name, tt := range map[string]struct {
 		script lab.Script
@@ -241,6 +247,12 @@ func TestListsThatGoWrongTakeNoOtherWithThem(t *testing.T) {
 		"tools null":                 {only("tools/list", `"result":{"tools":null}`), ""},
 		"tools an object":            {only("tools/list", `"result":{"tools":{}}`), ""},
 		"no tools, with an error":    {only("tools/list", `"error":{"code":-32601,"message":"no"}`), ""},
+		"a member twice":             {beside(`{"name":"two","description":"a","description":"b","inputSchema":{"type":"object"}}`), "odd__one"},
+		"a member twice in a schema": {beside(`{"name":"two","inputSchema":{"type":"object","properties":{"a":{"type":"string"},"a":{"type":"integer"}}}}`), "odd__one"},
+		"a schema of 80 levels":      {beside(nested(80)), "odd__one"},
+		"a schema of 5,000 levels":   {beside(nested(5000)), "odd__one"},
+		"half an emoji":              {beside(`{"name":"two","description":"\ud83d","inputSchema":{"type":"object"}}`), "odd__one odd__two"},
+		"bytes that are no UTF-8":    {beside("{\"name\":\"two\",\"description\":\"\xff\xfe\",\"inputSchema\":{\"type\":\"object\"}}"), "odd__one odd__two"},
 		"_meta null, ttlMs a string": {only("tools/list", `"result":{"_meta":null,"ttlMs":"5","cacheScope":"all","tools":[`+one+`]}`), "odd__one"},
 	} {
 		t.Run(name, func(t *testing.T) {

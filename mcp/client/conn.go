@@ -195,8 +195,8 @@ func (c *Conn) roundTrip(clock *clock, f *flight, r request) (m mcp.Message, err
 	if err = clock.ctx.Err(); err == nil {
 		m, err = c.link.roundTrip(clock.ctx, f, r)
 	}
-	if _, list := capabilityOf[r.method]; err == nil && m.Unheld != nil && !list {
-		err = c.invalid("a number that no reader can hold").Because(m.Unheld)
+	if _, list := capabilityOf[r.method]; err == nil && m.Inside != nil && !list {
+		err = c.invalid("what readers cannot hold, or do not take alike").Because(m.Inside)
 	}
 	if err != nil {
 		return mcp.Message{}, c.failure(clock, f, err)

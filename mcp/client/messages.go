@@ -26,7 +26,7 @@ func messagesIn(raw []byte) (first mcp.Message, more []mcp.Message, err error) {
 		first, err = mcp.ParseUpstream(raw)
 		return first, nil, err
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // each is judged by itself
 	if _, err := d.ReadToken(); err != nil {
 		return first, nil, err
 	}
