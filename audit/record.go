@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -138,8 +139,18 @@ func became(c *gateway.Call) string {
 func (r *recorder) args(o *object, s *secrecy, c *gateway.Call) {
 	raw := c.Args.Raw()
 	line, err := s.redact(raw, partArgs, c.Findings, c.Decision.Redact, c.Args.Value)
-	r.body(o, "args", raw, line, err)
+	r.body(o, "args", raw, line, unread(c, gateway.StageRequest, raw, err))
 	r.beside(o, s, c)
+}
+
+// errUnread is why a body is not shown that guard has not read.
+var errUnread = errors.New("guard has not read it")
+
+func unread(c *gateway.Call, stage gateway.Stage, raw json.RawMessage, err error) error {
+	if read := c.Scanned == stage || c.Scanned == gateway.StageResult; read || err != nil || string(raw) == "{}" {
+		return err
+	}
+	return errUnread
 }
 
 // beside writes what is sent with the arguments: members of params, and what a
@@ -148,7 +159,7 @@ func (r *recorder) beside(o *object, s *secrecy, c *gateway.Call) {
 	if len(c.Extra) > 0 {
 		raw := gateway.JoinMembers(c.Extra)
 		line, err := s.redact(raw, partBeside, c.Findings, nil, func() any { return gateway.Decode(raw) })
-		r.body(o, "beside", raw, line, err)
+		r.body(o, "beside", raw, line, unread(c, gateway.StageRequest, raw, err))
 	}
 	o.texts("dropped", s.all(c.Dropped))
 	if client := said(c); client != nil {
@@ -223,7 +234,7 @@ func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
 		raw = c.Result.Original
 	}
 	line, err := s.redact(raw, partResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
-	r.body(o, "result", raw, line, err)
+	r.body(o, "result", raw, line, unread(c, gateway.StageResult, raw, err))
 	o.yes("is_error", c.Result.IsError)
 	o.number("result_mended", c.Result.Mended)
 }

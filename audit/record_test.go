@@ -97,6 +97,32 @@ func secretCall(t testing.TB) *gateway.Call {
 	return c
 }
 
+// What guard has not read is not shown, whichever phase comes to record it.
+func TestWhatNobodyReadIsNotShown(t *testing.T) {
+	s := openStore(t)
+	for name, change := range map[string]func(*gateway.Call) gateway.Phase{
+		"refusal": func(c *gateway.Call) gateway.Phase { c.Scanned = ""; return gateway.PhaseRefusal },
+		"attempt": func(c *gateway.Call) gateway.Phase { c.Scanned = ""; return gateway.PhaseAttempt },
+		"result": func(c *gateway.Call) gateway.Phase {
+			must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+			respond(c, `{"content":"unread"}`)
+			c.Scanned = gateway.StageRequest
+			return gateway.PhaseOutcome
+		},
+	} {
+		c := newCall(t, `{"a":"unread"}`)
+		c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"b":"unread"}`)}}
+		phase := change(c)
+		must(t, s.Record(t.Context(), phase, c))
+		_, events, err := s.Show(t.Context(), c.ID)
+		must(t, err)
+		last := string(events[len(events)-1].Body)
+		if strings.Contains(last, `"unread"`) || !strings.Contains(last, "guard has not read it") {
+			t.Errorf("%s: %s", name, last)
+		}
+	}
+}
+
 func TestSecretsAreReplacedByTheirHash(t *testing.T) {
 	s := openStore(t)
 	c := secretCall(t)

@@ -169,6 +169,7 @@ type Call struct {
 
 	Findings []Finding // written by guard, request first, then result
 	Score    float64   // written by guard: highest injection probability in what was scanned last, 0 to 1
+	Scanned  Stage     // written by the road: how far guard has read, the request first; "" if not at all. The record shows no more than that
 
 	Decision       Decision // written by policy, on the request
 	ResultDecision Decision // written by policy, on the result

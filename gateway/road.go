@@ -180,7 +180,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	if err != nil {
 		return AsRefusal("guard", err)
 	}
-	c.Findings, c.Score = report.Findings, report.Score
+	c.Findings, c.Score, c.Scanned = report.Findings, report.Score, StageRequest
 	if reasons := c.blocking(report.Findings); reasons != nil {
 		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: "see `toolward audit show " + c.ID + "`; a false alarm is lifted with `toolward guard allow`"}
 	}
@@ -257,7 +257,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 	if err != nil {
 		return withheld("guard", "the result could not be scanned").Because(err)
 	}
-	c.Findings, c.Score = append(c.Findings, report.Findings...), report.Score
+	c.Findings, c.Score, c.Scanned = append(c.Findings, report.Findings...), report.Score, StageResult
 	if reasons := c.blocking(report.Findings); reasons != nil {
 		return withheld("guard", reasons...)
 	}
@@ -304,6 +304,7 @@ func (r *Road) Refused(ctx context.Context, c *Call, refusal *Refusal) *Refusal 
 }
 
 func (r *Road) refuse(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
+	r.cover(ctx, c, refusal)
 	c.Refusal = refusal
 	if unrecorded := r.record(ctx, PhaseRefusal, c); unrecorded != nil && refusal.Code != Unrecorded {
 		c.Refusal = unrecorded

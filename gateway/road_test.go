@@ -136,6 +136,42 @@ func TestRoadAsksEveryRoomInOrder(t *testing.T) {
 	}
 }
 
+// What a call that is refused early holds is looked at for the record, and shown
+// there only if it was.
+func TestRoadCoversWhatIsRefusedEarly(t *testing.T) {
+	long := `{"x":"` + strings.Repeat("word ", 2000) + `"}`
+	for name, tt := range map[string]struct {
+		args    string
+		fail    map[string]error
+		check   error
+		scanned Stage
+		redact  bool
+	}{
+		"unknown":                      {`{"x":1}`, map[string]error{"find": errors.New("no")}, nil, StageRequest, false},
+		"unknown, and guard fails":     {`{"x":1}`, map[string]error{"find": errors.New("no"), "guard request": errors.New("no")}, nil, "", false},
+		"against the schema":           {`{"x":1}`, nil, errors.New("no"), StageRequest, true},
+		"against it, and policy fails": {`{"x":1}`, map[string]error{"policy request": errors.New("no")}, errors.New("no"), "", false},
+		"against it, and guard panics": {`{"x":1}`, map[string]error{"guard request": errPanics}, errors.New("no"), "", false},
+		"over the limit":               {`{"x":1}`, map[string]error{"limit": errors.New("no")}, nil, StageRequest, true},
+		"over the limit, and long":     {long, map[string]error{"limit": errors.New("no")}, nil, "", false},
+		"guard fails":                  {`{"x":1}`, map[string]error{"guard request": errors.New("no")}, nil, "", false},
+		"nothing to look at":           {`{}`, map[string]error{"find": errors.New("no")}, nil, "", false},
+	} {
+		r := newRooms()
+		r.fail, r.decision.Redact = tt.fail, []string{"/x"}
+		if tt.check != nil {
+			r.tool.Check = func(Args) (Args, error) { return Args{}, tt.check }
+		}
+		c := newTestCall(t, tt.args)
+		if _, refusal := r.road().Do(t.Context(), c); refusal == nil {
+			t.Errorf("%s: the call went through", name)
+		}
+		if c.Scanned != tt.scanned || (c.Decision.Redact != nil) != tt.redact || c.Decision.Effect != "" {
+			t.Errorf("%s: scanned %q, decision %+v", name, c.Scanned, c.Decision)
+		}
+	}
+}
+
 // Whatever a room before the upstream says but yes, the upstream is not
 // touched, and the refusal is recorded.
 func TestRoadFailsClosedBeforeTheUpstream(t *testing.T) {
