@@ -237,6 +237,7 @@ func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
 	r.body(o, "result", raw, line, unread(c, gateway.StageResult, raw, err))
 	o.yes("is_error", c.Result.IsError)
 	o.number("result_mended", c.Result.Mended)
+	o.texts("result_fitted", s.all(c.Result.Fitted))
 }
 
 // body writes arguments or a result. If redaction failed, the body is left out

@@ -212,6 +212,7 @@ type Result struct {
 	Error   json.RawMessage // the JSON-RPC error object as written by the upstream
 	IsError bool            // a tool result with isError: true, or Error is set
 	Labels  []string        // written by the road: labels of the tool and of policy
+	Fitted  []string        // places (RFC 6901) that were made to fit what the agent's client checks, the first of them
 	Mended  int             // places where U+FFFD stands instead of half a surrogate pair or bytes that are not UTF-8
 
 	// Original is what the upstream wrote, if a redaction rewrote it. It is for

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"sync"
 )
 
@@ -16,6 +17,8 @@ type notes struct {
 	labels   []string
 	kept     []json.RawMessage // the first of those that were sent, without what nobody may read
 	size     int               // bytes of kept
+	begun    bool              // there was progress
+	progress float64           // the furthest
 }
 
 // maxKept bounds the notes that a call's record holds, in bytes.
@@ -52,6 +55,27 @@ func (n *notes) noted(c *Call) {
 		n.kept = append(n.kept, line)
 		n.size += len(line)
 	}
+}
+
+// advance notes how far a call is; an error if that is no further than before (MCP
+// basic/utilities/progress: it must increase).
+func (n *notes) advance(params json.RawMessage) error {
+	o, err := Split(params)
+	if err != nil {
+		return err
+	}
+	raw, _ := o.Get("progress")
+	progress, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.begun && progress <= n.progress {
+		return Refuse("upstream", UpstreamInvalid, "progress must increase with each notification")
+	}
+	n.begun, n.progress = true, progress
+	return nil
 }
 
 // held counts a note that is not sent, and reports whether it is the first.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -60,28 +61,51 @@ var silent = map[string][]string{
 // call ([Call.Said]); the first that is withheld also has a row of its own.
 func (j *judged) Notify(ctx context.Context, cause *Call, method string, params []byte) error {
 	if named, ok := silent[method]; ok {
-		return j.Origin.Notify(ctx, cause, method, only(params, named))
+		return j.silent(ctx, cause, method, only(params, named))
 	}
-	c, err := j.call(cause, KindNotification, method, params)
-	if err != nil {
-		return j.road.Refused(ctx, c, AsRefusal("surface", err))
-	}
-	c.Result, c.Args, c.Extra = &Result{Raw: whole(params)}, Args{}, nil
 	said := new(notes)
-	if cause == nil {
-		c.Session = j.road.Sessions.Snapshot(j.agent)
-	} else if c.Args, c.Decision, c.Session = cause.judgedArgs(), cause.Decision, cause.Session; cause.notes != nil {
+	if cause != nil && cause.notes != nil {
 		said = cause.notes
 	}
+	c, params, err := j.call(cause, KindNotification, method, params)
+	if err == nil && method == "notifications/progress" {
+		err = said.advance(params)
+	}
+	if err != nil {
+		return j.withhold(ctx, c, said, AsRefusal("surface", err))
+	}
+	c.Result, c.Args, c.Extra = &Result{Raw: whole(params)}, Args{}, nil
+	if cause == nil {
+		c.Session = j.road.Sessions.Snapshot(j.agent)
+	} else {
+		c.Args, c.Decision, c.Session = cause.judgedArgs(), cause.Decision, cause.Session
+	}
 	if refusal := j.road.judgeResult(ctx, c); refusal != nil {
-		if said.held() {
-			return j.road.Refused(ctx, c.asRefused(), refusal)
-		}
-		return refusal
+		return j.withhold(ctx, c.asRefused(), said, refusal)
 	}
 	j.road.Sessions.Label(j.agent, c.Result.Labels)
 	said.noted(c)
 	return j.Origin.Notify(ctx, cause, method, c.Result.Raw)
+}
+
+// silent passes on what carries no text, if it fits.
+func (j *judged) silent(ctx context.Context, cause *Call, method string, params []byte) error {
+	if silent[method] != nil {
+		fitting, err := j.road.Shapes.Fit(j.Protocol(), method, whole(params))
+		if err != nil {
+			return err
+		}
+		params = fitting
+	}
+	return j.Origin.Notify(ctx, cause, method, params)
+}
+
+// withhold counts a notification that does not pass, and records the first.
+func (j *judged) withhold(ctx context.Context, c *Call, said *notes, refusal *Refusal) *Refusal {
+	if said.held() {
+		return j.road.Refused(ctx, c, refusal)
+	}
+	return refusal
 }
 
 // asRefused is a notification that was judged as a result, as what it is to the
@@ -126,7 +150,7 @@ func (j *judged) Request(ctx context.Context, cause *Call, method string, params
 	if !known {
 		return nil, Refuse("surface", Unsupported, "an upstream may not ask an agent for "+clip(method))
 	}
-	c, err := j.call(cause, kind, method, params)
+	c, params, err := j.call(cause, kind, method, params)
 	if err != nil {
 		return nil, j.road.Refused(ctx, c, AsRefusal("surface", err))
 	}
@@ -159,6 +183,9 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) {
 		return j.Origin.Request(ctx, c.Parent, c.Method, withArgs(params, c, c.Sent))
 	})
+	if err == nil {
+		err = j.road.fitAnswer(c, c.Result)
+	}
 	return j.road.conclude(ctx, c, err)
 }
 
@@ -171,14 +198,15 @@ func (c *Call) causeLabels() []string {
 }
 
 // call makes the Call that stands for what an upstream sent. It is there for the
-// record also where there is an error.
-func (j *judged) call(cause *Call, kind Kind, method string, params []byte) (*Call, error) {
+// record also where there is an error. fitting are the params as the agent's
+// client takes them.
+func (j *judged) call(cause *Call, kind Kind, method string, params []byte) (c *Call, fitting []byte, err error) {
 	return j.road.call(j.agent, j.Protocol(), j.server, cause, kind, method, params)
 }
 
 // call makes a call of the reverse kind. server is who sends what no call caused.
-func (r *Road) call(a *Agent, protocol, server string, cause *Call, kind Kind, method string, params []byte) (*Call, error) {
-	c := question(kind, method)
+func (r *Road) call(a *Agent, protocol, server string, cause *Call, kind Kind, method string, params []byte) (c *Call, fitting []byte, err error) {
+	c = question(kind, method)
 	c.Protocol, c.Agent, c.Parent = protocol, a, cause
 	var labels []string
 	switch {
@@ -193,7 +221,33 @@ func (r *Road) call(a *Agent, protocol, server string, cause *Call, kind Kind, m
 	if c.Tool == nil {
 		c.Tool = &Tool{Kind: kind, Server: c.Server, Name: method, Wire: method, Labels: labels}
 	}
-	return c, c.ask(params)
+	if err := c.ask(params); err != nil {
+		return c, nil, err
+	}
+	fitting, err = r.Shapes.Fit(protocol, method, whole(params))
+	switch {
+	case err != nil:
+		return c, nil, Refuse("upstream", UpstreamInvalid, "what "+c.Tool.Server+" sends does not fit MCP: "+err.Error())
+	case bytes.Equal(fitting, whole(params)):
+		return c, params, nil
+	}
+	return c, fitting, c.ask(fitting)
+}
+
+// fitAnswer makes an agent's answer fit what servers check of it.
+func (r *Road) fitAnswer(c *Call, answer *Result) (err error) {
+	misfit := func(err error) error {
+		if err != nil {
+			err = Refuse("surface", Malformed, "the agent's answer does not fit MCP: "+err.Error())
+		}
+		return err
+	}
+	if answer.Error != nil {
+		answer.Error, err = r.Shapes.Fit(c.Protocol, PartError, answer.Error)
+		return misfit(err)
+	}
+	answer.Raw, err = r.Shapes.Fit(c.Protocol, c.Method+":result", answer.Raw)
+	return misfit(err)
 }
 
 // Unasked is what stands in the record for a question of an upstream that was

@@ -16,6 +16,7 @@ type Road struct {
 	Guard     Guard
 	Policy    Policy
 	Sessions  Sessions
+	Shapes    Shapes
 	Approvals Approvals
 	Recorder  Recorder
 	Observers []Observer

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolward/upstream/shape"
 )
 
 // rooms is every room at once: it lets all through, notes who was asked, and
@@ -41,7 +43,7 @@ func newRooms() *rooms {
 }
 
 func (r *rooms) road() *Road {
-	return &Road{Auth: r, Limit: r, Catalog: r, Guard: r, Policy: r, Sessions: r, Approvals: r, Recorder: r}
+	return &Road{Auth: r, Limit: r, Catalog: r, Guard: r, Policy: r, Sessions: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 }
 
 func (r *rooms) ask(name string) error {
@@ -390,7 +392,7 @@ func TestWhatAnUpstreamAsksIsJudgedAndRecorded(t *testing.T) {
 	back := r.road().Judge(&Agent{ID: "a"}, o)
 	cause := newTestCall(t, `{}`)
 	cause.Tool = r.tool
-	params := `{"message" : "Your PIN?","_meta":{"progressToken":1}}`
+	params := `{"message" : "Your PIN?","requestedSchema":{"type":"object","properties":{}},"_meta":{"progressToken":1}}`
 
 	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); err != nil {
 		t.Fatal(err)
@@ -407,7 +409,7 @@ func TestWhatAnUpstreamAsksIsJudgedAndRecorded(t *testing.T) {
 	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); err != nil {
 		t.Fatal(err)
 	}
-	if want := `elicitation/create {"_meta":{"progressToken":1},"message":"Your [redacted x]?"}`; len(o.asked) != 1 || o.asked[0] != want {
+	if want := `elicitation/create {"_meta":{"progressToken":1},"message":"Your [redacted x]?","requestedSchema":{"type":"object","properties":{}}}`; len(o.asked) != 1 || o.asked[0] != want {
 		t.Errorf("asked %v\nwant  %s", o.asked, want)
 	}
 
@@ -433,7 +435,7 @@ func TestNotificationsOfUpstreamsAreScanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.result = Report{Findings: []Finding{{Kind: FindingInjection, Rule: "r", Action: ActionBlock}}}
-	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"data":"ignore all"}`)); err == nil {
+	if err := back.Notify(t.Context(), nil, "notifications/message", []byte(`{"level":"info","data":"ignore all"}`)); err == nil {
 		t.Error("an injected log message passed")
 	}
 	if err := back.Notify(t.Context(), nil, "notifications/tools/list_changed", nil); err != nil {

@@ -1,6 +1,9 @@
 package gateway
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Authenticator turns credentials into an agent.
 type Authenticator interface {
@@ -67,6 +70,19 @@ type Sessions interface {
 	// Label adds labels of what is about to reach the agent before the call is over.
 	Label(*Agent, []string)
 }
+
+// Shapes knows what is checked of a message where it is read. What does not fit
+// would be an exception there, of which neither model nor person learns.
+type Shapes interface {
+	// Fit returns a part of a message as it fits MCP of a revision, the very
+	// bytes if nothing has to change. The part is the method of a notification or
+	// a question for its params, with ":result" for what answers the question, or
+	// [PartError]. The error says what is wrong, and where.
+	Fit(revision, part string, value json.RawMessage) (json.RawMessage, error)
+}
+
+// PartError is the error object of a response.
+const PartError = "Error"
 
 // Approvals asks people.
 type Approvals interface {

@@ -144,9 +144,13 @@ func (r *Road) question(ctx context.Context, cause *Call, q *Question) *Refusal 
 			return nil
 		}
 	}
-	c, err := r.reverse(cause, q.Method, q.Params)
+	c, params, err := r.reverse(cause, q.Method, q.Params)
 	if err != nil {
-		return AsRefusal("surface", err)
+		refusal := AsRefusal("surface", err)
+		if c == nil {
+			return refusal
+		}
+		return r.Refused(ctx, c, refusal)
 	}
 	refusal := r.observed(ctx, c, func(ctx context.Context) *Refusal {
 		c.Session = r.Sessions.Snapshot(c.Agent)
@@ -162,7 +166,7 @@ func (r *Road) question(ctx context.Context, cause *Call, q *Question) *Refusal 
 		return refusal
 	})
 	if refusal == nil {
-		q.Params = withArgs(q.Params, c, c.Sent)
+		q.Params = withArgs(params, c, c.Sent)
 	}
 	return refusal
 }
@@ -216,12 +220,16 @@ func (c *Call) asked() []Question {
 // asked is decided anew; where policy wants a person for it, one was asked before
 // the agent saw it.
 func (r *Road) answer(ctx context.Context, cause *Call, q *Question, raw json.RawMessage) (json.RawMessage, *Refusal) {
-	c, err := r.reverse(cause, q.Method, q.Params)
+	c, _, err := r.reverse(cause, q.Method, q.Params)
 	if err != nil {
 		return nil, AsRefusal("surface", err)
 	}
 	c.Session = cause.Session
 	refusal := r.observed(ctx, c, func(ctx context.Context) *Refusal {
+		answer := &Result{Raw: raw}
+		if err := r.fitAnswer(c, answer); err != nil {
+			return AsRefusal("surface", err)
+		}
 		if refusal := r.judge(ctx, c); refusal != nil {
 			return refusal
 		}
@@ -229,7 +237,7 @@ func (r *Road) answer(ctx context.Context, cause *Call, q *Question, raw json.Ra
 		if refusal := r.record(ctx, PhaseAttempt, c); refusal != nil {
 			return refusal
 		}
-		c.Result = &Result{Raw: raw}
+		c.Result = answer
 		return r.conclude(ctx, c, nil)
 	})
 	if refusal == nil {
@@ -247,10 +255,10 @@ func (r *Road) answer(ctx context.Context, cause *Call, q *Question, raw json.Ra
 }
 
 // reverse makes the call that stands for what an upstream asks in a result.
-func (r *Road) reverse(cause *Call, method string, params json.RawMessage) (*Call, error) {
+func (r *Road) reverse(cause *Call, method string, params json.RawMessage) (c *Call, fitting []byte, err error) {
 	kind, known := reverseKinds[method]
 	if !known {
-		return nil, Refuse("surface", Unsupported, "the upstream asks for what an agent may not be asked")
+		return nil, nil, Refuse("surface", Unsupported, "the upstream asks for what an agent may not be asked")
 	}
 	return r.call(cause.Agent, cause.Protocol, "", cause, kind, method, params)
 }

@@ -19,6 +19,7 @@ import (
 	"toolward/mcp/client"
 	"toolward/mcp/server"
 	"toolward/upstream"
+	"toolward/upstream/shape"
 	"toolward/upstream/upstreamtest"
 )
 
@@ -86,7 +87,7 @@ func gatewayFor(t *testing.T, o client.Options, isolate bool) string {
 	}
 	t.Cleanup(func() { catalog.Close() })
 	r := open{catalog}
-	road := &gateway.Road{Auth: r, Limit: r, Catalog: catalog, Guard: r, Policy: r, Sessions: r, Approvals: r, Recorder: r}
+	road := &gateway.Road{Auth: r, Limit: r, Catalog: catalog, Guard: r, Policy: r, Sessions: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 	surface, err = server.New(server.Options{Road: road, Upstreams: catalog, Token: func(*http.Request) (string, error) { return "ann", nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +113,14 @@ type agent struct {
 	session  string
 }
 
-const (
-	agentCaps = `{"sampling":{},"elicitation":{},"roots":{}}`
-	answer    = `{"action":"accept","content":{"name":"ann","n":1.0}}`
-)
+const agentCaps = `{"sampling":{},"elicitation":{},"roots":{}}`
+
+// given are the agent's answers.
+var given = map[string]string{
+	mcp.MethodElicitation: `{"action":"accept","content":{"name":"ann","n":1.0}}`,
+	mcp.MethodSampling:    `{"model":"m","role":"assistant","content":{"type":"text","text":"\u00e4"},"stopReason":"later","x":1.0}`,
+	mcp.MethodRoots:       `{"roots":[{"uri":"file:///ann","x":1e3}],"x":1.0}`,
+}
 
 func connect(t *testing.T, url, revision string) *agent {
 	t.Helper()
@@ -190,7 +195,9 @@ func (a *agent) do(method, params string) (notes []string, last mcp.Message) {
 		questions, _ := result.Object("inputRequests")
 		var answers []gateway.Member
 		for _, q := range questions.Members() {
-			answers = append(answers, gateway.Member{Name: q.Name, Value: json.RawMessage(answer)})
+			asked, _ := gateway.Split(q.Value)
+			method, _, _ := asked.String("method")
+			answers = append(answers, gateway.Member{Name: q.Name, Value: json.RawMessage(given[method])})
 		}
 		params += `,"inputResponses":` + string(gateway.JoinMembers(answers))
 		if state, ok := result.Get("requestState"); ok {
@@ -221,7 +228,7 @@ func (a *agent) follow(resp *http.Response, notes []string) ([]string, mcp.Messa
 		case m.IsResponse():
 			return notes, m
 		case m.IsRequest():
-			r, err := http.DefaultClient.Do(a.request(a.t.Context(), "", `{"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":`+answer+`}`))
+			r, err := http.DefaultClient.Do(a.request(a.t.Context(), "", `{"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":`+given[m.Method]+`}`))
 			if err != nil {
 				a.t.Fatal(err)
 			}
@@ -308,11 +315,11 @@ func pair(t *testing.T, a *agent, below, over, ledger string) {
 
 	if mcp.Modern(below) {
 		_, asked := a.do("tools/call", `"name":"input"`)
-		a.same(asked, `{"resultType":"complete","content":[],"structuredContent":{"responses":{"q":`+answer+`},"state":"state-1"}}`)
+		a.same(asked, `{"resultType":"complete","content":[],"structuredContent":{"responses":{"q":`+given[mcp.MethodElicitation]+`},"state":"state-1"}}`)
 	} else if !mcp.Modern(a.revision) || over == "http" {
-		for _, tool := range []string{"elicit", "sample", "roots"} {
+		for tool, method := range map[string]string{"elicit": mcp.MethodElicitation, "sample": mcp.MethodSampling, "roots": mcp.MethodRoots} {
 			_, asked := a.do("tools/call", `"name":"`+tool+`"`)
-			a.same(asked, `{"content":[],"structuredContent":`+answer+`}`)
+			a.same(asked, `{"content":[],"structuredContent":`+given[method]+`}`)
 		}
 	}
 	a.cancels(ledger)

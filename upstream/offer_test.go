@@ -77,11 +77,13 @@ func TestResultsThatDoNotFitAreRefusedOrCompleted(t *testing.T) {
 	for _, tt := range []struct{ method, result, want string }{
 		{"tools/call", `{"content":[]}`, `{"content":[]}`},
 		{"tools/call", `{"structuredContent":{"a":1}}`, `{"content":[],"structuredContent":{"a":1}}`},
-		{"tools/call", `{"content":[{}]}`, ""},
+		{"tools/call", `{"content":{}}`, ""},
+		{"tools/call", `{"content":["a"]}`, `{"content":[{"type":"text","text":"a"}]}`},
 		{"tools/call", `{"task":{"taskId":"t"}}`, `{"task":{"taskId":"t"}}`},
 		{"tools/call", `{"resultType":"input_required","inputRequests":{}}`, `{"resultType":"input_required","inputRequests":{}}`},
 		{"tools/call", `{"resultType":"complete","content":null}`, `{"resultType":"complete","content":[]}`},
-		{"prompts/get", `{"messages":[{"role":"user","content":"hi"}]}`, ""},
+		{"prompts/get", `{"messages":[{"role":"user","content":"hi"}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`},
+		{"prompts/get", `{"messages":[{"role":"system","content":"hi"}]}`, ""},
 		{"resources/read", `{"contents":[{"uri":"a:b"}]}`, ""},
 		{"resources/subscribe", `{}`, `{}`},
 	} {

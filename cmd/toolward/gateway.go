@@ -21,6 +21,7 @@ import (
 	"toolward/state/limit"
 	"toolward/state/session"
 	"toolward/upstream"
+	"toolward/upstream/shape"
 	"toolward/web/telemetry"
 )
 
@@ -271,6 +272,7 @@ func (r *rooms) openRoad(context.Context) error {
 		Guard:     r.scanner,
 		Policy:    r.engine,
 		Sessions:  session.New(session.Options{Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max}),
+		Shapes:    shape.Messages{},
 		Approvals: approvals,
 		Recorder:  r.store,
 		Observers: observers,

@@ -171,6 +171,10 @@ func refusalCode(err error) (int, string) {
 		return mcp.CodeInternal, "the agent could not be asked"
 	case r.Code == gateway.Unsupported:
 		return mcp.CodeMethodNotFound, strings.Join(r.Reasons, "; ")
+	case r.Code == gateway.UpstreamInvalid: // what it asks
+		return mcp.CodeInvalidParams, strings.Join(r.Reasons, "; ")
+	case r.Code == gateway.Malformed: // what the agent answers
+		return mcp.CodeInternal, strings.Join(r.Reasons, "; ")
 	}
 	return codeRejected, strings.Join(r.Reasons, "; ")
 }

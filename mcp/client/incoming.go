@@ -206,7 +206,7 @@ func wantsLog(origin gateway.Origin, params json.RawMessage) bool {
 		return false
 	}
 	level, _, err := o.String("level")
-	return err == nil && severity(level) >= severity(want)
+	return err != nil || severity(level) >= severity(want) // what is no level is judged to be none where that is recorded
 }
 
 // cancelled tells the server that nobody waits for a request any more (MCP

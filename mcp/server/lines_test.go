@@ -99,9 +99,14 @@ func (s *stub) follow(r io.Reader, token, session, marker string) string {
 			s.t.Errorf("a message without the marker %s: %s", marker, last)
 		}
 		if id, ok := member(s.t, last, "id").(string); ok {
-			s.legacy("/mcp", token, session, `{"jsonrpc":"2.0","id":"`+id+`","result":{"echo":`+marker+`}}`)
+			s.legacy("/mcp", token, session, `{"jsonrpc":"2.0","id":"`+id+`","result":`+sampled(marker)+`}`)
 		}
 	}
+}
+
+// sampled is the answer to a question with a marker.
+func sampled(marker string) string {
+	return `{"model":"m","role":"assistant","content":{"type":"text","text":"a"},"echo":` + marker + `}`
 }
 
 func TestStdioServesBothEras(t *testing.T) {

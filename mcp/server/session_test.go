@@ -214,7 +214,7 @@ func TestUndeclaredQuestionsAreNotAsked(t *testing.T) {
 	for name, c := range map[string]struct{ caps, method, params string }{
 		"nothing declared": {`{}`, "elicitation/create", elicit},
 		"only sampling":    {`{"sampling":{}}`, "elicitation/create", elicit},
-		"URL to a form":    {`{"elicitation":{}}`, "elicitation/create", `{"mode":"url","url":"https://example.com"}`},
+		"URL to a form":    {`{"elicitation":{}}`, "elicitation/create", `{"mode":"url","message":"m","url":"https://example.com","elicitationId":"e"}`},
 		"form to URL only": {`{"elicitation":{"url":{}}}`, "elicitation/create", elicit},
 		"roots":            {`{"elicitation":{}}`, "roots/list", `{}`},
 		"anything else":    {`{"elicitation":{},"later":{}}`, "later/method", `{}`},
@@ -258,12 +258,13 @@ func TestElicitationSlowerThan30Seconds(t *testing.T) {
 func TestNoCrossTalkBetweenSessions(t *testing.T) {
 	s := newStub(t, nil, func(ctx context.Context, c *gateway.Call) (*gateway.Result, error) {
 		marker := c.Args.Raw()
-		for range 3 {
-			if err := c.Origin.Notify(ctx, c, mcp.NoteProgress, marker); err != nil {
+		with := func(members string) []byte { return []byte("{" + members + "," + string(marker[1:])) }
+		for n := range 3 {
+			if err := c.Origin.Notify(ctx, c, mcp.NoteProgress, with(fmt.Sprintf(`"progressToken":1,"progress":%d`, n))); err != nil {
 				return nil, err
 			}
 		}
-		r, err := c.Origin.Request(ctx, c, "sampling/createMessage", marker)
+		r, err := c.Origin.Request(ctx, c, "sampling/createMessage", with(`"messages":[],"maxTokens":1`))
 		if err != nil {
 			return nil, err
 		}
@@ -277,7 +278,7 @@ func TestNoCrossTalkBetweenSessions(t *testing.T) {
 			id := s.initialize("/mcp", token, "2025-11-25", `{"sampling":{}}`)
 			for range 3 {
 				resp := s.open(t.Context(), "POST", "/mcp", token, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read","arguments":`+marker+`}}`, "Mcp-Session-Id", id)
-				if got := s.follow(resp.Body, token, id, marker); got != fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"result":{"marker":%s,"sampled":{"echo":%s}}}`, marker, marker) {
+				if got := s.follow(resp.Body, token, id, marker); got != fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"result":{"marker":%s,"sampled":%s}}`, marker, sampled(marker)) {
 					t.Errorf("session %d got %s", i, got)
 				}
 				resp.Body.Close()

@@ -17,6 +17,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/mcp"
+	mcpshape "toolward/upstream/shape"
 )
 
 // stub is a whole gateway with rooms that let everything through, and an
@@ -52,7 +53,7 @@ func newStub(t testing.TB, change func(*Options), do func(context.Context, *gate
 }
 
 func (s *stub) start(change func(*Options)) {
-	s.road = &gateway.Road{Auth: s, Limit: s, Catalog: s, Guard: s, Policy: s, Sessions: s, Approvals: s, Recorder: s}
+	s.road = &gateway.Road{Auth: s, Limit: s, Catalog: s, Guard: s, Policy: s, Sessions: s, Shapes: mcpshape.Messages{}, Approvals: s, Recorder: s}
 	o := Options{Road: s.road, Upstreams: s, Token: func(r *http.Request) (string, error) {
 		return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 	}}

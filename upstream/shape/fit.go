@@ -11,6 +11,13 @@ import (
 // value holds the value that begins here against a type, and passes it. After
 // an error the walker stands anywhere.
 func (w *walker) value(t *typ) error {
+	if t.says {
+		return w.saying(t)
+	}
+	return w.plain(t)
+}
+
+func (w *walker) plain(t *typ) error {
 	switch c := w.b[w.i]; t.kind {
 	case anything:
 		w.skip()
@@ -29,6 +36,11 @@ func (w *walker) value(t *typ) error {
 		if c == '[' {
 			return w.list(t)
 		}
+	case many:
+		if c != '[' {
+			return w.value(t.elem)
+		}
+		return w.list(t)
 	case schema:
 		return w.schema(t)
 	case words:
@@ -65,7 +77,7 @@ func (w *walker) asEmpty(t *typ) bool {
 // filled is what is put in for nothing: an object with what its shape puts in;
 // ok is false if the shape wants more than that.
 func (t *typ) filled() (with string, ok bool) {
-	if t.kind != shaped {
+	if t.kind != shaped || t.with != "" {
 		return t.empty(), true
 	}
 	w := walker{b: []byte("{}")}
@@ -94,8 +106,10 @@ func (w *walker) schema(t *typ) error {
 func (w *walker) word(t *typ) error {
 	start := w.i
 	v := w.skip()
-	if v[0] == '"' && slices.Contains(t.words, text(v)) {
-		return nil
+	for _, word := range t.words {
+		if v[0] == '"' && (string(v[1:len(v)-1]) == word || bytes.IndexByte(v, '\\') >= 0 && text(v) == word) {
+			return nil
+		}
 	}
 	var several []string
 	if t.mark == '=' && v[0] == '[' && json.Unmarshal(v, &several) == nil && slices.Contains(several, t.words[0]) {
@@ -116,6 +130,10 @@ func (w *walker) list(t *typ) error {
 			w.path = w.path[:len(w.path)-1]
 			return nil
 		case ',':
+			if n == t.most && n > 0 {
+				w.rest()
+				continue
+			}
 			w.i++
 			w.space()
 		}
@@ -124,6 +142,20 @@ func (w *walker) list(t *typ) error {
 			return err
 		}
 	}
+}
+
+// rest takes the rest of an array out, from the comma on:
+//
+//	["a","b","c"]  after one  ["a"]
+func (w *walker) rest() {
+	comma := w.i
+	for w.b[w.i] == ',' {
+		w.i++
+		w.space()
+		w.skip()
+		w.space()
+	}
+	w.note(edit{comma, w.i, ""})
 }
 
 // dict is an object whose members are all of one type.
@@ -149,9 +181,14 @@ func (w *walker) object(o *object) error {
 	open := w.i + 1
 	var seen, also uint64
 	for m.next() {
-		in, at, mark := o, o.find(m.name), &seen
-		if at < 0 && variant != nil {
-			in, at, mark = variant, variant.find(m.name), &also
+		in, at, mark := o, -1, &seen
+		if variant != nil {
+			if at = variant.find(m.name); at >= 0 {
+				in, mark = variant, &also
+			}
+		}
+		if at < 0 {
+			at = o.find(m.name)
 		}
 		if at < 0 {
 			w.skip()
@@ -194,10 +231,10 @@ func (w *walker) missing(o *object, seen uint64) (put []string, err error) {
 		if seen&(1<<i) != 0 {
 			continue
 		}
-		switch m.typ.mark {
-		case '!':
+		switch {
+		case m.typ.mark == '!':
 			return nil, w.lacks(`"` + m.name + `"`)
-		case '=':
+		case m.typ.puts():
 			with, _ := m.typ.filled() // the table marks nothing so that wants more
 			put = append(put, `"`+m.name+`":`+with)
 			w.changed = append(w.changed, w.place()+"/"+m.name)
@@ -217,19 +254,27 @@ func (w *walker) lacks(what string) error {
 	return errors.New(place + what + " is missing")
 }
 
-// variant is the shape that the value's type adds, nil for none.
+// variant is the shape that holds beside this one for the value that begins
+// here; nil for none. A value whose variant nobody knows is a misfit of the
+// member that should name it.
 func (o *object) variant(w *walker) *object {
-	if o.variants == nil {
+	if o.by < 0 {
 		return nil
 	}
 	look := walker{b: w.b, i: w.i}
 	m := members{w: &look}
 	for m.next() {
 		v := look.skip()
-		if string(m.name) == "type" && v[0] == '"' {
-			return o.variants[string(v[1:len(v)-1])]
+		if string(m.name) == o.members[o.by].name && v[0] != 'n' {
+			if v[0] != '"' {
+				return nil
+			}
+			if bytes.IndexByte(v, '\\') >= 0 {
+				return o.variants[text(v)]
+			}
+			return o.variants[string(v[1:len(v)-1])] // allocates nothing
 		}
 		m.keep()
 	}
-	return nil
+	return o.usual
 }

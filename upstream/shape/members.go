@@ -54,19 +54,12 @@ func (m *members) keep() { m.kept = true }
 func (m *members) judge(t *typ) (kept bool, err error) {
 	w := m.w
 	start, edits, changed, depth := w.i, len(w.edits), len(w.changed), len(w.path)
-	if w.b[start] == 'n' && t.kind != anything {
+	if w.b[start] == 'n' && !t.null && !t.says {
+		v := w.skip()
 		if t.mark == '!' {
-			return false, w.misfit(t, w.skip())
+			return false, w.misfit(t, v)
 		}
-		w.skip()
-		if t.mark == '=' {
-			with, _ := t.filled()
-			w.note(edit{start, w.i, with})
-			m.keep()
-			return true, nil
-		}
-		m.cut()
-		return false, nil
+		return m.replace(start, t), nil
 	}
 	if err := w.value(t); err != nil {
 		if t.mark != '~' {
@@ -75,11 +68,23 @@ func (m *members) judge(t *typ) (kept bool, err error) {
 		w.edits, w.changed, w.path = w.edits[:edits], w.changed[:changed], w.path[:depth]
 		w.i = start
 		w.skip()
-		m.cut()
-		return false, nil
+		return m.replace(start, t), nil
 	}
 	m.keep()
 	return true, nil
+}
+
+// replace puts in what stands for the value that was just passed, if something
+// does, or takes the member out.
+func (m *members) replace(start int, t *typ) (kept bool) {
+	if !t.puts() {
+		m.cut()
+		return false
+	}
+	with, _ := t.filled()
+	m.w.note(edit{start, m.w.i, with})
+	m.keep()
+	return true
 }
 
 // cut takes the member out, with the comma that would be one too many.

@@ -3,7 +3,9 @@ package shape
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,16 +23,23 @@ var scalars = map[string]func(json.RawMessage) bool{
 	"uri":      func(v json.RawMessage) bool { return isString(v) && scheme.Match(v[1:]) },
 	"base64":   isBase64,
 	"datetime": isDatetime,
+	"url":      isURL,
+	"file":     func(v json.RawMessage) bool { return bytes.HasPrefix(v, []byte(`"file://`)) },
+	"lifetime": func(v json.RawMessage) bool { return isNumber(v) || v[0] == 'n' },
+	"field":    isField,
+	"choices":  isChoices,
 }
 
 func isString(v json.RawMessage) bool { return v[0] == '"' }
 
 func isNumber(v json.RawMessage) bool { return v[0] == '-' || v[0] >= '0' && v[0] <= '9' }
 
-// isInteger: Go's clients read 1.0 and 1e3 into an integer as little as "1".
+// isInteger: Go's clients read 1.0 and 1e3 into an integer as little as "1", and
+// TypeScript's take none that a float64 does not hold (2^53 - 1).
 func isInteger(v json.RawMessage) bool {
-	_, err := strconv.ParseInt(string(v), 10, 64)
-	return err == nil
+	const most = 1<<53 - 1
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	return err == nil && -most <= n && n <= most
 }
 
 func isFraction(v json.RawMessage) bool {
@@ -40,6 +49,44 @@ func isFraction(v json.RawMessage) bool {
 
 // RFC 3986 §3.1.
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+
+// isURL: one that a browser can be sent to.
+func isURL(v json.RawMessage) bool {
+	if !isString(v) {
+		return false
+	}
+	u, err := url.Parse(text(v))
+	return err == nil && u.Scheme != "" && (u.Host != "" || u.Scheme != "http" && u.Scheme != "https")
+}
+
+// isField: what a person can have put into one field of a form (MCP 2025-11-25
+// schema, ElicitResult).
+func isField(v json.RawMessage) bool {
+	if v[0] != '[' {
+		return v[0] != '{' && v[0] != 'n'
+	}
+	var texts []*string
+	return json.Unmarshal(v, &texts) == nil && !slices.Contains(texts, nil)
+}
+
+// isChoices: what several can be chosen of, with titles or without (MCP 2025-11-25
+// schema, MultiSelectEnumSchema).
+func isChoices(v json.RawMessage) bool {
+	var items struct {
+		Type  string
+		Enum  []*string
+		AnyOf []struct{ Const, Title *string }
+	}
+	if v[0] != '{' || json.Unmarshal(v, &items) != nil {
+		return false
+	}
+	for _, one := range items.AnyOf {
+		if one.Const == nil || one.Title == nil {
+			return false
+		}
+	}
+	return items.AnyOf != nil || items.Type == "string" && items.Enum != nil && !slices.Contains(items.Enum, nil)
+}
 
 // isDatetime: as clients check it, with seconds and an offset.
 func isDatetime(v json.RawMessage) bool {

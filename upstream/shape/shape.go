@@ -1,11 +1,11 @@
-// Package shape knows what MCP's definitions and results look like to the
-// clients that read them, and makes what upstreams write fit where that changes
-// nothing.
+// Package shape knows what MCP's definitions, results, notifications and
+// questions look like to those who read them, and makes what is written fit
+// where that changes nothing.
 //
 // Clients check a list as a whole: one tool whose inputSchema has no type makes
 // the official TypeScript client reject all tools of all upstreams. So each
 // definition is held against the shape that clients check, once, when it is
-// read, and each result when it comes.
+// read, and each message when it comes, in both directions.
 //
 // # The table
 //
@@ -13,21 +13,33 @@
 // sources. A member is written as a type and a mark:
 //
 //	string boolean number any object   as JSON has them
-//	integer count fraction token       whole and within 64 bits; not negative; 0 to 1; a string or whole
-//	uri base64 datetime                RFC 3986 with a scheme; RFC 4648 §4; RFC 3339 §5.6
+//	integer count fraction token       whole and within 53 bits; not negative; 0 to 1; a string or whole
+//	uri url file                       RFC 3986 with a scheme; one that can be visited; of a file
+//	base64 datetime                    RFC 4648 §4; RFC 3339 §5.6
+//	lifetime field choices             a task's ttl; what a form's field can hold; what it offers
 //	schema                             a JSON Schema that is an object
 //	|a|b                               one of these words
 //	Tool                               the shape of this name
-//	T[] T{}                            an array, an object of any names, of T
+//	T[] T{} T+                         an array, an object of any names, of T; a T or an array of them
+//	T[100]                             an array; what comes after the first hundred is taken out
+//	T?                                 a T; where something else stands, a block of text that says so takes its place
+//	by, by V                           which variant holds; V where it is missing
 //
 //	no mark   may be missing; null counts as missing and is taken out
 //	!         must be there
-//	=         is put in where it is missing: the only word, "", [] or {}
+//	=         is put in where it is missing: the only word, "", [], {}, or what follows the mark
 //	~         is for display or is of no use if it does not fit: taken out then
+//	~=V       both: V is put in then
 //
-// "Block text" holds beside "Block" for a value whose "type" is "text"; a type
-// that the table does not know is let pass. A member named "" lists what at
-// least one of has to be there. Members that the table does not name pass.
+// "Block text" is a variant: it holds beside and before "Block" for a value that
+// has "text" where "Block" has "by". A member named "" lists what at least one of
+// has to be there. Members that the table does not name pass. A shape of a later
+// revision takes the place of the one before. What agents' clients do not know
+// from a capability (types of content) has the revision that it came with; else
+// the revisions with a handshake are taken together.
+//
+// Params have the name of their method, and what answers a question that of the
+// question with ":result".
 //
 // # What it changes
 //
@@ -41,7 +53,9 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -49,17 +63,39 @@ import (
 var table []byte
 
 // Shapes are the shapes of one revision. They are immutable.
-type Shapes struct{ named map[string]*object }
+type Shapes struct {
+	revision string
+	named    map[string]*object
+}
 
-// Legacy are the shapes of the revisions with a handshake, 2024-11-05 to
-// 2025-11-25; Modern are those from 2026-07-28 on.
-var Legacy, Modern = load("2024-11-05"), load("2026-07-28")
+// revisions are those of MCP, newest first.
+var revisions = []*Shapes{load("2026-07-28"), load("2025-11-25"), load("2025-06-18"), load("2025-03-26"), load("2024-11-05")}
+
+// Modern are the shapes from 2026-07-28 on; Legacy are the last with a handshake,
+// and of definitions those of all revisions before.
+var Modern, Legacy = revisions[0], revisions[1]
+
+// Of returns the shapes of a revision that somebody speaks, or of the last one
+// before it; "" is for who speaks none of them, and takes all.
+func Of(revision string) *Shapes {
+	if revision == "" {
+		return Modern
+	}
+	for _, s := range revisions {
+		if revision >= s.revision {
+			return s
+		}
+	}
+	return revisions[len(revisions)-1]
+}
 
 // object is a shape: what the members of a JSON object must be.
 type object struct {
 	members  []member
 	oneOf    []string           // at least one of these must be there
-	variants map[string]*object // by the value of the member "type"
+	by       int                // the member that chooses the variant; -1 if there are none
+	usual    *object            // the variant where that is missing; nil if it must be there
+	variants map[string]*object //
 }
 
 type member struct {
@@ -75,6 +111,7 @@ const (
 	shaped        // an object with a shape
 	list
 	dict
+	many // one, or a list
 	words
 	schema
 )
@@ -84,9 +121,13 @@ type typ struct {
 	kind  kind
 	name  string // as the table has it, without the mark
 	mark  byte   // '!', '=', '~', or 0
+	with  string // what is put in, if the mark says so; "" is what its kind is when empty
+	null  bool   // null is a value of it
+	says  bool   // where it does not fit, a text says so
+	most  int    // of a list; 0 is without end
 	fits  func(json.RawMessage) bool
 	of    *object // for shaped
-	elem  *typ    // for list and dict
+	elem  *typ    // for list, dict and many
 	words []string
 }
 
@@ -106,21 +147,31 @@ func load(revision string) *Shapes {
 			}
 		}
 	}
-	s := &Shapes{named: map[string]*object{}}
-	for name := range raw {
-		s.named[name] = &object{}
+	s := &Shapes{revision, map[string]*object{}}
+	names := slices.Sorted(maps.Keys(raw))
+	for _, name := range names {
+		s.named[name] = &object{by: -1}
 	}
-	for name, text := range raw {
-		s.named[name].read(s, text)
+	for _, name := range names { // a shape comes before its variants
+		s.named[name].read(s, raw[name])
 		if base, variant, ok := strings.Cut(name, " "); ok {
-			o := s.named[base]
-			if o.variants == nil {
-				o.variants = map[string]*object{}
-			}
-			o.variants[variant] = s.named[name]
+			s.named[base].vary(variant, s.named[name])
 		}
 	}
 	return s
+}
+
+// vary adds a variant to a shape.
+func (o *object) vary(name string, variant *object) {
+	t := o.members[o.by].typ
+	if o.variants == nil {
+		o.variants = map[string]*object{}
+	}
+	o.variants[name] = variant
+	t.words = append(t.words, name)
+	if t.name == "by "+name {
+		o.usual = variant
+	}
 }
 
 // read fills a shape from its entry, members in the order of the table.
@@ -137,29 +188,50 @@ func (o *object) read(s *Shapes, text json.RawMessage) {
 			o.oneOf = strings.Split(entry, "|")
 			continue
 		}
-		o.members = append(o.members, member{name.(string), s.parse(entry)})
+		t := s.parse(entry)
+		if t.name == "by" || strings.HasPrefix(t.name, "by ") {
+			o.by = len(o.members)
+		}
+		o.members = append(o.members, member{name.(string), t})
 	}
 }
 
 func (s *Shapes) parse(entry string) *typ {
 	t := &typ{name: entry}
-	if last := entry[len(entry)-1]; strings.IndexByte("!=~", last) >= 0 {
-		t.mark, t.name = last, entry[:len(entry)-1]
+	t.name, t.with, _ = strings.Cut(entry, "=")
+	if len(t.name) < len(entry) {
+		t.mark = '='
 	}
+	if last := t.name[len(t.name)-1]; last == '!' || last == '~' {
+		t.mark, t.name = last, t.name[:len(t.name)-1]
+	}
+	of, last := t.name[:len(t.name)-1], t.name[len(t.name)-1]
 	switch {
-	case strings.HasSuffix(t.name, "[]"):
-		t.kind, t.elem = list, s.parse(strings.TrimSuffix(t.name, "[]"))
-	case strings.HasSuffix(t.name, "{}"):
-		t.kind, t.elem = dict, s.parse(strings.TrimSuffix(t.name, "{}"))
+	case last == '?':
+		inner := *s.parse(of)
+		inner.mark, inner.with, inner.says = t.mark, t.with, true
+		return &inner
+	case last == ']':
+		of, most, _ := strings.Cut(of, "[")
+		t.most, _ = strconv.Atoi(most) // "" is none
+		t.kind, t.elem = list, s.parse(of)
+	case last == '}':
+		t.kind, t.elem = dict, s.parse(strings.TrimSuffix(of, "{"))
+	case last == '+':
+		t.kind, t.elem = many, s.parse(of)
 	case t.name[0] == '|':
 		t.kind, t.words = words, strings.Split(t.name[1:], "|")
+	case t.name == "by", strings.HasPrefix(t.name, "by "):
+		t.kind = words // those of the variants
 	case t.name == "any":
+		t.null = true
 	case t.name == "object":
 		t.kind, t.elem = dict, &typ{}
 	case t.name == "schema":
 		t.kind = schema
 	case scalars[t.name] != nil:
 		t.kind, t.fits = scalar, scalars[t.name]
+		t.null = t.fits(json.RawMessage("null"))
 	case s.named[t.name] != nil:
 		t.kind, t.of = shaped, s.named[t.name]
 	default:
@@ -168,8 +240,14 @@ func (s *Shapes) parse(entry string) *typ {
 	return t
 }
 
-// empty is what is put in where a member marked "=" is missing.
+// puts reports whether something is put in where a member is missing.
+func (t *typ) puts() bool { return t.mark == '=' || t.with != "" }
+
+// empty is what that is.
 func (t *typ) empty() string {
+	if t.with != "" {
+		return t.with
+	}
 	switch t.kind {
 	case list:
 		return "[]"

@@ -47,12 +47,34 @@ func TestFit(t *testing.T) {
 		{"annotations in part", "Resource", `{"uri":"a:b","name":"n","annotations":{"audience":["model"],"priority":0.5,"lastModified":"2025-01-12"}}`,
 			`{"uri":"a:b","name":"n","annotations":{"priority":0.5}}`, `{"uri":"a:b","name":"n","annotations":{"priority":0.5}}`},
 		{"no content", "Called", `{}`, `{"content":[]}`, `{"content":[]}`},
-		{"a type of the future", "Called", `{"content":[{"type":"hologram","data":7}]}`, "=", "="},
-		{"no type", "Called", `{"content":[{"text":"a"}]}`, `!at /content/0: "type" is missing`, `!at /content/0: "type" is missing`},
-		{"type last", "Called", `{"content":[{"text":7,"type":"text"}]}`, "!at /content/0/text: a string is wanted, not this number", "!at /content/0/text: a string is wanted, not this number"},
-		{"bad base64", "Called", `{"content":[{"type":"image","mimeType":"image/png","data":"a-_="}]}`, "!at /content/0/data: base64 with padding is wanted, not this string", "!at /content/0/data: base64 with padding is wanted, not this string"},
+		{"a mere string", "Got", `{"messages":[{"role":"user","content":"\u00e4 \""}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"\u00e4 \""}}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"\u00e4 \""}}]}`},
 		{"escaped base64", "Called", `{"content":[{"type":"image","mimeType":"image/png","data":"aa\/="}]}`, "=", "="},
-		{"a resource of nothing", "Called", `{"content":[{"type":"resource","resource":{"uri":"a:b"}}]}`, `!at /content/0/resource: "text" or "blob" is missing`, `!at /content/0/resource: "text" or "blob" is missing`},
+		{"a completion of too much", "Completed", `{"completion":{"values":[` + strings.Repeat(`"a" , `, 100) + `"b","c"],"hasMore":null}}`,
+			`{"completion":{"values":[` + strings.Repeat(`"a" , `, 99) + `"a" ]}}`, `{"completion":{"values":[` + strings.Repeat(`"a" , `, 99) + `"a" ]}}`},
+		{"a member of another type of block", "Called", `{"content":[{"type":"text","text":"a","data":7,"uri":"x"}]}`, `{"content":[{"type":"text","text":"a","uri":"x"}]}`, `{"content":[{"type":"text","text":"a","uri":"x"}]}`},
+		{"an error without code", "Error", `{"message":7}`, `{"code":-32603,"message":""}`, `{"code":-32603,"message":""}`},
+		{"an error of words", "Error", `{"code":"E_X","message":"no","data":null}`, `{"code":-32603,"message":"no","data":null}`, `{"code":-32603,"message":"no","data":null}`},
+		{"a task without end", "Task", `{"taskId":"t","status":"working","ttl":null,"createdAt":"c","lastUpdatedAt":"l"}`, "=", "="},
+		{"a task without times", "notifications/tasks/status", `{"taskId":"t","status":"working","ttl":"x"}`, `{"createdAt":"","lastUpdatedAt":"","taskId":"t","status":"working","ttl":null}`, "="},
+		{"progress in words", "notifications/progress", `{"progressToken":1,"progress":"50%"}`, "!at /progress: a number is wanted, not this string", "!at /progress: a number is wanted, not this string"},
+		{"progress of Python", "notifications/progress", `{"progressToken":1,"progress":0.5,"total":null,"message":null}`, `{"progressToken":1,"progress":0.5}`, `{"progressToken":1,"progress":0.5}`},
+		{"a log message of nothing", "notifications/message", `{"level":"info"}`, `{"data":null,"level":"info"}`, `{"data":null,"level":"info"}`},
+		{"a form without mode", "elicitation/create", `{"message":"m","requestedSchema":{"type":"object","properties":{"a":{"type":"string","format":"uuid"}}}}`,
+			`{"message":"m","requestedSchema":{"type":"object","properties":{"a":{"type":"string"}}}}`, `{"message":"m","requestedSchema":{"type":"object","properties":{"a":{"type":"string"}}}}`},
+		{"a form of objects", "elicitation/create", `{"message":"m","requestedSchema":{"properties":{"a":{"type":"object"}}}}`,
+			`!at /requestedSchema/properties/a/type: "array" or "boolean" or "integer" or "number" or "string" is wanted, not this string`,
+			`!at /requestedSchema/properties/a/type: "array" or "boolean" or "integer" or "number" or "string" is wanted, not this string`},
+		{"a page", "elicitation/create", `{"mode":"url","message":"m","url":"https://example.com/a","elicitationId":"e"}`, "=", "="},
+		{"a page nowhere", "elicitation/create", `{"mode":"url","message":"m","url":"https:","elicitationId":"e"}`, "!at /url: a URL that can be visited is wanted, not this string", "!at /url: a URL that can be visited is wanted, not this string"},
+		{"a page without ID", "elicitation/create", `{"mode":"url","message":"m","url":"https://example.com/a"}`, `{"elicitationId":"","mode":"url","message":"m","url":"https://example.com/a"}`, "="},
+		{"another mode", "elicitation/create", `{"mode":"voice","message":"m"}`, `!at /mode: "form" or "url" is wanted, not this string`, `!at /mode: "form" or "url" is wanted, not this string`},
+		{"several blocks", "sampling/createMessage", `{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"maxTokens":1}`, "=", "="},
+		{"a block that is asked about", "sampling/createMessage", `{"messages":[{"role":"user","content":{"type":"hologram"}}],"maxTokens":1}`,
+			`!at /messages/0/content/type: "audio" or "image" or "text" or "tool_result" or "tool_use" is wanted, not this string`,
+			`!at /messages/0/content/type: "audio" or "image" or "text" or "tool_result" or "tool_use" is wanted, not this string`},
+		{"an answer", "elicitation/create:result", `{"action":"accept","content":{"a":"b","c":1,"d":true,"e":["f","null"]}}`, "=", "="},
+		{"an answer in an answer", "elicitation/create:result", `{"action":"accept","content":{"a":{}}}`, "!at /content/a: a string, a number, a boolean or an array of strings is wanted, not an object", "!at /content/a: a string, a number, a boolean or an array of strings is wanted, not an object"},
+		{"a root of the web", "roots/list:result", `{"roots":[{"uri":"https://example.com"}]}`, "!at /roots/0/uri: a file:// URI is wanted, not this string", "!at /roots/0/uri: a file:// URI is wanted, not this string"},
 		{"a progress token that is none", "Called", `{"content":[],"_meta":{"progressToken":null,"a":null}}`, `{"content":[],"_meta":{"a":null}}`, `{"content":[],"_meta":{"a":null}}`},
 		{"capabilities of PHP", "Capabilities", `{"tools":[],"logging":true}`, `{"tools":{}}`, `{"tools":{}}`},
 		{"a server without version", "Server", `{"name":"a"}`, `{"version":"","name":"a"}`, `{"version":"","name":"a"}`},
@@ -80,6 +102,45 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// A block that nobody can read takes no other with it.
+func TestABlockThatDoesNotFitIsSaid(t *testing.T) {
+	const good = `{"type":"text","text":"a"}`
+	for _, tt := range []struct{ revision, block, said string }{
+		{"2025-11-25", `{"type":"hologram","mimeType":"model/x","data":7}`, `type \"hologram\", model/x, 49 bytes; at /content/1/type: `},
+		{"2026-07-28", `{"type":"","text":"b"}`, `type \"\", 22 bytes; at /content/1/type: `},
+		{"", `{"text":"b"}`, `12 bytes; at /content/1: \"type\" is missing`},
+		{"", `{"type":null}`, `13 bytes; at /content/1/type: `},
+		{"", `null`, `4 bytes; at /content/1: an object is wanted, not null`},
+		{"", `["b"]`, `5 bytes; at /content/1: an object is wanted, not an array`},
+		{"", `{"text":7,"type":"text"}`, `type \"text\", 24 bytes; at /content/1/text: a string is wanted, not this number`},
+		{"", `{"type":"image","mimeType":"image/png","data":"a-_="}`, `type \"image\", image/png, 53 bytes; at /content/1/data: base64`},
+		{"", `{"type":"resource","resource":{"uri":"a:b"}}`, `type \"resource\", 44 bytes; at /content/1/resource: \"text\" or \"blob\" is missing`},
+		{"2024-11-05", `{"type":"audio","mimeType":"audio/wav","data":"AAEC"}`, `type \"audio\", audio/wav, 53 bytes; at /content/1/type: \"image\" or \"resource\" or \"text\"`},
+		{"2025-03-26", `{"type":"audio","mimeType":"audio/wav","data":"AAEC"}`, ""},
+		{"2025-03-26", `{"type":"resource_link","uri":"a:b","name":"n"}`, `type \"resource_link\", a:b, n, 47 bytes; at /content/1/type: \"audio\"`},
+		{"2025-06-18", `{"type":"resource_link","uri":"a:b","name":"n"}`, ""},
+		{"2024-10-07", `{"type":"image","mimeType":"image/png","data":"AAEC"}`, ""},
+		{"2999-01-01", `{"type":"tool_use","id":"a","name":"n","input":{}}`, `type \"tool_use\", n, 50 bytes; `},
+	} {
+		value := `{"content":[` + good + `,` + tt.block + `,` + good + `]}`
+		got, changed, err := Of(tt.revision).Fit("Called", json.RawMessage(value))
+		if err != nil {
+			t.Errorf("%s: %s: %v", tt.revision, tt.block, err)
+			continue
+		}
+		if tt.said == "" {
+			if string(got) != value {
+				t.Errorf("%s: %s became %s", tt.revision, tt.block, got)
+			}
+			continue
+		}
+		head, tail := `{"content":[`+good+`,{"type":"text","text":"[content that cannot be passed on was left out: `, `]"},`+good+`]}`
+		if !strings.HasPrefix(string(got), head+tt.said) || !strings.HasSuffix(string(got), tail) || !slices.Equal(changed, []string{"/content/1"}) {
+			t.Errorf("%s: %s became %s, changed %v", tt.revision, tt.block, got, changed)
+		}
+	}
+}
+
 // What fits, fits as it is; and what was made to fit is JSON.
 func FuzzFit(f *testing.F) {
 	for _, value := range []string{
@@ -93,7 +154,7 @@ func FuzzFit(f *testing.F) {
 		if gateway.CheckJSON(value) != nil {
 			return
 		}
-		for _, era := range []*Shapes{Legacy, Modern} {
+		for _, era := range revisions {
 			for name := range era.named {
 				once, changed, err := era.Fit(name, value)
 				if err != nil {
@@ -133,18 +194,26 @@ func BenchmarkFit64KiB(b *testing.B) {
 }
 
 func TestEveryShapeOfTheTableIsUsedAndBounded(t *testing.T) {
-	for name, o := range Legacy.named {
-		for _, m := range o.members {
-			if _, ok := m.typ.filled(); m.typ.mark == '=' && !ok {
-				t.Errorf("%s of %s cannot be put in", m.name, name)
+	for _, era := range revisions {
+		for name, o := range era.named {
+			for _, m := range o.members {
+				if _, ok := m.typ.filled(); m.typ.puts() && !ok {
+					t.Errorf("%s of %s cannot be put in", m.name, name)
+				}
+				if with := m.typ.with; with != "" && gateway.CheckJSON([]byte(with)) != nil {
+					t.Errorf("%s of %s puts in %s", m.name, name, with)
+				}
 			}
-		}
-		if len(o.members) > 64 {
-			t.Errorf("%s has more members than a word has bits", name)
-		}
-		for _, one := range o.oneOf {
-			if !slices.ContainsFunc(o.members, func(m member) bool { return m.name == one }) {
-				t.Errorf("%s wants one of %q, which it does not know", name, one)
+			if len(o.members) > 64 {
+				t.Errorf("%s has more members than a word has bits", name)
+			}
+			if (o.by >= 0) != (o.variants != nil) || o.by >= 0 && (o.members[o.by].typ.mark == '!') != (o.usual == nil) {
+				t.Errorf("%s has no variants, or none where it is not said which", name)
+			}
+			for _, one := range o.oneOf {
+				if !slices.ContainsFunc(o.members, func(m member) bool { return m.name == one }) {
+					t.Errorf("%s wants one of %q, which it does not know", name, one)
+				}
 			}
 		}
 	}

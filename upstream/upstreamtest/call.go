@@ -12,7 +12,7 @@ import (
 // EchoResult is the result of the tool echo for arguments as they arrived.
 func EchoResult(args string) string {
 	text, _ := json.Marshal(args) // strings always encode
-	return `{"content":[{"type":"text","text":` + string(text) + `,"x":1.0},{"type":"x-later","n":12345678901234567890}],"structuredContent":{"args":` + args + `},"_meta":{"k":1e3},"isError":false,"z":[],"a":{}}`
+	return `{"content":[{"type":"text","text":` + string(text) + `,"x":1.0},{"type":"text","text":"","n":12345678901234567890}],"structuredContent":{"args":` + args + `},"_meta":{"k":1e3},"isError":false,"z":[],"a":{}}`
 }
 
 // RPCError is the error that the tool rpc_error answers.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"toolward/gateway"
+	"toolward/upstream/shape"
 )
 
 // open is every room: it lets through whoever has the token "good", and echoes.
@@ -100,7 +101,7 @@ func (o *open) Do(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
 
 func handler(o *open) *Handler {
 	return New(Options{
-		Road:     &gateway.Road{Auth: o, Limit: o, Catalog: o, Guard: o, Policy: o, Sessions: o, Approvals: o, Recorder: o},
+		Road:     &gateway.Road{Auth: o, Limit: o, Catalog: o, Guard: o, Policy: o, Sessions: o, Shapes: shape.Messages{}, Approvals: o, Recorder: o},
 		Resource: "http://gw/v1",
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
