@@ -50,9 +50,13 @@ func (c *numbered) Do(_ context.Context, call *gateway.Call) (*gateway.Result, e
 	end := c.of.ends[word]
 	c.of.mu.Unlock()
 	if end == nil {
-		return &gateway.Result{Raw: json.RawMessage(`{}`)}, nil
+		return &gateway.Result{Raw: json.RawMessage(stateOfTask(call.Name))}, nil
 	}
 	return &gateway.Result{Raw: json.RawMessage(<-end)}, nil
+}
+
+func stateOfTask(id string) string {
+	return fmt.Sprintf(`{"taskId":%q,"status":"working","ttl":null}`, id)
 }
 
 func (c *numbered) Close() error {
@@ -131,7 +135,7 @@ func TestCallsThatOverlapHaveAConnectionEach(t *testing.T) {
 						}
 						s.mu.Unlock()
 					case strings.HasSuffix(step, "?"):
-						s.ends[step[:1]] <- fmt.Sprintf(`{"task":{"taskId":%q}}`, step[:1])
+						s.ends[step[:1]] <- `{"task":` + stateOfTask(step[:1]) + `}`
 					default:
 						s.ends[step[:1]] <- `{"content":[]}`
 					}
