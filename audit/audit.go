@@ -144,8 +144,8 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool](),
-		buffers: sync.Pool{New: func() any { return new([]byte) }}}
+	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool](), shared: newPool(),
+		buffers: sync.Pool{New: func() any { return new(buffers) }}}
 	w, err := newWriter(s.opts, keys)
 	if err != nil {
 		return err
@@ -217,17 +217,20 @@ func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
 }
 
 // Append appends an event that is not about a call as [Store.Record] has it, and
-// returns its number once it is durable, with the errors of Record. Texts are
-// made one line, and an event without a time gets the present. The number is 0
+// returns its number once it is durable, with the errors of Record. What has to be
+// able to go before the event goes is its Text, a JSON object. Texts are made one line, and an event without a time gets the present. The number is 0
 // while the standby has the event: it gets one when the database takes it over.
 func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
-	for _, text := range []*string{&e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code} {
+	for _, text := range []*string{&e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome} {
 		*text = column(*text)
 	}
 	if e.TimeUnixMs == 0 {
 		e.TimeUnixMs = time.Now().UnixMilli()
 	}
 	e.Body = Raw(appendLine(nil, []byte(e.Body)))
+	if e.Text != "" {
+		e.Kept.seal(appendLine(nil, []byte(e.Text)))
+	}
 	return s.writer.append(ctx, e)
 }
 

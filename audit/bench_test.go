@@ -89,7 +89,7 @@ func inFlight(b *testing.B, n int, f func() error) {
 }
 
 // inFlightN runs f the given number of times, n at once.
-func inFlightN(b *testing.B, n, times int, f func() error) {
+func inFlightN(b testing.TB, n, times int, f func() error) {
 	var left atomic.Int64
 	left.Store(int64(times))
 	var wg sync.WaitGroup

@@ -34,7 +34,9 @@ func dsn(path, mode string, busy time.Duration, more string) string {
 type conn struct {
 	c                     *sqlite3.SQLiteConn
 	begin, insert, commit driver.Stmt
-	args                  [13]driver.NamedValue
+	keep, intern          driver.Stmt
+	args                  [17]driver.NamedValue
+	interned              map[string]int64 // by digest, the event for which it was last written
 }
 
 // dial opens the database for writing and checks that it is ours. With fresh,
@@ -44,7 +46,7 @@ func dial(opts Options, fresh bool) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{c: raw.(*sqlite3.SQLiteConn)}
+	c := &conn{c: raw.(*sqlite3.SQLiteConn), interned: map[string]int64{}}
 	if err := c.setUp(opts, fresh); err != nil {
 		return nil, errors.Join(err, c.c.Close())
 	}
@@ -88,7 +90,9 @@ func (c *conn) prepare() error {
 	}{
 		{&c.begin, "BEGIN IMMEDIATE"},
 		{&c.commit, "COMMIT"},
-		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&c.keep, "INSERT OR REPLACE INTO bodies (seq, salt, text) VALUES (?, ?, ?)"},
+		{&c.intern, "INSERT INTO interned (digest, salt, text, last) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET last = excluded.last"},
 	} {
 		stmt, err := c.c.Prepare(p.text)
 		if err != nil {
@@ -226,15 +230,30 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 func (c *conn) add(e *Event, hash, mac []byte) error {
 	v := &c.args
 	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, e.Type
-	for i, s := range [...]string{e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code} {
+	for i, s := range [...]string{e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
 		if s == "" {
 			v[3+i].Value = nil
 		} else {
 			v[3+i].Value = s
 		}
 	}
-	v[10].Value, v[11].Value, v[12].Value = string(e.Body), hash, mac
-	return run(c.insert, v[:])
+	v[12].Value = nil
+	if e.Us != 0 {
+		v[12].Value = e.Us
+	}
+	v[13].Value, v[14].Value = string(e.Body), nil
+	if e.Digest != nil {
+		v[14].Value = e.Digest
+	}
+	v[15].Value, v[16].Value = hash, mac
+	if err := c.addKept(e); err != nil {
+		return err
+	}
+	err := run(c.insert, v[:])
+	if err != nil && e.Text != "" {
+		err = errors.Join(err, c.exec("DELETE FROM bodies WHERE seq = ?", e.Seq))
+	}
+	return err
 }
 
 // at is the chain at an event: the zero head before the first, and for one
@@ -259,7 +278,7 @@ func run(stmt driver.Stmt, args []driver.NamedValue) error {
 // close closes the connection.
 func (c *conn) close() error {
 	var errs []error
-	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit} {
+	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -268,3 +287,12 @@ func (c *conn) close() error {
 }
 
 func values(v ...driver.Value) []driver.Value { return v }
+
+// numbered are the values of a prepared statement.
+func numbered(v ...driver.Value) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(v))
+	for i := range v {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v[i]}
+	}
+	return named
+}

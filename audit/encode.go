@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"strconv"
+	"time"
 
 	"toolward/gateway"
 )
@@ -24,47 +27,51 @@ func refusal(o *object, s *secrecy, r *gateway.Refusal) {
 	o.close()
 }
 
+// stages writes where the time went: an array of microseconds in the order limit,
+// guard, policy, approve, record, upstream.
 func stages(o *object, s gateway.Stages) {
-	o.ms("limit_ms", s.Limit)
-	o.ms("guard_ms", s.Guard)
-	o.ms("policy_ms", s.Policy)
-	o.ms("approve_ms", s.Approve)
-	o.ms("record_ms", s.Record)
-	o.ms("upstream_ms", s.Upstream)
-}
-
-// session writes the state that policy saw. Recent calls are pairs of tool and
-// effect, newest last.
-func session(o *object, s *gateway.Session) {
-	o.open("session")
-	o.text("id", s.ID)
-	o.number("calls", s.Calls)
-	o.texts("labels", s.Labels)
-	if len(s.Recent) > 0 {
-		o.name("recent")
-		o.b = append(o.b, '[')
-		for i, r := range s.Recent {
-			if i > 0 {
-				o.b = append(o.b, ',')
-			}
-			o.b = append(o.b, '[')
-			o.b = appendString(o.b, r.Tool)
-			o.b = append(o.b, ',')
-			o.b = appendString(o.b, string(r.Effect))
-			o.b = append(o.b, ']')
-		}
-		o.b = append(o.b, ']')
-	}
-	o.close()
-}
-
-func decision(o *object, s *secrecy, d *gateway.Decision) {
-	if d.Effect == "" {
+	if s == (gateway.Stages{}) {
 		return
 	}
-	o.open("decision")
-	o.text("effect", string(d.Effect))
-	o.texts("reasons", s.all(d.Reasons))
+	o.name("us")
+	o.b = append(o.b, '[')
+	for i, took := range [...]time.Duration{s.Limit, s.Guard, s.Policy, s.Approve, s.Record, s.Upstream} {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = strconv.AppendInt(o.b, took.Microseconds(), 10)
+	}
+	o.b = append(o.b, ']')
+}
+
+// session writes the state that policy saw. Recent calls are in the record
+// already: what stands here is enough to tell whether what was found there is
+// what policy saw.
+func session(o *object, s *gateway.Session) {
+	o.number("calls", s.Calls)
+	o.texts("seen", s.Labels)
+	if len(s.Recent) > 0 {
+		o.text("recent", recentSum(s.Recent))
+	}
+}
+
+// recentSum is a check sum over recent calls, oldest first: CRC-32C over
+// "tool\x1feffect\n" of each, in hexadecimal.
+func recentSum(recent []gateway.Recent) string {
+	var line [128]byte
+	sum := uint32(0)
+	for _, r := range recent {
+		b := append(line[:0], r.Tool...)
+		b = append(append(append(b, 0x1f), r.Effect...), '\n')
+		sum = crc32.Update(sum, castagnoli, b)
+	}
+	return fmt.Sprintf("%08x", sum)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// ruling writes a decision without what depends on the call: effect and reasons.
+func ruling(o *object, d *gateway.Decision) {
 	if len(d.Rules) > 0 {
 		o.name("rules")
 		o.b = append(o.b, '[')
@@ -85,7 +92,6 @@ func decision(o *object, s *secrecy, d *gateway.Decision) {
 	o.texts("labels", d.Labels)
 	o.text("revision", d.Revision)
 	o.text("shadow", string(d.Shadow))
-	o.close()
 }
 
 // maxFindings bounds what one hostile text can add to the record.

@@ -33,7 +33,11 @@ type Event struct {
 	Kind       string `json:"kind,omitempty"`
 	Effect     string `json:"effect,omitempty"`
 	Code       string `json:"code,omitempty"`
-	Body       Raw    `json:"body"` // one line of JSON
+	Session    string `json:"session,omitempty"`
+	Outcome    string `json:"outcome,omitempty"`
+	Us         int64  `json:"us,omitempty"` // from reading the request to recording the answer, in microseconds
+	Body       Raw    `json:"body"`         // one line of JSON
+	Kept              // what stands beside it
 }
 
 // ownEvent is an event of the gateway itself.
@@ -65,9 +69,16 @@ func (h head) next(e *Event, scratch []byte) (head, []byte) {
 	b := append(scratch[:0], h.hash[:]...)
 	b = appendNumber(b, e.Seq)
 	b = appendNumber(b, e.TimeUnixMs)
-	for _, text := range [...]string{e.Type, e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, string(e.Body)} {
+	for _, text := range [...]string{e.Type, e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
 		b = appendText(b, text)
 	}
+	if e.Us != 0 {
+		b = appendNumber(b, e.Us)
+	} else {
+		b = append(b, '-')
+	}
+	b = appendText(b, string(e.Body))
+	b = appendText(b, string(e.Digest))
 	return head{seq: e.Seq, hash: sha256.Sum256(b)}, b
 }
 

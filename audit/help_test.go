@@ -49,7 +49,7 @@ func newCall(t testing.TB, args string) *gateway.Call {
 	}
 	c := gateway.NewCall(gateway.SurfaceMCP, gateway.KindTool, "tools/call")
 	c.Protocol, c.Peer, c.Agent, c.Name, c.Args, c.Tool = "2025-11-25", "192.0.2.7", testAgent, testTool.Wire, a, testTool
-	c.Session = gateway.Session{ID: "5e55", Calls: 2, Labels: []string{"untrusted"}, Recent: []gateway.Recent{{Tool: "web__get", Effect: "allow"}}}
+	c.Session = gateway.Session{ID: "5e55", Calls: 1, Labels: []string{"untrusted"}, Recent: []gateway.Recent{{Tool: "web__get", Effect: "allow"}}}
 	c.Decision = gateway.Decision{Effect: gateway.EffectAllow, Revision: "r1", Rules: []gateway.Rule{{Package: "tools.files.read_file", Name: "allow", File: "files.rego", Line: 4}}}
 	c.Scanned = gateway.StageRequest
 	c.Stages.Guard = 1500 * time.Microsecond

@@ -79,7 +79,7 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 	case 2:
 		return Call{}, nil, fmt.Errorf("%w: %s", ErrAmbiguous, column(id))
 	}
-	events, err := r.events(ctx, "WHERE call = ? ORDER BY seq", calls[0].ID)
+	events, err := r.whole(ctx, "WHERE call = ? ORDER BY seq", calls[0].ID)
 	return calls[0], events, err
 }
 
@@ -143,19 +143,49 @@ func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []C
 
 func (r *Reader) events(ctx context.Context, rest string, args ...any) (events []Event, err error) {
 	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, coalesce(call, ''), coalesce(agent, ''), coalesce(server, ''),
-		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), body FROM events `+rest, args...)
+		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), body FROM events `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var e Event
-		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Body); err != nil {
+		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome, &e.Us, &e.Body); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
 		events = append(events, e)
 	}
 	return events, rows.Err()
+}
+
+// whole is [Reader.events] with what is kept beside them, as far as it is there.
+func (r *Reader) whole(ctx context.Context, rest string, args ...any) ([]Event, error) {
+	events, err := r.events(ctx, rest, args...)
+	for i := range events {
+		e := &events[i]
+		err = errors.Join(err, r.kept(ctx, e))
+	}
+	return events, err
+}
+
+func (r *Reader) kept(ctx context.Context, e *Event) (err error) {
+	err = r.db.QueryRowContext(ctx, "SELECT salt, text FROM bodies WHERE seq = ?", e.Seq).Scan(&e.Salt, &e.Text)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read what is kept: %w", err)
+	}
+	rows, err := r.db.QueryContext(ctx, "SELECT digest, salt, text FROM interned WHERE digest IN (?1 ->> '$.who', ?1 ->> '$.what', ?1 ->> '$.ruling') ORDER BY digest", string(e.Body))
+	if err != nil {
+		return fmt.Errorf("read what is kept: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		s := new(Shared)
+		if err := rows.Scan(&s.Digest, &s.Salt, &s.Text); err != nil {
+			return fmt.Errorf("read what is kept: %w", err)
+		}
+		e.Uses = append(e.Uses, s)
+	}
+	return rows.Err()
 }
 
 // Own returns up to limit events of the gateway itself (those without a call),

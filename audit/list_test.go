@@ -275,6 +275,11 @@ func TestExportOCSF(t *testing.T) {
 
 func TestReplayGivesBackWhatPolicySaw(t *testing.T) {
 	s := openStore(t)
+	earlier := newCall(t, `{}`)
+	earlier.Tool, earlier.Name, earlier.Session = nil, "web__get", gateway.Session{ID: "5e55"}
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, earlier))
+	respond(earlier, `{}`)
+	must(t, s.Record(t.Context(), gateway.PhaseOutcome, earlier))
 	c := newCall(t, `{"path":"/srv/a.md"}`)
 	c.Findings = []gateway.Finding{{Kind: gateway.FindingInjection, Rule: "injection.x", Stage: gateway.StageRequest, Where: "/path", Severity: "low", Action: "observe"}}
 	c.Score = 0.25
@@ -290,10 +295,10 @@ func TestReplayGivesBackWhatPolicySaw(t *testing.T) {
 		must(t, err)
 		got = append(got, r)
 	}
-	if len(got) != 1 || got[0].Partial != "" {
+	if len(got) != 2 || got[1].Partial != "" {
 		t.Fatalf("got %+v", got)
 	}
-	r := got[0].Call
+	r := got[1].Call
 	for name, pair := range map[string][2]any{
 		"id":       {c.ID, r.ID},
 		"agent":    {*c.Agent, *r.Agent},

@@ -18,102 +18,166 @@ type recorder struct {
 	maxBody int
 	agents  *memo[gateway.Agent]
 	tools   *memo[gateway.Tool]
-	buffers sync.Pool // of *[]byte: bodies under construction
+	shared  *pool
+	buffers sync.Pool // of *buffers: objects under construction
 }
+
+type buffers struct{ body, text, shared []byte }
 
 // maxBuffer is the largest buffer that is used again, in bytes.
 const maxBuffer = 256 << 10
 
-// event is the row of one phase of a call.
-func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
-	e := Event{Call: c.ID}
-	s := &secrecy{keys: r.keys}
-	buf := r.buffers.Get().(*[]byte)
-	o := object{b: append((*buf)[:0], '{')}
-	switch p {
-	case gateway.PhaseOutcome:
-		e.Type, e.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
-		r.hideArgs(s, c)
-		e.Effect = string(c.ResultDecision.Effect)
-		r.outcome(&o, s, c)
-	default:
-		e.Type, e.TimeUnixMs = TypeAttempt, c.Time.UnixMilli()
-		r.request(&o, s, c)
-		if p == gateway.PhaseRefusal {
-			e.Type = TypeRefusal
-			o.ms("ms", time.Since(c.Time))
-		}
-		r.columns(&e, s, c)
-	}
-	if c.Refusal != nil {
-		e.Code = string(c.Refusal.Code)
-		refusal(&o, s, c.Refusal)
-	}
-	stages(&o, c.Stages)
-	o.close()
-	e.Body = Raw(o.b)
-	if *buf = o.b; cap(o.b) <= maxBuffer {
-		r.buffers.Put(buf)
-	}
-	return e
+// draft is an event that is being written.
+type draft struct {
+	*recorder
+	secrecy
+	Event
+	object         // the event's body
+	kept    object // what may go before the event does
+	scratch []byte // of one shared object
 }
 
-func (r *recorder) columns(e *Event, s *secrecy, c *gateway.Call) {
+// event is the row of one phase of a call.
+func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
+	buf := r.buffers.Get().(*buffers)
+	d := draft{recorder: r, secrecy: secrecy{keys: r.keys}, scratch: buf.shared}
+	d.object.b, d.kept.b = append(buf.body[:0], '{'), append(buf.text[:0], '{')
+	d.Call = c.ID
+	switch p {
+	case gateway.PhaseOutcome:
+		d.Type, d.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
+		d.hideArgs(c)
+		d.outcome(c)
+	default:
+		d.Type, d.TimeUnixMs = TypeAttempt, c.Time.UnixMilli()
+		d.request(c)
+		if p == gateway.PhaseRefusal {
+			d.Type, d.Outcome = TypeRefusal, "refused"
+			d.Us = micros(time.Since(c.Time))
+		}
+		d.columns(c)
+	}
+	if c.Refusal != nil {
+		d.Code = string(c.Refusal.Code)
+		refusal(&d.object, &d.secrecy, c.Refusal)
+	}
+	if p != gateway.PhaseAttempt {
+		stages(&d.object, c.Stages) // an attempt's are in its outcome
+	}
+	d.seal()
+	buf.body, buf.text, buf.shared = reusable(d.object.b), reusable(d.kept.b), reusable(d.scratch)
+	r.buffers.Put(buf)
+	return d.Event
+}
+
+// seal ends the event's objects.
+func (d *draft) seal() {
+	if len(d.kept.b) > 1 {
+		d.kept.close()
+		d.Kept.seal(d.kept.b)
+	}
+	d.object.close()
+	d.Body = Raw(d.object.b)
+}
+
+func reusable(b []byte) []byte {
+	if cap(b) > maxBuffer {
+		return nil
+	}
+	return b
+}
+
+// micros is a duration in whole microseconds, and never none.
+func micros(d time.Duration) int64 { return max(1, d.Microseconds()) }
+
+// share writes the digest of an object that many events have in common.
+func (d *draft) share(name string, members func(o *object)) {
+	o := object{b: append(d.scratch[:0], '{')}
+	members(&o)
+	o.close()
+	d.scratch = o.b
+	if len(o.b) == len("{}") {
+		return
+	}
+	s := d.recorder.shared.shared(d.recorder.keys, o.b)
+	d.Uses = append(d.Uses, s)
+	d.text(name, s.Digest)
+}
+
+func (d *draft) columns(c *gateway.Call) {
 	if c.Agent != nil {
-		e.Agent = column(c.Agent.ID)
+		d.Agent = column(c.Agent.ID)
+		d.Session = c.Session.ID
+		if d.Session == "" { // it was refused before the session was looked at
+			d.Session = c.Agent.SessionID()
+		}
 	}
-	e.Server = c.Server
+	d.Server = c.Server
 	if c.Tool != nil {
-		e.Server = c.Tool.Server
+		d.Server = c.Tool.Server
 	}
-	e.Server = column(e.Server)
-	e.Tool = column(s.scrub(c.ToolName()))
-	e.Kind = string(c.Kind)
-	e.Effect = string(c.Decision.Effect)
+	d.Server = column(d.Server)
+	d.Tool = column(d.scrub(c.ToolName()))
+	d.Kind = string(c.Kind)
+	d.Effect = string(c.Decision.Effect)
 }
 
 // request writes what is known before the call is made. The arguments come
 // first in time, because what they hide must not stand in the other members.
-func (r *recorder) request(o *object, s *secrecy, c *gateway.Call) {
-	r.args(o, s, c)
+func (d *draft) request(c *gateway.Call) {
+	d.args(c)
+	d.share("who", func(o *object) { d.who(o, c) })
+	d.share("what", func(o *object) { d.what(o, c) })
+	if c.Tool == nil || c.Name != c.Tool.Wire {
+		d.text("name", d.scrub(c.Name))
+	}
+	if c.Parent != nil {
+		d.text("parent", c.Parent.ID)
+	}
+	if c.Session.ID != "" {
+		session(&d.object, &c.Session)
+	}
+	findings(&d.object, &d.secrecy, c.Findings, gateway.StageRequest)
+	d.float("score", c.Score)
+	d.texts("reasons", d.all(c.Decision.Reasons))
+}
+
+// who writes who asked, and from where.
+func (d *draft) who(o *object, c *gateway.Call) {
 	o.text("surface", string(c.Surface))
 	o.text("protocol", clip(c.Protocol, maxColumn))
 	o.text("peer", c.Peer)
+	if c.Agent != nil {
+		o.json("agent", d.agents.line(c.Agent, appendAgent))
+	}
+}
+
+// what writes what was asked for, and which rules decided.
+func (d *draft) what(o *object, c *gateway.Call) {
 	o.text("method", clip(c.Method, maxColumn))
 	o.text("endpoint", clip(c.Server, maxColumn))
-	o.text("name", s.scrub(c.Name))
-	if c.Parent != nil {
-		o.text("parent", c.Parent.ID)
-	}
-	if c.Agent != nil {
-		o.json("agent", r.agents.line(c.Agent, appendAgent))
-	}
 	if c.Tool != nil {
-		o.json("tool", r.tools.line(c.Tool, appendTool))
+		o.json("tool", d.tools.line(c.Tool, appendTool))
 	}
-	if c.Session.ID != "" {
-		session(o, &c.Session)
-	}
-	findings(o, s, c.Findings, gateway.StageRequest)
-	o.float("score", c.Score)
-	decision(o, s, &c.Decision)
+	ruling(o, &c.Decision)
 }
 
 // outcome writes what became of a call that was attempted.
-func (r *recorder) outcome(o *object, s *secrecy, c *gateway.Call) {
-	r.result(o, s, c)
-	o.text("outcome", became(c))
-	findings(o, s, c.Findings, gateway.StageResult)
-	o.float("score", c.Score)
-	decision(o, s, &c.ResultDecision)
+func (d *draft) outcome(c *gateway.Call) {
+	d.result(c)
+	d.Outcome, d.Us = became(c), micros(time.Since(c.Time))
+	d.Effect = string(c.ResultDecision.Effect)
+	d.share("ruling", func(o *object) { ruling(o, &c.ResultDecision) })
+	findings(&d.object, &d.secrecy, c.Findings, gateway.StageResult)
+	d.float("score", c.Score)
+	d.texts("reasons", d.all(c.ResultDecision.Reasons))
 	said := c.Said()
 	labels := said.Labels
 	if c.Result != nil && len(c.Result.Labels) > 0 {
 		labels = c.Result.Labels // of the whole: those of what was said among them
 	}
-	o.texts("labels", labels)
-	r.notes(o, said)
-	o.ms("ms", time.Since(c.Time))
+	d.texts("labels", labels)
+	d.notes(said)
 }
 
 // became names the outcome as the view calls shows it.
@@ -136,11 +200,11 @@ func became(c *gateway.Call) string {
 }
 
 // args writes the arguments, or what Bodies says instead.
-func (r *recorder) args(o *object, s *secrecy, c *gateway.Call) {
+func (d *draft) args(c *gateway.Call) {
 	raw := c.Args.Raw()
-	line, err := s.redact(raw, partArgs, c.Findings, c.Decision.Redact, c.Args.Value)
-	r.body(o, "args", raw, line, unread(c, gateway.StageRequest, raw, err))
-	r.beside(o, s, c)
+	line, err := d.redact(raw, partArgs, c.Findings, c.Decision.Redact, c.Args.Value)
+	d.part("args", raw, line, unread(c, gateway.StageRequest, raw, err))
+	d.beside(c)
 }
 
 // errUnread is why a body is not shown that guard has not read.
@@ -155,16 +219,16 @@ func unread(c *gateway.Call, stage gateway.Stage, raw json.RawMessage, err error
 
 // beside writes what is sent with the arguments: members of params, and what a
 // session's client said of itself, which goes to upstreams that have no sessions.
-func (r *recorder) beside(o *object, s *secrecy, c *gateway.Call) {
+func (d *draft) beside(c *gateway.Call) {
 	if len(c.Extra) > 0 {
 		raw := gateway.JoinMembers(c.Extra)
-		line, err := s.redact(raw, partBeside, c.Findings, nil, func() any { return gateway.Decode(raw) })
-		r.body(o, "beside", raw, line, unread(c, gateway.StageRequest, raw, err))
+		line, err := d.redact(raw, partBeside, c.Findings, nil, func() any { return gateway.Decode(raw) })
+		d.part("beside", raw, line, unread(c, gateway.StageRequest, raw, err))
 	}
-	o.texts("dropped", s.all(c.Dropped))
+	d.texts("dropped", d.all(c.Dropped))
 	if client := said(c); client != nil {
-		line, err := s.redact(client, part{}, nil, nil, nil)
-		r.body(o, "client", client, line, err)
+		line, err := d.redact(client, part{}, nil, nil, nil)
+		d.part("client", client, line, err)
 	}
 }
 
@@ -188,44 +252,45 @@ func said(c *gateway.Call) json.RawMessage {
 }
 
 // notes writes what the upstream said during the call and the agent has read.
-func (r *recorder) notes(o *object, said gateway.Said) {
+func (d *draft) notes(said gateway.Said) {
 	if said.Sent+said.Withheld == 0 {
 		return
 	}
-	o.open("said")
-	o.number("sent", said.Sent)
-	o.number("withheld", said.Withheld)
-	o.texts("labels", said.Labels)
-	if len(said.Kept) > 0 && r.bodies == BodiesRedacted {
-		o.name("kept")
-		o.b = append(o.b, '[')
+	d.open("said")
+	d.number("sent", said.Sent)
+	d.number("withheld", said.Withheld)
+	d.texts("labels", said.Labels)
+	d.object.close()
+	if len(said.Kept) > 0 && d.bodies == BodiesRedacted {
+		k := &d.kept
+		k.name("said")
+		k.b = append(k.b, '[')
 		for i, line := range said.Kept {
 			if i > 0 {
-				o.b = append(o.b, ',')
+				k.b = append(k.b, ',')
 			}
-			o.b = appendLine(o.b, line)
+			k.b = appendLine(k.b, line)
 		}
-		o.b = append(o.b, ']')
+		k.b = append(k.b, ']')
 	}
-	o.close()
 }
 
 // hideArgs finds what the arguments hide, for an event that does not show them
 // but may quote them.
-func (r *recorder) hideArgs(s *secrecy, c *gateway.Call) {
+func (d *draft) hideArgs(c *gateway.Call) {
 	for i := range c.Findings {
 		if f := &c.Findings[i]; partArgs.hides(f) {
-			s.hide(f.Text(c.Args.Value()))
+			d.hide(f.Text(c.Args.Value()))
 		}
 	}
 	for _, place := range c.Decision.Redact {
 		if v, ok := gateway.At(c.Args.Value(), place); ok {
-			s.hide(gateway.TextOf(v))
+			d.hide(gateway.TextOf(v))
 		}
 	}
 }
 
-func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
+func (d *draft) result(c *gateway.Call) {
 	if c.Result == nil {
 		return
 	}
@@ -233,33 +298,34 @@ func (r *recorder) result(o *object, s *secrecy, c *gateway.Call) {
 	if c.Result.Original != nil {
 		raw = c.Result.Original
 	}
-	line, err := s.redact(raw, partResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
-	r.body(o, "result", raw, line, unread(c, gateway.StageResult, raw, err))
-	o.yes("is_error", c.Result.IsError)
-	o.number("result_mended", c.Result.Mended)
-	o.texts("result_fitted", s.all(c.Result.Fitted))
+	line, err := d.redact(raw, partResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
+	d.part("result", raw, line, unread(c, gateway.StageResult, raw, err))
+	d.yes("is_error", c.Result.IsError)
+	d.yes("redacted", c.Result.Original != nil)
+	d.number("result_mended", c.Result.Mended)
+	d.texts("result_fitted", d.all(c.Result.Fitted))
 }
 
-// body writes arguments or a result. If redaction failed, the body is left out
+// part writes arguments or a result. If redaction failed, the text is left out
 // and the event says so: a record without a body is better than one with the
 // secret, and better than no record.
-func (r *recorder) body(o *object, name string, raw, redacted json.RawMessage, err error) {
-	o.number(name+"_bytes", len(raw))
+func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
+	d.number(name+"_bytes", len(raw))
 	switch {
-	case err != nil && r.bodies != BodiesNone:
-		o.text(name+"_error", "left out, it could not be redacted: "+err.Error())
-		o.text(name+"_digest", r.keys.Digest(raw))
-	case r.bodies == BodiesDigest:
-		o.text(name+"_digest", r.keys.Digest(raw))
-	case r.bodies == BodiesRedacted && len(redacted) <= r.maxBody:
-		o.name(name)
-		o.b = appendLine(o.b, redacted)
-	case r.bodies == BodiesRedacted:
-		o.text(name+"_digest", r.keys.Digest(raw))
-		o.open(name)
-		o.yes("toolward/truncated", true)
-		o.text("head", string(redacted[:r.maxBody/2])) // a rune that was cut becomes U+FFFD
-		o.close()
+	case err != nil && d.bodies != BodiesNone:
+		d.text(name+"_error", "left out, it could not be redacted: "+err.Error())
+		d.text(name+"_digest", d.recorder.keys.Digest(raw))
+	case d.bodies == BodiesDigest:
+		d.text(name+"_digest", d.recorder.keys.Digest(raw))
+	case d.bodies == BodiesRedacted && len(redacted) <= d.maxBody:
+		d.kept.name(name)
+		d.kept.b = appendLine(d.kept.b, redacted)
+	case d.bodies == BodiesRedacted:
+		d.text(name+"_digest", d.recorder.keys.Digest(raw))
+		d.kept.open(name)
+		d.kept.yes("toolward/truncated", true)
+		d.kept.text("head", string(redacted[:d.maxBody/2])) // a rune that was cut becomes U+FFFD
+		d.kept.close()
 	}
 }
 

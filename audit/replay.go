@@ -3,8 +3,10 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"toolward/gateway"
@@ -16,6 +18,8 @@ type Replayed struct {
 	// Partial says what the record lacks of what policy saw; "" if nothing.
 	// Decisions that depend on it can come out differently.
 	Partial string
+
+	recent string // check sum of the session's latest calls
 }
 
 // Replay yields the calls of a filter that policy judged, oldest first, as
@@ -30,12 +34,15 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Replayed, error
 			if row.Effect == "" {
 				continue // refused before policy was asked
 			}
-			events, err := r.events(ctx, "WHERE call = ? ORDER BY seq", row.ID)
+			events, err := r.whole(ctx, "WHERE call = ? ORDER BY seq", row.ID)
 			if err != nil {
 				yield(Replayed{}, err)
 				return
 			}
 			c, err := rebuild(events)
+			if err == nil {
+				err = r.recall(ctx, &c, row.Seq)
+			}
 			if err != nil {
 				err = fmt.Errorf("replay call %s: %w", row.ID, err)
 			}
@@ -46,39 +53,80 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Replayed, error
 	}
 }
 
-// body is an event's JSON, as record.go writes it.
+// body is an event's JSON, as record.go writes it, and what it names: its texts,
+// and what it shares with others.
 type body struct {
+	Who, What, Ruling string // digests
+	Name              string
+	Calls             int
+	Seen              []string // labels of the session before the call
+	Recent            string   // check sum
+	IsError           bool     `json:"is_error"`
+	Findings          []gateway.Finding
+	Score             float64
+	Reasons           []string
+	Labels            []string
+
+	Args, Beside, Result json.RawMessage `json:"-"`
+	who                  who
+	what                 what
+}
+
+type who struct {
 	Surface  gateway.Surface
 	Protocol string
 	Peer     string
-	Method   string
-	Endpoint string
-	Name     string
 	Agent    *struct {
 		ID, Issuer, Session string
 		Roles, Scopes       []string
 		Claims              json.RawMessage
 	}
-	Tool *struct {
+}
+
+// what is "what" of an attempt, and "ruling" of an outcome.
+type what struct {
+	Method   string
+	Endpoint string
+	Tool     *struct {
 		Name, Wire, Fingerprint string
 		Labels                  []string
 		Annotations             json.RawMessage
 		Pinned                  bool
 	}
-	Session struct {
-		ID     string
-		Calls  int
-		Labels []string
-		Recent [][2]string
+	gateway.Decision
+}
+
+// readBody reads an event's JSON and what it names.
+func readBody(e *Event) (b body, lost string, err error) {
+	if err := json.Unmarshal([]byte(e.Body), &b); err != nil {
+		return b, "", err
 	}
-	Args     json.RawMessage
-	Beside   json.RawMessage
-	Result   json.RawMessage
-	IsError  bool `json:"is_error"`
-	Findings []gateway.Finding
-	Score    float64
-	Decision gateway.Decision
-	Labels   []string
+	if e.Text != "" {
+		kept := struct{ Args, Beside, Result json.RawMessage }{}
+		if err := json.Unmarshal([]byte(e.Text), &kept); err != nil {
+			return b, "", err
+		}
+		b.Args, b.Beside, b.Result = kept.Args, kept.Beside, kept.Result
+	}
+	named := map[string]Raw{}
+	for _, s := range e.Uses {
+		named[s.Digest] = s.Text
+	}
+	for _, part := range []struct {
+		digest, lost string
+		into         any
+	}{{b.Who, "who asked", &b.who}, {b.What, "which tool it was", &b.what}, {b.Ruling, "the rules on the result", &b.what}} {
+		switch text, ok := named[part.digest]; {
+		case part.digest == "":
+		case !ok:
+			lost = part.lost + " is gone from the record"
+		default:
+			if err := json.Unmarshal([]byte(text), part.into); err != nil {
+				return b, "", err
+			}
+		}
+	}
+	return b, lost, nil
 }
 
 // rebuild makes a call of its events: an attempt and perhaps an outcome, or a
@@ -86,8 +134,8 @@ type body struct {
 func rebuild(events []Event) (Replayed, error) {
 	var replayed Replayed
 	for _, e := range events {
-		var b body
-		if err := json.Unmarshal([]byte(e.Body), &b); err != nil {
+		b, lost, err := readBody(&e)
+		if err != nil {
 			return replayed, fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		switch {
@@ -96,14 +144,17 @@ func rebuild(events []Event) (Replayed, error) {
 			if err != nil {
 				return replayed, fmt.Errorf("event %d: %w", e.Seq, err)
 			}
-			replayed.Call = c
+			replayed.Call, replayed.recent = c, b.Recent
 			replayed.note(b.Args, "the arguments")
 			if c.Kind == gateway.KindTask {
 				replayed.Partial = "the arguments that the task was made with are with another call"
 			}
 		case replayed.Call != nil:
-			b.outcome(replayed.Call)
+			b.outcome(replayed.Call, gateway.Effect(e.Effect))
 			replayed.note(b.Result, "the result")
+		}
+		if lost != "" {
+			replayed.Partial = lost
 		}
 	}
 	if replayed.Call == nil {
@@ -126,24 +177,24 @@ func (r *Replayed) note(body json.RawMessage, what string) {
 
 func (b *body) request(e *Event) (*gateway.Call, error) {
 	c := &gateway.Call{
-		ID: e.Call, Time: time.UnixMilli(e.TimeUnixMs).UTC(), Surface: b.Surface, Protocol: b.Protocol, Peer: b.Peer,
-		Kind: gateway.Kind(e.Kind), Method: b.Method, Server: b.Endpoint, Name: b.Name,
-		Findings: b.Findings, Score: b.Score, Decision: b.Decision,
+		ID: e.Call, Time: time.UnixMilli(e.TimeUnixMs).UTC(), Surface: b.who.Surface, Protocol: b.who.Protocol, Peer: b.who.Peer,
+		Kind: gateway.Kind(e.Kind), Method: b.what.Method, Server: b.what.Endpoint, Name: b.Name,
+		Findings: b.Findings, Score: b.Score, Decision: b.decision(gateway.Effect(e.Effect)),
 	}
-	if a := b.Agent; a != nil {
+	if a := b.who.Agent; a != nil {
 		c.Agent = &gateway.Agent{ID: a.ID, Issuer: a.Issuer, Session: a.Session, Roles: a.Roles, Scopes: a.Scopes}
 		c.Agent.Claims, _ = gateway.Decode(a.Claims).(map[string]any)
 	}
-	if t := b.Tool; t != nil {
+	if t := b.what.Tool; t != nil {
 		c.Tool = &gateway.Tool{
 			Kind: c.Kind, Server: e.Server, Name: t.Name, Wire: t.Wire, Labels: t.Labels,
 			Annotations: t.Annotations, Fingerprint: t.Fingerprint, Pinned: t.Pinned,
 		}
+		if c.Name == "" {
+			c.Name = t.Wire // not written where it says nothing new
+		}
 	}
-	c.Session = gateway.Session{ID: b.Session.ID, Calls: b.Session.Calls, Labels: b.Session.Labels}
-	for _, pair := range b.Session.Recent {
-		c.Session.Recent = append(c.Session.Recent, gateway.Recent{Tool: pair[0], Effect: gateway.Effect(pair[1])})
-	}
+	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.Seen}
 	if len(b.Args) > 0 {
 		o, err := gateway.Split(b.Args)
 		if err != nil {
@@ -162,11 +213,62 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 	return c, nil
 }
 
-func (b *body) outcome(c *gateway.Call) {
+func (b *body) decision(effect gateway.Effect) gateway.Decision {
+	d := b.what.Decision
+	d.Effect, d.Reasons = effect, b.Reasons
+	return d
+}
+
+func (b *body) outcome(c *gateway.Call, effect gateway.Effect) {
 	c.Findings = append(c.Findings, b.Findings...)
 	c.Score = b.Score
-	c.ResultDecision = b.Decision
+	c.ResultDecision = b.decision(effect)
 	if b.Result != nil {
 		c.Result = &gateway.Result{Raw: b.Result, IsError: b.IsError, Labels: b.Labels}
 	}
 }
+
+// recall finds the latest calls of the session before a call: those that reached
+// an upstream. Where they are not what policy saw, because several ran at once or
+// some are gone, the record says so.
+func (r *Reader) recall(ctx context.Context, c *Replayed, seq int64) (err error) {
+	if c.recent == "" {
+		return nil
+	}
+	rows, err := r.db.QueryContext(ctx, `SELECT a.tool, coalesce(a.effect, '') FROM events a JOIN events o ON o.call = a.call AND o.type = 'call.outcome'
+		WHERE a.session = ? AND a.type = 'call.attempt' AND a.seq < ? AND o.seq < ? AND o.outcome NOT IN ('timeout', 'cancelled', 'failed')
+		ORDER BY a.seq DESC LIMIT ?`, c.Call.Session.ID, seq, seq, 2*mostRecent)
+	if err != nil {
+		return fmt.Errorf("recent calls: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var all []gateway.Recent // newest first
+	for rows.Next() {
+		var one gateway.Recent
+		if err := rows.Scan(&one.Tool, &one.Effect); err != nil {
+			return fmt.Errorf("recent calls: %w", err)
+		}
+		all = append(all, one)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("recent calls: %w", err)
+	}
+	slices.Reverse(all)
+	n := min(c.Call.Session.Calls, mostRecent)
+	// Calls that ended after policy looked and before the attempt was recorded
+	// are among the latest.
+	for end := len(all); end >= n; end-- {
+		if found := all[end-n : end]; recentSum(found) == c.recent {
+			c.Call.Session.Recent = found
+			return nil
+		}
+	}
+	c.Call.Session.Recent = all[max(0, len(all)-n):]
+	if c.Partial == "" {
+		c.Partial = "the latest calls of the session are not for certain those that policy saw"
+	}
+	return nil
+}
+
+// mostRecent is how many calls policy sees.
+const mostRecent = 16

@@ -15,16 +15,40 @@ CREATE TABLE events (
   kind         TEXT,                 -- tool, prompt, resource, completion, task, list, sampling, elicitation, roots, notification, lifecycle
   effect       TEXT,                 -- what policy decided: allow, approve, deny; NULL if it was not asked. Of call.outcome: about the result
   code         TEXT,                 -- why it was refused or withheld (a closed list: docs/audit.md); NULL if it was not
+  session      TEXT,                 -- joins the calls of one principal or token session; NULL in call.outcome and before anyone was known
+  outcome      TEXT,                 -- of call.outcome and call.refusal: ok, error (the tool's own), refused, withheld, timeout, cancelled, failed
+  us           INTEGER,              -- of the same: microseconds from reading the request to recording the answer
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
+  digest       BLOB,                 -- SHA-256 over salt and text of its row in bodies; NULL if it never had one
   hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
   mac          BLOB NOT NULL CHECK (length(mac) = 16)   -- of hash, by the gateway's key: nobody else wrote this row
 ) STRICT;
+
+-- bodies is what may go before its event does: the event has the digest of the
+-- row, so that what is here cannot be exchanged, and what is not here breaks no chain.
+CREATE TABLE bodies (
+  seq  INTEGER PRIMARY KEY,          -- of the event
+  salt BLOB NOT NULL,
+  text TEXT NOT NULL CHECK (json_valid(text))  -- object: args, beside, client; result, said; what other events keep here
+) STRICT;
+
+-- interned is what many events have in common. They name it by its digest
+-- (base64url of the first 15 bytes of SHA-256 over salt and text).
+CREATE TABLE interned (
+  digest TEXT PRIMARY KEY,
+  salt   BLOB NOT NULL,
+  text   TEXT NOT NULL CHECK (json_valid(text)), -- "who": surface, peer, agent with roles and claims; "what": method, tool, rules; "ruling" on a result: rules
+  last   INTEGER NOT NULL            -- an event that uses it; none does after this number and 10,000 more
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
 CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NOT NULL;
 CREATE INDEX events_tool  ON events (tool, seq) WHERE tool IS NOT NULL;
 CREATE INDEX events_time  ON events (time_unix_ms) WHERE type IN ('call.attempt', 'call.refusal');
 CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
+
+CREATE TRIGGER bodies_follow AFTER DELETE ON events
+BEGIN DELETE FROM bodies WHERE seq = old.seq; END;
 
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
 BEGIN SELECT raise(ABORT, 'events are never changed'); END;
@@ -44,8 +68,9 @@ BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
 -- timeline is events with a time that people can read. (A generated column would
 -- be computed at every insert.)
 CREATE VIEW timeline AS
-SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type, call, agent, server, tool, kind, effect, code, body
-FROM events;
+SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.type, e.call, e.agent, e.server, e.tool, e.kind,
+  e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.body, b.text AS bodies
+FROM events e LEFT JOIN bodies b ON b.seq = e.seq;
 
 -- calls has one row per call: what was asked, what was decided, what became of it.
 CREATE VIEW calls AS
@@ -55,49 +80,68 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch') AS time, -- when the request was read, ISO 8601, UTC
   a.time_unix_ms                              AS time_unix_ms,
   strftime('%Y-%m-%dT%H:%M:%fZ', o.time_unix_ms / 1000.0, 'unixepoch') AS finished, -- when the outcome was recorded; NULL if refused or unfinished
-  a.body ->> '$.surface'                      AS surface,       -- mcp, sse, stdio, rest, cli
-  a.body ->> '$.protocol'                     AS protocol,      -- MCP revision
-  a.body ->> '$.peer'                         AS peer,          -- the agent's network address
+  who.text ->> '$.surface'                    AS surface,       -- mcp, sse, stdio, rest, cli
+  who.text ->> '$.protocol'                   AS protocol,      -- MCP revision
+  who.text ->> '$.peer'                       AS peer,          -- the agent's network address
   a.agent                                     AS agent,
-  a.body ->> '$.agent.issuer'                 AS issuer,        -- who vouches for the agent
-  a.body ->> '$.session.id'                   AS session,       -- joins the calls of one principal or token session
+  who.text ->> '$.agent.issuer'               AS issuer,        -- who vouches for the agent
+  who.text -> '$.agent.roles'                 AS roles,         -- JSON array
+  who.text -> '$.agent.scopes'                AS scopes,        -- JSON array
+  who.text ->> '$.agent.claims.jti'           AS token_id,      -- of the token (its jti)
+  a.session                                   AS session,       -- joins the calls of one principal or token session
+  who.text ->> '$.agent.session'              AS session_name,  -- the token's sid
+  a.body -> '$.seen'                AS session_labels, -- JSON array: what the session had seen before the call
   a.body ->> '$.parent'                       AS parent,        -- of what an upstream asked: the call that caused it
   a.server                                    AS server,
+  what.text ->> '$.endpoint'                  AS endpoint,      -- of /mcp/{server}: that server
   a.tool                                      AS tool,
+  what.text -> '$.tool.labels'                AS tool_labels,   -- JSON array
   a.kind                                      AS kind,
-  a.body ->> '$.method'                       AS method,        -- the MCP method
+  what.text ->> '$.method'                    AS method,        -- the MCP method
   a.effect                                    AS effect,        -- allow, approve, deny; NULL if policy was not asked
   coalesce(o.code, a.code)                    AS code,
-  CASE WHEN a.type = 'call.refusal' THEN 'refused'
-       WHEN o.seq IS NOT NULL THEN o.body ->> '$.outcome'
+  CASE WHEN coalesce(o.outcome, a.outcome) IS NOT NULL THEN coalesce(o.outcome, a.outcome)
        WHEN a.seq < (SELECT max(seq) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL) THEN 'interrupted'
        ELSE 'running' END                     AS outcome,       -- ok, error (the tool's own), refused, withheld, timeout, cancelled, failed, interrupted, running
-  coalesce(o.body -> '$.refusal.reasons', a.body -> '$.refusal.reasons', a.body -> '$.decision.reasons') AS reasons, -- JSON array of texts
+  coalesce(o.body ->> '$.refusal.step', a.body ->> '$.refusal.step') AS step,  -- of the pipeline that refused it or withheld the result
+  coalesce(o.body -> '$.refusal.reasons', a.body -> '$.refusal.reasons', a.body -> '$.reasons') AS reasons, -- JSON array of texts
+  coalesce(o.body ->> '$.refusal.remedy', a.body ->> '$.refusal.remedy') AS remedy, -- what the agent's people can do
   coalesce(o.body ->> '$.refusal.cause', a.body ->> '$.refusal.cause') AS cause,  -- the fault behind it, which the agent was not told
-  a.body -> '$.decision.rules'                AS rules,         -- JSON array: the policy rules that fired
-  a.body ->> '$.decision.revision'            AS revision,      -- of the policy
-  a.body ->> '$.decision.shadow'              AS shadow,        -- what the shadow policy would have decided
+  a.body ->> '$.refusal.scope'                AS scope,         -- that the token lacked
+  coalesce(a.body ->> '$.approval', a.body ->> '$.refusal.approval') AS approval, -- the question that a person was asked
+  what.text -> '$.rules'                      AS rules,         -- JSON array: the policy rules that fired
+  what.text ->> '$.revision'                  AS revision,      -- of the policy
+  what.text ->> '$.shadow'                    AS shadow,        -- what the shadow policy would have decided
   a.body -> '$.findings'                      AS findings,      -- JSON array: what guard saw in the arguments
   o.body -> '$.findings'                      AS result_findings,
   a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
-  a.body ->> '$.tool.fingerprint'             AS fingerprint,   -- of the tool's definition
-  a.body -> '$.args'                          AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none
+  what.text ->> '$.tool.fingerprint'          AS fingerprint,   -- of the tool's definition
+  ab.text -> '$.args'                         AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none, and when it is gone
   a.body ->> '$.args_bytes'                   AS args_bytes,
   a.body ->> '$.args_digest'                  AS args_digest,   -- keyed hash; with bodies: digest, and where a body was cut
-  a.body -> '$.beside'                        AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
+  ab.text -> '$.beside'                       AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
   a.body -> '$.dropped'                       AS dropped,       -- JSON array: names of members of params that the method does not have; they were not sent
-  o.body -> '$.result'                        AS result,        -- JSON, secrets replaced
+  ob.text -> '$.result'                       AS result,        -- JSON, secrets replaced
   o.body ->> '$.result_bytes'                 AS result_bytes,
   o.body ->> '$.result_digest'                AS result_digest,
-  o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number, and the first of them
+  CASE WHEN o.outcome IN ('ok', 'error') THEN iif(o.body ->> '$.redacted', 'redacted', 'all') ELSE 'nothing' END AS shown, -- of the result, to the agent
+  o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number
+  ob.text -> '$.said'                         AS said_first,    -- JSON array: the first of them
   o.body -> '$.labels'                        AS labels,        -- JSON array: what the result, or what was said during the call, added to the session
-  coalesce(o.body ->> '$.ms', a.body ->> '$.ms') AS ms,         -- from reading the request to recording the answer; NULL while running
-  o.body ->> '$.upstream_ms'                  AS upstream_ms,   -- in the upstream alone
-  coalesce(o.body ->> '$.guard_ms', a.body ->> '$.guard_ms')     AS guard_ms,
-  coalesce(o.body ->> '$.policy_ms', a.body ->> '$.policy_ms')   AS policy_ms,
-  coalesce(o.body ->> '$.approve_ms', a.body ->> '$.approve_ms') AS approve_ms    -- waiting for a person
+  a.body ->> '$.trace'                        AS trace_id,      -- W3C trace, where the agent sent one or the gateway made one
+  coalesce(o.us, a.us) / 1000.0               AS ms,            -- from reading the request to recording the answer; NULL while running
+  o.body ->> '$.us[5]' / 1000.0         AS upstream_ms,   -- in the upstream alone
+  coalesce(o.body ->> '$.us[0]', a.body ->> '$.us[0]') / 1000.0     AS limit_ms,
+  coalesce(o.body ->> '$.us[1]', a.body ->> '$.us[1]') / 1000.0     AS guard_ms,
+  coalesce(o.body ->> '$.us[2]', a.body ->> '$.us[2]') / 1000.0   AS policy_ms,
+  coalesce(o.body ->> '$.us[3]', a.body ->> '$.us[3]') / 1000.0 AS approve_ms,  -- waiting for a person
+  o.body ->> '$.us[4]' / 1000.0           AS record_ms      -- until the attempt was on disk
 FROM events a
-LEFT JOIN events o ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
+LEFT JOIN interned who  ON who.digest = a.body ->> '$.who'
+LEFT JOIN interned what ON what.digest = a.body ->> '$.what'
+LEFT JOIN bodies ab     ON ab.seq = a.seq
+LEFT JOIN events o      ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
+LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
 
 -- approvals is working state, not record: what people decide appears in events too.

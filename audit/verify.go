@@ -201,7 +201,7 @@ func (v *verifier) anchor(ctx context.Context, db *sql.DB) error {
 
 // walk follows the chain.
 func (v *verifier) walk(ctx context.Context, db *sql.DB) (err error) {
-	rows, err := db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, body, hash
+	rows, err := db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash
 		FROM events WHERE seq > ? ORDER BY seq`, v.Pruned)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
@@ -211,7 +211,7 @@ func (v *verifier) walk(ctx context.Context, db *sql.DB) (err error) {
 	for rows.Next() {
 		var seq int64
 		var at string
-		var text [9]sql.NullString
+		var text [columns]sql.NullString
 		var stored []byte
 		dest := []any{&seq, &at}
 		for i := range text {
@@ -232,7 +232,7 @@ func (v *verifier) walk(ctx context.Context, db *sql.DB) (err error) {
 	return nil
 }
 
-func (v *verifier) event(seq int64, at string, text [9]sql.NullString, stored []byte) {
+func (v *verifier) event(seq int64, at string, text [columns]sql.NullString, stored []byte) {
 	switch {
 	case seq == v.Last+2:
 		v.problem(v.Last+1, "the event is missing")
@@ -254,7 +254,7 @@ func (v *verifier) event(seq int64, at string, text [9]sql.NullString, stored []
 		v.problem(seq, "the event is not the one that was recorded after %d: one of the two was changed, replaced or moved", v.Last)
 	}
 	if text[0].String == "audit.checkpoint" && !text[1].Valid {
-		v.inside(seq, text[8].String)
+		v.inside(seq, text[columns-2].String)
 	}
 	if v.Events == 0 {
 		v.First = seq
@@ -265,6 +265,9 @@ func (v *verifier) event(seq int64, at string, text [9]sql.NullString, stored []
 	v.Hash = base64.StdEncoding.EncodeToString(stored)
 	v.compare(seq, stored)
 }
+
+// columns is how many columns of text an event has: type to digest.
+const columns = 13
 
 func netstring(h hash.Hash, s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) }
 

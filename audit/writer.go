@@ -274,7 +274,7 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 			rejected[i] = fmt.Errorf("audit event %s was rejected: %w", e.Type, err)
 			w.opts.Log.Error("audit event was rejected", "type", e.Type, "call", e.Call, "error", err)
 		default:
-			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK"))) // with the connection goes what it remembers
 		}
 	}
 	if err := run(w.conn.commit, nil); err != nil {

@@ -20,6 +20,8 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 
@@ -96,6 +98,13 @@ func (a *Agent) Principal() string { return a.Issuer + "\x1f" + a.ID }
 // LabelKey is what labels accumulate by: the token's session if it names one,
 // else the principal, so that reconnecting does not shed them.
 func (a *Agent) LabelKey() string { return a.Principal() + "\x1f" + a.Session }
+
+// SessionID is the public name of what labels accumulate by: a digest of
+// [Agent.LabelKey], no secret.
+func (a *Agent) SessionID() string {
+	sum := sha256.Sum256([]byte(a.LabelKey()))
+	return hex.EncodeToString(sum[:12])
+}
 
 // Tool is something a call can name: a tool, and likewise a prompt, a resource
 // or a resource template. The catalog owns it; it is immutable, and a changed

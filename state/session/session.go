@@ -17,8 +17,6 @@
 package session
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -96,7 +94,7 @@ func (s *Sessions) Snapshot(a *gateway.Agent) gateway.Session {
 	now := time.Now()
 	st := sh.find(now, k)
 	if st == nil {
-		return gateway.Session{ID: digest(a), Labels: sh.residue(now)}
+		return gateway.Session{ID: a.SessionID(), Labels: sh.residue(now)}
 	}
 	return gateway.Session{ID: st.id, Calls: st.calls, Labels: st.labels, Recent: st.last()}
 }
@@ -115,7 +113,7 @@ func (s *Sessions) Note(c *gateway.Call) {
 	now := time.Now()
 	st := sh.find(now, k)
 	if st == nil {
-		st = sh.add(now, k, digest(c.Agent))
+		st = sh.add(now, k, c.Agent.SessionID())
 	}
 	st.calls++
 	st.note(gateway.Recent{Tool: c.ToolName(), Effect: c.Decision.Effect})
@@ -137,7 +135,7 @@ func (s *Sessions) Label(a *gateway.Agent, labels []string) {
 	now := time.Now()
 	st := sh.find(now, k)
 	if st == nil {
-		st = sh.add(now, k, digest(a))
+		st = sh.add(now, k, a.SessionID())
 	}
 	st.labels = merge(st.labels, labels)
 }
@@ -170,12 +168,6 @@ func merge(have, more []string) []string {
 	kept := append(slices.Clone(have), Overflow)
 	slices.Sort(kept)
 	return slices.Compact(kept)
-}
-
-// digest is the session's public name.
-func digest(a *gateway.Agent) string {
-	sum := sha256.Sum256([]byte(a.LabelKey()))
-	return hex.EncodeToString(sum[:12])
 }
 
 // shard is a part of the table with its own lock.

@@ -1,0 +1,94 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// Kept is what stands beside an event, in tables of its own. The event has the
+// digests, which the chain covers, so what is kept cannot be exchanged; and it can
+// go before the event does, without breaking the chain.
+type Kept struct {
+	Digest []byte    `json:"digest,omitempty"` // column of the event: SHA-256 of salt and text
+	Salt   []byte    `json:"salt,omitempty"`   // random: without it a guess at a text that is gone cannot be tried
+	Text   Raw       `json:"text,omitempty"`   // row of the table bodies: one line of JSON, an object: arguments, result
+	Uses   []*Shared `json:"uses,omitempty"`   // rows of the table interned: what many events have in common; the body has their digests
+}
+
+// saltSize is long enough that no two are equal.
+const saltSize = 16
+
+// seal keeps an object.
+func (k *Kept) seal(text []byte) {
+	salted := make([]byte, saltSize, saltSize+len(text))
+	_, _ = rand.Read(salted) // never fails (crypto/rand)
+	salted = append(salted, text...)
+	sum := sha256.Sum256(salted)
+	k.Digest, k.Salt, k.Text = sum[:], salted[:saltSize:saltSize], Raw(text)
+}
+
+// Shared is an object that many events have in common: who asked, what was
+// asked for and which rules decided. It is a row of the table interned.
+type Shared struct {
+	Digest string `json:"digest"` // base64url of the first 15 bytes of SHA-256 of salt and text
+	Salt   []byte `json:"salt"`   // derived with a key of the record, so that equal texts have equal digests and nobody else can try guesses
+	Text   Raw    `json:"text"`   // one line of JSON
+}
+
+func (k *Keys) share(text []byte) *Shared {
+	salted := sumOf(&k.hmacs, []byte("interned\n"), text)
+	s := &Shared{Salt: salted[:saltSize], Text: Raw(text)}
+	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
+	s.Digest = base64.RawURLEncoding.EncodeToString(sum[:15])
+	return s
+}
+
+// pool finds the Shared of a text that it has met lately. It is a small table in
+// which the latest comer takes the slot, so it needs no lock and no upkeep.
+type pool struct {
+	seed  maphash.Seed
+	slots [1024]atomic.Pointer[Shared]
+}
+
+func newPool() *pool { return &pool{seed: maphash.MakeSeed()} }
+
+func (p *pool) shared(keys *Keys, text []byte) *Shared {
+	slot := &p.slots[maphash.Bytes(p.seed, text)%uint64(len(p.slots))]
+	if s := slot.Load(); s != nil && string(s.Text) == string(text) {
+		return s
+	}
+	s := keys.share(text)
+	slot.Store(s)
+	return s
+}
+
+// renew is after how many events what is interned is marked as used again. It
+// may be removed once all events up to that many behind the mark are gone.
+const renew = 10_000
+
+// addKept inserts what stands beside an event. A row of that number that somebody
+// put there is no reason not to record.
+func (c *conn) addKept(e *Event) error {
+	if e.Text != "" {
+		if err := run(c.keep, numbered(e.Seq, e.Salt, string(e.Text))); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.Uses {
+		if last, ok := c.interned[s.Digest]; ok && e.Seq-last < renew && e.Seq >= last {
+			continue
+		}
+		if err := run(c.intern, numbered(s.Digest, s.Salt, string(s.Text), e.Seq)); err != nil {
+			return err
+		}
+		if len(c.interned) >= 1<<14 {
+			clear(c.interned) // it is only a memory of what need not be written
+		}
+		c.interned[s.Digest] = e.Seq
+	}
+	return nil
+}
