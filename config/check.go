@@ -28,9 +28,7 @@ func (d *decoder) check(c *Config) {
 	d.checkLimits(c)
 	d.checkGuard(c)
 	d.checkAudit(&c.Audit)
-	if c.Admin.Enabled && len(c.Admin.Roles) == 0 {
-		d.wrong("admin.roles", "list the roles, or set admin.enabled: false", "without a role nobody can use the console")
-	}
+	d.checkAdmin(c)
 	if c.Approvals.Wait > c.Approvals.Expire {
 		d.wrong("approvals.wait", "", "%s is longer than approvals.expire, %s", showDuration(c.Approvals.Wait), showDuration(c.Approvals.Expire))
 	}
@@ -101,15 +99,24 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// operators is the issuer of the operator's credential: gateway.LocalOperators.
+const operators = "local"
+
 func (d *decoder) checkAuth(c *Config) {
 	seen := map[string]bool{}
 	if c.Auth.Local != nil {
 		seen[c.Auth.Local.Issuer] = true
+		if c.Auth.Local.Issuer == operators {
+			d.wrong("auth.local.issuer", "", "%q is how operators of this machine are called on record", operators)
+		}
 	}
 	for i := range c.Auth.Issuers {
 		is := &c.Auth.Issuers[i]
 		path := element("auth.issuers", i)
 		d.required(path+".issuer", is.Issuer)
+		if is.Issuer == operators {
+			d.wrong(path+".issuer", "", "%q is how operators of this machine are called on record", operators)
+		}
 		if is.Issuer != "" && seen[is.Issuer] {
 			d.wrong(path+".issuer", "one entry can have several audiences and algorithms", "the issuer %q stands twice", is.Issuer)
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -86,5 +87,42 @@ func (d *decoder) checkAudit(a *Audit) {
 	}
 	if a.Sink != "" && a.Sink == a.Checkpoints {
 		d.wrong("audit.checkpoints", "", "is the same file as sink")
+	}
+}
+
+// checkAdmin looks for what would make nobody an operator, or too many.
+func (d *decoder) checkAdmin(c *Config) {
+	a := &c.Admin
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"listen", a.Listen != ""}, {"viewers", a.Viewers != nil}, {"approvers", a.Approvers != nil}, {"admins", a.Admins != nil}, {"issuers", a.Issuers != nil},
+	} {
+		if f.set && !a.Enabled {
+			d.wrong("admin."+f.name, "", "means nothing with admin.enabled: false")
+		}
+	}
+	switch {
+	case a.Listen == "":
+	case a.Listen == c.Listen:
+		d.wrong("admin.listen", "leave it out to use the gateway's own listener", "is the address of the gateway itself")
+	case !isLoopback(a.Listen) && c.TLS == nil && !c.Insecure:
+		d.wrong("admin.listen", "configure tls:, or listen on 127.0.0.1", "plain HTTP beyond loopback: tokens could be read on the way")
+	}
+	known := make([]string, 0, len(c.Auth.Issuers)+1)
+	for _, is := range c.Auth.Issuers {
+		known = append(known, is.Issuer)
+	}
+	if c.Auth.Local != nil {
+		known = append(known, c.Auth.Local.Issuer)
+	}
+	for i, name := range a.Issuers {
+		if name != "" && !slices.Contains(known, name) && !d.reported("auth") {
+			d.wrong(element("admin.issuers", i), nearest(name, known), "no tokens of the issuer %q are accepted", name)
+		}
+	}
+	if a.Issuers != nil && a.Viewers == nil && a.Approvers == nil && a.Admins == nil {
+		d.wrong("admin.issuers", "add viewers, approvers or admins", "names issuers, and no role of their tokens makes an operator")
 	}
 }

@@ -270,10 +270,15 @@ type Audit struct {
 	Checkpoints string        `yaml:"checkpoints,omitempty"` // file that signed checkpoints are also written to
 }
 
-// Admin says who may use the console and /v1/admin.
+// Admin says whose tokens make operators, who use /v1/admin and read /metrics
+// from elsewhere. The operator's credential beside the record needs none of it.
 type Admin struct {
-	Enabled bool     `yaml:"enabled"`
-	Roles   []string `yaml:"roles"`
+	Enabled   bool     `yaml:"enabled"`
+	Listen    string   `yaml:"listen,omitempty"`    // a listener of its own; "" means the gateway's
+	Viewers   []string `yaml:"viewers,omitempty"`   // roles of tokens whose bearers look
+	Approvers []string `yaml:"approvers,omitempty"` // and decide calls
+	Admins    []string `yaml:"admins,omitempty"`    // and do everything
+	Issuers   []string `yaml:"issuers,omitempty"`   // whose roles count; none means all that are accepted
 }
 
 // Log configures the process's log on standard error.

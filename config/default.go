@@ -27,7 +27,7 @@ func Default() *Config {
 		Sessions:  Sessions{Idle: time.Hour, Max: 16384},
 		Approvals: Approvals{Wait: 2 * time.Minute, Expire: time.Hour},
 		Audit:     Audit{Path: "toolward.db", Durability: "process", Bodies: "redacted"},
-		Admin:     Admin{Enabled: true, Roles: []string{"admin"}},
+		Admin:     Admin{Enabled: true},
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }

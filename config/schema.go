@@ -60,7 +60,11 @@ func (d *decoder) config(n *yaml.Node, c *Config) {
 		{"admin", func(n *yaml.Node, path string) {
 			d.object(n, path, []field{
 				{"enabled", d.flag(&c.Admin.Enabled)},
-				{"roles", d.texts(&c.Admin.Roles)},
+				{"listen", d.address(&c.Admin.Listen)},
+				{"viewers", d.texts(&c.Admin.Viewers)},
+				{"approvers", d.texts(&c.Admin.Approvers)},
+				{"admins", d.texts(&c.Admin.Admins)},
+				{"issuers", d.texts(&c.Admin.Issuers)},
 			})
 		}},
 		{"log", func(n *yaml.Node, path string) {

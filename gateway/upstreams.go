@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 )
@@ -18,6 +19,27 @@ type Pin struct {
 	Time        time.Time       // when
 	Definition  json.RawMessage // as the upstream wrote it, for the diff
 }
+
+// Change is a definition that differs from its pin, or has none.
+type Change struct {
+	Server      string          `json:"server,omitempty"`
+	Kind        Kind            `json:"kind,omitempty"`
+	Name        string          `json:"name,omitempty"`        // the upstream's own name; "" for its instructions
+	Wire        string          `json:"wire,omitempty"`        // the name on /mcp
+	Pinned      json.RawMessage `json:"pinned,omitempty"`      // the accepted definition, nil if there is none
+	Current     json.RawMessage `json:"current,omitempty"`     // what the upstream offers now
+	Fingerprint string          `json:"fingerprint,omitempty"` // of Current: accepting it accepts exactly that
+	Findings    string          `json:"findings,omitempty"`    // what guard objects to in Current, whatever else is the matter; "" if nothing
+	Members     []string        `json:"members,omitempty"`     // which members differ, sorted; nil if there is no pin
+	Quarantined string          `json:"quarantined,omitempty"` // why it may not be used; "" if it may
+}
+
+// Errors about definitions, which rooms and commands tell apart.
+var (
+	ErrNoDefinition = errors.New("nothing of that name is offered now")
+	ErrUnseen       = errors.New("the definition changed since it was shown")
+	ErrUnfit        = errors.New("the definition cannot be accepted")
+)
 
 // About is what an upstream said of itself when it was connected.
 type About struct {

@@ -53,27 +53,13 @@ func (p *pinned) put(ctx context.Context, pins []gateway.Pin) error {
 	return nil
 }
 
-// Change is a definition that differs from its pin, or has none.
-type Change struct {
-	Server      string          `json:"server,omitempty"`
-	Kind        gateway.Kind    `json:"kind,omitempty"`
-	Name        string          `json:"name,omitempty"`        // the upstream's own name; "" for its instructions
-	Wire        string          `json:"wire,omitempty"`        // the name on /mcp
-	Pinned      json.RawMessage `json:"pinned,omitempty"`      // the accepted definition, nil if there is none
-	Current     json.RawMessage `json:"current,omitempty"`     // what the upstream offers now
-	Fingerprint string          `json:"fingerprint,omitempty"` // of Current: accepting it accepts exactly that
-	Findings    string          `json:"findings,omitempty"`    // what guard objects to in Current, whatever else is the matter; "" if nothing
-	Members     []string        `json:"members,omitempty"`     // which members differ, sorted; nil if there is no pin
-	Quarantined string          `json:"quarantined,omitempty"` // why it may not be used; "" if it may
-}
-
 // Diff lists what a person has not accepted: definitions that changed, that
 // guard objects to, or that were pinned on first use only (the latter if all
 // is set). Servers that are not up have nothing to show.
-func (c *Catalog) Diff(all bool) []Change {
+func (c *Catalog) Diff(all bool) []gateway.Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var changes []Change
+	var changes []gateway.Change
 	for _, s := range c.order {
 		for _, e := range s.entries {
 			pin, ok := c.pins.byKey[e.key()]
@@ -81,7 +67,7 @@ func (c *Catalog) Diff(all bool) []Change {
 			if t.Quarantined == "" && (t.Pinned || !all) {
 				continue
 			}
-			ch := Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
+			ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
 			if ok {
 				ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
 			}
@@ -101,20 +87,20 @@ func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, nam
 	}
 	s := c.servers[server]
 	if s == nil {
-		return fmt.Errorf("there is no upstream %q", server)
+		return fmt.Errorf("%w: there is no upstream %q", gateway.ErrNoDefinition, server)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := slices.IndexFunc(s.entries, func(e *entry) bool { return e.tool.Kind == kind && e.tool.Name == name && !e.repeated })
 	if i < 0 {
-		return fmt.Errorf("upstream %s offers no %s %q now", server, kind, name)
+		return fmt.Errorf("%w: no %s %q of upstream %s", gateway.ErrNoDefinition, kind, name, server)
 	}
 	e := s.entries[i]
 	switch {
 	case e.invalid != "":
-		return fmt.Errorf("%s cannot be accepted: %s", e.tool.Wire, e.invalid)
+		return fmt.Errorf("%w: %s: %s", gateway.ErrUnfit, e.tool.Wire, e.invalid)
 	case e.tool.Fingerprint != fingerprint:
-		return fmt.Errorf("%s changed since it was shown: its fingerprint is %s now", e.tool.Wire, e.tool.Fingerprint)
+		return fmt.Errorf("%w: the fingerprint of %s is %s now", gateway.ErrUnseen, e.tool.Wire, e.tool.Fingerprint)
 	}
 	if err := c.pins.put(ctx, []gateway.Pin{e.accepted(by)}); err != nil {
 		return fmt.Errorf("store the pin of %s: %w", e.tool.Wire, err)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal
 		return gateway.Refuse("surface", gateway.Forbidden, "the Host header does not name this gateway; add it to `http.hosts` if it should")
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 0 {
-		if len(origins) > 1 || !s.origins[strings.ToLower(origins[0])] && !s.own(strings.ToLower(origins[0]), r) {
+		if len(origins) > 1 || !s.listed(strings.ToLower(origins[0]), r.URL.Path) && !s.own(strings.ToLower(origins[0]), r) {
 			return gateway.Refuse("surface", gateway.Forbidden, "this Origin may not call the gateway; add it to `http.origins` if it should")
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origins[0])
@@ -88,6 +89,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *gateway.Refusal
 		return tooLarge(s.opt.MaxBody)
 	}
 	return nil
+}
+
+// listed reports whether an Origin is one of those that may call at a path.
+func (s *Server) listed(origin, path string) bool {
+	return s.origins[origin] && !slices.ContainsFunc(s.opt.Private, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
 // own reports whether an Origin is the gateway's: "http://127.0.0.1:8080" for a

@@ -41,6 +41,7 @@ type Options struct {
 	Insecure     bool     // allow plain HTTP beyond loopback
 	Hosts        []string // names this gateway is reached by, besides the address it listens on
 	Origins      []string // origins of browsers that may call beside the gateway's own; none by default
+	Private      []string // prefixes of paths that Origins are not for: only the gateway's own pages may call there
 
 	MaxBody       int64         // bytes; default 4 MiB
 	MaxHeader     int           // bytes; default 32 KiB

@@ -137,6 +137,35 @@ func TestGuardInFrontOfEverySurface(t *testing.T) {
 	}
 }
 
+// Pages of another origin that may call tools may not decide for people.
+func TestPrivatePathsAreForOwnPagesOnly(t *testing.T) {
+	s, _ := site(t, Options{Origins: []string{"https://app.example.com"}, Private: []string{"/v1/admin/"}})
+	s.Handle("/v1/admin/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, tt := range []struct {
+		method, path, origin string
+		status               int
+	}{
+		{"POST", "/v1/admin/x", "https://app.example.com", 403},
+		{"POST", "/v1/admin/x/", "https://app.example.com", 403},
+		{"OPTIONS", "/v1/admin/x", "https://app.example.com", 403},
+		{"POST", "/v1/admin/x", "https://evil.example", 403},
+		{"POST", "/v1/admin/x", "null", 403},
+		{"POST", "/v1/admin/x", s.URL(), 200},
+		{"POST", "/mcp", "https://app.example.com", 200},
+	} {
+		resp := do(t, tt.method, s.URL()+tt.path, nil, func(r *http.Request) {
+			r.Header.Set("Origin", tt.origin)
+			r.Header.Set("Access-Control-Request-Method", "POST")
+		})
+		if resp.StatusCode != tt.status {
+			t.Errorf("%s %s from %s: %d, want %d", tt.method, tt.path, tt.origin, resp.StatusCode, tt.status)
+		}
+		if allowed := resp.Header.Get("Access-Control-Allow-Origin"); tt.status == 403 && allowed != "" {
+			t.Errorf("%s %s from %s: CORS allows %s", tt.method, tt.path, tt.origin, allowed)
+		}
+	}
+}
+
 // What a browser asks for before it sends a request of an MCP client's, in
 // every revision: it sends none of whose headers it was not told that it may.
 func TestPreflightAllowsWhatClientsSend(t *testing.T) {

@@ -39,6 +39,7 @@ type rooms struct {
 	engine   *policy.Engine
 	catalog  *upstream.Catalog
 	limits   *limit.Limiter
+	waiting  *approval.Room
 	road     *gateway.Road
 	surface  atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
 
@@ -49,7 +50,7 @@ type rooms struct {
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
 	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openAudit, r.openAuth, r.openGuard, r.openPolicy, r.openUpstreams, r.openRoad,
+		r.openTelemetry, r.openAudit, r.openState, r.openAuth, r.openGuard, r.openPolicy, r.openUpstreams, r.openRoad,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -111,6 +112,16 @@ func (r *rooms) openAudit(context.Context) error {
 	r.onClose(store.Close)
 	r.metrics.Gauge("toolward_audit_queue", "Events that wait for the audit record's writer.", nil, func() float64 { return float64(store.Queued()) })
 	return nil
+}
+
+// openState opens the room of calls that wait for a person.
+func (r *rooms) openState(context.Context) (err error) {
+	wait := r.cfg.Approvals.Wait
+	if wait == 0 {
+		wait = -1 // `wait: 0s` is a choice, not a missing value
+	}
+	r.waiting, err = approval.New(approval.Options{Store: r.store, Wait: wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
+	return err
 }
 
 func (r *rooms) openAuth(context.Context) error {
@@ -253,14 +264,6 @@ func (r *rooms) openRoad(context.Context) error {
 	if r.limits, err = limit.New(limitOptions(r.cfg.Limits)); err != nil {
 		return err
 	}
-	wait := r.cfg.Approvals.Wait
-	if wait == 0 {
-		wait = -1 // `wait: 0s` is a choice, not a missing value
-	}
-	approvals, err := approval.New(approval.Options{Store: r.store, Wait: wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
-	if err != nil {
-		return err
-	}
 	observers := []gateway.Observer{r.metrics}
 	if r.tracer != nil {
 		observers = append(observers, r.tracer)
@@ -273,7 +276,7 @@ func (r *rooms) openRoad(context.Context) error {
 		Policy:    r.engine,
 		Sessions:  session.New(session.Options{Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max}),
 		Shapes:    shape.Messages{},
-		Approvals: approvals,
+		Approvals: r.waiting,
 		Recorder:  r.store,
 		Observers: observers,
 	}

@@ -38,6 +38,7 @@ var imports = map[string][]string{
 	"web":              {"gateway", "web/problem"},
 	"web/problem":      {"gateway"},
 	"web/rest":         {"gateway", "gateway/dialect", "web/problem"},
+	"web/admin":        {"gateway", "web/problem"},
 	"web/telemetry":    {"gateway"},
 }
 

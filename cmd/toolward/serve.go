@@ -24,6 +24,7 @@ import (
 	"toolward/gateway"
 	"toolward/mcp/server"
 	"toolward/web"
+	"toolward/web/admin"
 	"toolward/web/rest"
 )
 
@@ -69,7 +70,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	defer func() { err = errors.Join(err, r.close()) }()
 
 	opt := web.Options{
-		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins,
+		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins, Private: []string{admin.Prefix},
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
 		Grace: cfg.HTTP.Drain, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
@@ -95,6 +96,10 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	}
 	r.routes(site, surface, endpoints)
 	site.OnDrain(surface.Drain)
+	people, err := r.mountAdmin(site, opt, endpoints)
+	if err != nil {
+		return err
+	}
 	go r.reloadOnHangup(ctx)
 
 	waited, cancel := context.WithTimeout(ctx, startupWait)
@@ -104,7 +109,10 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		return err
 	}
 	debug.FreeOSMemory() // loading patterns and policy leaves more behind than it keeps
-	return site.Serve(ctx)
+	if people == site {
+		return site.Serve(ctx)
+	}
+	return serveAll(ctx, site, people)
 }
 
 // hosts are the names that requests may be for, besides the listener's address:
@@ -154,8 +162,8 @@ func (r *rooms) resources() []string {
 	return paths
 }
 
-// forOperators lets through who is on this machine, and agents with one of the
-// roles that the configuration names for administration. Behind a proxy on this
+// forOperators lets through who is on this machine, and whose token makes an
+// operator. Behind a proxy on this
 // machine everybody seems to be on it.
 func (r *rooms) forOperators(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -166,12 +174,12 @@ func (r *rooms) forOperators(next http.Handler) http.Handler {
 		token, err := auth.Token(req)
 		if err == nil {
 			agent, refusal := r.road.Admit(req.Context(), gateway.Credentials{Token: token, Peer: web.PeerOf(req), Surface: gateway.SurfaceREST})
-			if refusal == nil && r.cfg.Admin.Enabled && slices.ContainsFunc(agent.Roles, func(role string) bool { return slices.Contains(r.cfg.Admin.Roles, role) }) {
+			if refusal == nil && r.roles().Of(agent) >= admin.Viewer {
 				next.ServeHTTP(w, req)
 				return
 			}
 		}
-		http.Error(w, "metrics are for this machine, or for a token with an admin role", http.StatusForbidden)
+		http.Error(w, "metrics are for this machine, or for an operator's token", http.StatusForbidden)
 	})
 }
 

@@ -212,7 +212,7 @@ func newToolsDiff(g *globals) *cobra.Command {
 	return cmd
 }
 
-func printChange(w io.Writer, ch upstream.Change) error {
+func printChange(w io.Writer, ch gateway.Change) error {
 	fmt.Fprintf(w, "%s (%s)", printable(ch.Wire), ch.Kind)
 	if ch.Quarantined != "" {
 		fmt.Fprintf(w, "  quarantined: %s", printable(ch.Quarantined))
@@ -232,7 +232,7 @@ func printChange(w io.Writer, ch upstream.Change) error {
 
 // shownAs names a definition as it was shown: its name and the beginning of its
 // fingerprint.
-func shownAs(ch upstream.Change) string {
+func shownAs(ch gateway.Change) string {
 	return ch.Wire + "@" + ch.Fingerprint[:min(shownDigits, len(ch.Fingerprint))]
 }
 

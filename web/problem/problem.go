@@ -81,10 +81,16 @@ func Write(w http.ResponseWriter, refusal *gateway.Refusal, call string) {
 		Approval: refusal.Approval,
 	}
 	RetryAfter(w.Header(), refusal.RetryAfter)
+	Send(w, status, d)
+}
+
+// Send answers with [Details], or with a struct that embeds them and adds
+// members.
+func Send(w http.ResponseWriter, status int, details any) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(d) // the client may be gone; nothing is lost
+	_ = json.NewEncoder(w).Encode(details) // the client may be gone; nothing is lost
 }
 
 // Effect is the effect that a refusal stands for, as clients see it.

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os/user"
+
+	"toolward/auth"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/state/limit"
+	"toolward/web"
+	"toolward/web/admin"
+)
+
+// openAdmin makes the operators' API of a gateway that listens at base, and
+// notes in the operator's credential where commands find it. It is nil where the
+// configuration turns it off.
+func (r *rooms) openAdmin(endpoints *auth.Endpoints, base string) (*admin.Handler, error) {
+	if !r.cfg.Admin.Enabled {
+		return nil, nil
+	}
+	local, err := localOperator(r.cfg, base)
+	if err != nil {
+		return nil, err
+	}
+	opt := r.operators(local)
+	opt.Roles, opt.Tools, opt.Health = r.roles(), r.catalog, r.health
+	opt.Resource, opt.Challenge = endpoints.URI("/v1"), endpoints.Challenge
+	if opt.Limit, err = operatorLimit(); err != nil {
+		return nil, err
+	}
+	return admin.New(opt), nil
+}
+
+// operators are the options that a running gateway and a command without one
+// have in common.
+func (r *rooms) operators(local *admin.Local) admin.Options {
+	return admin.Options{
+		Road: r.road, Approvals: r.waiting, Local: local, Version: version(), Log: r.log,
+		Token: auth.Token, Peer: web.PeerOf, Nearby: nearby,
+	}
+}
+
+// credentialPath is where the operator's credential lies: beside the record.
+func credentialPath(cfg *config.Config) string { return cfg.Audit.Path + ".operator" }
+
+func localOperator(cfg *config.Config, base string) (*admin.Local, error) {
+	credential, err := admin.OpenCredential(credentialPath(cfg), base)
+	if err != nil {
+		return nil, err
+	}
+	u, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	return &admin.Local{Credential: credential, User: u.Username}, nil
+}
+
+// Operators are people and their consoles: what they do is small, and a stream of
+// approvals counts as one.
+func operatorLimit() (func(*gateway.Agent) (func(), error), error) {
+	l, err := limit.New(limit.Options{Default: limit.Rate{PerSecond: 20, Burst: 200}, Concurrency: 32, Total: 256})
+	if err != nil {
+		return nil, err
+	}
+	return func(a *gateway.Agent) (func(), error) { return l.Acquire(a, nil) }, nil
+}
+
+// nearby reports whether a request came over loopback, and nothing shows that
+// somebody handed it on.
+func nearby(req *http.Request) bool {
+	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback() && !proxied(req)
+}
+
+// health is what operators are told; /readyz says less to strangers.
+func (r *rooms) health() admin.Health {
+	h := admin.Health{Version: version(), Ready: true, Parts: map[string]string{}, Revision: r.engine.Revision(), Upstreams: []admin.UpstreamHealth{}}
+	for name, err := range r.ready() {
+		h.Parts[name] = "ok"
+		if err != nil {
+			h.Parts[name], h.Ready = err.Error(), false
+		}
+	}
+	for _, name := range r.catalog.Servers() {
+		about, _ := r.catalog.About(name)
+		h.Upstreams = append(h.Upstreams, admin.UpstreamHealth{Name: name, Up: about.Up, Reason: about.Reason, Revision: about.Revision})
+	}
+	return h
+}
+
+// roles says which roles of a token make an operator.
+func (r *rooms) roles() admin.Roles {
+	if a := r.cfg.Admin; a.Enabled {
+		return admin.Roles{Viewers: a.Viewers, Approvers: a.Approvers, Admins: a.Admins, Issuers: a.Issuers}
+	}
+	return admin.Roles{}
+}
+
+// adminSite is the listener of the operators' API: the gateway's own, or the one
+// that admin.listen names, which the caller must serve beside it.
+func (r *rooms) adminSite(site *web.Server, opt web.Options) (*web.Server, error) {
+	if r.cfg.Admin.Listen == "" {
+		return site, nil
+	}
+	opt.Listen, opt.RedirectHTTP, opt.Origins = r.cfg.Admin.Listen, "", nil
+	return web.New(opt)
+}
+
+// mountAdmin serves the operators' API, if there is one, on its listener, and
+// returns that.
+func (r *rooms) mountAdmin(site *web.Server, opt web.Options, endpoints *auth.Endpoints) (*web.Server, error) {
+	people, err := r.adminSite(site, opt)
+	if err != nil {
+		return nil, err
+	}
+	api, err := r.openAdmin(endpoints, nearAddress(people.URL()))
+	if err != nil || api == nil {
+		return people, err
+	}
+	people.Handle(admin.Prefix, api)
+	people.OnDrain(api.Close)
+	return people, nil
+}
+
+// serveAll serves listeners until ctx ends or one of them fails, which ends all.
+func serveAll(ctx context.Context, sites ...*web.Server) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, len(sites))
+	for _, s := range sites {
+		go func() { ended <- s.Serve(ctx) }()
+	}
+	var errs []error
+	for range sites {
+		errs = append(errs, <-ended)
+		stop()
+	}
+	return errors.Join(errs...)
+}
+
+// nearAddress is a base URL of this machine for what listens there: commands come
+// over loopback where the listener is open to all.
+func nearAddress(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort("127.0.0.1", u.Port())
+	}
+	return u.String()
+}

@@ -1,0 +1,112 @@
+package admin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Local lets in who can read a file of this machine's.
+type Local struct {
+	Credential *Credential
+	User       string // the Unix user that the file belongs to
+}
+
+// Credential is the local operator's: a random value in a file that only the
+// gateway's user can read, and here only its hash. The file also says where the
+// gateway listens, so that commands find it, and nobody who took the port of a
+// gateway that is gone gets the value.
+//
+//	{"token": "twop_…43 characters…", "url": "http://127.0.0.1:8080"}
+type Credential struct {
+	path string
+	hash [sha256.Size]byte
+}
+
+// credentialFile is the file's content.
+type credentialFile struct {
+	Token string `json:"token"`
+	URL   string `json:"url"`
+}
+
+// prefix tells the credential from tokens of issuers, which are JWTs.
+const prefix = "twop_"
+
+func isCredential(token string) bool { return strings.HasPrefix(token, prefix) }
+
+// OpenCredential reads the credential, or makes one, and notes in the file where
+// the gateway listens now. Like every key it must be its owner's alone.
+func OpenCredential(path, url string) (*Credential, error) {
+	f, err := readCredential(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var b [32]byte
+		_, _ = rand.Read(b[:]) // never fails
+		f.Token, err = prefix+base64.RawURLEncoding.EncodeToString(b[:]), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.URL = url
+	if err := writeCredential(path, f); err != nil {
+		return nil, fmt.Errorf("operator's credential: %w", err)
+	}
+	return &Credential{path: path, hash: sha256.Sum256([]byte(f.Token))}, nil
+}
+
+// ReadCredential is for commands: the credential, and where the gateway listens.
+func ReadCredential(path string) (token, url string, err error) {
+	f, err := readCredential(path)
+	return f.Token, f.URL, err
+}
+
+func readCredential(path string) (f credentialFile, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return f, fmt.Errorf("operator's credential: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		return f, fmt.Errorf("operator's credential: %s has mode %#o: others could read it and decide; chmod 600 it, or delete it to get a new one", path, mode)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return f, fmt.Errorf("operator's credential: %w", err)
+	}
+	if err := json.Unmarshal(raw, &f); err != nil || len(f.Token) != len(prefix)+43 || !isCredential(f.Token) {
+		return f, fmt.Errorf("operator's credential: %s is damaged: delete it to get a new one at the next start", path)
+	}
+	return f, nil
+}
+
+// writeCredential replaces the file as a whole: a command that reads it sees the
+// old one or the new one.
+func writeCredential(path string, f credentialFile) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".operator-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(raw, '\n'))
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// is compares in constant time.
+func (c *Credential) is(token string) bool {
+	hash := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 1
+}

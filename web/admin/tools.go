@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"toolward/gateway"
+)
+
+// ToolList is what upstreams offer.
+type ToolList struct {
+	Tools []Tool            `json:"tools"`
+	Down  map[string]string `json:"down,omitempty"` // upstreams that are not up, and why
+}
+
+// Tool is what an upstream offers under a name.
+type Tool struct {
+	Name        string       `json:"name"` // on /mcp
+	Kind        gateway.Kind `json:"kind"`
+	Server      string       `json:"server"`
+	Labels      []string     `json:"labels,omitempty"`
+	Fingerprint string       `json:"fingerprint"`
+	Pinned      bool         `json:"pinned"`                // a person accepted it
+	Quarantined string       `json:"quarantined,omitempty"` // why nobody gets it
+}
+
+// Definition is a tool's or prompt's as its upstream wrote it.
+type Definition struct {
+	Name       string          `json:"name"`
+	Definition json.RawMessage `json:"definition"`
+}
+
+// ChangeList is what a person has not accepted.
+type ChangeList struct {
+	Changes []gateway.Change `json:"changes"`
+}
+
+// Accept names a definition as it was shown.
+type Accept struct {
+	Name        string `json:"name"`        // on /mcp
+	Fingerprint string `json:"fingerprint"` // at least its first 32 digits
+}
+
+// Accepted is what was accepted, and in whose name.
+type Accepted struct {
+	Name        string `json:"name"`
+	Fingerprint string `json:"fingerprint"`
+	By          string `json:"by"`
+}
+
+// ShownDigits of a SHA-256 in hex are enough that nobody makes another
+// definition with the same.
+const ShownDigits = 32
+
+func (h *Handler) listTools(r *request) (any, error) {
+	server := r.URL.Query().Get("server")
+	list := ToolList{Tools: []Tool{}, Down: map[string]string{}}
+	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
+		for _, t := range h.opt.Tools.List(kind, server) {
+			list.Tools = append(list.Tools, Tool{Name: t.Wire, Kind: kind, Server: t.Server, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned})
+		}
+	}
+	for _, ch := range h.changes(server, false) {
+		list.Tools = append(list.Tools, Tool{Name: ch.Wire, Kind: ch.Kind, Server: ch.Server, Fingerprint: ch.Fingerprint, Quarantined: ch.Quarantined})
+	}
+	for _, name := range h.opt.Tools.Servers() {
+		if about, _ := h.opt.Tools.About(name); !about.Up {
+			list.Down[name] = cmp.Or(about.Reason, "not up yet")
+		}
+	}
+	return list, nil
+}
+
+func (h *Handler) changes(server string, all bool) []gateway.Change {
+	list := []gateway.Change{}
+	for _, ch := range h.opt.Tools.Diff(all) {
+		if server == "" || ch.Server == server {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+func (h *Handler) listChanges(r *request) (any, error) {
+	all, err := r.flag("all")
+	if err != nil {
+		return nil, err
+	}
+	return ChangeList{h.changes(r.URL.Query().Get("server"), all)}, nil
+}
+
+func (h *Handler) showTool(r *request) (any, error) {
+	name := r.PathValue("name")
+	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt} {
+		for _, t := range h.opt.Tools.List(kind, "") {
+			if t.Wire == name {
+				return Definition{name, t.Definition}, nil
+			}
+		}
+	}
+	for _, ch := range h.changes("", false) {
+		if ch.Wire == name {
+			return Definition{name, ch.Current}, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q", gateway.ErrNoDefinition, name)
+}
+
+// accept pins what the operator was shown. The catalog compares once more, under
+// its lock, so that what changes in this instant is not accepted either.
+func (h *Handler) accept(r *request) (any, error) {
+	shown := r.body.(*Accept)
+	if len(shown.Fingerprint) < ShownDigits {
+		return nil, malformed(fmt.Sprintf("a fingerprint has at least %d digits", ShownDigits))
+	}
+	for _, ch := range h.changes("", true) {
+		if ch.Wire != shown.Name {
+			continue
+		}
+		if !strings.HasPrefix(ch.Fingerprint, shown.Fingerprint) {
+			return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrUnseen)
+		}
+		if err := h.opt.Tools.Pin(r.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, r.who.Operator); err != nil {
+			return nil, err
+		}
+		return Accepted{shown.Name, ch.Fingerprint, r.who.String()}, nil
+	}
+	return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrNoDefinition)
+}
