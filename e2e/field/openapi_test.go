@@ -52,6 +52,35 @@ paths:
 	}
 }
 
+// Of what an API answers nothing is lost because a part of it is cut, or is JSON
+// that readers take differently: that is a text then.
+func TestAnswersOfAnAPIThatAreCutOrOdd(t *testing.T) {
+	answers := map[string]string{
+		"half": `{"text":"row 7 \ud83d"}`, "bytes": "{\"text\":\"row 7 \xf0\x9f\"}", "twice": `{"text":"row 7","text":"row 8"}`,
+		"levels": `{"row 7":` + strings.Repeat("[", 90) + strings.Repeat("]", 90) + `}`, "number": `{"row 7":1e50000000}`, "list": `["row 7 \udc00"]`, "none": `{"row 7":NaN}`,
+	}
+	api := lab.NewAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(answers[strings.TrimPrefix(r.URL.Path, "/")]))
+	})
+	var paths strings.Builder
+	for name := range answers {
+		paths.WriteString("  /" + name + ": {get: {operationId: " + name + "}}\n")
+	}
+	g := startAPIs(t, map[string]any{"lab": api.Config(t, "openapi: 3.1.0\npaths:\n"+paths.String(), nil)})
+	g.WaitReady(t)
+	for _, s := range []*lab.Surface{lab.REST, lab.Modern, lab.Legacy, lab.SSE} {
+		for name := range answers {
+			if a := s.Call(t, g, g.Tester(), name, `{}`); a.Code != "" || !strings.Contains(a.Text, "row 7") {
+				t.Errorf("%s, %s: %s %s", s.Name, name, a.Code, a.Text)
+			}
+		}
+	}
+	if n := g.Rows(t, "", "SELECT count(*) AS n FROM events WHERE body ->> '$.result_mended' = 1")[0]["n"]; n != 8.0 {
+		t.Errorf("%v of 8 results are on record as mended", n)
+	}
+}
+
 // An operation that is slow takes no other away; an API that is not there is
 // left alone, and comes back.
 func TestSlowOperations(t *testing.T) {

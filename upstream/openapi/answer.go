@@ -33,18 +33,13 @@ func (a *API) result(op *operation, resp *http.Response, raw []byte) (*gateway.R
 		items = append(items, text(said))
 	}
 	var structured json.RawMessage
-	body, isText := decoded(raw, kind, params["charset"])
+	body, mended, isText := decoded(raw, kind, params["charset"])
 	switch {
 	case len(raw) == 0:
 	case isText:
-		trimmed := bytes.TrimSpace(body)
-		if looksLikeJSON(kind, trimmed) {
-			if err := gateway.CheckJSON(trimmed); err != nil {
-				return nil, a.refuse(gateway.UpstreamInvalid, "answered JSON that two readers could understand differently").Because(err)
-			}
-			if trimmed[0] == '{' {
-				structured = trimmed
-			}
+		var cut int
+		if structured, cut = structuredOf(kind, body); cut > 0 {
+			body, mended = structured, mended+cut
 		}
 		if isError && len(body) > maxErrorText {
 			body, structured = []byte(clip(string(body), maxErrorText)), nil
@@ -57,7 +52,27 @@ func (a *API) result(op *operation, resp *http.Response, raw []byte) (*gateway.R
 	if structured != nil {
 		members = append(members, gateway.Member{Name: "structuredContent", Value: structured})
 	}
-	return &gateway.Result{Raw: gateway.JoinMembers(members), IsError: isError}, nil
+	return &gateway.Result{Raw: gateway.JoinMembers(members), IsError: isError, Mended: mended}, nil
+}
+
+// structuredOf is an answer that is a JSON object, mended where a text in it was
+// cut ([gateway.Mend]); nil if it is none. What two readers would understand
+// differently, or some not at all, is a text and nothing more.
+//
+//	{"a":1} → {"a":1}    {"a":"\ud83d"} → {"a":"\ufffd"}, 1    {"a":1,"a":2} → nil
+func structuredOf(kind string, body []byte) (object json.RawMessage, mended int) {
+	trimmed := bytes.TrimSpace(body)
+	if !looksLikeJSON(kind, trimmed) || trimmed[0] != '{' {
+		return nil, 0
+	}
+	if gateway.CheckJSON(trimmed) == nil {
+		return trimmed, 0
+	}
+	whole, mended := gateway.Mend(trimmed)
+	if mended == 0 || gateway.CheckJSON(whole) != nil {
+		return nil, 0
+	}
+	return whole, mended
 }
 
 // looksLikeJSON reports whether an answer is JSON. Some APIs say so of what is
@@ -70,26 +85,33 @@ func looksLikeJSON(kind string, body []byte) bool {
 }
 
 // decoded is an answer as UTF-8, if it is text: by its media type, or by its
-// bytes where that says nothing or is wrong.
-func decoded(raw []byte, kind, charset string) ([]byte, bool) {
+// bytes where that says nothing or is wrong. What is said to be text, and mostly
+// is, may have been cut in the middle of a character, or be of another charset:
+// mended is how often U+FFFD stands for such bytes.
+func decoded(raw []byte, kind, charset string) (body []byte, mended int, text bool) {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	if strings.HasPrefix(kind, "image/") && kind != "image/svg+xml" || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") {
-		return nil, false
+		return nil, 0, false
 	}
 	if charset != "" && !strings.EqualFold(charset, "utf-8") && isText(kind) {
 		if enc, err := htmlindex.Get(charset); err == nil {
 			if out, err := enc.NewDecoder().Bytes(raw); err == nil {
-				return bytes.TrimPrefix(out, []byte("\ufeff")), true
+				return bytes.TrimPrefix(out, []byte("\ufeff")), 0, true
 			}
 		}
 	}
 	if !utf8.Valid(raw) {
-		return nil, false
+		valid := bytes.ToValidUTF8(raw, nil)
+		if kind == "" || !isText(kind) || bytes.IndexByte(raw, 0) >= 0 || 2*len(valid) < len(raw) {
+			return nil, 0, false
+		}
+		whole := bytes.ToValidUTF8(raw, []byte("\ufffd"))
+		return whole, (len(whole) - len(valid)) / len("\ufffd"), true
 	}
 	if kind != "" && !isText(kind) && slices.ContainsFunc(raw, func(c byte) bool { return c < ' ' && c != '\n' && c != '\r' && c != '\t' }) {
-		return nil, false
+		return nil, 0, false
 	}
-	return raw, true
+	return raw, 0, true
 }
 
 // said is what an answer says besides its body, that helps to go on: its
