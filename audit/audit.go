@@ -34,18 +34,19 @@ const (
 
 // Options configures a [Store]. Path is required.
 type Options struct {
-	Path        string        // the database; created with its keys if neither exists
-	Durability  Durability    // "": DurabilityProcess
-	Bodies      Bodies        // "": BodiesRedacted
-	MaxBody     int           // bytes of one body; longer ones are cut, with a mark and a digest; 0: 64 KiB
-	Retain      time.Duration // prune what is older, once an hour; 0: keep everything
-	Keys        string        // key file; "": Path + ".keys"
-	Checkpoints string        // file outside the database that gets every checkpoint; "": Path + ".checkpoints"
-	Standby     string        // file, best on another disk, that takes events while the database cannot be written; "": calls are refused then
-	Every       time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
-	Queue       int           // events that may wait for the writer, beyond that calls are refused; 0: 4096
-	Busy        time.Duration // how long to wait for another process that holds the database; 0: two seconds
-	Log         *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
+	Path         string        // the database; created with its keys if neither exists
+	Durability   Durability    // "": DurabilityProcess
+	Bodies       Bodies        // "": BodiesRedacted
+	MaxBody      int           // bytes of one body; longer ones are cut, with a mark and a digest; 0: 64 KiB
+	Retain       time.Duration // prune what is older, once an hour; 0: keep everything
+	RetainBodies time.Duration // remove arguments and results that are older, once an hour; 0: they stay as long as their events
+	Keys         string        // key file; "": Path + ".keys"
+	Checkpoints  string        // file outside the database that gets every checkpoint; "": Path + ".checkpoints"
+	Standby      string        // file, best on another disk, that takes events while the database cannot be written; "": calls are refused then
+	Every        time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
+	Queue        int           // events that may wait for the writer, beyond that calls are refused; 0: 4096
+	Busy         time.Duration // how long to wait for another process that holds the database; 0: two seconds
+	Log          *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
 
 	// Observe is called after each commit, on the writer's goroutine, with the
 	// number of events and the time it took. For metrics. It may be nil.
@@ -157,8 +158,11 @@ func (s *Store) open() error {
 	if s.State, err = openState(s.opts.Path, s.opts.Durability); err != nil {
 		return err
 	}
+	if err := s.finishErase(context.Background()); err != nil {
+		return err
+	}
 	err = s.Note(context.Background(), TypeOpen, map[string]any{
-		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(),
+		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(), "retain_bodies": s.opts.RetainBodies.String(),
 	})
 	if err != nil {
 		return err

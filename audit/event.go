@@ -17,6 +17,8 @@ const (
 	TypeClose      = "audit.close"      // it closed it in order
 	TypeCheckpoint = "audit.checkpoint" // a signed note over the events so far
 	TypePrune      = "audit.prune"      // a signed note over what was removed
+	TypeErase      = "audit.erase"      // texts of one agent, session or call are removed: an [Erasure]
+	TypeExpire     = "audit.expire"     // texts of calls are removed because they are old: an [Expired]
 	TypeClock      = "audit.clock"      // the wall clock was set
 	TypeRecover    = "audit.recover"    // the record can be written again; outcomes may be missing before it
 )

@@ -19,6 +19,12 @@ func (w *writer) upkeep() {
 	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
 		w.signOrLog()
 	}
+	if w.opts.RetainBodies > 0 && time.Since(w.expired) >= time.Hour {
+		w.expired = time.Now()
+		if err := w.expire(time.Now().Add(-w.opts.RetainBodies)); err != nil {
+			w.opts.Log.Error("texts that are old could not be removed", "error", err)
+		}
+	}
 	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
 		w.pruned = time.Now()
 		if _, err := w.prune(time.Now().Add(-w.opts.Retain)); err != nil {

@@ -38,6 +38,7 @@ type Verification struct {
 	Signed    int64     `json:"signed"`             // the last event that a checkpoint inside the database covers; the rest only the chain
 	Inside    int       `json:"inside"`             // checkpoints in the database that hold
 	Outside   int       `json:"outside"`            // checkpoints outside that hold
+	Gone      []*Gone   `json:"gone,omitempty"`     // texts that went, by event
 	Problems  []Problem `json:"problems,omitempty"` // by sequence number; empty if everything holds
 	Truncated bool      `json:"truncated,omitempty"`
 }
@@ -90,6 +91,9 @@ func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error)
 		return v, err
 	}
 	if err := c.walk(ctx, r.db); err != nil {
+		return v, err
+	}
+	if err := c.checkKept(ctx, r.db); err != nil {
 		return v, err
 	}
 	c.end()

@@ -150,7 +150,7 @@ func TestVerifyFindsRebuiltChain(t *testing.T) {
 		t.Errorf("by the checkpoint inside: %v", v.Problems)
 	}
 
-	tamper(t, path, `DELETE FROM events WHERE type = 'audit.checkpoint'`, `UPDATE events SET seq = seq - 1 WHERE seq > 2`)
+	tamper(t, path, `DELETE FROM events WHERE type = 'audit.checkpoint'`, `UPDATE events SET seq = seq - 1 WHERE seq > 2`, `UPDATE bodies SET seq = seq - 1 WHERE seq > 2`)
 	rebuildChain(t, path)
 	if v := verify(t, path); len(v.Problems) > 0 || v.Signed != 0 {
 		t.Errorf("without any checkpoint, the chain alone: %+v", v)

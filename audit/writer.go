@@ -50,6 +50,7 @@ type writer struct {
 	signedAt time.Time
 	stand    standby
 	pruned   time.Time // of the last look for what to prune
+	expired  time.Time // of the last look for texts that are old
 	clock    clock
 	grown    bool // the write-ahead log is over its bound, and that was said
 	unfolded int  // bytes in the write-ahead log, about

@@ -85,6 +85,9 @@ func (d *decoder) checkAudit(a *Audit) {
 			d.wrong("audit."+f.name, "", "is the database itself")
 		}
 	}
+	if a.Retain > 0 && a.RetainBodies > a.Retain {
+		d.wrong("audit.retain_bodies", "", "is longer than retain: arguments and results go with their events")
+	}
 	if a.Sink != "" && a.Sink == a.Checkpoints {
 		d.wrong("audit.checkpoints", "", "is the same file as sink")
 	}

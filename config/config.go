@@ -262,12 +262,13 @@ type Approvals struct {
 
 // Audit configures the record.
 type Audit struct {
-	Path        string        `yaml:"path"`
-	Durability  string        `yaml:"durability"`            // process or power
-	Retain      time.Duration `yaml:"retain,omitempty"`      // 0 keeps everything
-	Bodies      string        `yaml:"bodies"`                // redacted, digest or none
-	Sink        string        `yaml:"sink,omitempty"`        // JSONL file that stands in while the database cannot write
-	Checkpoints string        `yaml:"checkpoints,omitempty"` // file that signed checkpoints are also written to
+	Path         string        `yaml:"path"`
+	Durability   string        `yaml:"durability"`              // process or power
+	Retain       time.Duration `yaml:"retain,omitempty"`        // 0 keeps everything
+	RetainBodies time.Duration `yaml:"retain_bodies,omitempty"` // of arguments and results; 0: as long as their events
+	Bodies       string        `yaml:"bodies"`                  // redacted, digest or none
+	Sink         string        `yaml:"sink,omitempty"`          // JSONL file that stands in while the database cannot write
+	Checkpoints  string        `yaml:"checkpoints,omitempty"`   // file that signed checkpoints are also written to
 }
 
 // Admin says whose tokens make operators, who use /v1/admin and read /metrics

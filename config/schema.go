@@ -314,6 +314,7 @@ func (d *decoder) audit(n *yaml.Node, path string, a *Audit) {
 		{"path", d.path(&a.Path)},
 		{"durability", d.choice(&a.Durability, "process", "power")},
 		{"retain", d.duration(&a.Retain, day, 100*year)},
+		{"retain_bodies", d.duration(&a.RetainBodies, day, 100*year)},
 		{"bodies", d.choice(&a.Bodies, "redacted", "digest", "none")},
 		{"sink", d.path(&a.Sink)},
 		{"checkpoints", d.path(&a.Checkpoints)},

@@ -17,7 +17,7 @@ import (
 
 func newAudit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
-	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditHash(g))
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditHash(g))
 	return cmd
 }
 
@@ -278,6 +278,9 @@ func newAuditVerify(g *globals) *cobra.Command {
 			} else {
 				fmt.Fprintf(cmd.OutOrStdout(), "%d events (%d to %d) chained, signed up to %d; %d checkpoints inside and %d outside hold\n",
 					v.Events, v.First, v.Last, v.Signed, v.Inside, v.Outside)
+				for _, gone := range v.Gone {
+					fmt.Fprintln(cmd.OutOrStdout(), printable(gone.String()))
+				}
 				for _, p := range v.Problems {
 					fmt.Fprintln(cmd.OutOrStdout(), printable(p.String()))
 				}

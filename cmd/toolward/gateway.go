@@ -91,13 +91,14 @@ func (r *rooms) openAudit(context.Context) error {
 	commits := r.metrics.Histogram("toolward_audit_commit_seconds", "Time that a group commit of the audit record took.")
 	failures := r.metrics.Counter("toolward_audit_failures_total", "Commits of the audit record that failed.")
 	store, err := audit.Open(audit.Options{
-		Path:        r.cfg.Audit.Path,
-		Durability:  audit.Durability(r.cfg.Audit.Durability),
-		Bodies:      audit.Bodies(r.cfg.Audit.Bodies),
-		Retain:      r.cfg.Audit.Retain,
-		Checkpoints: r.cfg.Audit.Checkpoints,
-		Standby:     r.cfg.Audit.Sink,
-		Log:         r.log,
+		Path:         r.cfg.Audit.Path,
+		Durability:   audit.Durability(r.cfg.Audit.Durability),
+		Bodies:       audit.Bodies(r.cfg.Audit.Bodies),
+		Retain:       r.cfg.Audit.Retain,
+		RetainBodies: r.cfg.Audit.RetainBodies,
+		Checkpoints:  r.cfg.Audit.Checkpoints,
+		Standby:      r.cfg.Audit.Sink,
+		Log:          r.log,
 		Observe: func(_ int, took time.Duration, err error) {
 			commits.Observe(took.Seconds())
 			if err != nil {

@@ -1,0 +1,233 @@
+package audit
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Erasure says whose texts go: arguments, results and what stands beside them,
+// and an agent's claims. One of Agent, Session and Call is set.
+//
+// What was decided stays, with the names of agent, tool and rules: the chain
+// holds, and [Verify] says which texts are gone by which event. It is for what
+// was recorded until now; what the agent does later is recorded as ever.
+type Erasure struct {
+	Agent   string `json:"agent,omitempty"` // ID, of every issuer
+	Session string `json:"session,omitempty"`
+	Call    string `json:"call,omitempty"` // its whole ID
+	Why     string `json:"why"`
+	By      string `json:"by"`
+	Through int64  `json:"through"` // events up to this one
+	Texts   int64  `json:"texts"`   // rows of bodies that go
+	Shared  int64  `json:"shared"`  // rows of interned that go
+}
+
+func (e *Erasure) check() error {
+	set := 0
+	for _, s := range []string{e.Agent, e.Session, e.Call} {
+		if s != "" {
+			set++
+		}
+	}
+	switch {
+	case set != 1:
+		return errors.New("say whose texts go: one agent, one session or one call")
+	case e.Why == "":
+		return errors.New("say why: it is on record for ever")
+	}
+	return nil
+}
+
+// matching selects the events that an erasure is about. Whose call it is stands
+// in its first event; others have its ID.
+const matching = `SELECT e.seq FROM events e WHERE e.seq <= ?1 AND (e.agent = ?2 OR e.session = ?3 OR e.call = ?4
+	OR e.call IN (SELECT call FROM events WHERE call IS NOT NULL AND (agent = ?2 OR session = ?3)))`
+
+func (e *Erasure) values() []any {
+	return []any{e.Through, orNone(e.Agent), orNone(e.Session), orNone(e.Call)}
+}
+
+// orNone is NULL, which equals nothing, for what is not set.
+func orNone(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Erase removes texts, on record: the event says whose, why and by whom before
+// the first is gone. It returns what went.
+func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
+	if err := e.check(); err != nil {
+		return e, err
+	}
+	rowOf := s.Reader.db.QueryRowContext
+	if err := rowOf(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&e.Through); err != nil {
+		return e, fmt.Errorf("erase: %w", err)
+	}
+	if err := rowOf(ctx, "SELECT count(*) FROM bodies WHERE seq IN ("+matching+")", e.values()...).Scan(&e.Texts); err != nil {
+		return e, fmt.Errorf("erase: %w", err)
+	}
+	if err := rowOf(ctx, "SELECT count(*) FROM interned WHERE text ->> '$.agent.id' = ?", orNone(e.Agent)).Scan(&e.Shared); err != nil {
+		return e, fmt.Errorf("erase: %w", err)
+	}
+	if e.Texts+e.Shared == 0 {
+		return e, nil
+	}
+	if err := s.writer.do(ctx, func() error { return s.writer.writeDurably([]*Event{ownEvent(TypeErase, e)}) }); err != nil {
+		return e, err
+	}
+	return e, s.erased(ctx, e)
+}
+
+// erased removes what an event of [TypeErase] says. The numbers are found beside
+// the writer, which removes some at a time, between commits.
+func (s *Store) erased(ctx context.Context, e Erasure) (err error) {
+	rows, err := s.Reader.db.QueryContext(ctx, "SELECT seq FROM bodies WHERE seq IN ("+matching+")", e.values()...)
+	if err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	var all []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return errors.Join(fmt.Errorf("erase: %w", err), rows.Close())
+		}
+		all = append(all, seq)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	if err := s.writer.wipe(ctx, all); err != nil {
+		return err
+	}
+	return s.writer.do(ctx, func() error { return s.writer.forgetAgent(e) })
+}
+
+// wipeChunk is how many texts one transaction removes.
+const wipeChunk = 500
+
+// wipe removes texts so that they are not in the file any more: SQLite
+// overwrites them, and the write-ahead log that may still hold them starts over.
+func (w *writer) wipe(ctx context.Context, seqs []int64) error {
+	for len(seqs) > 0 {
+		n := min(len(seqs), wipeChunk)
+		list := marshal(seqs[:n])
+		seqs = seqs[n:]
+		if err := w.do(ctx, func() error {
+			return w.secretly("DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", string(list))
+		}); err != nil {
+			return err
+		}
+	}
+	return w.do(ctx, func() error { return w.emptyLog() })
+}
+
+// secretly deletes what must not be found in the file afterwards.
+func (w *writer) secretly(statement string, args ...driver.Value) error {
+	if err := w.failure(); err != nil {
+		return err
+	}
+	err := w.conn.exec("PRAGMA secure_delete = ON")
+	if err == nil {
+		err = w.conn.exec(statement, args...)
+	}
+	if err != nil {
+		return w.fail(err)
+	}
+	if err := w.conn.exec("PRAGMA secure_delete = OFF"); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+func (w *writer) forgetAgent(e Erasure) error {
+	if e.Agent == "" {
+		return nil
+	}
+	clear(w.conn.interned)
+	if err := w.secretly("DELETE FROM interned WHERE text ->> '$.agent.id' = ? AND last <= ?", e.Agent, e.Through); err != nil {
+		return err
+	}
+	return w.emptyLog()
+}
+
+// emptyLog folds the write-ahead log into the database and truncates it. A
+// reader that is busy for longer than we wait keeps it, and is reported.
+func (w *writer) emptyLog() error {
+	rows, err := w.conn.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err != nil {
+		return w.fail(err)
+	}
+	if len(rows) == 1 && rows[0][0] != int64(0) {
+		return errors.New("the texts are gone from the database, but its write-ahead log still holds them while another process reads: close it, and start the gateway anew")
+	}
+	return nil
+}
+
+// finishErase removes what erasures had left that were interrupted: those since
+// the record was opened before.
+func (s *Store) finishErase(ctx context.Context) error {
+	events, err := s.Reader.events(ctx, `WHERE type = ? AND call IS NULL AND seq > coalesce((SELECT seq FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 1), 0) ORDER BY seq`, TypeErase, TypeOpen)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		var erasure Erasure
+		if err := json.Unmarshal([]byte(e.Body), &erasure); err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		if err := s.erased(ctx, erasure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Expired is the body of an event of [TypeExpire]: the texts of calls before a
+// time went, as the configuration wants it.
+type Expired struct {
+	Before int64 `json:"before_unix_ms"` // of events that have a call, by their own time
+	Texts  int64 `json:"texts"`          // at least
+}
+
+// expire removes the texts of calls that are older than they may get, some at a
+// time. What is not older than its neighbours (the clock was set) stays until
+// they go.
+func (w *writer) expire(before time.Time) error {
+	const page = 2000
+	noted := false
+	for after := int64(0); ; {
+		rows, err := w.conn.rows(`SELECT b.seq, e.call IS NOT NULL AND e.time_unix_ms < ? FROM (SELECT seq FROM bodies WHERE seq > ? ORDER BY seq LIMIT ?) b
+			JOIN events e ON e.seq = b.seq`, before.UnixMilli(), after, int64(page))
+		if err != nil {
+			return err
+		}
+		var old []int64
+		for _, row := range rows {
+			after = row[0].(int64)
+			if row[1].(int64) != 0 {
+				old = append(old, after)
+			}
+		}
+		if len(old) == 0 {
+			return nil
+		}
+		if !noted {
+			if err := w.writeDurably([]*Event{ownEvent(TypeExpire, Expired{before.UnixMilli(), int64(len(old))})}); err != nil {
+				return err
+			}
+			noted = true
+		}
+		if err := w.secretly("DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", string(marshal(old))); err != nil {
+			return err
+		}
+		if batch := w.drain(nil); len(batch) > 0 {
+			w.commit(batch)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"toolward/audit"
+)
+
+// newAuditErase writes to the record, so it needs the gateway to be stopped.
+func newAuditErase(g *globals) *cobra.Command {
+	var e audit.Erasure
+	cmd := &cobra.Command{
+		Use:   "erase (--agent ID | --session ID | --call ID) --why TEXT",
+		Short: "Remove one person's texts from a stopped gateway's record, on record",
+		Long: "Removes the arguments and results of an agent, a session or a call, and what else was kept of\n" +
+			"them; of an agent also the claims of its tokens. What was decided stays, and the chain holds:\n" +
+			"`toolward audit verify` says what is gone, by which event, and why.",
+		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			if e.By == "" {
+				e.By = localUser()
+			}
+			store, err := audit.Open(audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			erased, err := store.Erase(cmd.Context(), e)
+			if err == nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)
+			}
+			return err
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&e.Agent, "agent", "", "the texts of this agent's calls, and its claims")
+	fl.StringVar(&e.Session, "session", "", "the texts of this session's calls")
+	fl.StringVar(&e.Call, "call", "", "the texts of this call, by its whole ID")
+	fl.StringVar(&e.Why, "why", "", "why; it stays on record")
+	fl.StringVar(&e.By, "by", "", "who wants it; without it, the user of this system")
+	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
+	return cmd
+}
+
+// localUser is who runs the command, as the system knows them.
+func localUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}
