@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -12,9 +13,18 @@ import (
 // maxBatch bounds the elements of a batch.
 const maxBatch = 64
 
-// splitBatch cuts a JSON-RPC batch into its messages. The strict parser sees
-// each of them by itself.
-func splitBatch(body []byte) ([]json.RawMessage, *gateway.Refusal) {
+// isBatch reports whether a body is a JSON array.
+func isBatch(body []byte) bool {
+	first := bytes.TrimLeft(body, " \t\r\n")
+	return len(first) > 0 && first[0] == '['
+}
+
+// splitBatch cuts a JSON-RPC batch into its messages, for an agent of a revision
+// that has them. The strict parser sees each of them by itself.
+func splitBatch(revision string, body []byte) ([]json.RawMessage, *gateway.Refusal) {
+	if revision != mcp.Revision20250326 {
+		return nil, gateway.Refuse("surface", gateway.Malformed, "only revision 2025-03-26 has batches")
+	}
 	if err := gateway.CheckJSON(body); err != nil {
 		return nil, gateway.AsRefusal("surface", err)
 	}
@@ -39,11 +49,7 @@ func (v *visit) batch(body []byte) {
 		v.write(lead, o)
 		return
 	}
-	if lead.revision != mcp.Revision20250326 {
-		v.write(lead, lead.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "only revision 2025-03-26 has batches")))
-		return
-	}
-	elements, refusal := splitBatch(body)
+	elements, refusal := splitBatch(lead.revision, body)
 	if refusal != nil {
 		v.write(lead, lead.refuse(ctx, refusal))
 		return
@@ -58,8 +64,8 @@ func (v *visit) batch(body []byte) {
 	case unstarted && answers == nil:
 		v.w.WriteHeader(http.StatusAccepted)
 	case unstarted:
-		whole, _ := json.Marshal(answers) // each is JSON: cannot fail
-		v.json(http.StatusOK, whole)
+		whole := append([]byte{'['}, bytes.Join(answers, []byte{','})...) // as they were written
+		v.json(http.StatusOK, append(whole, ']'))
 	default:
 		for _, a := range answers {
 			_ = p.send(a, true, false) // it is open, and takes every answer
@@ -73,14 +79,14 @@ func (v *visit) batch(body []byte) {
 // elements serves the messages of a batch and returns their answers in order.
 // Requests are known before the first of them runs, so that a cancellation
 // that comes with its request is not lost; then they run one after the other.
-func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.RawMessage) []json.RawMessage {
-	var answers []func() json.RawMessage
+func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.RawMessage) [][]byte {
+	var answers []func() []byte
 	for _, element := range elements {
 		if answer := v.element(ctx, lead, element); answer != nil {
 			answers = append(answers, answer)
 		}
 	}
-	var sent []json.RawMessage
+	var sent [][]byte
 	for _, answer := range answers {
 		sent = append(sent, answer())
 	}
@@ -89,7 +95,7 @@ func (v *visit) elements(ctx context.Context, lead *exchange, elements []json.Ra
 
 // element takes one message of a batch. What it returns serves it, nil if it
 // wants no answer, and has to be called.
-func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) (answer func() json.RawMessage) {
+func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage) (answer func() []byte) {
 	x := v.exchange()
 	x.era, x.bond, x.revision, x.out = lead.era, lead.bond, lead.revision, lead.out
 	var o outcome
@@ -107,9 +113,9 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 		o = x.refuse(ctx, gateway.Refuse("surface", gateway.Malformed, "initialize must not be part of a batch"))
 	default:
 		ctx, cancel := context.WithCancel(ctx)
-		refusal := x.bond.begin(x.msg.ID, cancel)
+		refusal := x.begin(cancel)
 		if refusal == nil {
-			return func() json.RawMessage {
+			return func() []byte {
 				defer x.bond.sent()
 				defer cancel()
 				return x.serve(ctx)
@@ -118,14 +124,14 @@ func (v *visit) element(ctx context.Context, lead *exchange, raw json.RawMessage
 		o = x.refuseBegin(ctx, refusal)
 		cancel()
 	}
-	return func() json.RawMessage {
+	return func() []byte {
 		body, _ := x.encode(o)
 		return body
 	}
 }
 
 // serve answers a request that was begun.
-func (x *exchange) serve(ctx context.Context) json.RawMessage {
+func (x *exchange) serve(ctx context.Context) []byte {
 	o := x.answer(ctx)
 	x.bond.end(x.msg.ID)
 	body, _ := x.encode(o)

@@ -23,6 +23,8 @@
 //     first notification or request turns the answer into an event stream.
 //   - A call whose cancellation was taken before it was sent is not sent,
 //     whichever of the two came first.
+//   - Of a request that its agent cancelled nothing more is sent, but for the
+//     answer where HTTP wants one.
 //   - Everything is bounded: sessions, streams, queued and kept events, parked
 //     calls, and, by the limiter, calls at once.
 //

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -34,6 +35,8 @@ type exchange struct {
 	// park is the call that this request began, if it can be parked. It is set
 	// before the call runs.
 	park *parkedCall
+	// cancelled says that the agent wants to hear no more of its request.
+	cancelled atomic.Bool
 }
 
 // exchange is a message that is not read yet, and belongs to no session.
@@ -48,6 +51,14 @@ func (x *exchange) join(ss *session) {
 
 // standAlone makes it one of a stateless agent, whatever connection it is on.
 func (x *exchange) standAlone(revision string) { x.era, x.revision = modern{}, revision }
+
+// begin is [bond] begin for this request.
+func (x *exchange) begin(cancel context.CancelFunc) *gateway.Refusal {
+	return x.bond.begin(x.msg.ID, func() {
+		x.cancelled.Store(true)
+		cancel()
+	})
+}
 
 // newCallOf begins the call of this exchange.
 func (x *exchange) newCallOf(kind gateway.Kind, method string) *gateway.Call {

@@ -25,14 +25,21 @@ type link struct {
 
 // take takes one message, or one batch.
 func (l *link) take(ctx context.Context, agent *gateway.Agent, body []byte) {
-	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' && l.ss.said().revision == mcp.Revision20250326 {
-		elements, refusal := splitBatch(body)
-		if refusal == nil {
-			l.all(ctx, agent, elements)
+	elements := []json.RawMessage{body}
+	if isBatch(body) {
+		revision := ""
+		if l.ss.greeted() {
+			revision = l.ss.said().revision
+		}
+		var refusal *gateway.Refusal
+		if elements, refusal = splitBatch(revision, body); refusal != nil {
+			x := l.exchange(agent)
+			x.msg.Method = "batch"
+			l.send(x, x.refuse(ctx, refusal))
 			return
 		}
 	}
-	l.all(ctx, agent, []json.RawMessage{body})
+	l.all(ctx, agent, elements)
 }
 
 // all takes messages that came together. Requests are known before the first
@@ -88,10 +95,17 @@ func (l *link) exchange(agent *gateway.Agent) *exchange {
 	return x
 }
 
+// request begins a request. One that the agent cancels is not answered: on a
+// connection of lines an answer would be one to a request that it does not know
+// any more (MCP 2026-07-28 basic/transports/stdio, cancellation: MUST NOT; before,
+// basic/utilities/cancellation: SHOULD NOT).
 func (l *link) request(ctx context.Context, x *exchange) (run func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	if refusal := l.ss.begin(x.msg.ID, cancel); refusal != nil {
-		l.send(x, x.refuseBegin(ctx, refusal))
+	if refusal := x.begin(cancel); refusal != nil {
+		o := x.refuseBegin(ctx, refusal)
+		if refusal.Code != gateway.Cancelled {
+			l.send(x, o)
+		}
 		cancel()
 		return nil
 	}
@@ -100,7 +114,9 @@ func (l *link) request(ctx context.Context, x *exchange) (run func()) {
 		defer cancel()
 		o := x.answer(ctx)
 		l.ss.end(x.msg.ID)
-		l.send(x, o)
+		if !x.cancelled.Load() {
+			l.send(x, o)
+		}
 	}
 }
 

@@ -260,7 +260,7 @@ func (s *Server) Event(e gateway.Event) {
 func (s *Server) listChanged(e gateway.Event) {
 	msg := mcp.AppendNotification(nil, e.Method, nil)
 	for _, ss := range s.sessions.list() {
-		if shows(ss.server, e.Server) && ss.main.live() {
+		if ss.greeted() && shows(ss.server, e.Server) && ss.main.live() {
 			_ = ss.main.send(msg, false, true) // a full queue already holds a reason to read on
 		}
 	}
@@ -311,7 +311,7 @@ func wireUpdate(endpoint string, r resource) []gateway.Member {
 
 func (s *Server) sessionEvent(e gateway.Event) {
 	ss := s.sessions.byOwnID(e.Session)
-	if ss == nil || !ss.main.live() {
+	if ss == nil || !ss.greeted() || !ss.main.live() {
 		return
 	}
 	a := ss.currentAgent()

@@ -26,9 +26,9 @@ func (o *origin) LogLevel() string     { return o.x.era.logLevel(o.x) }
 
 // Notify sends a notification on the stream of the request, or on the
 // session's own once the request is answered. What the agent did not ask for
-// is dropped without an error.
+// or has cancelled, is dropped without an error.
 func (o *origin) Notify(_ context.Context, _ *gateway.Call, method string, params []byte) error {
-	if !o.wants(method, params) {
+	if !o.wants(method, params) || o.x.speaker().cancelled.Load() {
 		return nil
 	}
 	if o.x.park != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -70,7 +69,7 @@ func (v *visit) post() {
 		v.refuse(refusal, 0)
 		return
 	}
-	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
+	if isBatch(body) {
 		v.batch(body)
 		return
 	}
@@ -86,6 +85,7 @@ func (v *visit) post() {
 	switch {
 	case x.msg.IsResponse():
 		if !x.bond.answered(x.msg) {
+			x.msg.ID = nil // of no request of ours
 			v.write(x, x.refuse(v.r.Context(), gateway.Refuse("surface", gateway.Malformed, "a response answers no request of this revision")))
 			return
 		}
@@ -145,7 +145,7 @@ func (v *visit) request(x *exchange) {
 	x.out = p
 	ctx, cancel := x.bond.callContext(v.r.Context(), p)
 	defer cancel()
-	if refusal := x.bond.begin(x.msg.ID, cancel); refusal != nil {
+	if refusal := x.begin(cancel); refusal != nil {
 		v.write(x, x.refuseBegin(ctx, refusal))
 		return
 	}

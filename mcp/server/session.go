@@ -62,6 +62,10 @@ func (ss *session) said() hello {
 	return hello{revision: mcp.Revision20250326} // what MCP assumes of an agent that does not say
 }
 
+// greeted reports whether the agent sent initialize. On a connection of lines
+// one of 2026-07-28 does not, and nothing comes to it that it did not ask for.
+func (ss *session) greeted() bool { return ss.hello.Load() != nil }
+
 // touch marks the session used, by a token that may be newer than the last.
 func (ss *session) touch(a *gateway.Agent) {
 	ss.mu.Lock()
