@@ -50,10 +50,29 @@ func (c *Conn) serve(m mcp.Message, from *flight) {
 		c.reply(m, func() { c.refuse(m, mcp.CodeInternal, "too many requests of this server wait for an answer") })
 		return
 	}
+	// It is known before the next message is read: that may cancel it, or use its
+	// ID again.
+	ctx, cancel := context.WithCancelCause(w.lasts(c))
+	if !c.asks(m.ID, cancel) {
+		cancel(nil)
+		c.calmed(waiting)
+		c.log.Warn("upstream used the ID of a request of its own that is not answered yet", "method", m.Method)
+		return // an answer would be taken for the other's
+	}
 	c.spawn(func() {
 		defer c.calmed(waiting)
-		c.ask(m, w)
+		defer cancel(nil)
+		defer c.asksNoMore(m.ID)
+		c.ask(ctx, m, w)
 	})
+}
+
+// lasts is the context of a question: its call's, or the connection's.
+func (w whose) lasts(c *Conn) context.Context {
+	if w.flight != nil {
+		return w.flight.clock.ctx
+	}
+	return c.life
 }
 
 // reply answers what no agent is asked. A server that asks faster than it reads
@@ -80,20 +99,16 @@ func (c *Conn) unasked(m mcp.Message, no *unknown) {
 
 // ask puts a request of the server to the agent and sends back the answer. It
 // ends with the call that it belongs to, and with no other.
-func (c *Conn) ask(m mcp.Message, w whose) {
-	ctx, cause := c.life, (*gateway.Call)(nil)
+func (c *Conn) ask(ctx context.Context, m mcp.Message, w whose) {
+	var cause *gateway.Call
 	if f := w.flight; f != nil {
-		ctx, cause = f.clock.ctx, f.call
+		cause = f.call
 		f.clock.pause()
 		defer f.clock.resume()
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if !c.asks(m.ID, cancel) {
-		c.log.Warn("upstream used the ID of a request of its own that is not answered yet", "method", m.Method)
-		return // an answer would be taken for the other's
+	if errors.Is(context.Cause(ctx), errUnwanted) {
+		return
 	}
-	defer c.asksNoMore(m.ID)
 	result, err := w.origin.Request(ctx, cause, m.Method, m.Params)
 	switch {
 	case err == nil && result.Error != nil:

@@ -348,6 +348,34 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// waits is an agent that answers nothing until it is told to stop.
+type waits struct{ *person }
+
+func (w waits) Request(ctx context.Context, _ *gateway.Call, _ string, _ []byte) (*gateway.Result, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// What comes right after a question is about it, however busy the machine is: a
+// cancellation ends it, and its ID again is no other question.
+func TestWhatComesWithItsQuestion(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			c, l := sharing(t, nil)
+			clock := startClock(t.Context(), time.Minute)
+			defer clock.stop()
+			c.begin(clock, &gateway.Call{Method: "tools/call", Origin: waits{&person{id: "a"}}, Agent: &gateway.Agent{ID: "p"}})
+			c.handle(asks(7, mcp.MethodElicitation, ""), nil)
+			c.handle(asks(7, mcp.MethodElicitation, ""), nil)
+			c.handle(mcp.Message{Method: mcp.NoteCancelled, Params: json.RawMessage(`{"requestId":7}`)}, nil)
+			c.work.Wait() // of a question that goes on it would be for ever
+			if len(l.sent) != 0 {
+				t.Errorf("the server got %s", l.sent)
+			}
+		})
+	}
+}
+
 // quietPerson is an agent that answers nothing.
 type quietPerson struct{ *person }
 
