@@ -154,27 +154,6 @@ func TestWhatWasGivenUpBeforeItWasSentIsNotSent(t *testing.T) {
 	}
 }
 
-// A process that many share cannot know whose log line it writes.
-func TestLogMessagesDoNotReachAnotherSession(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
-	other := &upstreamtest.Agent{ID: "other"}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, err := r.Do(ctx, upstreamtest.Call(other, "hang", `{}`))
-		wantCode(t, err, gateway.Cancelled)
-	}()
-	r.wrote(t, "call hang")
-	a := &upstreamtest.Agent{ID: "a"}
-	call(t, r, a, "log", `{}`)
-	cancel()
-	<-done
-	if len(a.Notes())+len(other.Notes()) > 0 {
-		t.Errorf("a got %v, other got %v", a.Notes(), other.Notes())
-	}
-}
-
 func TestRequestsOfTheServerReachTheAgentOfTheCall(t *testing.T) {
 	for _, transport := range []string{"stdio", "http", "http+sessions"} {
 		for tool, method := range map[string]string{"sample": "sampling/createMessage", "elicit": "elicitation/create", "roots": "roots/list"} {
@@ -195,16 +174,6 @@ func TestRequestsOfTheServerReachTheAgentOfTheCall(t *testing.T) {
 	}
 }
 
-func TestRefusedRequestOfTheServerIsAnErrorToIt(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
-	a := &upstreamtest.Agent{ID: "a", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
-		return nil, gateway.Refuse("policy", gateway.PolicyDenied, "not here")
-	}}
-	if got := string(call(t, r, a, "elicit", `{}`).Raw); got != `{"content":[],"structuredContent":{"code":-1,"message":"not here"}}` {
-		t.Errorf("got %s", got)
-	}
-}
-
 // On HTTP the stream of the POST says whose call it is; a hundred at once.
 func TestAHundredAgentsAskedAtOnceGetTheirOwn(t *testing.T) {
 	r := dial(t, "http", upstreamtest.Script{}, client.Options{}, nil)
@@ -221,67 +190,6 @@ func TestAHundredAgentsAskedAtOnceGetTheirOwn(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func TestSharedProcessDoesNotAskWhenItCouldMeanAnother(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, err := r.Do(ctx, upstreamtest.Call(&upstreamtest.Agent{ID: "other"}, "hang", `{}`))
-		wantCode(t, err, gateway.Cancelled)
-	}()
-	r.wrote(t, "call hang")
-	a := &upstreamtest.Agent{ID: "a", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
-		t.Error("an agent was asked")
-		return &gateway.Result{Raw: []byte(`{}`)}, nil
-	}}
-	if got := string(call(t, r, a, "sample", `{}`).Raw); !strings.Contains(got, "cannot tell which call") {
-		t.Errorf("got %s", got)
-	}
-	cancel()
-	<-done
-}
-
-// A task goes on between calls. What a shared process says or asks for it goes
-// to whoever asks for that task, and not to another who happens to be calling.
-func TestTaskOfOneIsNotAnothersBusiness(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{}, client.Options{}, nil)
-	bystander := &upstreamtest.Agent{ID: "b", Answer: func(context.Context, string, []byte) (*gateway.Result, error) {
-		t.Error("the bystander was asked")
-		return &gateway.Result{Raw: []byte(`{}`)}, nil
-	}}
-	if got := string(call(t, r, bystander, "meanwhile", `{}`).Raw); !strings.Contains(got, "cannot tell which call") {
-		t.Errorf("got %s", got)
-	}
-	if notes := bystander.Notes(); len(notes) > 0 {
-		t.Errorf("the bystander was told: %v", notes)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, err := r.Do(ctx, upstreamtest.Call(bystander, "hang", `{}`))
-		wantCode(t, err, gateway.Cancelled)
-	}()
-	r.wrote(t, "call hang")
-	owner := &upstreamtest.Agent{ID: "a"}
-	c := upstreamtest.Call(owner, "", `{"taskId":"task-that-asks"}`)
-	c.Kind, c.Method, c.Name = gateway.KindTask, "tasks/result", "task-that-asks"
-	result, err := r.Do(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := string(result.Raw); !strings.Contains(got, `{"from":"a"}`) {
-		t.Errorf("the owner's answer: %s", got)
-	}
-	if notes := owner.Notes(); len(notes) != 1 || notes[0].Method != "notifications/tasks/status" {
-		t.Errorf("the owner was told: %v", notes)
-	}
-	cancel()
-	<-done
 }
 
 // Who was sent to a web page is told when that is done, and not another who

@@ -20,6 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	parent()
 	upstreamtest.Main()
+	pipeMain()
 	goleak.VerifyTestMain(m)
 }
 

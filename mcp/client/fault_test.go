@@ -115,18 +115,6 @@ func TestExitAtStartSaysWhy(t *testing.T) {
 	}
 }
 
-func TestOldServerThatEndsAtTheProbeIsStartedAgainWithoutIt(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"exit_on_probe"}}, client.Options{}, nil)
-	if r.About().Revision != "2025-11-25" {
-		t.Errorf("revision %s", r.About().Revision)
-	}
-}
-
-func TestJunkOnStandardOutputIsSkipped(t *testing.T) {
-	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"junk"}}, client.Options{}, nil)
-	call(t, r, nil, "echo", `{}`)
-}
-
 func TestStubbornProcessIsKilled(t *testing.T) {
 	r := dial(t, "stdio", upstreamtest.Script{Faults: []string{"stubborn"}}, client.Options{}, nil)
 	r.wrote(t, "pid ")
@@ -378,29 +366,6 @@ func TestInsufficientScope(t *testing.T) {
 				t.Errorf("%d calls, asked for %q", calls, creds.asked)
 			}
 		})
-	}
-}
-
-// CVE class of mcp-remote and others: a server must not choose where else
-// arguments and credentials go.
-func TestEndpointAtAnotherHostIsRefused(t *testing.T) {
-	_, err := tryDial(t, "sse", upstreamtest.Script{Revision: "2024-11-05", Faults: []string{"foreign_endpoint"}}, client.Options{Kind: client.KindSSE}, nil)
-	wantCode(t, err, gateway.UpstreamInvalid)
-}
-
-// A stream that ends early is returned to for what is owed; the call itself is
-// not sent again.
-func TestPollingStreamIsResumed(t *testing.T) {
-	r := dial(t, "http+sessions", upstreamtest.Script{Faults: []string{"polling"}}, client.Options{}, nil)
-	a := &upstreamtest.Agent{ID: "a"}
-	if got, want := string(call(t, r, a, "progress", `{}`, progressMeta).Raw), upstreamtest.EchoResult(`{}`); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if got := len(a.Notes()); got != 3 {
-		t.Errorf("%d notifications, want 3", got)
-	}
-	if n := strings.Count(r.read(t), "call progress"); n != 1 {
-		t.Errorf("the call was executed %d times", n)
 	}
 }
 

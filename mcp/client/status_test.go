@@ -92,15 +92,3 @@ func TestHTTPStatuses(t *testing.T) {
 		})
 	}
 }
-
-// A modern server says "no such method" with 404 and a message: that is an
-// answer, not a lost session.
-func TestErrorWithStatus404IsAnAnswer(t *testing.T) {
-	r := dial(t, "http", upstreamtest.Script{Revision: upstreamtest.Modern}, client.Options{}, nil)
-	c := upstreamtest.Call(nil, "", `{}`)
-	c.Kind, c.Method = gateway.KindTask, "tasks/update"
-	res, err := r.Do(t.Context(), c)
-	if err != nil || string(res.Error) != `{"code":-32601,"message":"Method not found"}` {
-		t.Errorf("%+v, %v", res, err)
-	}
-}

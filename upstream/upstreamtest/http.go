@@ -12,8 +12,7 @@ import (
 )
 
 // HTTP is a scripted server over Streamable HTTP. With the fault "sessions" it
-// keeps sessions; with "sse_answers" it answers every request with a stream,
-// and with "polling" tool calls come in pieces that the client must return for.
+// keeps sessions; with "sse_answers" it answers every request with a stream.
 // Under /sse it speaks the transport of 2024-11-05.
 type HTTP struct {
 	*Server
@@ -26,14 +25,13 @@ type HTTP struct {
 	headers  map[string]http.Header // of the last POST of a method
 	posted   map[string]string
 	streams  map[string]chan string // GET streams by session
-	owed     map[string][]string    // with the fault "polling": by event ID
 	work     sync.WaitGroup
 }
 
 // Serve starts a server that ends with the test.
 func Serve(t testing.TB, s Script) *HTTP {
 	t.Helper()
-	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}, headers: map[string]http.Header{}, posted: map[string]string{}, owed: map[string][]string{}}
+	h := &HTTP{Server: New(s), sessions: map[string]bool{}, streams: map[string]chan string{}, headers: map[string]http.Header{}, posted: map[string]string{}}
 	h.Test = httptest.NewServer(h)
 	h.URL = h.Test.URL + "/mcp"
 	t.Cleanup(func() {
@@ -94,10 +92,6 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodGet:
-		if last := r.Header.Get("Last-Event-ID"); last != "" {
-			h.resume(w, last)
-			return
-		}
 		h.get(w, r, session)
 	case http.MethodDelete:
 		h.mu.Lock()
@@ -168,10 +162,6 @@ func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
 	}
 	if m.Method == "subscriptions/listen" && h.script.Revision == Modern {
 		h.listen(w, r, m)
-		return
-	}
-	if m.Method == "tools/call" && h.script.has("polling") {
-		h.polled(w, m)
 		return
 	}
 	h.answer(w, r, m)

@@ -61,10 +61,6 @@ func (s *Server) stdio() {
 		signal.Ignore(syscall.SIGTERM)
 	case s.script.has("fork"):
 		s.fork()
-	case s.script.has("junk"):
-		fmt.Println("Welcome to the scripted server!")
-		fmt.Println("[1,2,3]")
-		fmt.Println("{ broken")
 	}
 	s.Note("pid %d", os.Getpid())
 	var mu sync.Mutex

@@ -24,7 +24,7 @@ const Modern = "2026-07-28"
 type Script struct {
 	Revision  string   // "" is 2025-11-25
 	Ledger    string   // file that gets a line per executed call and per event; "" is none
-	Faults    []string // "exit", "exit_on_probe", "silent_on_probe", "silent_on_level", "stubborn", "fork", "junk", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "polling", "foreign_endpoint", "asks_roots"
+	Faults    []string // "exit", "silent_on_probe", "silent_on_level", "stubborn", "fork", "flip", "cursor_loop", "many", "storm", "twins", "poison", "sessions", "sse_answers", "asks_roots"
 	Extra     []string // definitions of more tools, as JSON
 	OnlyExtra bool     // offer only those
 }
@@ -145,8 +145,6 @@ func (s *Server) request(m message, out func(string)) {
 	switch m.Method {
 	case "server/discover":
 		switch {
-		case s.script.has("exit_on_probe"):
-			os.Exit(4)
 		case s.script.has("silent_on_probe"):
 		case s.script.Revision == Modern:
 			ok(`{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":` + caps + `,"instructions":"scripted","ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"scripted","version":"1","x":1.0}}}`)
