@@ -25,6 +25,7 @@ type server struct {
 	sessions      *sessions
 	subscriptions *subscriptions
 	stale         chan struct{} // a list may have changed, or calls fail: read the lists again
+	wanted        chan func()   // somebody waits for the lists to be read again, and is told by this
 	tried         chan struct{} // closed after the first attempt, good or bad
 
 	// Only the supervisor uses these.
@@ -47,6 +48,7 @@ func newServer(c *Catalog, cfg Server) *server {
 		cat: c, cfg: cfg, log: log, schemas: schemas{log},
 		slots:  newSlots(cfg.Concurrency),
 		stale:  make(chan struct{}, 1),
+		wanted: make(chan func()),
 		tried:  make(chan struct{}),
 		reason: "it has not been reached yet",
 	}
@@ -163,23 +165,28 @@ func (s *server) serve(ctx context.Context, conn Conn, ttl time.Duration) error 
 	refresh := time.NewTimer(s.refreshIn(ttl))
 	defer refresh.Stop()
 	for {
+		waiting := func() {}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-conn.Done():
 			return nil
 		case <-s.stale:
+		case waiting = <-s.wanted:
 		case <-refresh.C:
 		}
 		readCtx, cancel := context.WithTimeout(ctx, s.cfg.ListTimeout)
 		l, err := s.read(readCtx, conn)
 		cancel()
+		if err == nil {
+			s.publish(ctx, l)
+		}
+		waiting()
 		if ctx.Err() != nil {
 			return nil
 		}
 		switch {
 		case err == nil:
-			s.publish(ctx, l)
 			ttl = l.ttl
 		case hasCode(err, gateway.UpstreamTimeout) && !s.breakers.open():
 			// It is busy: ending the connection would end the calls that make it so.

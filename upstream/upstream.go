@@ -220,6 +220,31 @@ func (c *Catalog) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Refresh reads the lists of a server again, of all if it is "", and waits until
+// that is done, for as long as ctx lets it. What cannot be read stays as it was: a
+// server that is down has nothing to show.
+func (c *Catalog) Refresh(ctx context.Context, server string) {
+	var wg sync.WaitGroup
+	for _, s := range c.order {
+		if server != "" && s.cfg.Name != server || s.shared.Load() == nil {
+			continue
+		}
+		done := make(chan struct{})
+		wg.Go(gateway.Contain(c.log, "refresh", func() {
+			select {
+			case s.wanted <- func() { close(done) }:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
+		}))
+	}
+	wg.Wait()
+}
+
 // Close ends all connections and processes and waits until they are gone.
 // Calls in flight are cut: drain them first.
 func (c *Catalog) Close() error {

@@ -53,11 +53,20 @@ func localOperator(cfg *config.Config, base string) (*admin.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := user.Current()
+	u, err := unixUser()
 	if err != nil {
 		return nil, err
 	}
-	return &admin.Local{Credential: credential, User: u.Username}, nil
+	return &admin.Local{Credential: credential, User: u}, nil
+}
+
+// unixUser is the user that this process runs as.
+func unixUser() (string, error) {
+	u, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return u.Username, nil
 }
 
 // Operators are people and their consoles: what they do is small, and a stream of
@@ -142,6 +151,33 @@ func serveAll(ctx context.Context, sites ...*web.Server) error {
 		stop()
 	}
 	return errors.Join(errs...)
+}
+
+// servePeople serves the operators' API of a gateway that agents do not reach by
+// network, on any port of loopback: commands find it by the credential. stop waits
+// for its end.
+func (r *rooms) servePeople(ctx context.Context) (stop func() error, err error) {
+	if !r.cfg.Admin.Enabled {
+		return nothing, nil
+	}
+	site, err := web.New(web.Options{Listen: "127.0.0.1:0", Refused: r.road.Stranger, Ready: r.ready, Private: []string{admin.Prefix}, Logger: r.log})
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := auth.NewEndpoints(site.URL(), issuerNames(r.cfg), r.cfg.Auth.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	api, err := r.openAdmin(endpoints, site.URL())
+	if err != nil {
+		return nil, err
+	}
+	site.Handle(admin.Prefix, api)
+	site.OnDrain(api.Close)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- site.Serve(ctx) }()
+	return func() error { cancel(); return <-ended }, nil
 }
 
 // nearAddress is a base URL of this machine for what listens there: commands come

@@ -1,116 +1,249 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"os/user"
+	"io"
+	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"toolward/audit"
 	"toolward/gateway"
+	"toolward/web/admin"
 )
 
 func newApprovals(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "approvals", Short: "Decide calls that policy wants a person to see"}
-	cmd.AddCommand(newApprovalsList(g), newApprovalsShow(g),
-		newApprovalsDecide(g, "approve", "Let a call run, once", gateway.ApprovalGiven),
-		newApprovalsDecide(g, "deny", "Refuse a call", gateway.ApprovalRefused))
+	var f whereFlags
+	cmd := &cobra.Command{
+		Use: "approvals", Short: "Decide calls that policy wants a person to see",
+		Long: "Asks the running gateway. Who decides is the bearer of the token in TOOLWARD_TOKEN, or else the Unix\n" +
+			"user of the gateway, who can read the credential beside its record. If no gateway runs on the record, its\n" +
+			"files are asked.",
+	}
+	f.flag(cmd)
+	cmd.AddCommand(newApprovalsList(g, &f), newApprovalsShow(g, &f),
+		newApprovalsDecide(g, &f, "approve", "Let a call run, once"),
+		newApprovalsDecide(g, &f, "deny", "Refuse a call; the note is shown to the agent"),
+		newApprovalsDecide(g, &f, "revoke", "Take back a consent that is not used up"))
 	return cmd
 }
 
-func openState(g *globals) (*audit.State, error) {
-	cfg, err := loadOrDemo(g)
-	if err != nil {
-		return nil, err
+// recorded asks for a record where no gateway runs: what waits for a person is in
+// it.
+func recorded(r *rooms, _ *admin.Options) error {
+	if r.store == nil {
+		return fmt.Errorf("there is no record at %s: no gateway has run here", r.cfg.Audit.Path)
 	}
-	return audit.OpenState(cfg.Audit.Path, "")
+	return nil
 }
 
-func newApprovalsList(g *globals) *cobra.Command {
+func newApprovalsList(g *globals, f *whereFlags) *cobra.Command {
 	var (
-		l   listing
-		all bool
+		l             listing
+		all, watching bool
+		query         = url.Values{}
+		agent, tool   string
+		state         string
 	)
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Calls that wait for a person, newest first",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			state, err := openState(g)
-			if err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := l.check(); err != nil {
 				return err
 			}
-			defer state.Close()
-			which := gateway.ApprovalOpen
 			if all {
-				which = ""
+				state = "all"
 			}
-			list, err := state.Approvals(cmd.Context(), which, 200)
+			for name, v := range map[string]string{"state": state, "agent": agent, "tool": tool} {
+				if v != "" {
+					query.Set(name, v)
+				}
+			}
+			o, err := openOperations(cmd.Context(), g, f, recorded)
 			if err != nil {
 				return err
 			}
-			return printRows(l, cmd.OutOrStdout(), list, []string{"ID", "STATE", "AGENT", "TOOL", "EXPIRES", "BYTES", "ARGUMENTS"}, func(a gateway.Approval) []string {
-				sent := string(a.Args)
-				if len(a.Beside) > 0 {
-					sent += " and " + string(a.Beside)
-				}
-				return []string{a.ID, string(a.State), a.Agent, a.Tool, a.Expires.UTC().Format(time.RFC3339), strconv.Itoa(len(sent)), short(sent, 100)}
-			})
+			defer func() { err = errors.Join(err, o.close()) }()
+			if watching {
+				return watchApprovals(cmd, o, l, query)
+			}
+			var list admin.ApprovalList
+			if err := o.ask(cmd.Context(), http.MethodGet, "approvals?"+query.Encode(), nil, &list); err != nil {
+				return err
+			}
+			return printRows(l, cmd.OutOrStdout(), list.Approvals, approvalHeader, approvalRow)
 		},
 	}
 	l.flag(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are decided, used or expired")
+	cmd.Flags().StringVar(&state, "state", "", "pending, approved, denied, used, revoked or expired")
+	cmd.Flags().StringVar(&agent, "agent", "", "only those of this agent")
+	cmd.Flags().StringVar(&tool, "tool", "", "only those of this tool, by its name on /mcp")
+	cmd.Flags().BoolVar(&watching, "watch", false, "go on: each that comes, and each whose state changes")
+	cmd.MarkFlagsMutuallyExclusive("all", "state")
 	return cmd
 }
 
-func newApprovalsShow(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:   "show ID",
-		Short: "All that a call would send, and why a person is asked",
-		Long:  "Prints the approval as JSON: the whole of the arguments (args) and of what is sent beside them\n(beside), without what guard found to be secret and what policy redacts.",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			state, err := openState(g)
-			if err != nil {
-				return err
-			}
-			defer state.Close()
-			a, err := state.Approval(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return printJSON(cmd.OutOrStdout(), a)
-		},
+var approvalHeader = []string{"ID", "STATE", "AGENT", "TOOL", "EXPIRES", "BYTES", "ARGUMENTS"}
+
+func approvalRow(a admin.ListedApproval) []string {
+	sent := string(a.Args)
+	if len(a.Beside) > 0 {
+		sent += " and " + string(a.Beside)
+	}
+	if a.Cut {
+		sent = "(too long for a list: `toolward approvals show " + a.ID + "`)"
+	}
+	return []string{a.ID, string(a.State), a.Agent, a.Tool, a.Expires.UTC().Format(time.RFC3339), strconv.Itoa(a.Bytes), short(sent, 100)}
+}
+
+// watchApprovals prints approvals as they come. Rows of a table line up only by
+// the widths of most, since the next one is not known.
+func watchApprovals(cmd *cobra.Command, o *operations, l listing, query url.Values) error {
+	query.Set("watch", "true")
+	answer, err := o.send(cmd.Context(), http.MethodGet, "approvals?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	out := cmd.OutOrStdout()
+	if l.format == "table" {
+		fmt.Fprintf(out, "%-12s  %-8s  %-16s  %-24s  %s\n", "ID", "STATE", "AGENT", "TOOL", "ARGUMENTS")
+	}
+	lines := bufio.NewReader(answer)
+	for {
+		line, err := lines.ReadString('\n')
+		switch {
+		case cmd.Context().Err() != nil:
+			return nil
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return foundError{"the gateway ended the stream: it stops, or the token is not accepted any more"}
+		case err != nil:
+			return err
+		}
+		if l.format != "table" {
+			fmt.Fprintln(out, strings.TrimSpace(line))
+			continue
+		}
+		var a admin.ListedApproval
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			return err
+		}
+		row := approvalRow(a)
+		fmt.Fprintf(out, "%-12s  %-8s  %-16s  %-24s  %s\n", printable(row[0]), printable(row[1]), printable(row[2]), printable(row[3]), printable(row[6]))
 	}
 }
 
-func newApprovalsDecide(g *globals, use, short string, decision gateway.ApprovalState) *cobra.Command {
+func newApprovalsShow(g *globals, f *whereFlags) *cobra.Command {
+	format := ""
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "All that a call would send, why a person is asked, and what its session has read",
+		Long:  "Prints the approval: the whole of the arguments (args) and of what is sent beside them (beside), without\nwhat guard found to be secret and what policy redacts.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--output %s: use text or json", format)
+			}
+			o, err := openOperations(cmd.Context(), g, f, recorded)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var a gateway.Approval
+			if err := o.ask(cmd.Context(), http.MethodGet, "approvals/"+segment(args[0]), nil, &a); err != nil {
+				return err
+			}
+			if format == "json" {
+				return printJSON(cmd.OutOrStdout(), a)
+			}
+			return printApproval(cmd.OutOrStdout(), a, time.Now())
+		},
+	}
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	return cmd
+}
+
+// printApproval is an approval for a person who is about to decide.
+func printApproval(w io.Writer, a gateway.Approval, now time.Time) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(tw, "%s\t%s\n", name, printable(value))
+		}
+	}
+	row("approval", a.ID+", "+string(a.State))
+	row("agent", a.Agent+" of "+a.Issuer)
+	row("tool", a.Tool)
+	for _, reason := range a.Reasons {
+		row("asked because", reason)
+	}
+	row("asked", ago(now.Sub(a.Created)))
+	if left := a.Expires.Sub(now); left > 0 {
+		row("expires", "in "+left.Round(time.Second).String())
+	}
+	row("session", a.Session)
+	row("has read", strings.Join(a.Labels, ", "))
+	for _, r := range a.Recent {
+		row("called", r.Tool+" ("+string(r.Effect)+")")
+	}
+	if a.By != "" {
+		row("decided", "by "+a.By+", "+ago(now.Sub(a.Decided)))
+		row("note", a.Note)
+	}
+	row("used by call", a.UsedBy)
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		raw  json.RawMessage
+	}{{"arguments", a.Args}, {"sent beside them", a.Beside}} {
+		if len(part.raw) > 0 {
+			if _, err := fmt.Fprintf(w, "\n%s:\n%s\n", part.name, visible(indented(part.raw))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func ago(d time.Duration) string { return d.Round(time.Second).String() + " ago" }
+
+func newApprovalsDecide(g *globals, f *whereFlags, verb, short string) *cobra.Command {
 	var note string
 	cmd := &cobra.Command{
-		Use:   use + " ID",
+		Use:   verb + " ID",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			u, err := user.Current()
-			if err != nil {
-				return fmt.Errorf("who decides? %w", err)
-			}
-			by := gateway.Operator{Issuer: gateway.LocalOperators, Subject: u.Username}
-			state, err := openState(g)
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			o, err := openOperations(cmd.Context(), g, f, recorded)
 			if err != nil {
 				return err
 			}
-			defer state.Close()
-			a, err := state.Decide(cmd.Context(), args[0], decision, by, note, time.Now())
+			defer func() { err = errors.Join(err, o.close()) }()
+			a, err := decide(cmd.Context(), o, args[0], verb, note)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s of %s by %s\n", a.State, printable(a.Tool), printable(a.Agent), by)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s of %s by %s\n", a.State, printable(a.Tool), printable(a.Agent), printable(a.By))
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why, for the record")
 	return cmd
+}
+
+func decide(ctx context.Context, o *operations, id, verb, note string) (a gateway.Approval, err error) {
+	return a, o.ask(ctx, http.MethodPost, "approvals/"+segment(id)+"/"+verb, admin.Decision{Note: note}, &a)
 }

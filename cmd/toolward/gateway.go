@@ -222,12 +222,8 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 		}
 		servers = append(servers, s)
 	}
-	var pins upstream.Pins = r.store
-	if r.cfg.Pins.File != "" {
-		pins = upstream.NewLockFile(r.cfg.Pins.File)
-	}
 	catalog, err := upstream.New(ctx, upstream.Options{
-		Servers: servers, Pins: pins, Strict: r.cfg.Pins.Strict, Logger: r.log,
+		Servers: servers, Pins: r.pins(), Strict: r.cfg.Pins.Strict, Logger: r.log,
 		Inspect:     r.scanner.Inspect,
 		Quarantined: r.noteQuarantined,
 		Events: func(e gateway.Event) {
@@ -250,6 +246,18 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// pins is the store of accepted definitions: the lock file, or the record if there
+// is one.
+func (r *rooms) pins() upstream.Pins {
+	switch {
+	case r.cfg.Pins.File != "":
+		return upstream.NewLockFile(r.cfg.Pins.File)
+	case r.store == nil:
+		return upstream.NewMemoryPins()
+	}
+	return r.store
 }
 
 // noteQuarantined records what agents do not get, and why.

@@ -19,7 +19,7 @@ var unguarded = map[string]string{
 	"audit/writer.go newWriter":          "the one writer: without it nothing may go on",
 	"auth/keyring.go start":              "waits and calls renew",
 	"auth/keyring.go renew":              "loadOnce guards what the issuer's server answered",
-	"cmd/toolward/admin.go serveAll":     "net/http guards its handlers",
+	"cmd/toolward/admin.go":              "net/http guards its handlers",
 	"cmd/toolward/profile.go":            "serves profiles to the operator",
 	"cmd/toolward/serve.go":              "waits for a signal of the operator",
 	"mcp/client/oauth/login.go":          "net/http guards its handlers; a command of the operator",

@@ -39,6 +39,11 @@ func newStdio(g *globals) *cobra.Command {
 			if err := r.catalog.Ready(cmd.Context()); err != nil {
 				return err
 			}
+			stop, err := r.servePeople(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
 			cred := gateway.Credentials{Token: token, Peer: "stdio", Surface: gateway.SurfaceStdio}
 			return surface.ServeStdio(cmd.Context(), os.Stdin, os.Stdout, cred, name)
 		},

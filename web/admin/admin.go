@@ -55,6 +55,8 @@ type Tools interface {
 	Servers() []string
 	About(server string) (gateway.About, bool)
 	List(kind gateway.Kind, server string) []*gateway.Tool
+	// Refresh reads what a server offers again, or all if it is "".
+	Refresh(ctx context.Context, server string)
 	// Diff lists the definitions that nobody accepted: those that may not be used,
 	// and with all those that were pinned on first use too.
 	Diff(all bool) []gateway.Change

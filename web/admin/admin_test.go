@@ -114,6 +114,7 @@ func (w *waiting) ask(id, agent string) {
 type tools struct {
 	fingerprint atomic.Value // of what is offered now
 	accepted    atomic.Value // gateway.Operator
+	looked      atomic.Int32
 }
 
 var shown = strings.Repeat("ab", 32)
@@ -128,6 +129,8 @@ func (*tools) List(k gateway.Kind, _ string) (list []*gateway.Tool) {
 	}
 	return list
 }
+
+func (t *tools) Refresh(context.Context, string) { t.looked.Add(1) }
 
 func (t *tools) Diff(bool) []gateway.Change {
 	return []gateway.Change{{Server: "bank", Kind: gateway.KindTool, Name: "pay", Wire: "bank__pay", Current: []byte(`{"name":"pay"}`), Fingerprint: t.fingerprint.Load().(string), Quarantined: "changed"}}

@@ -27,10 +27,7 @@ type Local struct {
 // gateway that is gone gets the value.
 //
 //	{"token": "twop_…43 characters…", "url": "http://127.0.0.1:8080"}
-type Credential struct {
-	path string
-	hash [sha256.Size]byte
-}
+type Credential struct{ hash [sha256.Size]byte }
 
 // credentialFile is the file's content.
 type credentialFile struct {
@@ -48,9 +45,7 @@ func isCredential(token string) bool { return strings.HasPrefix(token, prefix) }
 func OpenCredential(path, url string) (*Credential, error) {
 	f, err := readCredential(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		var b [32]byte
-		_, _ = rand.Read(b[:]) // never fails
-		f.Token, err = prefix+base64.RawURLEncoding.EncodeToString(b[:]), nil
+		f.Token, err = newCredential(), nil
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +54,20 @@ func OpenCredential(path, url string) (*Credential, error) {
 	if err := writeCredential(path, f); err != nil {
 		return nil, fmt.Errorf("operator's credential: %w", err)
 	}
-	return &Credential{path: path, hash: sha256.Sum256([]byte(f.Token))}, nil
+	return &Credential{sha256.Sum256([]byte(f.Token))}, nil
+}
+
+// NewCredential is one that no file has, for a command that asks a handler of its
+// own.
+func NewCredential() (c *Credential, token string) {
+	token = newCredential()
+	return &Credential{sha256.Sum256([]byte(token))}, token
+}
+
+func newCredential() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // ReadCredential is for commands: the credential, and where the gateway listens.

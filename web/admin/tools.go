@@ -2,9 +2,12 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"toolward/gateway"
 )
@@ -54,6 +57,9 @@ type Accepted struct {
 // definition with the same.
 const ShownDigits = 32
 
+// patience is how long a look at upstreams may take.
+const patience = 10 * time.Second
+
 func (h *Handler) listTools(r *request) (any, error) {
 	server := r.URL.Query().Get("server")
 	list := ToolList{Tools: []Tool{}, Down: map[string]string{}}
@@ -88,7 +94,22 @@ func (h *Handler) listChanges(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ChangeList{h.changes(r.URL.Query().Get("server"), all)}, nil
+	fresh, err := r.flag("fresh")
+	if err != nil {
+		return nil, err
+	}
+	server := r.URL.Query().Get("server")
+	if fresh {
+		h.look(r, server)
+	}
+	return ChangeList{h.changes(server, all)}, nil
+}
+
+// look asks what upstreams offer now.
+func (h *Handler) look(r *request, server string) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	h.opt.Tools.Refresh(ctx, server)
 }
 
 func (h *Handler) showTool(r *request) (any, error) {
@@ -108,24 +129,36 @@ func (h *Handler) showTool(r *request) (any, error) {
 	return nil, fmt.Errorf("%w: %q", gateway.ErrNoDefinition, name)
 }
 
-// accept pins what the operator was shown. The catalog compares once more, under
-// its lock, so that what changes in this instant is not accepted either.
+// accept pins what the operator was shown, if it is what the upstream offers now.
+// The catalog compares once more, under its lock, so that what changes in this
+// instant is not accepted either.
 func (h *Handler) accept(r *request) (any, error) {
 	shown := r.body.(*Accept)
 	if len(shown.Fingerprint) < ShownDigits {
 		return nil, malformed(fmt.Sprintf("a fingerprint has at least %d digits", ShownDigits))
 	}
-	for _, ch := range h.changes("", true) {
-		if ch.Wire != shown.Name {
-			continue
-		}
-		if !strings.HasPrefix(ch.Fingerprint, shown.Fingerprint) {
-			return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrUnseen)
-		}
-		if err := h.opt.Tools.Pin(r.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, r.who.Operator); err != nil {
-			return nil, err
-		}
-		return Accepted{shown.Name, ch.Fingerprint, r.who.String()}, nil
+	ch, ok := h.change(shown.Name)
+	if ok {
+		h.look(r, ch.Server)
+		ch, ok = h.change(shown.Name)
 	}
-	return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrNoDefinition)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrNoDefinition)
+	case !strings.HasPrefix(ch.Fingerprint, shown.Fingerprint):
+		return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrUnseen)
+	}
+	if err := h.opt.Tools.Pin(r.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, r.who.Operator); err != nil {
+		return nil, err
+	}
+	return Accepted{shown.Name, ch.Fingerprint, r.who.String()}, nil
+}
+
+func (h *Handler) change(name string) (gateway.Change, bool) {
+	all := h.changes("", true)
+	i := slices.IndexFunc(all, func(ch gateway.Change) bool { return ch.Wire == name })
+	if i < 0 {
+		return gateway.Change{}, false
+	}
+	return all[i], true
 }

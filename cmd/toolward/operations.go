@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"toolward/audit"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/web/admin"
+	"toolward/web/problem"
+	"toolward/web/telemetry"
+)
+
+// operations is a command's end of /v1/admin: that of the running gateway, or,
+// where none runs, the same handler in this process over the gateway's files.
+type operations struct {
+	client *http.Client
+	base   string
+	token  string
+	close  func() error
+}
+
+// whereFlags say which gateway is meant.
+type whereFlags struct{ url string }
+
+func (f *whereFlags) flag(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&f.url, "url", "", "base URL of the gateway, with the operator's token in TOOLWARD_TOKEN;\nelse the gateway that runs on the configuration's record")
+}
+
+// openOperations finds the gateway. At --url it is asked with the token. Else it is
+// the one that runs on the record, whose address and credential lie beside it; or,
+// for who may not read these, the one that the configuration describes, with the
+// token. If none runs, local opens the files: it gets the record as its only writer.
+func openOperations(ctx context.Context, g *globals, f *whereFlags, local func(*rooms, *admin.Options) error) (*operations, error) {
+	token := os.Getenv("TOOLWARD_TOKEN")
+	if f.url != "" {
+		if token == "" {
+			return nil, errors.New("--url needs an operator's token in TOOLWARD_TOKEN: the credential beside the record is for the gateway that runs on it")
+		}
+		return &operations{client: http.DefaultClient, base: f.url, token: token, close: nothing}, nil
+	}
+	cfg, err := loadOrDemo(g)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := admin.ReadCredential(credentialPath(cfg)); err != nil && token != "" {
+		client, err := clientFor(cfg, adminURL(cfg))
+		return &operations{client: client, base: adminURL(cfg), token: token, close: nothing}, err
+	}
+	o, err := inFiles(ctx, cfg, local)
+	if errors.Is(err, audit.ErrInUse) {
+		return inRunning(cfg, err)
+	}
+	return o, err
+}
+
+func nothing() error { return nil }
+
+// adminURL is where the operators' API of a configuration is.
+func adminURL(cfg *config.Config) string {
+	switch {
+	case cfg.Admin.Listen == "":
+		return baseURL(cfg)
+	case cfg.TLS != nil:
+		return "https://" + cfg.Admin.Listen
+	}
+	return "http://" + cfg.Admin.Listen
+}
+
+// inRunning is the gateway that has the record open.
+func inRunning(cfg *config.Config, inUse error) (*operations, error) {
+	token, base, err := admin.ReadCredential(credentialPath(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("%w, and how to reach it is not known: %w", inUse, err)
+	}
+	client, err := clientFor(cfg, base)
+	return &operations{client: client, base: base, token: token, close: nothing}, err
+}
+
+// inFiles answers from the gateway's files, in this process.
+func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.Options) error) (*operations, error) {
+	r := &rooms{cfg: cfg, log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics(version())}
+	if exists(cfg.Audit.Path) {
+		cfg.Audit.Retain = 0 // a command that looks removes nothing
+		if err := errors.Join(r.openAudit(ctx), r.openState(ctx)); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	credential, token := admin.NewCredential()
+	u, err := unixUser()
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	opt := r.operators(&admin.Local{Credential: credential, User: u})
+	opt.Road = &gateway.Road{Recorder: r.store}
+	opt.Challenge = func(string, *gateway.Refusal, bool) string { return "" }
+	opt.Limit = func(*gateway.Agent) (func(), error) { return func() {}, nil }
+	if err := local(r, &opt); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return &operations{client: &http.Client{Transport: inProcess{admin.New(opt)}}, base: "http://localhost", token: token, close: r.close}, nil
+}
+
+// clientFor trusts, at an https address that no public URL names, exactly the
+// certificate that the configuration gives the listener: no name in it need be
+// that of this machine's loopback.
+func clientFor(cfg *config.Config, base string) (*http.Client, error) {
+	if cfg.TLS == nil || !strings.HasPrefix(base, "https://") || cfg.PublicURL != "" && base == baseURL(cfg) {
+		return http.DefaultClient, nil
+	}
+	raw, err := os.ReadFile(cfg.TLS.Cert)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, fmt.Errorf("%s holds no certificate", cfg.TLS.Cert)
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection compares the certificate itself, which says more than its name
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if !bytes.Equal(s.PeerCertificates[0].Raw, block.Bytes) {
+				return fmt.Errorf("what answers at %s has another certificate than %s", base, cfg.TLS.Cert)
+			}
+			return nil
+		},
+	}}}, nil
+}
+
+// ask performs an operation and decodes its answer.
+func (o *operations) ask(ctx context.Context, method, path string, body, into any) error {
+	answer, err := o.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	return json.NewDecoder(answer).Decode(into)
+}
+
+// send performs an operation and returns its answer, which goes on if it tails.
+func (o *operations) send(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+	var sent io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(o.base, "/")+admin.Prefix+path, sent)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+o.token)
+	resp, err := o.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("is the gateway running? %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, refusedBy(resp)
+	}
+	return resp.Body, nil
+}
+
+// refusedBy is what an answer that is not 200 says.
+func refusedBy(resp *http.Response) error {
+	var p problem.Details
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Detail == "" {
+		return fmt.Errorf("the gateway answers %s: is this its operators' API?", resp.Status)
+	}
+	said := p.Detail
+	if p.Remedy != "" {
+		said += "\n  " + p.Remedy
+	}
+	return &problemError{p.Code, said}
+}
+
+// problemError is a refusal of the operators' API.
+type problemError struct{ code, said string }
+
+func (e *problemError) Error() string { return e.said }
+
+// segment is a name as one segment of a path.
+func segment(name string) string { return url.PathEscape(name) }
+
+// inProcess is an [http.RoundTripper] that asks a handler of this process.
+type inProcess struct{ handler http.Handler }
+
+func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body == nil {
+		req.Body = http.NoBody
+	}
+	req = req.Clone(req.Context())
+	req.RemoteAddr = "127.0.0.1:0"
+	w := &buffered{header: http.Header{}, status: http.StatusOK}
+	t.handler.ServeHTTP(w, req)
+	return &http.Response{
+		StatusCode: w.status, Status: http.StatusText(w.status), Header: w.header,
+		Body: io.NopCloser(&w.body), Request: req, ProtoMajor: 1, ProtoMinor: 1,
+	}, nil
+}
+
+// buffered is an answer that is complete before it is read. Nothing changes while
+// no gateway runs, so nothing is watched here.
+type buffered struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header         { return b.header }
+func (b *buffered) WriteHeader(status int)      { b.status = status }
+func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
