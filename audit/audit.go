@@ -201,12 +201,16 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// Ready returns nil if calls can be recorded, else why not.
+// Ready returns nil if calls can be recorded, else why not; or a [*FutureError],
+// with which they can.
 func (s *Store) Ready() error {
-	if s.writer.standing.Load() {
-		return nil
+	if err := s.writer.failure(); err != nil && !s.writer.standing.Load() {
+		return err
 	}
-	return s.writer.failure()
+	if ahead := s.writer.ahead.Load(); ahead != nil {
+		return ahead
+	}
+	return nil
 }
 
 // Queued is the number of events that wait for the writer.

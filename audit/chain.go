@@ -133,15 +133,18 @@ func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) 
 
 // pruned is where the chain begins: the zero head if nothing was pruned.
 func (s *Store) pruned(ctx context.Context) (head, error) {
+	var seq, through int64
 	var text string
-	err := s.Reader.db.QueryRowContext(ctx, "SELECT body ->> '$.note' FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 1", TypePrune).Scan(&text)
+	err := s.Reader.db.QueryRowContext(ctx, newestPrune).Scan(&seq, &through, &text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return head{}, nil
 	}
 	if err != nil {
 		return head{}, fmt.Errorf("look for prunes: %w", err)
 	}
-	at, _, err := s.recorder.keys.newest([]byte(text))
+	p, _, err := lastPrune(s.recorder.keys, [][]driver.Value{{seq, through, text}})
+	at := head{seq: p.Through}
+	copy(at.hash[:], p.Hash)
 	return at, err
 }
 

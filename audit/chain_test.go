@@ -57,7 +57,7 @@ func TestFoldHandsOverInOrder(t *testing.T) {
 func TestFoldBeginsAfterWhatWasPruned(t *testing.T) {
 	s := agedRecord(t, 5)
 	young := record(t, s, `{}`, `{}`)
-	removed, err := s.Prune(t.Context(), young.Time)
+	removed, err := s.Prune(t.Context(), young.Time, "rita", "too old")
 	must(t, err)
 	for _, after := range []int64{0, removed - 1, removed} {
 		got, err := folded(t, s, after)

@@ -56,7 +56,7 @@ func (w *writer) sign(before ...*Event) error {
 	if err := appendNote(w.opts.Checkpoints, text); err != nil {
 		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
 	}
-	w.opts.Log.Info("audit checkpoint", "event", end.seq, "hash", base64.StdEncoding.EncodeToString(end.hash[:]))
+	w.opts.Log.Info("audit checkpoint", "event", end.seq, "note", text)
 	return nil
 }
 
@@ -161,7 +161,7 @@ func (k *Keys) newest(file []byte) (head, bool, error) {
 	known := note.VerifierList(verifier)
 	for notes := splitNotes(file); len(notes) > 0; notes = notes[:len(notes)-1] {
 		n, err := note.Open(notes[len(notes)-1], known)
-		if err != nil {
+		if err != nil || isStatement(n.Text) {
 			continue
 		}
 		h, err := parseCheckpoint(n.Text)

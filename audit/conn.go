@@ -125,6 +125,10 @@ func (c *conn) synchronous(d Durability) error {
 }
 
 func (c *conn) create() error {
+	// Pages that a prune frees can be given back to the disk, a few at a time.
+	if err := c.exec("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+		return err
+	}
 	return c.exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema, applicationID, schemaVersion))
 }
 

@@ -83,11 +83,27 @@
 // events, one an hour when there are none, one at every start and stop, and one
 // before a prune.
 //
+// # Statements
+//
+// What changes a record other than by appending is stated under the same key, as
+// a signed note with a text of three lines: of what kind it is, the key's name, and
+// one line of JSON. The first line begins with "toolward audit ", which the name of
+// a key cannot, so a statement is no checkpoint, and no checkpoint a statement.
+//
+//	toolward audit prune
+//	toolward-audit-5e1f00d1
+//	{"from":1,"through":4711,"removed":4711,"hash":"4hCZ…","before":"2026-08-26T00:00:00Z","time":"…","by":"…","why":"…"}
+//
+//	— toolward-audit-5e1f00d1 mK3xPY…
+//
+// It is the member "note" of the body of an event, whose other members repeat what
+// it says, and stands in the file outside as well, before anything is removed.
+//
 // # Pruning
 //
-// An audit.prune event holds "through", the number of the last event that goes,
-// and "note", a checkpoint over it. The chain of what stays begins with the hash
-// in that note. Events with lower numbers that are still there are on their way
+// An audit.prune event holds a statement "toolward audit prune". The events "from"
+// to "through" go, and the chain of what stays begins with "hash", the hash of the
+// last of them. Events with lower numbers that are still there are on their way
 // out and count for nothing.
 //
 // # Files

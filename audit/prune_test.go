@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ func agedRecord(t *testing.T, n int) *Store {
 func TestPruneKeepsTheChain(t *testing.T) {
 	s := agedRecord(t, 3*pruneChunk/2)
 	young := record(t, s, `{"new":true}`, `{}`)
-	removed, err := s.Prune(t.Context(), young.Time)
+	removed, err := s.Prune(t.Context(), young.Time, "rita", "too old")
 	must(t, err)
 	// audit.open and the checkpoint after it are seconds old, but older than
 	// the young call, and so is everything before it.
@@ -54,7 +55,7 @@ func TestPruneKeepsTheChain(t *testing.T) {
 
 func TestPruneOfNothing(t *testing.T) {
 	s := agedRecord(t, 2)
-	removed, err := s.Prune(t.Context(), time.Now().Add(-48*time.Hour))
+	removed, err := s.Prune(t.Context(), time.Now().Add(-48*time.Hour), "rita", "")
 	if err != nil || removed != 0 {
 		t.Errorf("got %d, %v", removed, err)
 	}
@@ -65,7 +66,7 @@ func TestPruneWhileRecording(t *testing.T) {
 	before := time.Now()
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.Prune(t.Context(), before)
+		_, err := s.Prune(t.Context(), before, "rita", "")
 		done <- err
 	}()
 	var wg sync.WaitGroup
@@ -91,7 +92,7 @@ func TestInterruptedPrune(t *testing.T) {
 	s := agedRecord(t, 10)
 	young := record(t, s, `{}`, `{}`)
 	must(t, s.writer.do(t.Context(), func() error {
-		_, err := s.writer.notePrune(young.Time)
+		_, _, err := s.writer.notePrune(young.Time, "rita", "too old")
 		return err
 	}))
 	must(t, s.Close())
@@ -113,7 +114,7 @@ func TestAttackForgedPrune(t *testing.T) {
 		`INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) SELECT max(seq) + 1, 0, 'audit.prune', '{"through":5,"note":"audit\n5\nAAAA\n"}', zeroblob(32), zeroblob(16) FROM events`,
 		`DELETE FROM events WHERE seq <= 5`)
 	v := verify(t, path)
-	if len(v.Problems) < 2 || !strings.Contains(v.Problems[0].What, "without a signature") {
+	if len(v.Problems) < 2 || !strings.Contains(fmt.Sprint(v.Problems), "its statement of a prune does not hold") {
 		t.Errorf("got %v", v.Problems)
 	}
 	if _, err := Open(Options{Path: path}); err == nil || errors.Is(err, ErrInUse) {

@@ -25,9 +25,13 @@ func (w *writer) upkeep() {
 			w.opts.Log.Error("texts that are old could not be removed", "error", err)
 		}
 	}
-	if w.opts.Retain > 0 && time.Since(w.pruned) >= time.Hour {
-		w.pruned = time.Now()
-		if _, err := w.prune(time.Now().Add(-w.opts.Retain)); err != nil {
+	if time.Since(w.pruned) < time.Hour {
+		return
+	}
+	w.pruned = time.Now()
+	w.lookAhead()
+	if w.opts.Retain > 0 {
+		if _, err := w.prune(time.Now().Add(-w.opts.Retain), "gateway", "audit.retain: "+w.opts.Retain.String()); err != nil {
 			w.opts.Log.Error("audit record could not be pruned", "error", err)
 		}
 	}
@@ -50,29 +54,4 @@ func (w *writer) note(eventType string, detail any) {
 	if _, err := w.write([]*Event{ownEvent(eventType, detail)}); err != nil {
 		w.opts.Log.Error("audit event could not be written", "type", eventType, "error", err)
 	}
-}
-
-// clock notices that the wall clock was set, by comparing it with the
-// monotonic clock.
-type clock struct {
-	start time.Time // with its monotonic reading
-	wall  time.Time // the same instant by the wall clock alone
-}
-
-func newClock() clock {
-	now := time.Now()
-	return clock{now, now.Round(0)}
-}
-
-// step returns by how much the wall clock ran ahead of (or behind) the
-// monotonic clock since the last step.
-func (c *clock) step() (time.Duration, bool) {
-	const jitter = 2 * time.Second // slewing and suspends of a moment are not steps
-	now := time.Now()
-	step := now.Round(0).Sub(c.wall) - now.Sub(c.start)
-	if step.Abs() < jitter {
-		return 0, false
-	}
-	*c = newClock()
-	return step, true
 }

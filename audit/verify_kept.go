@@ -56,7 +56,7 @@ func (v *verifier) checkKept(ctx context.Context, db *sql.DB) error {
 	}
 	v.Gone = slices.DeleteFunc(v.Gone, func(g *Gone) bool { return g.Texts == 0 })
 	return v.eachSeq(ctx, db, "SELECT b.seq FROM bodies b LEFT JOIN events e ON e.seq = b.seq WHERE e.digest IS NULL ORDER BY 1", func(seq int64) {
-		v.problem(seq, "there is a text for it that it does not have")
+		v.problem(seq, "", "there is a text for it that it does not have")
 	})
 }
 
@@ -79,7 +79,7 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 			Before                        int64 `json:"before_unix_ms"`
 		}
 		if err := json.Unmarshal([]byte(body), &said); err != nil {
-			v.problem(seq, "what it says about texts that went cannot be read: %v", err)
+			v.problem(seq, "", "what it says about texts that went cannot be read: %v", err)
 			continue
 		}
 		g := &Gone{Seq: seq, By: said.By, Why: said.Why, calls: map[string]bool{}}
@@ -122,12 +122,12 @@ func (v *verifier) checkInterned(ctx context.Context, db *sql.DB) (there map[str
 		var digest, text string
 		var salt []byte
 		if err := rows.Scan(&digest, &salt, &text); err != nil {
-			v.problem(0, "what is interned cannot be read: %v", err)
+			v.problem(0, "", "what is interned cannot be read: %v", err)
 			return there, nil
 		}
 		sum := sha256.Sum256(append(salt, text...))
 		if base64.RawURLEncoding.EncodeToString(sum[:15]) != digest {
-			v.problem(0, "what is interned as %s is not what was recorded", digest)
+			v.problem(0, "interned", "what is interned as %s is not what was recorded", digest)
 		}
 		there[digest] = true
 	}
@@ -146,13 +146,13 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 	for rows.Next() {
 		var k keptRow
 		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.shared[0], &k.shared[1], &k.shared[2]); err != nil {
-			v.problem(k.seq, "its text cannot be read: %v", err)
+			v.problem(k.seq, "", "its text cannot be read: %v", err)
 			return nil
 		}
 		v.keptBeside(&k, there)
 	}
 	if err := rows.Err(); err != nil && ctx.Err() == nil {
-		v.problem(0, "the texts cannot be read: %v", err)
+		v.problem(0, "", "the texts cannot be read: %v", err)
 	}
 	return ctx.Err()
 }
@@ -167,19 +167,19 @@ func (v *verifier) keptBeside(k *keptRow, there map[string]bool) {
 	switch {
 	case k.digest == nil:
 	case !k.text.Valid && by == nil:
-		v.problem(k.seq, "its text is missing, and nothing on record says that it may be")
+		v.problem(k.seq, groupText, "its text is missing, and nothing on record says that it may be")
 	case !k.text.Valid:
 		by.Texts++
 	default:
 		if sum := sha256.Sum256(append(k.salt, k.text.String...)); string(sum[:]) != string(k.digest) {
-			v.problem(k.seq, "its text is not the one that was recorded")
+			v.problem(k.seq, "", "its text is not the one that was recorded")
 		}
 	}
 	for i, digest := range k.shared {
 		if !digest.Valid || there[digest.String] || i == 0 && by != nil {
 			continue
 		}
-		v.problem(k.seq, "what it calls %s is missing, and nothing on record says that it may be", digest.String)
+		v.problem(k.seq, groupShared, "what it calls %s is missing, and nothing on record says that it may be", digest.String)
 	}
 }
 

@@ -37,8 +37,9 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
 	closed bool
 
-	failed   atomic.Pointer[error] // why the database cannot be written; nil if it can
-	standing atomic.Bool           // the standby takes its place
+	failed   atomic.Pointer[error]       // why the database cannot be written; nil if it can
+	standing atomic.Bool                 // the standby takes its place
+	ahead    atomic.Pointer[FutureError] // calls are from the future; nil if none is
 
 	// What follows belongs to the goroutine.
 	conn     *conn
@@ -85,6 +86,7 @@ func newWriter(opts Options, keys *Keys) (*writer, error) {
 		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.conn.close())
 	}
 	w.head, w.pruned = end, time.Now()
+	w.lookAhead()
 	if _, err := w.takeOver(); err != nil {
 		if w.conn != nil {
 			err = errors.Join(err, w.conn.close())

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -13,7 +14,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// readyz says whether calls would be taken: 200, or 503 with what is wrong.
+// readyz says whether calls would be taken: 200, or 503 with what is wrong. What
+// only degrades a part is told with 200.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	parts := map[string]string{}
 	ready := !s.Draining()
@@ -24,7 +26,9 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 		for name, err := range s.opt.Ready() {
 			parts[name] = "ok"
 			if err != nil {
-				parts[name], ready = err.Error(), false
+				parts[name] = err.Error()
+				var some interface{ Degraded() bool }
+				ready = ready && errors.As(err, &some) && some.Degraded()
 			}
 		}
 	}

@@ -53,7 +53,7 @@ type Options struct {
 	// Refused records a refusal made here and returns what to answer; required.
 	Refused func(context.Context, *gateway.Call, *gateway.Refusal) *gateway.Refusal
 
-	Ready  func() map[string]error // parts that must work; nil errors are fine
+	Ready  func() map[string]error // parts that must work; nil errors are fine, and those with a method Degraded that returns true are told
 	Logger *slog.Logger
 }
 

@@ -443,6 +443,23 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) Write(b []byte) (int, error) { return len(b), nil }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 
+type degraded struct{ error }
+
+func (degraded) Degraded() bool { return true }
+
+func TestReadyzTellsWhatDegrades(t *testing.T) {
+	parts := map[string]error{"audit": fmt.Errorf("record: %w", degraded{errors.New("a clock is wrong")}), "policy": nil}
+	s, _ := site(t, Options{Ready: func() map[string]error { return parts }})
+	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		resp := do(t, "GET", s.URL()+"/readyz", nil, nil)
+		b, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != status || !strings.Contains(string(b), "a clock is wrong") {
+			t.Errorf("%d %s, want %d", resp.StatusCode, b, status)
+		}
+		parts["policy"] = errors.New("none") // with what is wrong, it is not ready
+	}
+}
+
 func TestReadyzNamesWhatIsWrong(t *testing.T) {
 	broken := errors.New("disk full")
 	s, _ := site(t, Options{Ready: func() map[string]error { return map[string]error{"audit": broken, "policy": nil} }})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 
 func newAudit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
-	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditHash(g))
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditHash(g))
 	return cmd
 }
 
@@ -240,65 +239,4 @@ func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Fi
 		}
 	}
 	return nil
-}
-
-func newAuditVerify(g *globals) *cobra.Command {
-	var (
-		r      = record{g: g}
-		opt    audit.VerifyOptions
-		asJSON bool
-	)
-	cmd := &cobra.Command{
-		Use:   "verify",
-		Short: "Prove that nothing in the record was changed, removed or reordered",
-		Long: "Follows the chain of hashes and the signed checkpoints, and says where they do not hold.\n" +
-			"A tail that was cut off, or a record that was rebuilt as a whole, shows only against\n" +
-			"checkpoints that left the database: give the newest with --checkpoints. Exit code 1 if\n" +
-			"something does not hold.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := r.path()
-			if err != nil {
-				return err
-			}
-			opt.Path = path
-			if len(opt.Checkpoints) == 0 {
-				if beside := path + ".checkpoints"; exists(beside) {
-					opt.Checkpoints = []string{beside}
-				}
-			}
-			v, err := audit.Verify(cmd.Context(), opt)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				if err := printJSON(cmd.OutOrStdout(), v); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprintf(cmd.OutOrStdout(), "%d events (%d to %d) chained, signed up to %d; %d checkpoints inside and %d outside hold\n",
-					v.Events, v.First, v.Last, v.Signed, v.Inside, v.Outside)
-				for _, gone := range v.Gone {
-					fmt.Fprintln(cmd.OutOrStdout(), printable(gone.String()))
-				}
-				for _, p := range v.Problems {
-					fmt.Fprintln(cmd.OutOrStdout(), printable(p.String()))
-				}
-			}
-			if len(v.Problems) > 0 {
-				return foundError{"the record does not hold"}
-			}
-			return nil
-		},
-	}
-	r.flag(cmd)
-	cmd.Flags().StringVar(&opt.PublicKey, "public-key", "", "verifier key, instead of the one beside the database")
-	cmd.Flags().StringArrayVar(&opt.Checkpoints, "checkpoints", nil, "file with checkpoints that left the database; repeat for several")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

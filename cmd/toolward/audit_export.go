@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,40 +80,6 @@ func newAuditExport(g *globals) *cobra.Command {
 	}
 	f.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", string(audit.FormatJSONL), "jsonl, csv or ocsf")
-	return cmd
-}
-
-// newAuditPrune writes to the record, so it needs the gateway to be stopped; a
-// running one prunes by `audit.retain`.
-func newAuditPrune(g *globals) *cobra.Command {
-	var before string
-	cmd := &cobra.Command{
-		Use:   "prune --before TIME",
-		Short: "Remove old events from a stopped gateway's record, leaving a signed note",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			when, err := parseWhen(before, time.Now())
-			if err != nil {
-				return err
-			}
-			cfg, err := loadOrDemo(g)
-			if err != nil {
-				return err
-			}
-			store, err := audit.Open(audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			n, err := store.Prune(cmd.Context(), when)
-			if err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", n)
-			}
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&before, "before", "", "remove what is older: 2026-01-31, or an age such as 90d")
-	_ = cmd.MarkFlagRequired("before") // fails only for a flag that does not exist
 	return cmd
 }
 

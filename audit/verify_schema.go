@@ -1,0 +1,90 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// checkTables looks for triggers, views, tables and indexes that were removed,
+// changed or added: the triggers keep a well-meaning hand from changing events,
+// and one that was added may keep an event from being written.
+func (v *verifier) checkTables(ctx context.Context, db *sql.DB) (err error) {
+	rows, err := db.QueryContext(ctx, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	want := schemaStatements()
+	for rows.Next() {
+		var kind, name, got string
+		if err := rows.Scan(&kind, &name, &got); err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
+		text, ours := want[name]
+		switch {
+		case ours && got != text:
+			v.problem(0, "", "%s was changed in the database", name)
+		case !ours && !ownOfSQLite(kind, name):
+			v.problem(0, "", "%s %q was added to the database", kind, name)
+		}
+		delete(want, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		v.problem(0, "", "%s is missing from the database", name)
+	}
+	return rows.Err()
+}
+
+// checkIntegrity lets SQLite look whether tables and indexes agree: an index
+// that lacks a row hides the event from whoever searches by it, though the
+// chain, which is read in the order of the table, holds.
+func (v *verifier) checkIntegrity(ctx context.Context, db *sql.DB) (err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxProblems))
+	if err != nil {
+		v.problem(0, "", "SQLite cannot check the database: %v", err)
+		return ctx.Err()
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var said string
+		if err := rows.Scan(&said); err != nil {
+			return fmt.Errorf("check the database: %w", err)
+		}
+		if said != "ok" {
+			v.problem(0, "", "the database is damaged or was tampered with: %s", said)
+		}
+	}
+	if err := rows.Err(); err != nil && ctx.Err() == nil {
+		v.problem(0, "", "SQLite cannot check the database: %v", err)
+	}
+	return ctx.Err()
+}
+
+// A derived table holds nothing that events do not say, for the sake of speed. Its
+// check computes it anew and says where the two differ.
+type derived struct {
+	table string
+	check func(context.Context, *sql.DB) (differences []string, err error)
+}
+
+// derivedTables are all of them.
+func derivedTables() []derived { return nil }
+
+// checkDerived compares derived tables with the events that they come from: a row
+// less there hides events from whoever asks by it.
+func (v *verifier) checkDerived(ctx context.Context, db *sql.DB) error {
+	for _, d := range derivedTables() {
+		differences, err := d.check(ctx, db)
+		if err != nil {
+			return fmt.Errorf("compare %s: %w", d.table, err)
+		}
+		for _, what := range differences {
+			v.problem(0, "table "+d.table, "%s differs from the events: %s", d.table, what)
+		}
+	}
+	return nil
+}
