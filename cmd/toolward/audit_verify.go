@@ -172,8 +172,12 @@ func newAuditPrune(g *globals) *cobra.Command {
 			if why == "" {
 				return errors.New("say why, with --why: it is signed with what is removed")
 			}
+			by, err := whoRuns()
+			if err != nil {
+				return err
+			}
 			return withStore(g, func(s *audit.Store) error {
-				n, err := s.Prune(cmd.Context(), when, localOperator(), why)
+				n, err := s.Prune(cmd.Context(), when, by.String(), why)
 				if err == nil {
 					fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", n)
 				}

@@ -2,20 +2,16 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/user"
+
+	"toolward/gateway"
 )
 
-// localOperator names who runs a command on this machine, as the system knows
-// them: user@host.
-func localOperator() string {
-	name := fmt.Sprint("uid ", os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	host, err := os.Hostname()
+// whoRuns is who runs a command on this machine, as the system knows them.
+func whoRuns() (gateway.Operator, error) {
+	u, err := user.Current()
 	if err != nil {
-		return name
+		return gateway.Operator{}, fmt.Errorf("who decides? %w", err)
 	}
-	return name + "@" + host
+	return gateway.Operator{Issuer: gateway.LocalOperators, Subject: u.Username}, nil
 }
