@@ -44,15 +44,15 @@
 // a connection (isolate: call). A second connection that nobody asked for would
 // not be the same server: a process has its memory, a browser its page.
 //
-// The states of a call's flight, and who may be asked in each:
+// The states of a call, each a type, and who may be asked in each:
 //
-//	           begin                 answer
-//	(its turn) ------> in flight ---------------> over
-//	                     |  asked for the call     ^
-//	     agent cancels,  |                         | answer, or Timeout passed
-//	     time runs out   v                         |
-//	                   left -----------------------+
-//	                      nobody is asked: the server may not have heard
+//	       begin            answer
+//	turns --------> flight ----------> over
+//	                  |  asked for       ^
+//	    agent leaves, |  the call        | answer, or
+//	    time runs out v                  | Timeout passed
+//	               givenUp --------------+
+//	                  nobody is asked: the server may not have heard
 //
 // A question ends with the call that it belongs to, when the server cancels it,
 // or with the connection; the end of another call does not touch it.

@@ -66,6 +66,7 @@ type Conn struct {
 	ids     atomic.Int64
 	mu      sync.Mutex
 	flights map[string]*flight
+	givenUp map[string]givenUp // by the ID of the flight
 	turns   turns
 	asked   map[string]context.CancelCauseFunc // requests of the server under way, by their ID
 	latest  gateway.Origin                     // of the last call, for what comes between calls
@@ -83,7 +84,7 @@ func newConn(ctx context.Context, c *Client, origin gateway.Origin, events func(
 	return &Conn{
 		client: c, log: c.log, origin: origin, events: events, latest: origin,
 		life: life, end: end, telling: make(chan struct{}, 1), calm: make(chan struct{}, 1),
-		flights: map[string]*flight{}, turns: turns{}, asked: map[string]context.CancelCauseFunc{},
+		flights: map[string]*flight{}, givenUp: map[string]givenUp{}, turns: turns{}, asked: map[string]context.CancelCauseFunc{},
 	}
 }
 

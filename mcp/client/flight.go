@@ -12,14 +12,12 @@ import (
 	"toolward/mcp"
 )
 
-// flight is one request that is being answered, or, if left says so, one that
-// was given up and may still be answered.
+// flight is one request that is being answered.
 type flight struct {
 	n       int64         // unique on the connection, and growing
 	id      string        // n as JSON; the progress token too
-	call    *gateway.Call // nil if no agent caused it; of one that was left, its agent alone
+	call    *gateway.Call // nil if no agent caused it
 	session string        // of the agent; "" if it has none, or no agent caused it
-	left    time.Time     // when it was given up; the zero time if it was not
 
 	token  json.RawMessage
 	clock  *clock
@@ -31,6 +29,15 @@ type flight struct {
 	// For links that read everything in one place. Notes come before the answer;
 	// they are dropped when the agent does not keep up, the answer is not.
 	notes chan note
+}
+
+// givenUp is what is left of a call's flight that was given up: the server may be
+// working on it until it answers, or for as long as a call may take. What it asks
+// meanwhile could be for this one.
+type givenUp struct {
+	agent   *gateway.Agent
+	session string
+	since   time.Time
 }
 
 type note struct {
@@ -67,37 +74,29 @@ func (c *Conn) finish(f *flight) {
 	c.mu.Unlock()
 }
 
-// leave ends a call's flight that was given up: the server may be working on it
-// until it answers, or for as long as a call may take. What it asks meanwhile
-// could be for this one.
+// leave ends a call's flight that was given up.
 func (c *Conn) leave(f *flight) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, other := range c.flights {
+	for id, other := range c.givenUp {
 		if other.over(now, c.client.opts.Timeout) {
-			delete(c.flights, id)
+			delete(c.givenUp, id)
 		}
 	}
-	c.flights[f.id] = &flight{n: f.n, id: f.id, session: f.session, left: now, call: &gateway.Call{Agent: f.call.Agent}}
+	delete(c.flights, f.id)
+	c.givenUp[f.id] = givenUp{f.call.Agent, f.session, now}
 }
 
-// over reports whether a flight was given up so long ago that nothing of it is
-// to be expected.
-func (f *flight) over(now time.Time, after time.Duration) bool {
-	return !f.left.IsZero() && now.Sub(f.left) > after
-}
+// over reports whether it was given up so long ago that nothing of it is to be
+// expected.
+func (g givenUp) over(now time.Time, after time.Duration) bool { return now.Sub(g.since) > after }
 
-// flight is the one with this ID, nil if there is none that waits. The answer
-// to one that was given up is the last that is heard of it.
+// flight is the one with this ID, nil if there is none that waits.
 func (c *Conn) flight(id json.RawMessage) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.flights[bareID(id)]
-	if f != nil && !f.left.IsZero() {
-		return nil
-	}
-	return f
+	return c.flights[bareID(id)]
 }
 
 // named reports whether an ID is the flight's.
@@ -112,13 +111,12 @@ func bareID(id json.RawMessage) string {
 	return string(id)
 }
 
-// answered notes that the server is done with a flight that was given up.
+// answered notes that the server is done with a flight that was given up: its
+// answer is the last that is heard of it.
 func (c *Conn) answered(id json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.flights[bareID(id)]; f != nil && !f.left.IsZero() {
-		delete(c.flights, f.id)
-	}
+	delete(c.givenUp, bareID(id))
 }
 
 // saysError reports whether a tool's result has isError: true.

@@ -107,9 +107,6 @@ func (c *Conn) onlyFlight() *flight {
 	defer c.mu.Unlock()
 	var one *flight
 	for _, f := range c.flights {
-		if !f.left.IsZero() {
-			continue
-		}
 		if one != nil {
 			return nil
 		}

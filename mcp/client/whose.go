@@ -56,43 +56,52 @@ func (c *Conn) causeOf(m mcp.Message) (*flight, *unknown) {
 	if m.Method == mcp.MethodRoots && c.origin != nil && c.origin.Session() != "" {
 		return nil, nil // the session's, whatever call happens to be in flight
 	}
-	open := c.candidates()
-	switch {
-	case len(open) == 0:
+	open, up := c.candidates()
+	switch all := len(open) + len(up); {
+	case all == 0:
 		return nil, nil
-	case len(open) == 1 && open[0].left.IsZero():
-		return open[0], nil
-	case len(open) == 1:
-		return nil, &unknown{"the only call that this can be for was given up", open[0].call.Agent}
+	case all > 1:
+		return nil, &unknown{fmt.Sprintf("%d calls are in flight on this connection, and nothing says which of them asks", all), sameAgent(open, up)}
+	case len(up) == 1:
+		return nil, &unknown{"the only call that this can be for was given up", up[0].agent}
 	}
-	return nil, &unknown{fmt.Sprintf("%d calls are in flight on this connection, and nothing says which of them asks", len(open)), sameAgent(open)}
+	return open[0], nil
 }
 
 // candidates are the calls that the server may be working on: those in flight,
 // and those that were given up, which it may not have heard of yet.
-func (c *Conn) candidates() []*flight {
+func (c *Conn) candidates() (open []*flight, up []givenUp) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var open []*flight
 	for _, f := range c.flights {
-		if f.call == nil || f.over(now, c.client.opts.Timeout) {
-			continue
+		if f.call != nil {
+			open = append(open, f)
 		}
-		open = append(open, f)
 	}
-	return open
+	for _, g := range c.givenUp {
+		if !g.over(now, c.client.opts.Timeout) {
+			up = append(up, g)
+		}
+	}
+	return open, up
 }
 
 // sameAgent is the agent of all these calls, nil if they are of several.
-func sameAgent(calls []*flight) *gateway.Agent {
-	agent := calls[0].call.Agent
-	for _, f := range calls {
-		if agent == nil || f.call.Agent == nil || f.call.Agent.Principal() != agent.Principal() {
+func sameAgent(open []*flight, up []givenUp) *gateway.Agent {
+	var agents []*gateway.Agent
+	for _, f := range open {
+		agents = append(agents, f.call.Agent)
+	}
+	for _, g := range up {
+		agents = append(agents, g.agent)
+	}
+	for _, a := range agents {
+		if a == nil || agents[0] == nil || a.Principal() != agents[0].Principal() {
 			return nil
 		}
 	}
-	return agent
+	return agents[0]
 }
 
 // outside is who a request belongs to that no call caused: the agent session
@@ -119,8 +128,8 @@ func (c *Conn) whoHears(m mcp.Message, from *flight) (w whose, known bool) {
 		from = nil
 		if task := aboutTask(m); task != "" {
 			from = c.asksFor(task)
-		} else if open := c.candidates(); len(open) > 0 {
-			if from = sameSession(open); from == nil {
+		} else if open, up := c.candidates(); len(open)+len(up) > 0 {
+			if from = sameSession(open, up); from == nil {
 				return whose{}, false
 			}
 		}
@@ -137,17 +146,27 @@ func (c *Conn) whoHears(m mcp.Message, from *flight) (w whose, known bool) {
 
 // sameSession returns the oldest call that is still in flight if all are of one
 // agent session, which nobody else can share; nil otherwise.
-func sameSession(calls []*flight) *flight {
-	var live *flight
-	for _, f := range calls {
-		if f.session != calls[0].session || f.session == "" && len(calls) > 1 {
-			return nil
-		}
-		if f.left.IsZero() && (live == nil || f.n < live.n) {
-			live = f
+func sameSession(open []*flight, up []givenUp) *flight {
+	var oldest *flight
+	for _, f := range open {
+		if oldest == nil || f.n < oldest.n {
+			oldest = f
 		}
 	}
-	return live
+	if oldest == nil || oldest.session == "" && len(open)+len(up) > 1 {
+		return nil
+	}
+	for _, f := range open {
+		if f.session != oldest.session {
+			return nil
+		}
+	}
+	for _, g := range up {
+		if g.session != oldest.session {
+			return nil
+		}
+	}
+	return oldest
 }
 
 // asksFor returns a flight of a call for a task, nil if there is none. Nobody
@@ -156,7 +175,7 @@ func (c *Conn) asksFor(task string) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.flights {
-		if f.call != nil && f.left.IsZero() && f.call.Kind == gateway.KindTask && f.call.Name == task && f.call.Origin != nil {
+		if f.call != nil && f.call.Kind == gateway.KindTask && f.call.Name == task && f.call.Origin != nil {
 			return f
 		}
 	}
