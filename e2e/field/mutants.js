@@ -1,5 +1,5 @@
-// Definitions and results that are right, and every way in which one member of
-// them can be wrong.
+// Definitions, results, notifications, questions and answers that are right, and
+// every way in which one member of them can be wrong.
 
 const icons = [{ src: 'https://example.com/i.png', mimeType: 'image/png', sizes: ['48x48'], theme: 'dark' }];
 const annotations = { audience: ['user'], priority: 0.5, lastModified: '2026-01-12T15:00:58Z' };
@@ -31,9 +31,46 @@ export const valid = {
     messages: [{ role: 'user', content: { type: 'text', text: 'a', annotations } }, { role: 'assistant', content: { type: 'resource', resource: { uri: 'test://t', text: 't' } } }],
   },
   read: { contents: [{ uri: 'test://t', mimeType: 'text/plain', text: 't', _meta: { 'example.com/x': 1 } }, { uri: 'test://b', mimeType: 'application/octet-stream', blob: 'AAEC' }], _meta: { 'example.com/x': 1 } },
+
+  'notifications/progress': { progressToken: 'TOKEN', progress: 1, total: 9, message: 'step', _meta: { progressToken: 'p', 'example.com/x': 1 } },
+  'notifications/message': { level: 'info', logger: 'l', data: { a: [1] }, _meta: { progressToken: 'p', 'example.com/x': 1 } },
+  'notifications/resources/updated': { uri: 'test://r', _meta: { 'example.com/x': 1 } },
+  'notifications/tools/list_changed': { _meta: { 'example.com/x': 1 } },
+  'notifications/cancelled': { requestId: 'q', reason: 'r' },
+  'notifications/elicitation/complete': { elicitationId: 'e', _meta: { 'example.com/x': 1 } },
+  'notifications/tasks/status': { taskId: 't', status: 'working', ttl: 1000, createdAt: '2026-01-12T15:00:58Z', lastUpdatedAt: '2026-01-12T15:00:58Z', pollInterval: 1, statusMessage: 's' },
+  'notifications/x-later': { a: { b: 1 }, _meta: { progressToken: 'p' } },
+
+  'sampling/createMessage': {
+    messages: [
+      { role: 'user', content: { type: 'text', text: 'a', annotations } }, { role: 'user', content: { type: 'image', data: 'AAEC', mimeType: 'image/png' } },
+      { role: 'user', content: [{ type: 'audio', data: 'AAEC', mimeType: 'audio/wav' }] },
+    ],
+    modelPreferences: { hints: [{ name: 'm' }], costPriority: 0.5, speedPriority: 0, intelligencePriority: 1 },
+    systemPrompt: 's', includeContext: 'none', temperature: 0.5, maxTokens: 5, stopSequences: ['x'], metadata: { a: 1 },
+    tools: [{ name: 't', description: 'd', inputSchema: { type: 'object', properties: { a: { type: 'string' } } } }], toolChoice: { mode: 'auto' }, _meta: { 'example.com/x': 1 },
+  },
+  'elicitation/create': {
+    mode: 'form', message: 'm', _meta: { 'example.com/x': 1 },
+    requestedSchema: {
+      type: 'object', required: ['s'],
+      properties: {
+        s: { type: 'string', title: 't', description: 'd', minLength: 1, maxLength: 9, format: 'email', default: 'a@b.c' }, n: { type: 'number', minimum: 0, maximum: 9, default: 1 },
+        i: { type: 'integer', default: 1 }, b: { type: 'boolean', default: true }, e: { type: 'string', enum: ['x', 'y'], enumNames: ['X', 'Y'], default: 'x' },
+        o: { type: 'string', oneOf: [{ const: 'x', title: 'X' }] }, m: { type: 'array', minItems: 1, maxItems: 2, items: { type: 'string', enum: ['x'] }, default: ['x'] },
+        a: { type: 'array', items: { anyOf: [{ const: 'x', title: 'X' }] } },
+      },
+    },
+  },
+  page: { mode: 'url', message: 'm', url: 'https://example.com/visit', elicitationId: 'e', _meta: { 'example.com/x': 1 } },
+  'roots/list': { _meta: { progressToken: 'p', 'example.com/x': 1 } },
+
+  'sampling/createMessage:result': { model: 'm', role: 'assistant', content: { type: 'text', text: 't', annotations }, stopReason: 'endTurn', _meta: { 'example.com/x': 1 } },
+  'elicitation/create:result': { action: 'accept', content: { s: 'a@b.c', n: 1, b: true, m: ['x'] }, _meta: { 'example.com/x': 1 } },
+  'roots/list:result': { roots: [{ uri: 'file:///r', name: 'r', _meta: { 'example.com/x': 1 } }], _meta: { 'example.com/x': 1 } },
 };
 
-const others = [null, true, 7, 1.5, -1, 'x', '', [], {}, [null], ['x'], [[]], { x: null }, { x: 7 }];
+const others = [null, true, 7, 1.5, -1, 1e300, 2 ** 60, 'x', '', [], {}, [null], ['x'], [[]], { x: null }, { x: 7 }];
 
 function* places(value, path = []) {
   if (path.length > 0) yield path;
@@ -47,6 +84,9 @@ function put(value, [key, ...rest], change) {
   else change(copy, key);
   return copy;
 }
+
+const at = (value, path) => path.reduce((v, key) => v[key], value);
+const isObject = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
 
 const remove = (holder, key) => { if (Array.isArray(holder)) holder.splice(key, 1); else delete holder[key]; };
 
@@ -62,6 +102,7 @@ export function mutants(kind) {
   };
   for (const path of places(valid[kind])) {
     for (const other of others) add(`${path.join('/')} is ${JSON.stringify(other)}`, put(valid[kind], path, (holder, key) => { holder[key] = other; }), path);
+    if (isObject(at(valid[kind], path))) add(`${path.join('/')} has one more`, put(valid[kind], path, (holder, key) => { holder[key] = { ...holder[key], 'x-more': [null] }; }), path);
     add(`${path.join('/')} is missing`, put(valid[kind], path, remove), path);
   }
   for (const [what, change] of Object.entries(more[kind] ?? {})) add(what, { ...valid[kind], ...change }, []);

@@ -99,7 +99,7 @@ func (r round) answering(marks ...string) string {
 
 // answerTo is an answer that tells the questions apart, whatever they ask.
 func answerTo(mark string) string {
-	return fmt.Sprintf(`{"action":"accept","content":{"name":%q},"role":"assistant","model":%q,"roots":[]}`, mark, mark)
+	return fmt.Sprintf(`{"action":"accept","content":{"type":"text","text":%q},"role":"assistant","model":%q,"roots":[]}`, mark, mark)
 }
 
 func (r round) marks() []string { return slices.Sorted(maps.Keys(r.asked)) }
