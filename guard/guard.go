@@ -45,6 +45,7 @@ package guard
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -144,6 +145,14 @@ func (s *Scanner) Request(ctx context.Context, c *gateway.Call) (gateway.Report,
 		sc.json(c.Args.Raw())
 		sc.extra(c.Extra)
 	})
+}
+
+// Secrets finds credentials, and nothing else, in JSON that is recorded without
+// having been judged: what an issuer says of an agent, a name that no tool has.
+func (s *Scanner) Secrets(raw json.RawMessage) ([]gateway.Finding, error) {
+	sc := &scan{s: s, ctx: context.Background(), stage: gateway.StageRequest, sends: true, secretsOnly: true}
+	report, err := sc.run(func() { sc.json(raw) })
+	return report.Findings, err
 }
 
 // Result scans what came back. What a tool labelled private returned to the

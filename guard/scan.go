@@ -19,9 +19,10 @@ type scan struct {
 	tool  *gateway.Tool
 	stage gateway.Stage
 
-	sends   bool // the text was written on the agent's side
-	defines bool // it is a tool's definition
-	beside  bool // it stands beside the arguments, where no redaction reaches
+	sends       bool // the text was written on the agent's side
+	defines     bool // it is a tool's definition
+	secretsOnly bool // credentials are looked for, and nothing else
+	beside      bool // it stands beside the arguments, where no redaction reaches
 
 	findings []gateway.Finding
 	observed int
@@ -116,7 +117,7 @@ func (sc *scan) leaf(l *leaf) {
 		return
 	}
 	sc.text(l)
-	if sc.short.add(l) {
+	if !sc.secretsOnly && sc.short.add(l) {
 		sc.across()
 		sc.short.next()
 	}
@@ -133,6 +134,10 @@ func (sc *scan) text(l *leaf) {
 	defer t.Release()
 	var found []gateway.Finding
 	found = sc.secrets(found, t, l.where())
+	if sc.secretsOnly {
+		sc.report(l, found)
+		return
+	}
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
 		return sc.s.pii.Scan(dst, l.name, text)
 	})

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"encoding/base64"
 	"hash/crc32"
 	"strings"
 )
@@ -39,6 +40,24 @@ func padded(token string) float64 {
 		return formScore
 	}
 	return 0
+}
+
+// discordBot wants a token to begin with base64 of the bot's ID, a snowflake of
+// 17 to 20 digits, as every such token does (Discord's reference, "Bot tokens").
+//
+//	MTAxNDM2NzY2OTgyMzY5Njk0.Gh7kQ2.… → 101436766982369694
+func discordBot(token string) float64 {
+	head, _, _ := strings.Cut(token, ".")
+	id, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil || len(id) < 17 || len(id) > 20 {
+		return 0
+	}
+	for _, c := range id {
+		if c < '0' || c > '9' {
+			return 0
+		}
+	}
+	return formScore
 }
 
 // rareUpper is rare for forms of capitals and digits, in which capital words

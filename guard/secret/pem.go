@@ -73,6 +73,9 @@ func scanners() map[string]scanner {
 		"-----begin ":          pemScanner,
 		"putty-user-key-file-": puttyScanner,
 	}
+	for name := range commandsByName {
+		m[name] = commandScanner
+	}
 	for _, word := range passwordWords {
 		m[word] = passwordScanner
 	}

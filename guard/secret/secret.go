@@ -101,6 +101,7 @@ const (
 	pemScanner
 	puttyScanner
 	phraseScanner
+	commandScanner
 )
 
 // readOn reads on from the literal of t at s[start:end] and appends what it finds.
@@ -133,6 +134,8 @@ func (c *scan) readOn(dst []gateway.Finding, t *trigger, s string, start, end in
 		return scanPuTTY(dst, s, start)
 	case phraseScanner:
 		return scanPhrase(dst, s, end)
+	case commandScanner:
+		return c.scanCommand(dst, s, start, end)
 	}
 	return c.scanForm(dst, t, s, start, end)
 }

@@ -63,6 +63,22 @@ func TestSecretsInTheirWords(t *testing.T) {
 		{`password => 'n0rdlicht'`, "password n0rdlicht"},
 		{`TOKEN=x\nPASSWORD=qw3rtz9\nPORT=1`, "password qw3rtz9"},
 
+		// Programs' arguments.
+		{"sshpass -p 'k9-Maus!7' ssh ann@host", "command-password k9-Maus!7"},
+		{`sshpass -p "k9Maus77" scp a b:`, "command-password k9Maus77"},
+		{"sshpass -pk9Maus77 ssh ann@host", "command-password k9Maus77"},
+		{"cd /srv && mysql -uroot -pk9Maus77 prod < dump.sql", "command-password k9Maus77"},
+		{"mysqldump -h db -u app -pk9Maus77 prod", "command-password k9Maus77"},
+		{"redis-cli -h cache -a k9Maus77 ping", "command-password k9Maus77"},
+		{"docker login -u ann -p k9Maus77 registry.example.com", "command-password k9Maus77"},
+		{"curl -su ann:k9Maus77 https://api.example.com", "command-password k9Maus77"},
+		{"curl https://api.example.com --user ann:k9Maus77", "command-password k9Maus77"},
+		{"ldapsearch -x -D cn=admin -w k9Maus77 -b dc=x", "command-password k9Maus77"},
+		{"smbclient //host/share -U ann%k9Maus77", "command-password k9Maus77"},
+		{"plink -ssh ann@host -pw k9Maus77", "command-password k9Maus77"},
+		{"7z x -pk9Maus77 archive.7z", "command-password k9Maus77"},
+		{"sqlcmd -S db -U sa -P k9Maus77", "command-password k9Maus77"},
+
 		// URLs and connection strings.
 		{"postgres://app:Zk8rPq2v@db.internal:5432/prod", "url-password Zk8rPq2v"},
 		{"mongodb+srv://svc:a/b+c9@cluster0.example.net/x", "url-password a/b+c9"},
@@ -116,7 +132,9 @@ func TestOrdinaryTextIsNotSecret(t *testing.T) {
 		"https://twitter.com/a/status/1619701277419794435?s=20&t=GtoMlmYCSt-UmvjqJVbBSA", "trace 00-6a7df3f90ee970dab089dc4a522aa40d-eed8c84c8fb27171-01", "01JTND5Z15P1AJ0WA0J7CCZBEK", "arn:aws:iam::119115404952:role/kitNTrJQRqGb",
 		"0xd7f9cee4bd9193e31a8bfc24d1649cb41bbdbaf4", "api-846ff495b-jdzyl 1/1 Running", `"sort_key": "user#01JTND5Z15P1AJ0WA0J7CCZBEK"`, "keyboard shortcut: ctrl+shift+p9", "monkey = banana42",
 		"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", "Set the `API_KEY` header to your secret token; rotate passwords every 90 days.",
-		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sk-ant-api03-your-key-here-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"sshpass -p $PASSWORD ssh host", `sshpass -p "$SSH_PASS9" ssh host`, "sshpass -e ssh host", "mysql -u root -p", "mysql -p prod", "mysql -h db -P 3306 -u app prod", "docker run -p 8080:80 nginx1",
+		"curl -u $USER:$TOKEN https://x", "curl -u ann: https://x", "curl -sS https://x.example/a:b1c2d3e4", "unzip -p archive1.zip file2.txt", "use curl -u user:password to log in", "redis-cli -a", "zip -r a1b2c3.zip dir",
+		"a.b.c 1.2.3 v1.22.3-rc1 example.com", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sk-ant-api03-your-key-here-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 	} {
 		if got := spans(d.Scan(nil, "", text), text); len(got) > 0 {
 			t.Errorf("%q: got %q, want nothing", text, got)
