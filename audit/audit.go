@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,13 @@ type Options struct {
 	Busy         time.Duration // how long to wait for another process that holds the database; 0: two seconds
 	Log          *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
 
+	// Own are the gateway's own credentials and what is written where one would
+	// stand: in reasons, causes and names, whatever the call.
+	Own []gateway.Secret
+	// Find finds credentials in what is recorded without having been judged:
+	// names that no tool has, claims of tokens, errors. Nil finds none.
+	Find Finder
+
 	// Observe is called after each commit, on the writer's goroutine, with the
 	// number of events and the time it took. For metrics. It may be nil.
 	Observe func(events int, took time.Duration, err error)
@@ -64,7 +72,7 @@ type Store struct {
 	*State
 
 	opts     Options
-	recorder recorder
+	recorder *recorder
 	lock     *os.File
 	writer   *writer
 	closing  sync.Once
@@ -145,8 +153,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.recorder = recorder{keys: keys, bodies: s.opts.Bodies, maxBody: s.opts.MaxBody, agents: newMemo[gateway.Agent](), tools: newMemo[gateway.Tool](), shared: newPool(),
-		buffers: sync.Pool{New: func() any { return new(buffers) }}}
+	s.recorder = newRecorder(s.opts, keys)
 	w, err := newWriter(s.opts, keys)
 	if err != nil {
 		return err
@@ -161,6 +168,7 @@ func (s *Store) open() error {
 	if err := s.finishErase(context.Background()); err != nil {
 		return err
 	}
+	s.State.clean = func(definition json.RawMessage) json.RawMessage { return s.recorder.secrecy().clean(definition) }
 	err = s.Note(context.Background(), TypeOpen, map[string]any{
 		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(), "retain_bodies": s.opts.RetainBodies.String(),
 	})
@@ -235,9 +243,9 @@ func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
 	if e.TimeUnixMs == 0 {
 		e.TimeUnixMs = time.Now().UnixMilli()
 	}
-	e.Body = Raw(appendLine(nil, []byte(e.Body)))
+	e.Body = s.recorder.noted(Raw(appendLine(nil, []byte(e.Body))))
 	if e.Text != "" {
-		e.Kept.seal(appendLine(nil, []byte(e.Text)))
+		e.Kept.seal([]byte(s.recorder.noted(Raw(appendLine(nil, []byte(e.Text))))))
 	}
 	return s.writer.append(ctx, e)
 }

@@ -146,7 +146,7 @@ func foldFile(t *testing.T, path string, keys *Keys) error {
 	t.Helper()
 	reader, err := OpenReader(path)
 	must(t, err)
-	s := &Store{Reader: reader, recorder: recorder{keys: keys}}
+	s := &Store{Reader: reader, recorder: &recorder{keys: keys}}
 	err = s.Fold(t.Context(), 0, func(Event) error { return nil })
 	must(t, reader.Close())
 	return err

@@ -16,7 +16,7 @@ import (
 func refusal(o *object, s *secrecy, r *gateway.Refusal) {
 	o.open("refusal")
 	o.text("step", r.Step)
-	o.texts("reasons", s.all(r.Reasons))
+	o.texts("reasons", s.all(r.Reasons, maxText))
 	o.text("remedy", s.scrub(r.Remedy))
 	o.text("scope", r.Scope)
 	o.text("approval", r.Approval)

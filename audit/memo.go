@@ -5,29 +5,30 @@ import (
 	"sync/atomic"
 )
 
-// memo keeps the JSON of values that are immutable and shared by many calls:
-// agents and tools. It is a small table in which the latest comer takes the
-// slot, so it needs no lock and no upkeep.
-type memo[T any] struct {
+// memo keeps the JSON of what many calls share: agents and tools, which are
+// immutable, and what agents' programs say of themselves. It is a small table in
+// which the latest comer takes the slot, so it needs no lock and no upkeep.
+type memo[K comparable] struct {
 	seed  maphash.Seed
-	slots [128]atomic.Pointer[remembered[T]]
+	make  func(K) []byte
+	slots [128]atomic.Pointer[remembered[K]]
 }
 
-type remembered[T any] struct {
-	value *T
-	json  []byte
+type remembered[K comparable] struct {
+	key  K
+	json []byte
 }
 
-func newMemo[T any]() *memo[T] { return &memo[T]{seed: maphash.MakeSeed()} }
+func newMemo[K comparable](line func(K) []byte) *memo[K] {
+	return &memo[K]{seed: maphash.MakeSeed(), make: line}
+}
 
-func (m *memo[T]) line(v *T, members func(*object, *T)) []byte {
-	slot := &m.slots[maphash.Comparable(m.seed, v)%uint64(len(m.slots))]
-	if r := slot.Load(); r != nil && r.value == v {
+func (m *memo[K]) line(k K) []byte {
+	slot := &m.slots[maphash.Comparable(m.seed, k)%uint64(len(m.slots))]
+	if r := slot.Load(); r != nil && r.key == k {
 		return r.json
 	}
-	o := object{b: []byte{'{'}}
-	members(&o, v)
-	o.close()
-	slot.Store(&remembered[T]{v, o.b})
-	return o.b
+	line := m.make(k)
+	slot.Store(&remembered[K]{k, line})
+	return line
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,10 +18,33 @@ type recorder struct {
 	keys    *Keys
 	bodies  Bodies
 	maxBody int
-	agents  *memo[gateway.Agent]
-	tools   *memo[gateway.Tool]
+	own     *gateway.Scrubber
+	find    Finder
+	agents  *memo[*gateway.Agent]
+	tools   *memo[*gateway.Tool]
+	clients *memo[string] // by what was said
 	shared  *pool
 	buffers sync.Pool // of *buffers: objects under construction
+}
+
+func newRecorder(opts Options, keys *Keys) *recorder {
+	r := &recorder{keys: keys, bodies: opts.Bodies, maxBody: opts.MaxBody, own: gateway.NewScrubber(opts.Own), find: opts.Find,
+		shared: newPool(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
+	r.agents = newMemo(func(a *gateway.Agent) []byte { return r.secrecy().clean(membersOf(a, appendAgent), "/id", "/issuer") })
+	r.tools = newMemo(func(t *gateway.Tool) []byte {
+		return r.secrecy().clean(membersOf(t, appendTool), "/name", "/wire", "/fingerprint")
+	})
+	r.clients = newMemo(func(said string) []byte { return r.secrecy().clean(json.RawMessage(said)) })
+	return r
+}
+
+func (r *recorder) secrecy() *secrecy { return &secrecy{keys: r.keys, own: r.own, find: r.find} }
+
+func membersOf[T any](v *T, members func(*object, *T)) []byte {
+	o := object{b: []byte{'{'}}
+	members(&o, v)
+	o.close()
+	return o.b
 }
 
 type buffers struct{ body, text, shared []byte }
@@ -40,9 +65,10 @@ type draft struct {
 // event is the row of one phase of a call.
 func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	buf := r.buffers.Get().(*buffers)
-	d := draft{recorder: r, secrecy: secrecy{keys: r.keys}, scratch: buf.shared}
+	d := draft{recorder: r, secrecy: *r.secrecy(), scratch: buf.shared}
 	d.object.b, d.kept.b = append(buf.body[:0], '{'), append(buf.text[:0], '{')
 	d.Call = c.ID
+	d.unjudged(c)
 	switch p {
 	case gateway.PhaseOutcome:
 		d.Type, d.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
@@ -104,6 +130,35 @@ func (d *draft) share(name string, members func(o *object)) {
 	d.text(name, s.Digest)
 }
 
+// unjudged hides what stands in texts that guard does not read: the names in a
+// call of what does not exist, and why a call was refused.
+func (d *draft) unjudged(c *gateway.Call) {
+	if c.Tool == nil {
+		d.look(c.Method, c.Server, c.Name, c.Protocol)
+	}
+	d.look(c.Dropped...)
+	if c.Refusal == nil {
+		return
+	}
+	d.look(c.Refusal.Reasons...)
+	if cause := errors.Unwrap(c.Refusal); cause != nil {
+		d.look(cause.Error())
+	}
+}
+
+// noted is JSON of an event of the gateway itself, without the credentials in
+// what it quotes of others.
+func (r *recorder) noted(line Raw) Raw {
+	if slices.ContainsFunc(quoting, func(member string) bool { return strings.Contains(string(line), `"`+member+`"`) }) {
+		return Raw(r.secrecy().cleanOnly(json.RawMessage(line), quoting...))
+	}
+	return line
+}
+
+// quoting are the members of the gateway's own events in which others speak.
+// What else stands there, IDs and digests, is what events are found by.
+var quoting = []string{"Definition", "definition", "error", "note", "reason", "reasons"}
+
 func (d *draft) columns(c *gateway.Call) {
 	if c.Agent != nil {
 		d.Agent = column(c.Agent.ID)
@@ -116,7 +171,7 @@ func (d *draft) columns(c *gateway.Call) {
 	if c.Tool != nil {
 		d.Server = c.Tool.Server
 	}
-	d.Server = column(d.Server)
+	d.Server = column(d.scrub(d.Server))
 	d.Tool = column(d.scrub(c.ToolName()))
 	d.Kind = string(c.Kind)
 	d.Effect = string(c.Decision.Effect)
@@ -139,25 +194,25 @@ func (d *draft) request(c *gateway.Call) {
 	}
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageRequest)
 	d.float("score", c.Score)
-	d.texts("reasons", d.all(c.Decision.Reasons))
+	d.texts("reasons", d.all(c.Decision.Reasons, maxText))
 }
 
 // who writes who asked, and from where.
 func (d *draft) who(o *object, c *gateway.Call) {
 	o.text("surface", string(c.Surface))
-	o.text("protocol", clip(c.Protocol, maxColumn))
+	o.text("protocol", clip(d.scrub(c.Protocol), maxColumn))
 	o.text("peer", c.Peer)
 	if c.Agent != nil {
-		o.json("agent", d.agents.line(c.Agent, appendAgent))
+		o.json("agent", d.agents.line(c.Agent))
 	}
 }
 
 // what writes what was asked for, and which rules decided.
 func (d *draft) what(o *object, c *gateway.Call) {
-	o.text("method", clip(c.Method, maxColumn))
-	o.text("endpoint", clip(c.Server, maxColumn))
+	o.text("method", clip(d.scrub(c.Method), maxColumn))
+	o.text("endpoint", clip(d.scrub(c.Server), maxColumn))
 	if c.Tool != nil {
-		o.json("tool", d.tools.line(c.Tool, appendTool))
+		o.json("tool", d.tools.line(c.Tool))
 	}
 	ruling(o, &c.Decision)
 }
@@ -170,7 +225,7 @@ func (d *draft) outcome(c *gateway.Call) {
 	d.share("ruling", func(o *object) { ruling(o, &c.ResultDecision) })
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageResult)
 	d.float("score", c.Score)
-	d.texts("reasons", d.all(c.ResultDecision.Reasons))
+	d.texts("reasons", d.all(c.ResultDecision.Reasons, maxText))
 	said := c.Said()
 	labels := said.Labels
 	if c.Result != nil && len(c.Result.Labels) > 0 {
@@ -225,10 +280,9 @@ func (d *draft) beside(c *gateway.Call) {
 		line, err := d.redact(raw, partBeside, c.Findings, nil, func() any { return gateway.Decode(raw) })
 		d.part("beside", raw, line, unread(c, gateway.StageRequest, raw, err))
 	}
-	d.texts("dropped", d.all(c.Dropped))
+	d.texts("dropped", d.all(c.Dropped, maxColumn))
 	if client := said(c); client != nil {
-		line, err := d.redact(client, part{}, nil, nil, nil)
-		d.part("client", client, line, err)
+		d.part("client", client, d.clients.line(string(client)), nil)
 	}
 }
 
@@ -303,7 +357,7 @@ func (d *draft) result(c *gateway.Call) {
 	d.yes("is_error", c.Result.IsError)
 	d.yes("redacted", c.Result.Original != nil)
 	d.number("result_mended", c.Result.Mended)
-	d.texts("result_fitted", d.all(c.Result.Fitted))
+	d.texts("result_fitted", d.all(c.Result.Fitted, maxColumn))
 }
 
 // part writes arguments or a result. If redaction failed, the text is left out

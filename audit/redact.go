@@ -2,7 +2,10 @@ package audit
 
 import (
 	"encoding/json"
+	"math"
+	"slices"
 	"strings"
+	"sync"
 
 	"toolward/gateway"
 )
@@ -11,9 +14,88 @@ import (
 // written instead. The nil secrecy hides nothing.
 type secrecy struct {
 	keys    *Keys
-	secrets []secret
-	scrubs  *scrubber // for secrets; nil until needed
+	own     *gateway.Scrubber // the gateway's own, whatever the call
+	find    Finder
+	secrets []gateway.Secret
+	scrubs  *gateway.Scrubber // for secrets; nil until needed
 }
+
+// Finder finds credentials in a JSON value that nobody judged. What it fails on
+// is hidden whole.
+type Finder func(json.RawMessage) ([]gateway.Finding, error)
+
+// look hides what a text holds that is written without having been judged: a
+// name that no tool has, a reason, the text of an error.
+func (s *secrecy) look(texts ...string) {
+	for _, text := range texts {
+		text = text[:min(len(text), maxText+maxLook)]
+		if s.find == nil || len(text) < gateway.MinScrub {
+			continue
+		}
+		text = strings.ToValidUTF8(text, "\uFFFD")
+		found, err := s.find(appendString(nil, text))
+		if err != nil {
+			s.hide(text)
+		}
+		for i := range found {
+			s.hide(found[i].Text(text))
+		}
+	}
+}
+
+// maxLook is how far behind the end of what is written is looked, in bytes: a
+// credential that the end cuts is one all the same.
+const maxLook = 1 << 10
+
+// clean is JSON of the gateway's own making without the credentials in it: what
+// an issuer says of an agent, what an upstream says of a tool. keep are pointers
+// to what stays as it is.
+func (s *secrecy) clean(raw json.RawMessage, keep ...string) json.RawMessage {
+	line := s.cleaned(raw, func(where string) bool { return !slices.Contains(keep, where) })
+	// The scope claim is a list as well, whose words say less than the whole.
+	secrets := s.secrets
+	for _, v := range s.secrets {
+		for word := range strings.FieldsSeq(v.Text) {
+			if len(word) >= minWord {
+				secrets = append(secrets, gateway.Secret{Text: word, Token: v.Token})
+			}
+		}
+	}
+	if len(secrets) > 0 {
+		line = json.RawMessage(gateway.NewScrubber(secrets).Replace(string(line), math.MaxInt32))
+	}
+	return line
+}
+
+// cleanOnly is clean within the members named.
+func (s *secrecy) cleanOnly(raw json.RawMessage, members ...string) json.RawMessage {
+	return s.cleaned(raw, func(where string) bool {
+		first, _, _ := strings.Cut(strings.TrimPrefix(where, "/"), "/")
+		return slices.Contains(members, first)
+	})
+}
+
+func (s *secrecy) cleaned(raw json.RawMessage, take func(where string) bool) json.RawMessage {
+	if s.find == nil {
+		return raw
+	}
+	found, err := s.find(raw)
+	found = slices.DeleteFunc(found, func(f gateway.Finding) bool { return !take(f.Where) })
+	line := raw
+	if err == nil {
+		line, err = s.redact(raw, partArgs, found, nil, sync.OnceValue(func() any { return gateway.Decode(raw) }))
+	}
+	if err != nil {
+		o := object{b: []byte{'{'}}
+		o.text("error", "left out, it could not be redacted: "+err.Error())
+		o.close()
+		return o.b
+	}
+	return line
+}
+
+// minWord is the shortest word of a credential of several that is hidden alone.
+const minWord = 12
 
 // part says which of a call's texts findings are about.
 type part struct {
@@ -56,11 +138,11 @@ func (s *secrecy) redact(raw json.RawMessage, p part, findings []gateway.Finding
 // hide returns the token of a value and remembers to scrub it elsewhere.
 func (s *secrecy) hide(text string) string {
 	token := s.keys.Token(text)
-	if len(text) >= minScrub {
+	if len(text) >= gateway.MinScrub {
 		s.scrubs = nil
-		s.secrets = append(s.secrets, secret{text, "[" + token + "]"})
+		s.secrets = append(s.secrets, gateway.Secret{Text: text, Token: "[" + token + "]"})
 		if escaped := pointerEscaper.Replace(text); escaped != text {
-			s.secrets = append(s.secrets, secret{escaped, "[" + token + "]"})
+			s.secrets = append(s.secrets, gateway.Secret{Text: escaped, Token: "[" + token + "]"})
 		}
 	}
 	return token
@@ -72,18 +154,18 @@ func (s *secrecy) hide(text string) string {
 func (s *secrecy) scrub(text string) string {
 	if len(s.secrets) > 0 && text != "" {
 		if s.scrubs == nil {
-			s.scrubs = newScrubber(s.secrets)
+			s.scrubs = gateway.NewScrubber(s.secrets)
 		}
-		text = s.scrubs.replace(text, maxText)
+		text = s.scrubs.Replace(text, maxText)
 	}
-	return clip(text, maxText)
+	return clip(s.own.Replace(text, maxText), maxText)
 }
 
-// all is [secrecy.scrub] of a bounded list of texts.
-func (s *secrecy) all(texts []string) []string {
+// all is [secrecy.scrub] of a bounded list of texts, each at most so long.
+func (s *secrecy) all(texts []string, most int) []string {
 	var scrubbed []string
 	for _, text := range texts[:min(len(texts), 50)] {
-		scrubbed = append(scrubbed, s.scrub(text))
+		scrubbed = append(scrubbed, clip(s.scrub(text), most))
 	}
 	return scrubbed
 }

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,10 @@ import (
 // State is what the database holds beside the record: approvals and pins. It
 // may be open in several processes at once: the gateway waits for an approval
 // that a command gives. It is safe for concurrent use.
-type State struct{ db *sql.DB }
+type State struct {
+	db    *sql.DB
+	clean func(definition json.RawMessage) json.RawMessage // without credentials; nil for commands
+}
 
 // OpenState opens the approvals and pins of an existing record, for commands.
 // The gateway's are in its [Store]. Whoever decides for a gateway has to be able
@@ -77,6 +81,9 @@ func (s *State) Pins(ctx context.Context) (pins []gateway.Pin, err error) {
 func (s *State) PutPins(ctx context.Context, pins ...gateway.Pin) error {
 	return s.tx(ctx, "store pins", func(tx *sql.Tx) error {
 		for _, p := range pins {
+			if s.clean != nil {
+				p.Definition = s.clean(p.Definition)
+			}
 			if _, err := tx.ExecContext(ctx, `INSERT INTO pins (server, kind, name, fingerprint, definition, accepted_by, time_unix_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT (server, kind, name) DO UPDATE SET fingerprint = excluded.fingerprint, definition = excluded.definition,
 				accepted_by = excluded.accepted_by, time_unix_ms = excluded.time_unix_ms`,

@@ -40,9 +40,10 @@ type Config struct {
 	Admin     Admin      `yaml:"admin"`
 	Log       Log        `yaml:"log"`
 
-	file  string
-	marks map[string]mark   // where each field stands
-	shown map[string]string // how Print writes values that came from variables or hold secrets
+	file   string
+	marks  map[string]mark   // where each field stands
+	shown  map[string]string // how Print writes values that came from variables or hold secrets
+	hidden []Hidden          // in the order of the file
 }
 
 // TLS is the listener's certificate. TLS 1.2 is the least version.

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -293,5 +294,33 @@ func TestFromVariable(t *testing.T) {
 	}
 	if !c.FromVariable("upstreams.a.env.ONE") || c.FromVariable("upstreams.a.env.TWO") {
 		t.Error("which value came from the environment is not known")
+	}
+}
+
+// What must not be shown is known with what is shown for it, and nothing else is.
+func TestHidden(t *testing.T) {
+	c := parse(t, "toolward.yaml", `
+listen: 127.0.0.1:${PORT}
+auth: {issuers: [{issuer: https://id.example, secret: "an-inline-hs256-secret-of-32-bytes-or-more", audience: gw}]}
+policy: {path: "${FOLDER}"}
+guard: {honeytokens: [decoy-value-1]}
+upstreams:
+  url: {url: "https://${HOST}/mcp?key=${KEY}&more=literal-key", headers: {Authorization: "Bearer ${TOKEN}", X-Key: "Basic inline-secret"}}
+  run: {command: run, args: [--token, flag-secret, --api-key=other-secret, "${ARG}", plain], env: {API_TOKEN: env-secret, MODE: production, LEVEL: "${LEVEL}"}}
+  api: {openapi: api.yaml, credentials: {basic: "anna:password-1"}}
+`, "PORT=18080\nFOLDER=/srv/policies\nHOST=mcp.internal\nKEY=query-secret\nTOKEN=header-secret\nARG=arg-secret\nLEVEL=verbose-level")
+	got := map[string]string{}
+	for _, h := range slices.Backward(c.Hidden()) { // the first stands
+		got[h.Value] = h.Shown
+	}
+	for value, shown := range map[string]string{
+		"an-inline-hs256-secret-of-32-bytes-or-more": "****", "decoy-value-1": "****",
+		"mcp.internal": "${HOST}", "query-secret": "${KEY}", "literal-key": "****", "header-secret": "${TOKEN}", "inline-secret": "****",
+		"flag-secret": "****", "other-secret": "****", "arg-secret": "${ARG}", "env-secret": "****", "verbose-level": "${LEVEL}", "password-1": "****",
+		"18080": "", "/srv/policies": "", "production": "", "plain": "", "run": "", "--token": "",
+	} {
+		if got[value] != shown {
+			t.Errorf("%s is shown as %q, want %q", value, got[value], shown)
+		}
 	}
 }

@@ -28,6 +28,8 @@ type decoder struct {
 	errs   Errors
 	marks  map[string]mark
 	shown  map[string]string
+	values map[string][]Hidden // what variables brought into a field
+	hidden []Hidden
 	nodes  int
 	fields func(path string, names []string) // told of every object's fields, for the test of the documentation; may be nil
 }
@@ -164,7 +166,12 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 	if n.Tag != "!!str" || !strings.Contains(n.Value, "${") {
 		return n.Value, false, true
 	}
-	text, err := expand(n.Value, d.lookup)
+	var values []Hidden
+	text, err := expand(n.Value, func(name string) (string, bool) {
+		value, ok := d.lookup(name)
+		values = append(values, Hidden{Value: value, Shown: "${" + name + "}"})
+		return value, ok
+	})
 	if err != nil {
 		hint := "write $${ for a plain ${"
 		if errors.Is(err, errUnset) {
@@ -173,7 +180,7 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 		d.errorAt(mark{n.Line, n.Column}, path, err.Error(), hint)
 		return "", false, false
 	}
-	d.shown[path] = n.Value
+	d.shown[path], d.values[path] = n.Value, values
 	return text, true, true
 }
 

@@ -55,12 +55,12 @@ func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Confi
 		d.errs.sort()
 		return nil, d.errs
 	}
-	c.file, c.marks, c.shown = file, d.marks, d.shown
+	c.file, c.marks, c.shown, c.hidden = file, d.marks, d.shown, d.hidden
 	return c, nil
 }
 
 func newDecoder(file string, lookup func(string) (string, bool)) *decoder {
-	return &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, marks: map[string]mark{}, shown: map[string]string{}}
+	return &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, marks: map[string]mark{}, shown: map[string]string{}, values: map[string][]Hidden{}}
 }
 
 // load parses the YAML; nil is an empty file.

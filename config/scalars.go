@@ -54,7 +54,17 @@ func (d *decoder) resolvePath(s string) string {
 // came from: unless something longer than "Bearer " stands beside that.
 func (d *decoder) secret(to *Secret) reader {
 	return func(n *yaml.Node, path string) {
+		d.masked(to)(n, path)
+		d.hide(path, string(*to))
+	}
+}
+
+// masked is secret for what may be none: it is not printed, and may be logged
+// where nothing of it came from a variable.
+func (d *decoder) masked(to *Secret) reader {
+	return func(n *yaml.Node, path string) {
 		d.text((*string)(to))(n, path)
+		d.hide(path)
 		if written, ok := d.shown[path]; ok && len(variables.ReplaceAllString(written, "")) > len("Bearer ") {
 			d.shown[path] = mask
 		}
@@ -101,8 +111,9 @@ func (d *decoder) words(to *[]string, valid ...string) reader {
 	}
 }
 
-// secrets reads names and secret values: environment, headers.
-func (d *decoder) secrets(to *map[string]Secret, check func(string) error) reader {
+// secrets reads names and secret values: headers, and an environment, of which
+// only some names sound like secrets.
+func (d *decoder) secrets(to *map[string]Secret, check func(string) error, secret func(name string) bool) reader {
 	return func(n *yaml.Node, path string) {
 		*to = map[string]Secret{}
 		d.named(check, func(name string, n *yaml.Node, path string) {
@@ -111,7 +122,11 @@ func (d *decoder) secrets(to *map[string]Secret, check func(string) error) reade
 				return
 			}
 			var s Secret
-			d.secret(&s)(n, path)
+			if secret(name) {
+				d.secret(&s)(n, path)
+			} else {
+				d.masked(&s)(n, path)
+			}
 			(*to)[name] = s
 		})(n, path)
 	}
@@ -129,18 +144,23 @@ func (d *decoder) args(to *[]string) reader {
 			}
 			*to = append(*to, s)
 			if variable {
+				d.hide(path)
 				return
 			}
 			name, _, inline := strings.Cut(s, "=")
 			switch before := len(*to) - 2; {
 			case inline && soundsSecret(name):
 				d.shown[path] = name + "=" + mask
+				d.hide(path, strings.TrimPrefix(s, name+"="))
 			case before >= 0 && soundsSecret((*to)[before]) && strings.HasPrefix((*to)[before], "-") && !strings.Contains((*to)[before], "="):
 				d.shown[path] = mask
+				d.hide(path, s)
 			}
 		})(n, path)
 	}
 }
+
+func anyName(string) bool { return true }
 
 func soundsSecret(name string) bool {
 	name = strings.ToLower(name)
@@ -274,6 +294,9 @@ func (d *decoder) url(to *string) reader {
 			d.fail(n, path, "a URL here has no fragment (#)")
 		default:
 			*to = s
+			for _, values := range u.Query() {
+				d.hide(path, values...)
+			}
 			if _, variable := d.shown[path]; u.RawQuery != "" && !variable {
 				u.RawQuery = ""
 				d.shown[path] = u.String() + "?" + mask

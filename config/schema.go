@@ -162,15 +162,15 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 	d.object(n, path, []field{
 		{"command", d.text(&u.Command)},
 		{"args", d.args(&u.Args)},
-		{"env", d.secrets(&u.Env, checkVariable)},
+		{"env", d.secrets(&u.Env, checkVariable, soundsSecret)},
 		{"dir", d.path(&u.Dir)},
 		{"url", d.url(&u.URL)},
 		{"transport", d.choice(&u.Transport, "http", "sse")},
-		{"headers", d.secrets(&u.Headers, checkHeader)},
+		{"headers", d.secrets(&u.Headers, checkHeader, anyName)},
 		{"oauth", func(n *yaml.Node, path string) { u.OAuth = &OAuth{}; d.oauth(n, path, u.OAuth) }},
 		{"openapi", d.path(&u.OpenAPI)},
 		{"base_url", d.url(&u.BaseURL)},
-		{"credentials", d.secrets(&u.Credentials, checkAny)},
+		{"credentials", d.secrets(&u.Credentials, checkAny, anyName)},
 		{"operations", func(n *yaml.Node, path string) {
 			d.object(n, path, []field{
 				{"include", d.texts(&u.Operations.Include)},
@@ -290,7 +290,7 @@ func (d *decoder) guard(n *yaml.Node, path string, g *Guard) {
 			j := g.Judge
 			d.object(n, path, []field{
 				{"url", d.url(&j.URL)},
-				{"headers", d.secrets(&j.Headers, checkHeader)},
+				{"headers", d.secrets(&j.Headers, checkHeader, anyName)},
 				{"from", d.fraction(&j.From)},
 				{"to", d.fraction(&j.To)},
 				{"timeout", d.duration(&j.Timeout, time.Millisecond, time.Minute)},

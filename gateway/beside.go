@@ -100,8 +100,8 @@ func (o Object) Only(names ...string) json.RawMessage {
 	return JoinMembers(kept.members)
 }
 
-// maxDropped bounds the names that are kept of what was dropped, in number; each
-// is clipped.
+// maxDropped bounds the names that are kept of what was dropped. The record clips
+// them, once it has taken out what they hide.
 const maxDropped = 16
 
 // Drop notes, for the record, members that the surface left out because nobody
@@ -111,6 +111,6 @@ func (c *Call) Drop(names ...string) {
 		if len(c.Dropped) == maxDropped {
 			return
 		}
-		c.Dropped = append(c.Dropped, clip(name))
+		c.Dropped = append(c.Dropped, name)
 	}
 }

@@ -29,6 +29,7 @@ func load(g *globals) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.hide(cfg)
 	return cfg, supported(cfg)
 }
 

@@ -50,7 +50,7 @@ type rooms struct {
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
 	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openAudit, r.openState, r.openAuth, r.openGuard, r.openPolicy, r.openUpstreams, r.openRoad,
+		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -99,6 +99,8 @@ func (r *rooms) openAudit(context.Context) error {
 		Checkpoints:  r.cfg.Audit.Checkpoints,
 		Standby:      r.cfg.Audit.Sink,
 		Log:          r.log,
+		Own:          hidden(r.cfg),
+		Find:         r.scanner.Secrets,
 		Observe: func(_ int, took time.Duration, err error) {
 			commits.Observe(took.Seconds())
 			if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 }
 
 // ownCredentials are the values that the gateway gives to upstreams and that no
-// agent must see echoed: headers, and of a process's environment what is named
+// agent must see echoed: headers, the query of a URL, and of a process's environment what is named
 // like a secret or was itself taken from the environment, paths aside. Tokens
 // that OAuth gave are not among them: they change while the gateway runs.
 func ownCredentials(cfg *config.Config) ([]string, error) {
@@ -62,6 +63,13 @@ func ownCredentials(cfg *config.Config) ([]string, error) {
 	for _, u := range cfg.Upstreams {
 		for _, v := range u.Headers {
 			own = append(own, v.Reveal())
+		}
+		for _, address := range []string{u.URL, u.BaseURL} {
+			if at, err := url.Parse(address); err == nil { // the configuration was checked
+				for _, values := range at.Query() {
+					own = append(own, values...)
+				}
+			}
 		}
 		for _, v := range u.Credentials {
 			own = append(own, v.Reveal())

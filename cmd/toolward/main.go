@@ -14,6 +14,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"toolward/config"
+	"toolward/gateway"
 )
 
 // Exit codes of every command.
@@ -37,9 +40,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	root := newRoot()
-	root.SetArgs(args)
 	stderr := &terminal{w: os.Stderr}
+	root := newRoot(stderr)
+	root.SetArgs(args)
 	root.SetOut(&terminal{w: os.Stdout})
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
@@ -60,11 +63,18 @@ func run(ctx context.Context, args []string) int {
 
 // globals are the flags that every command has.
 type globals struct {
-	config string // path of toolward.yaml, "" for none
+	config string    // path of toolward.yaml, "" for none
+	stderr *terminal // where logs, banners and errors go
 }
 
-func newRoot() *cobra.Command {
-	var g globals
+// hide keeps a configuration's secrets out of standard error from here on. On
+// standard output are data, which stay as they are.
+func (g *globals) hide(cfg *config.Config) {
+	g.stderr.own.Store(gateway.NewScrubber(hidden(cfg)))
+}
+
+func newRoot(stderr *terminal) *cobra.Command {
+	g := globals{stderr: stderr}
 	root := &cobra.Command{
 		Use:           "toolward",
 		Short:         "A gateway for the tool calls of AI agents",

@@ -3,26 +3,35 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"toolward/gateway"
 )
 
 // terminal is where every command writes. What agents and upstreams choose
 // reaches people through it, so it obeys nothing: a character that moves the
 // cursor, hides or reorders text, or is not seen at all is written as \uXXXX. In
 // JSON, where such a character can only stand in a string, that is the same value.
+// It shows none of the gateway's own credentials either, once it knows them.
 type terminal struct {
 	w    io.Writer
 	rest []byte // of a character that is not complete yet
+	own  atomic.Pointer[gateway.Scrubber]
 }
 
 // Write implements [io.Writer]. It takes all of p, also where p ends inside a
 // character.
 func (t *terminal) Write(p []byte) (int, error) {
 	in := append(t.rest, p...)
+	if own := t.own.Load(); own != nil { // whoever prints writes whole lines
+		in = []byte(own.Replace(string(in), math.MaxInt32))
+	}
 	var out strings.Builder
 	out.Grow(len(in))
 	for len(in) > 0 {

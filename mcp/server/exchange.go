@@ -182,7 +182,7 @@ func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
 
 // refused is [exchange.refuse] for what was charged already.
 func (x *exchange) refused(ctx context.Context, r *gateway.Refusal) outcome {
-	c := x.newCallOf(gateway.KindLifecycle, clip(x.msg.Method))
+	c := x.newCallOf(gateway.KindLifecycle, x.msg.Method)
 	return outcome{refusal: x.srv.road.Refused(ctx, c, r), call: c.ID}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -19,7 +20,10 @@ import (
 
 // Tracer makes a span of each call, named and attributed by the OpenTelemetry
 // semantic conventions for MCP (server side), with toolward.* beside them.
-// Arguments, results and tokens are never attributes.
+// Arguments, results and tokens are never attributes, nor is what an agent made
+// up: methods and tools that do not exist are "other". A trace's tracestate is
+// not taken over (W3C Trace Context §3.3.1.5 leaves that to us): it is text of
+// whoever sent it, and would reach collector and upstreams unjudged.
 type Tracer struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
@@ -51,9 +55,23 @@ func (t *Tracer) Close(ctx context.Context) error { return t.provider.Shutdown(c
 // Middleware continues the trace that a request's traceparent header names.
 func (t *Tracer) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r.WithContext(parent(r.Context(), propagation.HeaderCarrier(r.Header))))
 	})
+}
+
+// parent is the context within the trace that a carrier names.
+func parent(ctx context.Context, from propagation.TextMapCarrier) context.Context {
+	return otel.GetTextMapPropagator().Extract(ctx, parentOnly{from})
+}
+
+// parentOnly is a carrier of nothing but a traceparent.
+type parentOnly struct{ propagation.TextMapCarrier }
+
+func (p parentOnly) Get(key string) string {
+	if key != "traceparent" {
+		return ""
+	}
+	return p.TextMapCarrier.Get(key)
 }
 
 // metaCarrier reads trace context from a request's _meta (MCP SEP-414).
@@ -73,10 +91,10 @@ func (t *Tracer) Begin(ctx context.Context, c *gateway.Call) context.Context {
 			continue
 		}
 		if o, err := gateway.Split(m.Value); err == nil {
-			ctx = otel.GetTextMapPropagator().Extract(ctx, metaCarrier(o))
+			ctx = parent(ctx, metaCarrier(o))
 		}
 	}
-	ctx, _ = t.tracer.Start(ctx, c.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Time))
+	ctx, _ = t.tracer.Start(ctx, method(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Time))
 	return ctx
 }
 
@@ -84,7 +102,7 @@ func (t *Tracer) Begin(ctx context.Context, c *gateway.Call) context.Context {
 func (t *Tracer) End(ctx context.Context, c *gateway.Call) {
 	span := trace.SpanFromContext(ctx)
 	if c.Tool != nil {
-		span.SetName(c.Method + " " + c.Tool.Wire)
+		span.SetName(method(c) + " " + tool(c))
 	}
 	effect := gateway.EffectAllow
 	if c.Refusal != nil {
@@ -95,12 +113,48 @@ func (t *Tracer) End(ctx context.Context, c *gateway.Call) {
 		span.SetAttributes(attribute.String("error.type", "tool_error"))
 	}
 	span.SetAttributes(
-		attribute.String("mcp.method.name", c.Method),
-		attribute.String("mcp.protocol.version", c.Protocol),
-		attribute.String("gen_ai.tool.name", c.ToolName()),
+		attribute.String("mcp.method.name", method(c)),
+		attribute.String("mcp.protocol.version", revision(c.Protocol)),
+		attribute.String("gen_ai.tool.name", tool(c)),
 		attribute.String("toolward.call.id", c.ID),
 		attribute.String("toolward.decision.effect", string(effect)),
 		attribute.String("toolward.policy.revision", c.Decision.Revision),
 	)
 	span.End()
+}
+
+// other stands for names that nobody but an agent knows.
+const other = "other"
+
+// method is a call's method, if it is one: refusals before there is a call, and
+// what upstreams send unasked, may be about any text.
+func method(c *gateway.Call) string {
+	if c.Kind != gateway.KindLifecycle && c.Kind != gateway.KindNotification || named[c.Method] {
+		return c.Method
+	}
+	return other
+}
+
+// named are the methods of these kinds, and the gateway's own words.
+var named = map[string]bool{"initialize": true, "ping": true, "authenticate": true, "http": true,
+	"notifications/message": true, "notifications/progress": true, "notifications/tasks/status": true}
+
+// tool is the name of what a call found. Resources have URIs, which are not
+// bounded and may hold anything.
+func tool(c *gateway.Call) string {
+	if c.Tool == nil || c.Tool.Kind == gateway.KindResource {
+		return other
+	}
+	return c.Tool.Wire
+}
+
+// revision is a protocol revision, which is a date; agents may say anything.
+func revision(protocol string) string {
+	if protocol == "" {
+		return ""
+	}
+	if _, err := time.Parse(time.DateOnly, protocol); err != nil {
+		return other
+	}
+	return protocol
 }

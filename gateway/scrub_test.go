@@ -1,4 +1,4 @@
-package audit
+package gateway
 
 import (
 	"math/rand/v2"
@@ -25,14 +25,16 @@ func TestScrub(t *testing.T) {
 		{"half of a long one", []string{long}, "x" + long[:70] + " is what was quoted", "x<0> is what was quoted"},
 		{"less than its stem", []string{long}, "x" + long[:60], "x" + long[:60]},
 		{"long ones alike", []string{long + "aa", long + "bb", long + "cc"}, long + "bb " + long + "cx", "<1> <2>x"},
+		{"clipped", []string{"sk-1234567"}, "is sk-12345… and sk-12345", "is <0>… and sk-12345"},
+		{"clipped to less than can be told", []string{"sk-1234567"}, "is sk-12…", "is sk-12…"},
 		{"not ASCII", []string{"пароль123"}, "мой пароль123.", "мой <0>."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var secrets []secret
+			var secrets []Secret
 			for i, text := range tt.secrets {
-				secrets = append(secrets, secret{text, "<" + string(rune('0'+i)) + ">"})
+				secrets = append(secrets, Secret{text, "<" + string(rune('0'+i)) + ">"})
 			}
-			if got := newScrubber(secrets).replace(tt.in, 1<<20); got != tt.want {
+			if got := NewScrubber(secrets).Replace(tt.in, 1<<20); got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
@@ -40,10 +42,12 @@ func TestScrub(t *testing.T) {
 }
 
 func TestScrubKeepsWhatTheBoundShows(t *testing.T) {
-	s := newScrubber([]secret{{strings.Repeat("s", 5000), "<token>"}, {"abcdef", "<token>"}})
+	const most = 4 << 10
+	s := NewScrubber([]Secret{{strings.Repeat("s", 5000), "<token>"}, {"abcdef", "<token>"}})
 	for _, in := range []string{strings.Repeat("x", 4093) + "abcdef and more", strings.Repeat("x", 9000), strings.Repeat("s", 9999) + "y", "abcdef" + strings.Repeat("y", 9000)} {
-		got := clip(s.replace(in, maxText), maxText)
-		if strings.Contains(got, "abcd") || strings.Contains(got, "sssss") || len(got) > maxText+len("…") {
+		got := s.Replace(in, most)
+		got = got[:min(len(got), most)]
+		if strings.Contains(got, "abcd") || strings.Contains(got, "sssss") {
 			t.Errorf("%d bytes: …%q", len(got), got[max(0, len(got)-20):])
 		}
 	}
@@ -51,13 +55,13 @@ func TestScrubKeepsWhatTheBoundShows(t *testing.T) {
 
 // naive is the same, at any cost: the longest value at each place, or, of values
 // longer than a stem, the one that the text follows furthest.
-func naive(secrets []secret, text string) string {
+func naive(secrets []Secret, text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		best, token := 0, ""
 		for _, v := range secrets {
-			if n := common(v.text, text[i:]); n > best && (n == len(v.text) || n >= maxStem) {
-				best, token = n, v.token
+			if n := common(v.Text, text[i:]); n > best && (n == len(v.Text) || n >= maxStem) {
+				best, token = n, v.Token
 			}
 		}
 		if best == 0 {
@@ -79,24 +83,24 @@ func TestScrubAgainstTheNaiveWay(t *testing.T) {
 		for i := range period {
 			period[i] = "ab"[r.IntN(2)]
 		}
-		text := []byte(strings.Repeat(string(period), most+minScrub)[:minScrub+r.IntN(most)])
+		text := []byte(strings.Repeat(string(period), most+MinScrub)[:MinScrub+r.IntN(most)])
 		if r.IntN(2) == 0 {
 			text[r.IntN(len(text))] = 'c'
 		}
 		return string(text)
 	}
 	for range 20_000 {
-		var secrets []secret
+		var secrets []Secret
 		for range 1 + r.IntN(8) {
-			secrets = append(secrets, secret{word(150), ""})
+			secrets = append(secrets, Secret{word(150), ""})
 		}
-		slices.SortFunc(secrets, func(a, b secret) int { return strings.Compare(a.text, b.text) })
-		secrets = slices.CompactFunc(secrets, func(a, b secret) bool { return a.text == b.text })
+		slices.SortFunc(secrets, func(a, b Secret) int { return strings.Compare(a.Text, b.Text) })
+		secrets = slices.CompactFunc(secrets, func(a, b Secret) bool { return a.Text == b.Text })
 		for i := range secrets {
-			secrets[i].token = "<" + string(rune('0'+i)) + ">"
+			secrets[i].Token = "<" + string(rune('0'+i)) + ">"
 		}
-		text := word(40) + secrets[r.IntN(len(secrets))].text + word(90)
-		got, want := newScrubber(secrets).replace(text, 1<<20), naive(secrets, text)
+		text := word(40) + secrets[r.IntN(len(secrets))].Text + word(90)
+		got, want := NewScrubber(secrets).Replace(text, 1<<20), naive(secrets, text)
 		// Two long values that a text follows equally far are one as good as the other.
 		hide := strings.NewReplacer("<0>", "<>", "<1>", "<>", "<2>", "<>", "<3>", "<>", "<4>", "<>", "<5>", "<>", "<6>", "<>", "<7>", "<>")
 		if hide.Replace(got) != hide.Replace(want) {

@@ -1,4 +1,4 @@
-package audit
+package gateway
 
 import (
 	"cmp"
@@ -8,24 +8,26 @@ import (
 )
 
 const (
-	// minScrub is the shortest value that is looked for in other texts of the
-	// call. Shorter ones would blot out innocent words.
-	minScrub = 6
+	// MinScrub is the shortest value that is looked for in other texts, in bytes.
+	// Shorter ones would blot out innocent words.
+	MinScrub = 6
 	// maxStem is how much of a value's beginning is looked for. Where it
 	// stands, the value goes as far as the text follows it: whoever quotes half
 	// of a long secret has quoted enough.
 	maxStem = 64
 )
 
-// secret is a value that must not be written, and what is written instead.
-type secret struct{ text, token string }
+// Secret is a value that must not be written, and what is written instead.
+type Secret struct{ Text, Token string }
 
-// scrubber takes values out of texts. Both are an attacker's, and so the work
-// for a text is bounded by its length, times the logarithm of how many values
-// there are: libraries' searches for one long, periodic value, or for many that
-// begin alike, are not.
-type scrubber struct {
-	secrets []secret  // sorted by text, each once
+// Scrubber takes values out of texts: what a call hides out of all that is
+// written about it, and the gateway's own credentials out of what it logs. Both
+// are an attacker's, and so the work for a text is bounded by its length, times
+// the logarithm of how many values there are: libraries' searches for one long,
+// periodic value, or for many that begin alike, are not. The nil Scrubber takes
+// nothing out. It is safe for concurrent use.
+type Scrubber struct {
+	secrets []Secret  // sorted by text, each once
 	stems   []stem    // sorted by text, each once
 	begins  [256]bool // bytes that a stem begins with
 }
@@ -37,13 +39,16 @@ type stem struct {
 	shorter  int // the longest other stem that it begins with, -1 for none
 }
 
-func newScrubber(secrets []secret) *scrubber {
-	s := &scrubber{secrets: slices.Clone(secrets)}
-	slices.SortFunc(s.secrets, func(a, b secret) int { return cmp.Compare(a.text, b.text) })
-	s.secrets = slices.CompactFunc(s.secrets, func(a, b secret) bool { return a.text == b.text })
+// NewScrubber looks for each value of at least [MinScrub] bytes. Of several
+// tokens for one value the first stands.
+func NewScrubber(secrets []Secret) *Scrubber {
+	s := &Scrubber{secrets: slices.Clone(secrets)}
+	s.secrets = slices.DeleteFunc(s.secrets, func(v Secret) bool { return len(v.Text) < MinScrub })
+	slices.SortStableFunc(s.secrets, func(a, b Secret) int { return cmp.Compare(a.Text, b.Text) })
+	s.secrets = slices.CompactFunc(s.secrets, func(a, b Secret) bool { return a.Text == b.Text })
 	var open []int // stems that the next one may begin with, longest last
 	for i, v := range s.secrets {
-		text := v.text[:min(len(v.text), maxStem)]
+		text := v.Text[:min(len(v.Text), maxStem)]
 		if n := len(s.stems); n > 0 && s.stems[n-1].text == text {
 			s.stems[n-1].to = i + 1
 			continue
@@ -62,19 +67,26 @@ func newScrubber(secrets []secret) *scrubber {
 	return s
 }
 
-// replace returns the beginning of a text, at most bytes of it or a token more,
+// Replace returns the beginning of a text, at most bytes of it or a token more,
 // with a token in place of each value.
 //
 //	"the key is sk-1234567, and", secret "sk-1234567" → "the key is [hmac:…], and"
-func (s *scrubber) replace(text string, most int) string {
+func (s *Scrubber) Replace(text string, most int) string {
+	if s == nil || len(s.secrets) == 0 {
+		return text
+	}
 	var b strings.Builder
 	done := 0
+	clipped := strings.Contains(text, clipMark)
 	for i := 0; i < len(text) && b.Len()+i-done <= most; {
 		if !s.begins[text[i]] {
 			i++
 			continue
 		}
 		n, token := s.match(text[i:])
+		if n == 0 && clipped {
+			n, token = s.matchClipped(text[i:])
+		}
 		if n == 0 {
 			i++
 			continue
@@ -93,7 +105,7 @@ func (s *scrubber) replace(text string, most int) string {
 
 // match is how far a text begins with a value, and the value's token; 0 if it
 // does not.
-func (s *scrubber) match(text string) (n int, token string) {
+func (s *Scrubber) match(text string) (n int, token string) {
 	window := text[:min(len(text), maxStem)]
 	at := sort.Search(len(s.stems), func(i int) bool { return s.stems[i].text > window }) - 1
 	// Whatever the window begins with, the stem that sorts right before it
@@ -106,18 +118,36 @@ func (s *scrubber) match(text string) (n int, token string) {
 	}
 	st := s.stems[at]
 	if len(st.text) < maxStem {
-		return len(st.text), s.secrets[st.from].token
+		return len(st.text), s.secrets[st.from].Token
 	}
 	// Of the values with this stem, one of the two that the text sorts between
 	// follows it furthest.
 	same := s.secrets[st.from:st.to]
-	next := sort.Search(len(same), func(i int) bool { return same[i].text > text })
+	next := sort.Search(len(same), func(i int) bool { return same[i].Text > text })
 	for _, v := range same[max(0, next-1):min(len(same), next+1)] {
-		if l := common(v.text, text); l > n {
-			n, token = l, v.token
+		if l := common(v.Text, text); l > n {
+			n, token = l, v.Token
 		}
 	}
 	return n, token
+}
+
+// clipMark is what stands where a text was clipped, a value in it perhaps.
+const clipMark = "…"
+
+// matchClipped is match for the beginning of a value that a clip ends.
+//
+//	"the method no/sk-1234…", secret "sk-1234567" → "the method no/[hmac:…]…"
+func (s *Scrubber) matchClipped(text string) (n int, token string) {
+	n = strings.Index(text[:min(len(text), maxStem+len(clipMark))], clipMark)
+	if n < MinScrub {
+		return 0, ""
+	}
+	at := sort.Search(len(s.secrets), func(i int) bool { return s.secrets[i].Text >= text[:n] })
+	if at == len(s.secrets) || !strings.HasPrefix(s.secrets[at].Text, text[:n]) {
+		return 0, ""
+	}
+	return n, s.secrets[at].Token
 }
 
 // common is the length of what two texts both begin with.
