@@ -45,30 +45,14 @@ func inJSON(t *testing.T, v any) string {
 // six of seven dressed ones were offered.
 func TestDressedOrders(t *testing.T) {
 	order := guardtest.Orders()[0].Text
-	tools := []any{map[string]any{"name": "say", "description": "Says what it is told.", "inputSchema": map[string]any{"type": "object"}}}
+	var tools []any
 	for i, name := range dresses {
 		tools = append(tools, map[string]any{"name": fmt.Sprintf("t%d", i), "description": "Adds two numbers. " + dress(t, name, order), "inputSchema": map[string]any{"type": "object"}})
 	}
-	list := `"result":{"tools":` + inJSON(t, tools) + `}`
-	s := lab.NewScripted(t, func(r lab.Request) string {
-		switch r.Method {
-		case "tools/list":
-			return list
-		case "tools/call":
-			var params struct{ Arguments struct{ N int } }
-			if err := json.Unmarshal(r.Params, &params); err != nil {
-				return `"error":{"code":-32602,"message":"n?"}`
-			}
-			return `"result":{"content":[{"type":"text","text":` + inJSON(t, dress(t, dresses[params.Arguments.N], order)) + `}]}`
-		}
-		return ""
-	})
-	u := lab.NewUpstream(t)
-	g := lab.Start(t, lab.Options{Upstream: u, Config: map[string]any{"upstreams": map[string]any{
-		"lab": map[string]any{"url": u.URL(), "timeout": "2s"}, "sly": s.Config(),
-	}}})
-	g.Until(t, "the good tool is not offered", func() bool {
-		return strings.Contains(strings.Join(lab.REST.List(t, g, g.Tester()), " "), "sly__say")
+	g, s := startSly(t, tools, func(args json.RawMessage) string {
+		var params struct{ N int }
+		_ = json.Unmarshal(args, &params) // it is the test's own
+		return dress(t, dresses[params.N], order)
 	})
 	for _, name := range lab.REST.List(t, g, g.Tester()) {
 		if strings.HasPrefix(name, "sly__t") {
@@ -88,4 +72,30 @@ func TestDressedOrders(t *testing.T) {
 		}
 	}
 	g.CheckAlive(t)
+}
+
+// startSly starts a gateway in front of a server named "sly", whose tool "say" says
+// what a test makes of the arguments, and which lists more definitions.
+func startSly(t *testing.T, more []any, say func(args json.RawMessage) string) (*lab.Gateway, *lab.Scripted) {
+	t.Helper()
+	list := append([]any{map[string]any{"name": "say", "description": "Says what it is told.", "inputSchema": map[string]any{"type": "object"}}}, more...)
+	s := lab.NewScripted(t, func(r lab.Request) string {
+		switch r.Method {
+		case "tools/list":
+			return `"result":{"tools":` + inJSON(t, list) + `}`
+		case "tools/call":
+			var params struct{ Arguments json.RawMessage }
+			_ = json.Unmarshal(r.Params, &params) // the gateway sends JSON
+			return `"result":{"content":[{"type":"text","text":` + inJSON(t, say(params.Arguments)) + `}]}`
+		}
+		return ""
+	})
+	u := lab.NewUpstream(t)
+	g := lab.Start(t, lab.Options{Upstream: u, Config: map[string]any{"upstreams": map[string]any{
+		"lab": map[string]any{"url": u.URL(), "timeout": "2s"}, "sly": s.Config(),
+	}}})
+	g.Until(t, "the good tool is not offered", func() bool {
+		return strings.Contains(strings.Join(lab.REST.List(t, g, g.Tester()), " "), "sly__say")
+	})
+	return g, s
 }

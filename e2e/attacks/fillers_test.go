@@ -43,25 +43,10 @@ func TestFillersBeforeAnOrder(t *testing.T) {
 			names, texts[name] = append(names, name), b.String()+order
 		}
 	}
-	s := lab.NewScripted(t, func(r lab.Request) string {
-		switch r.Method {
-		case "tools/list":
-			return `"result":{"tools":[{"name":"say","description":"Says what it is told.","inputSchema":{"type":"object"}}]}`
-		case "tools/call":
-			var params struct{ Arguments struct{ Name string } }
-			if err := json.Unmarshal(r.Params, &params); err != nil {
-				return `"error":{"code":-32602,"message":"name?"}`
-			}
-			return `"result":{"content":[{"type":"text","text":` + inJSON(t, texts[params.Arguments.Name]) + `}]}`
-		}
-		return ""
-	})
-	u := lab.NewUpstream(t)
-	g := lab.Start(t, lab.Options{Upstream: u, Config: map[string]any{"upstreams": map[string]any{
-		"lab": map[string]any{"url": u.URL(), "timeout": "2s"}, "sly": s.Config(),
-	}}})
-	g.Until(t, "the tool is not offered", func() bool {
-		return strings.Contains(strings.Join(lab.REST.List(t, g, g.Tester()), " "), "sly__say")
+	g, _ := startSly(t, nil, func(args json.RawMessage) string {
+		var params struct{ Name string }
+		_ = json.Unmarshal(args, &params) // it is the test's own
+		return texts[params.Name]
 	})
 	for _, name := range names {
 		if a := lab.CallREST(t, g, g.Tester(), "sly__say", `{"name":`+inJSON(t, name)+`}`); a.Code == "" || strings.Contains(a.Text, order) {
