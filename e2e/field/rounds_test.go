@@ -51,18 +51,16 @@ func asking(t *testing.T, upstreams map[string]any) *lab.Gateway {
 
 // round is one answer to a stateless agent's call.
 type round struct {
-	asked map[string]string // keys of inputRequests by the mark of the question
-	state string
-	got   []any // what the server was answered, when the call is over
-	text  string
+	asked  map[string]string // keys of inputRequests by the mark of the question
+	method map[string]string
+	state  string
+	got    []any // what the server was answered, when the call is over
+	text   string
 }
 
-const (
-	canBeAsked = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{}}}`
-	asksRoots  = `"method":"roots/list"`
-)
+const canBeAsked = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{}}}`
 
-// call sends a call, or a retry of it with more members.
+// callRound sends a call, or a retry of it with more members.
 func callRound(t *testing.T, g *lab.Gateway, token, server, args, more string) (r round) {
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":%s,%s%s}}`, args, canBeAsked, more)
 	req := lab.NewRequest(t, g.URL+"/mcp/"+server, token, strings.NewReader(body))
@@ -74,7 +72,7 @@ func callRound(t *testing.T, g *lab.Gateway, token, server, args, more string) (
 	result := a.Result()
 	r.state, _ = result["requestState"].(string)
 	requests, _ := result["inputRequests"].(map[string]any)
-	r.asked = map[string]string{}
+	r.asked, r.method = map[string]string{}, map[string]string{}
 	for key, q := range requests {
 		params, _ := q.(map[string]any)["params"].(map[string]any)
 		mark, _ := params["message"].(string)
@@ -82,6 +80,7 @@ func callRound(t *testing.T, g *lab.Gateway, token, server, args, more string) (
 			mark, _ = meta["mark"].(string)
 		}
 		r.asked[mark] = key
+		r.method[mark], _ = q.(map[string]any)["method"].(string)
 	}
 	over, _ := result["structuredContent"].(map[string]any)
 	r.got, _ = over["got"].([]any)
@@ -92,14 +91,19 @@ func callRound(t *testing.T, g *lab.Gateway, token, server, args, more string) (
 func (r round) answering(marks ...string) string {
 	var given []string
 	for _, mark := range marks {
-		given = append(given, fmt.Sprintf(`%q:%s`, r.asked[mark], answerTo(mark)))
+		given = append(given, fmt.Sprintf(`%q:%s`, r.asked[mark], r.answerTo(mark)))
 	}
 	return fmt.Sprintf(`,"requestState":%q,"inputResponses":{%s}`, r.state, strings.Join(given, ","))
 }
 
 // answerTo is an answer that tells the questions apart, whatever they ask.
-func answerTo(mark string) string {
-	return fmt.Sprintf(`{"action":"accept","content":{"type":"text","text":%q},"role":"assistant","model":%q,"roots":[]}`, mark, mark)
+func (r round) answerTo(mark string) string {
+	members := map[string]string{
+		"elicitation/create":     `"action":"accept"`,
+		"sampling/createMessage": `"role":"assistant","model":"m","content":{"type":"text","text":"yes"}`,
+		"roots/list":             `"roots":[]`,
+	}[r.method[mark]]
+	return fmt.Sprintf(`{%s,"_meta":{"mark":%q}}`, members, mark)
 }
 
 func (r round) marks() []string { return slices.Sorted(maps.Keys(r.asked)) }
