@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -48,9 +47,11 @@ func (e *ForeignError) Error() string { return fmt.Sprintf("event %d is foreign:
 // chain follows events that were stored, and accepts none that this gateway did
 // not write where it stands.
 type chain struct {
-	keys    *Keys
-	at      head
-	scratch []byte
+	keys     *Keys
+	at       head // the last row
+	good     head // the last that is the record's own; of no number while that is out of sight
+	segments []Segment
+	scratch  []byte
 }
 
 // begin takes an event without the one before it. Its MAC says that the gateway
@@ -60,28 +61,47 @@ func (c *chain) begin(r row) error {
 		return &ForeignError{r.Seq, "its MAC is not of this gateway's key"}
 	}
 	c.at = head{r.Seq, r.hash}
+	c.good = c.at
 	return nil
 }
 
-// follow takes the next event.
-func (c *chain) follow(r row) error {
-	if r.Seq != c.at.seq+1 {
-		return &ForeignError{r.Seq, fmt.Sprintf("the one before it is %d", c.at.seq)}
+// follow takes the next row, and reports whether it is an event of the record: a
+// later segment may say that it is not.
+func (c *chain) follow(r row) (own bool, err error) {
+	from := c.at
+	if r.Seq != from.seq+1 && c.missing(from.seq+1, r.Seq-1) {
+		from.seq = r.Seq - 1
+	}
+	if r.Seq != from.seq+1 {
+		return false, &ForeignError{r.Seq, fmt.Sprintf("the one before it is %d", c.at.seq)}
+	}
+	if c.declared(r.Seq) {
+		c.at = head{r.Seq, r.hash}
+		return false, nil
+	}
+	if s := c.segmentAt(r.Seq); s != nil {
+		if copy(from.hash[:], s.Hash); c.good.seq > 0 && (c.good.seq != s.After || c.good.hash != from.hash) {
+			return false, &ForeignError{r.Seq, fmt.Sprintf("it begins a segment after another event %d", s.After)}
+		}
 	}
 	e := r.Event
-	next, scratch := c.at.next(&e, c.scratch)
+	next, scratch := from.next(&e, c.scratch)
 	if c.scratch = scratch; next.hash != r.hash {
-		return &ForeignError{r.Seq, "the chain is broken there"}
+		return false, &ForeignError{r.Seq, "the chain is broken there"}
 	}
-	return c.begin(r)
+	return true, c.begin(r)
 }
 
 // Fold hands over the events after a number, in order, and verifies each before
 // it does: that it follows from the one before, and has the MAC of the gateway's
 // key. It stops at the first that does not, with a [*ForeignError], and at the
-// first error of f. After a prune it begins with what is left.
+// first error of f. After a prune it begins with what is left. Rows that a person
+// declared foreign ([NewSegment]) are passed over.
 func (s *Store) Fold(ctx context.Context, after int64, f func(Event) error) (err error) {
 	c := chain{keys: s.recorder.keys}
+	if c.segments, err = s.Reader.segments(ctx, c.keys); err != nil {
+		return err
+	}
 	if err := s.beginAt(ctx, &c, after); err != nil {
 		return err
 	}
@@ -92,10 +112,11 @@ func (s *Store) Fold(ctx context.Context, after int64, f func(Event) error) (err
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		r, err := scanRow(rows)
+		own := false
 		if err == nil {
-			err = c.follow(r)
+			own, err = c.follow(r)
 		}
-		if err == nil {
+		if own && err == nil {
 			err = f(r.Event)
 		}
 		if err != nil {
@@ -108,12 +129,12 @@ func (s *Store) Fold(ctx context.Context, after int64, f func(Event) error) (err
 // beginAt puts the chain at an event, or at what the last prune signed for if
 // that is later.
 func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) {
-	pruned, err := s.pruned(ctx)
+	pruned, err := s.pruned(ctx, c)
 	if err != nil {
 		return err
 	}
 	if after <= pruned.seq {
-		c.at = pruned
+		c.at, c.good = pruned, pruned
 		return nil
 	}
 	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE seq = ?", after)
@@ -132,17 +153,12 @@ func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) 
 }
 
 // pruned is where the chain begins: the zero head if nothing was pruned.
-func (s *Store) pruned(ctx context.Context) (head, error) {
-	var seq, through int64
-	var text string
-	err := s.Reader.db.QueryRowContext(ctx, newestPrune).Scan(&seq, &through, &text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return head{}, nil
-	}
+func (s *Store) pruned(ctx context.Context, c *chain) (head, error) {
+	rows, err := s.Reader.values(ctx, prunesByAge, 3)
 	if err != nil {
 		return head{}, fmt.Errorf("look for prunes: %w", err)
 	}
-	p, _, err := lastPrune(s.recorder.keys, [][]driver.Value{{seq, through, text}})
+	p, _, err := lastPrune(c.keys, rows, c.declared)
 	at := head{seq: p.Through}
 	copy(at.hash[:], p.Hash)
 	return at, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -120,26 +119,19 @@ func tailOf(f *os.File) (tail []byte, at int64, err error) {
 // checkpoint outside of it says: its tail was cut, or it was replaced by an
 // older copy or another record.
 func (w *writer) heldByCheckpoint(end head) error {
-	f, err := os.Open(w.opts.Checkpoints)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing left the database yet
+	claim, err := w.claimed()
+	if err != nil || claim.seq == 0 {
+		return err
 	}
+	segments, err := w.segments()
 	if err != nil {
 		return err
 	}
-	text, _, err := tailOf(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	claim, ok, err := w.keys.newest(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", w.opts.Checkpoints, err)
-	}
-	if !ok {
-		return nil
+	if c := (chain{segments: segments}); c.declared(claim.seq) || c.gone(claim.seq) {
+		return nil // a person went on behind it, and the checkpoint of that did not leave yet
 	}
 	if end.seq < claim.seq {
-		return fmt.Errorf("it ends at event %d, but %s says that there were %d: events are missing at the end; restore a newer copy, or move that file away to go on with the gap", end.seq, w.opts.Checkpoints, claim.seq)
+		return fmt.Errorf("it ends at event %d, but %s says that there were %d: events are missing at the end; restore a newer copy, or go on behind the gap with `toolward audit new-segment --accept-gap`", end.seq, w.opts.Checkpoints, claim.seq)
 	}
 	held, err := w.conn.at(claim.seq)
 	if err != nil {

@@ -106,6 +106,16 @@
 // last of them. Events with lower numbers that are still there are on their way
 // out and count for nothing.
 //
+// # Segments
+//
+// An audit.segment event holds a statement "toolward audit segment": a person
+// decided to go on behind a break. The rows in the ranges of "foreign" are not the
+// record's own; they stay, and count for nothing. The events in the ranges of
+// "missing" are gone. The event with the statement has the number "event", and is
+// chained to "after", the last event of the record's own before it, by "hash",
+// that one's hash. Any other event is chained to the row before it, own or not,
+// as it is stored.
+//
 // # Files
 //
 // Beside toolward.db: .keys (0600; the signing key and the keys of the MACs and

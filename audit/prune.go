@@ -191,34 +191,43 @@ func (w *writer) giveBack() error {
 	}
 }
 
-// lastPrune reads the newest [TypePrune] event: a zero Prune if there is none, an
-// error if the gateway's key did not sign for it.
-func lastPrune(keys *Keys, rows [][]driver.Value) (p Prune, text string, err error) {
-	if len(rows) == 0 {
-		return p, "", nil
+// lastPrune reads the newest [TypePrune] event that is the record's own: a zero
+// Prune if there is none, an error if the gateway's key did not sign for it.
+func lastPrune(keys *Keys, rows [][]driver.Value, declared func(int64) bool) (p Prune, text string, err error) {
+	for _, columns := range rows {
+		seq, _ := columns[0].(int64)
+		if declared(seq) {
+			continue
+		}
+		text, _ = columns[2].(string)
+		err = keys.stated(statesPrune, text, &p)
+		if through, _ := columns[1].(int64); err == nil && (through != p.Through || len(p.Hash) != sha256.Size) {
+			err = fmt.Errorf("it says %d and signs for %d", through, p.Through)
+		}
+		if err != nil {
+			return Prune{}, "", fmt.Errorf("the %s event %d is not signed for (%w): run `toolward audit verify`", TypePrune, seq, err)
+		}
+		return p, text, nil
 	}
-	text, _ = rows[0][2].(string)
-	err = keys.stated(statesPrune, text, &p)
-	if through, _ := rows[0][1].(int64); err == nil && (through != p.Through || len(p.Hash) != sha256.Size) {
-		err = fmt.Errorf("it says %d and signs for %d", through, p.Through)
-	}
-	if err != nil {
-		return Prune{}, "", fmt.Errorf("the %s event %v is not signed for (%w): run `toolward audit verify`", TypePrune, rows[0][0], err)
-	}
-	return p, text, nil
+	return p, "", nil
 }
 
-// newestPrune is what lastPrune reads.
-const newestPrune = `SELECT seq, body ->> '$.through', body ->> '$.note' FROM events WHERE type = 'audit.prune' AND call IS NULL ORDER BY seq DESC LIMIT 1`
+// prunesByAge is what lastPrune reads, the newest first.
+const prunesByAge = `SELECT seq, body ->> '$.through', body ->> '$.note' FROM events WHERE type = 'audit.prune' AND call IS NULL ORDER BY seq DESC`
 
 // finishPrune removes what a prune that was interrupted had left, if it was
 // signed for, and if the last event that goes is the one that was.
 func (w *writer) finishPrune() error {
-	rows, err := w.conn.rows(newestPrune)
+	rows, err := w.conn.rows(prunesByAge)
 	if err != nil {
 		return err
 	}
-	p, text, err := lastPrune(w.keys, rows)
+	segments, err := w.segments()
+	if err != nil {
+		return err
+	}
+	c := chain{segments: segments}
+	p, text, err := lastPrune(w.keys, rows, c.declared)
 	if err != nil || p.Through == 0 {
 		return err
 	}

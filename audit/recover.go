@@ -85,15 +85,23 @@ func (w *writer) verifiedEnd() (head, error) {
 		return head{}, err
 	}
 	c := chain{keys: w.keys}
+	if c.segments, err = w.segments(); err != nil {
+		return head{}, err
+	}
 	for i, columns := range rows {
 		r, err := parseRow(columns)
-		if err == nil && i == 0 && r.Seq > 1 {
+		switch {
+		case err != nil && c.declared(r.Seq):
+			c.at.seq, err = r.Seq, nil
+		case err == nil && i == 0 && r.Seq > 1 && c.declared(r.Seq):
+			c.at = head{r.Seq, r.hash}
+		case err == nil && i == 0 && r.Seq > 1:
 			err = c.begin(r) // what it is chained to is out of reach
-		} else if err == nil {
-			err = c.follow(r)
+		case err == nil:
+			_, err = c.follow(r)
 		}
 		if err != nil {
-			return head{}, fmt.Errorf("%w: run `toolward audit verify`, and restore a copy that passes", err)
+			return head{}, fmt.Errorf("%w: run `toolward audit verify`, and restore a copy that passes or go on behind it with `toolward audit new-segment`", err)
 		}
 	}
 	return c.at, nil

@@ -36,7 +36,7 @@ type Segment struct {
 	After   int64      `json:"after"`             // the event that it is chained to
 	Hash    []byte     `json:"hash"`              // of that one
 	Foreign [][2]int64 `json:"foreign,omitempty"` // rows that are not the record's: from, through
-	Missing [2]int64   `json:"missing,omitzero"`  // events that are gone: from, through
+	Missing [][2]int64 `json:"missing,omitempty"` // events that are gone: from, through
 	Time    string     `json:"time"`              // RFC 3339, UTC
 	By      string     `json:"by"`
 	Why     string     `json:"why"`

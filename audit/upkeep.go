@@ -11,6 +11,9 @@ func (w *writer) upkeep() {
 		w.recover()
 		return
 	}
+	if w.alone(); w.failure() != nil {
+		return
+	}
 	if step, set := w.clock.step(); set {
 		w.note(TypeClock, map[string]any{"step_ms": step.Milliseconds()})
 	}

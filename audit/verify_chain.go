@@ -38,7 +38,11 @@ func (v *verifier) walk(ctx context.Context, db *sql.DB) error {
 
 func (v *verifier) event(r *rowView) {
 	v.row = r
+	if r.seq > v.Last+1 {
+		v.skip(v.Last+1, r.seq-1)
+	}
 	if v.declared(r.seq) {
+		delete(v.outside, r.seq)
 		v.Last, v.last = r.seq, append(v.last[:0], r.hash...)
 		return
 	}

@@ -73,6 +73,9 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 		if err := rows.Scan(&seq, &kind, &body); err != nil {
 			return fmt.Errorf("look for what was erased: %w", err)
 		}
+		if v.declared(seq) {
+			continue
+		}
 		var said struct {
 			Agent, Session, Call, Why, By string
 			Through                       int64
@@ -149,7 +152,9 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 			v.problem(k.seq, "", "its text cannot be read: %v", err)
 			return nil
 		}
-		v.keptBeside(&k, there)
+		if !v.declared(k.seq) {
+			v.keptBeside(&k, there)
+		}
 	}
 	if err := rows.Err(); err != nil && ctx.Err() == nil {
 		v.problem(0, "", "the texts cannot be read: %v", err)
@@ -194,7 +199,9 @@ func (v *verifier) eachSeq(ctx context.Context, db *sql.DB, query string, f func
 		if err := rows.Scan(&seq); err != nil {
 			return fmt.Errorf("read texts: %w", err)
 		}
-		f(seq)
+		if !v.declared(seq) {
+			f(seq)
+		}
 	}
 	return rows.Err()
 }

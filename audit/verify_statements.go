@@ -20,6 +20,9 @@ import (
 // holds. What f does not take is a problem of the event.
 func (v *verifier) readStatements(ctx context.Context, db *sql.DB, eventType, what string, f func(*rowView, string) error) error {
 	err := readRows(ctx, db, "type = ? AND call IS NULL", []any{eventType}, func(r *rowView) error {
+		if v.declared(r.seq) {
+			return nil
+		}
 		v.row = r
 		var body struct{ Note string }
 		err := json.Unmarshal([]byte(r.column("body")), &body)
@@ -206,17 +209,24 @@ func (v *verifier) segmentAt(seq int64) *Segment {
 }
 
 // begin goes on at the first event of a segment, which is chained to the last
-// that is the record's own. What is missing before it was counted outside.
+// that is the record's own.
 func (v *verifier) begin(s *Segment) {
 	if s.After != v.good.seq || string(s.Hash) != string(v.good.hash) {
 		v.problem(s.Event, "", "the segment was begun after another event %d than the one that is there", s.After)
 	}
 	v.last = append(v.last[:0], s.Hash...)
-	if s.Missing[0] == v.Last+1 && s.Missing[1] == s.Event-1 {
-		v.Last = s.Missing[1]
-		for seq := range v.outside {
-			if seq >= s.Missing[0] && seq <= s.Missing[1] {
-				delete(v.outside, seq)
+}
+
+// skip passes over events of which a segment says that they are gone. Checkpoints
+// of them have nothing to be compared with.
+func (v *verifier) skip(from, through int64) {
+	for _, s := range v.Segments {
+		if slices.Contains(s.Missing, [2]int64{from, through}) {
+			v.Last = through
+			for seq := range v.outside {
+				if seq >= from && seq <= through {
+					delete(v.outside, seq)
+				}
 			}
 		}
 	}
@@ -275,8 +285,8 @@ func (s Segment) String() string {
 	for _, rows := range s.Foreign {
 		what = append(what, fmt.Sprintf("rows %d to %d are not the record's", rows[0], rows[1]))
 	}
-	if s.Missing[1] > 0 {
-		what = append(what, fmt.Sprintf("events %d to %d are gone", s.Missing[0], s.Missing[1]))
+	for _, events := range s.Missing {
+		what = append(what, areEvents(events[0], events[1])+" gone")
 	}
 	return fmt.Sprintf("%s: so said %s at %s, and went on at event %d after event %d: %s", strings.Join(what, ", "), s.By, s.Time, s.Event, s.After, s.Why)
 }

@@ -266,11 +266,13 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 		next, w.scratch = end.next(e, w.scratch)
 		mac := w.keys.seal(next.hash)
 		err := w.conn.add(e, next.hash[:], mac[:])
-		var sqlErr sqlite3.Error
 		switch {
 		case err == nil:
 			end = next
-		case errors.As(err, &sqlErr) && sqlErr.Code == sqlite3.ErrConstraint:
+		case isConstraint(err) && w.taken(e.Seq):
+			err := &ForeignError{e.Seq, "another program wrote into the database"}
+			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+		case isConstraint(err):
 			if rejected == nil {
 				rejected = map[int]error{}
 			}
@@ -287,6 +289,28 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 	w.unfolded += weigh(events)
 	w.foldIfDue()
 	return rejected, nil
+}
+
+func isConstraint(err error) bool {
+	var sqlErr sqlite3.Error
+	return errors.As(err, &sqlErr) && sqlErr.Code == sqlite3.ErrConstraint
+}
+
+// taken reports whether there is a row with a number that is the next one's.
+func (w *writer) taken(seq int64) bool {
+	rows, err := w.conn.rows("SELECT 1 FROM events WHERE seq = ?", seq)
+	return err == nil && len(rows) > 0
+}
+
+// alone fails the store if there are events that it did not write: rows of another
+// program take the numbers of those to come.
+func (w *writer) alone() {
+	rows, err := w.conn.rows("SELECT max(seq) FROM events")
+	if err != nil {
+		_ = w.fail(err)
+	} else if last, _ := rows[0][0].(int64); last > w.head.seq {
+		_ = w.fail(&ForeignError{last, "another program wrote into the database"})
+	}
 }
 
 // sameFile fails when the database was removed or replaced: SQLite would go on

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
+	"toolward/config"
 )
 
 func newAuditVerify(g *globals) *cobra.Command {
@@ -192,13 +193,18 @@ func newAuditPrune(g *globals) *cobra.Command {
 	return cmd
 }
 
+// recordOptions are those that say where the record is.
+func recordOptions(cfg *config.Config) audit.Options {
+	return audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints}
+}
+
 // withStore opens the configured record as its only writer.
 func withStore(g *globals, do func(*audit.Store) error) (err error) {
 	cfg, err := loadOrDemo(g)
 	if err != nil {
 		return err
 	}
-	store, err := audit.Open(audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints})
+	store, err := audit.Open(recordOptions(cfg))
 	if err != nil {
 		return err
 	}

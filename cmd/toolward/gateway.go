@@ -113,6 +113,12 @@ func (r *rooms) openAudit(context.Context) error {
 	}
 	r.store = store
 	r.onClose(store.Close)
+	r.metrics.Gauge("toolward_audit_foreign", "Whether the audit record has rows that another program wrote, so that it is not gone on with.", nil, func() float64 {
+		if foreign := (*audit.ForeignError)(nil); errors.As(store.Ready(), &foreign) {
+			return 1
+		}
+		return 0
+	})
 	r.metrics.Gauge("toolward_audit_queue", "Events that wait for the audit record's writer.", nil, func() float64 { return float64(store.Queued()) })
 	return nil
 }

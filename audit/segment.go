@@ -1,0 +1,247 @@
+package audit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// NewSegment goes on behind a break in a record that no gateway has open: behind
+// rows that somebody else wrote or changed, and, if gap is accepted, behind events
+// that are gone, of which checkpoints outside say that they were there. It leaves
+// every row where it is, and appends a signed statement of which are not the
+// record's own ([TypeSegment]), chained to the last one that is. By and why say
+// whose decision that was.
+func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
+	opts = opts.withDefaults()
+	lock, err := lockFile(opts.Path + ".lock")
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	keys, err := prepare(opts)
+	if err != nil {
+		return s, err
+	}
+	w := &writer{opts: opts, keys: keys}
+	if err := w.connect(); err != nil {
+		return s, fmt.Errorf("audit database %s: %w", opts.Path, err)
+	}
+	defer func() {
+		if w.conn != nil {
+			err = errors.Join(err, w.conn.close())
+		}
+	}()
+	s, err = w.findBreak(gap)
+	if err != nil {
+		return s, err
+	}
+	s.By, s.Why, s.Time = column(by), column(why), time.Now().UTC().Format(time.RFC3339)
+	return s, w.begin(s)
+}
+
+// findBreak reads the whole record and finds what a new segment has to declare.
+func (w *writer) findBreak(gap bool) (s Segment, err error) {
+	c := chain{keys: w.keys}
+	if c.segments, err = w.segments(); err != nil {
+		return s, err
+	}
+	rows, err := w.conn.rows(prunesByAge)
+	if err != nil {
+		return s, err
+	}
+	rows = slices.DeleteFunc(rows, func(columns []driver.Value) bool { // foreign, as the walk will say
+		signed, _ := columns[2].(string)
+		return w.keys.stated(statesPrune, signed, new(Prune)) != nil
+	})
+	p, _, err := lastPrune(w.keys, rows, c.declared)
+	if err != nil {
+		return s, err
+	}
+	c.at.seq = p.Through
+	copy(c.at.hash[:], p.Hash)
+	c.good = c.at
+	if err := w.eachRow(c.at.seq, func(r row) {
+		if r.Seq > c.at.seq+1 && !c.missing(c.at.seq+1, r.Seq-1) {
+			s.Missing = append(s.Missing, [2]int64{c.at.seq + 1, r.Seq - 1})
+			c.at.seq = r.Seq - 1
+		}
+		if _, err := c.follow(r); err != nil {
+			if n := len(s.Foreign); n > 0 && s.Foreign[n-1][1] == r.Seq-1 {
+				s.Foreign[n-1][1] = r.Seq
+			} else {
+				s.Foreign = append(s.Foreign, [2]int64{r.Seq, r.Seq})
+			}
+			c.at = head{r.Seq, r.hash}
+		}
+	}); err != nil {
+		return s, err
+	}
+	claim, err := w.claimed()
+	if err != nil {
+		return s, err
+	}
+	if claim.seq > c.at.seq {
+		s.Missing = append(s.Missing, [2]int64{c.at.seq + 1, claim.seq})
+		c.at.seq = claim.seq
+	}
+	switch gone := claim.seq > c.good.seq || len(s.Missing) > 0; {
+	case gone && !gap:
+		return s, fmt.Errorf("the record holds up to event %d, and events of it are gone, up to %d by %s: restore a newer copy, or accept the gap", c.good.seq, max(claim.seq, c.at.seq), w.opts.Checkpoints)
+	case !gone && len(s.Foreign) == 0:
+		return s, errors.New("the record holds: there is nothing to go on behind")
+	}
+	s.After, s.Hash, s.Event = c.good.seq, c.good.hash[:], c.at.seq+1
+	return s, nil
+}
+
+// claimed is what the newest checkpoint outside says.
+func (w *writer) claimed() (head, error) {
+	f, err := os.Open(w.opts.Checkpoints)
+	if errors.Is(err, fs.ErrNotExist) {
+		return head{}, nil // nothing left the database yet
+	}
+	if err != nil {
+		return head{}, err
+	}
+	text, _, err := tailOf(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return head{}, err
+	}
+	claim, _, err := w.keys.newest(text)
+	if err != nil {
+		return head{}, fmt.Errorf("%s: %w", w.opts.Checkpoints, err)
+	}
+	return claim, nil
+}
+
+// begin appends the first event of a segment and a checkpoint over it.
+func (w *writer) begin(s Segment) error {
+	text, err := w.keys.state(statesSegment, s)
+	if err != nil {
+		return fmt.Errorf("sign for the segment: %w", err)
+	}
+	w.head.seq = s.Event - 1
+	copy(w.head.hash[:], s.Hash)
+	if err := w.writeDurably([]*Event{ownEvent(TypeSegment, segmentBody{s, text})}); err != nil {
+		return err
+	}
+	if err := appendNote(w.opts.Checkpoints, text); err != nil {
+		return err
+	}
+	return w.sign()
+}
+
+// segmentBody is the body of a [TypeSegment] event.
+type segmentBody struct {
+	Segment
+	Note string `json:"note"`
+}
+
+// segmentNotes reads the statements of segments.
+const segmentNotes = "SELECT seq, body ->> '$.note' FROM events WHERE type = 'audit.segment' AND call IS NULL ORDER BY seq"
+
+// segments are those that the record has.
+func (w *writer) segments() ([]Segment, error) {
+	rows, err := w.conn.rows(segmentNotes)
+	if err != nil {
+		return nil, err
+	}
+	return statedSegments(w.keys, rows), nil
+}
+
+// statedSegments are those that were signed for. Whoever appends another one has
+// not the key: its row is foreign.
+func statedSegments(keys *Keys, rows [][]driver.Value) (all []Segment) {
+	for _, columns := range rows {
+		var s Segment
+		signed, _ := columns[1].(string)
+		if keys.stated(statesSegment, signed, &s) == nil && s.Event == columns[0] && len(s.Hash) == len(head{}.hash) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// segments are those that the record has.
+func (r *Reader) segments(ctx context.Context, keys *Keys) ([]Segment, error) {
+	rows, err := r.values(ctx, segmentNotes, 2)
+	if err != nil {
+		return nil, fmt.Errorf("look for segments: %w", err)
+	}
+	return statedSegments(keys, rows), nil
+}
+
+// values returns what a query yields; for queries with bounded answers.
+func (r *Reader) values(ctx context.Context, query string, columns int) (all [][]driver.Value, err error) {
+	rows, err := r.db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		scanned, dest := make([]any, columns), make([]any, columns)
+		for i := range scanned {
+			dest[i] = &scanned[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		row := make([]driver.Value, columns)
+		for i, v := range scanned {
+			row[i] = v
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}
+
+// declared reports whether a later segment says that a row is not the record's.
+func (c *chain) declared(seq int64) bool {
+	return slices.ContainsFunc(c.segments, func(s Segment) bool {
+		return s.Event > seq && slices.ContainsFunc(s.Foreign, func(rows [2]int64) bool { return rows[0] <= seq && seq <= rows[1] })
+	})
+}
+
+// missing reports whether a segment says that events are gone.
+func (c *chain) missing(from, through int64) bool {
+	return slices.ContainsFunc(c.segments, func(s Segment) bool { return slices.Contains(s.Missing, [2]int64{from, through}) })
+}
+
+// segmentAt is the segment that an event begins, nil if it begins none.
+func (c *chain) segmentAt(seq int64) *Segment {
+	if i := slices.IndexFunc(c.segments, func(s Segment) bool { return s.Event == seq }); i >= 0 {
+		return &c.segments[i]
+	}
+	return nil
+}
+
+// eachRow hands over the rows after a number in order, a batch in memory at a time.
+func (w *writer) eachRow(after int64, f func(row)) error {
+	for {
+		rows, err := w.conn.rows("SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq LIMIT 1000", after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, columns := range rows {
+			after, _ = columns[0].(int64)
+			r, err := parseRow(columns)
+			if err != nil {
+				r = row{Event: Event{Seq: after}} // it does not follow either
+			}
+			f(r)
+		}
+	}
+}
+
+// gone reports whether a segment says that an event is gone.
+func (c *chain) gone(seq int64) bool {
+	return slices.ContainsFunc(c.segments, func(s Segment) bool {
+		return slices.ContainsFunc(s.Missing, func(events [2]int64) bool { return events[0] <= seq && seq <= events[1] })
+	})
+}
