@@ -24,6 +24,9 @@ func checkForms(modules map[string]*ast.Module) []Problem {
 			continue
 		}
 		ps = append(ps, checkPackage(m)...)
+		if isOperators(m.Package) {
+			ps = append(ps, checkOperators(m)...)
+		}
 		if speaks(m.Package) {
 			for _, rule := range m.Rules {
 				ps = append(ps, checkRule(rule)...)
@@ -42,6 +45,12 @@ func checkPackage(m *ast.Module) []Problem {
 		return nil
 	}
 	loc := m.Package.Location
+	if names[0] == operatorsPackage {
+		if len(names) > 1 && holdsPublic(m) {
+			return []Problem{problemAt(loc, "package_unasked", "no decision asks package %s", packageName(m.Package)).hint("who may approve what is asked of package operators alone")}
+		}
+		return nil
+	}
 	if n, ok := parts[names[0]]; ok {
 		want := map[int]string{0: "", 1: ".SERVER", 2: ".SERVER.NAME"}[n]
 		if n == 0 || len(names)-1 < n || holdsPublic(m) {
@@ -50,7 +59,7 @@ func checkPackage(m *ast.Module) []Problem {
 		}
 		return nil
 	}
-	if near := nearest(names[0], roots()); near != "" {
+	if near := nearest(names[0], append(roots(), operatorsPackage)); near != "" {
 		return []Problem{problemAt(loc, "package_unasked", "no decision asks package %s", packageName(m.Package)).hint("%s", didYouMean(near))}
 	}
 	return nil

@@ -131,6 +131,10 @@ func texts(doc ast.Object, name, rule string) ([]string, error) {
 	if v == nil {
 		return nil, nil
 	}
+	return textsOf(v, rule)
+}
+
+func textsOf(v ast.Value, rule string) ([]string, error) {
 	set, ok := v.(ast.Set)
 	if !ok {
 		return nil, fmt.Errorf("%s must be sets", rule)

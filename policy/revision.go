@@ -79,6 +79,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	}
 	ps = append(ps, checkStages(r.compiler)...)
 	ps = append(ps, checkUse(r.compiler)...)
+	ps = append(ps, checkOperatorsInput(r.compiler)...)
 	if failing(ps) != nil {
 		return nil, sorted(ps)
 	}
@@ -88,6 +89,12 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	for _, entry := range entries {
 		var broken []Problem
 		if r.queries[entry], broken = prepare(r.compiler, entry); broken != nil {
+			return nil, broken
+		}
+	}
+	if len(r.compiler.GetRulesExact(ast.MustParseRef(entryOperators))) > 0 {
+		var broken []Problem
+		if r.queries[entryOperators], broken = prepare(r.compiler, entryOperators); broken != nil {
 			return nil, broken
 		}
 	}

@@ -132,7 +132,7 @@ func checkUse(c *ast.Compiler) []Problem {
 		if isLibrary(m.Package) {
 			continue
 		}
-		asked := speaks(m.Package)
+		asked := speaks(m.Package) || isOperators(m.Package)
 		if checkPackage(m) != nil {
 			continue // said already, once
 		}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os/user"
 
 	"toolward/auth"
 	"toolward/config"
@@ -28,7 +27,7 @@ func (r *rooms) openAdmin(endpoints *auth.Endpoints, base string) (*admin.Handle
 		return nil, err
 	}
 	opt := r.operators(local)
-	opt.Roles, opt.Tools, opt.Health = r.roles(), r.catalog, r.health
+	opt.Roles, opt.Tools, opt.Health, opt.Permit = r.roles(), r.catalog, r.health, r.engine.MayApprove
 	opt.Resource, opt.Challenge = endpoints.URI("/v1"), endpoints.Challenge
 	if opt.Limit, err = operatorLimit(); err != nil {
 		return nil, err
@@ -53,20 +52,11 @@ func localOperator(cfg *config.Config, base string) (*admin.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := unixUser()
+	who, err := whoRuns()
 	if err != nil {
 		return nil, err
 	}
-	return &admin.Local{Credential: credential, User: u}, nil
-}
-
-// unixUser is the user that this process runs as.
-func unixUser() (string, error) {
-	u, err := user.Current()
-	if err != nil {
-		return "", err
-	}
-	return u.Username, nil
+	return &admin.Local{Credential: credential, User: who.Subject}, nil
 }
 
 // Operators are people and their consoles: what they do is small, and a stream of

@@ -20,6 +20,7 @@ import (
 	"toolward/audit"
 	"toolward/config"
 	"toolward/gateway"
+	"toolward/policy"
 	"toolward/web/admin"
 	"toolward/web/problem"
 	"toolward/web/telemetry"
@@ -101,11 +102,12 @@ func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.
 		}
 	}
 	credential, token := admin.NewCredential()
-	u, err := unixUser()
+	who, err := whoRuns()
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	opt := r.operators(&admin.Local{Credential: credential, User: u})
+	opt := r.operators(&admin.Local{Credential: credential, User: who.Subject})
+	opt.Permit = r.permit
 	opt.Road = &gateway.Road{Recorder: r.store}
 	opt.Challenge = func(string, *gateway.Refusal, bool) string { return "" }
 	opt.Limit = func(*gateway.Agent) (func(), error) { return func() {}, nil }
@@ -113,6 +115,15 @@ func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.
 		return nil, errors.Join(err, r.close())
 	}
 	return &operations{client: &http.Client{Transport: inProcess{admin.New(opt)}}, base: "http://localhost", token: token, close: r.close}, nil
+}
+
+// permit asks the policy as its files are now: no gateway has it in force.
+func (r *rooms) permit(ctx context.Context, by gateway.Operator, role string, a gateway.Approval) ([]string, error) {
+	engine, err := policy.Open(ctx, policyOptions(r.cfg, r.log, nil))
+	if err != nil {
+		return nil, err
+	}
+	return engine.MayApprove(ctx, by, role, a)
 }
 
 // clientFor trusts, at an https address that no public URL names, exactly the

@@ -109,6 +109,30 @@ func TestWhoMustNotDecide(t *testing.T) {
 	g.CheckChain(t, "")
 }
 
+// Policy takes from a role what the configuration gave, also where no gateway runs.
+func TestApproversThatPolicyRefuses(t *testing.T) {
+	g := asking(t, nil)
+	g.Write(t, "policies/operators.rego", "package operators\n\ndeny contains \"payments are for finance to approve\" if not \"finance\" in input.operator.roles\n")
+	g.Until(t, "the policy is not read again", func() bool { return strings.Contains(g.Log.String(), "policy reloaded") })
+	id := ask(t, g, g.Tester(), lab.Text("x"))
+	for name, token := range map[string]string{"an approver": g.Token("rita", "approver"), "an admin": g.Token("ada", "admin"), "the local operator": g.Credential(t)} {
+		if a := g.Operate(t, token, http.MethodPost, "approvals/"+id+"/approve", "", nil); a.Status != 403 || !strings.Contains(a.Text, "for finance to approve") {
+			t.Errorf("%s: %d %s", name, a.Status, a.Text)
+		}
+	}
+	g.Stop(t)
+	if code, out := g.Run(t, "approvals", "approve", id, "--config", "toolward.yaml"); code != 2 || !strings.Contains(out, "for finance to approve") {
+		t.Errorf("without a gateway: %d %s", code, out)
+	}
+	g.Restart(t)
+	if s := state(t, g, id); s.State != "pending" {
+		t.Errorf("it is %+v", s)
+	}
+	if a := g.Operate(t, g.Token("fay", "approver", "finance"), http.MethodPost, "approvals/"+id+"/approve", "", nil); a.Status != 200 {
+		t.Errorf("finance: %d %s", a.Status, a.Text)
+	}
+}
+
 // A decision is on record with who made it, and what they call themselves does
 // not matter.
 func TestWhoDecidedIsOnRecord(t *testing.T) {
