@@ -85,7 +85,7 @@ export async function legacySSE(url, token, { capabilities = {} } = {}) {
     waiting.set(++id, (text) => resolve(outcome(text)));
     send({ id, method, params });
   });
-  const init = await request('initialize', { ...hello(capabilities), protocolVersion: '2024-11-05' });
+  const init = await request('initialize', hello(capabilities)); // a client of then would not know all types of content
   await send({ method: 'notifications/initialized' });
   return { init, request, close: async () => stop.abort() };
 }

@@ -17,7 +17,8 @@ var scalars = map[string]func(json.RawMessage) bool{
 	"boolean":  func(v json.RawMessage) bool { return v[0] == 't' || v[0] == 'f' },
 	"number":   isNumber,
 	"integer":  isInteger,
-	"count":    func(v json.RawMessage) bool { return isInteger(v) && v[0] != '-' },
+	"whole":    func(v json.RawMessage) bool { return isInteger(v) && v[0] != '-' },
+	"count":    isCount,
 	"token":    func(v json.RawMessage) bool { return isString(v) || isInteger(v) },
 	"fraction": isFraction,
 	"uri":      func(v json.RawMessage) bool { return isString(v) && scheme.Match(v[1:]) },
@@ -40,6 +41,12 @@ func isInteger(v json.RawMessage) bool {
 	const most = 1<<53 - 1
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	return err == nil && -most <= n && n <= most
+}
+
+// isCount is a whole number that clients read as a number or an int64.
+func isCount(v json.RawMessage) bool {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	return err == nil && n >= 0 && v[0] != '-'
 }
 
 func isFraction(v json.RawMessage) bool {

@@ -13,7 +13,8 @@
 // sources. A member is written as a type and a mark:
 //
 //	string boolean number any object   as JSON has them
-//	integer count fraction token       whole and within 53 bits; not negative; 0 to 1; a string or whole
+//	integer whole fraction token       whole and within 53 bits; that and not negative; 0 to 1; a string or whole
+//	count                              whole, not negative and within 64 bits
 //	uri url file                       RFC 3986 with a scheme; one that can be visited; of a file
 //	base64 datetime                    RFC 4648 §4; RFC 3339 §5.6
 //	lifetime field choices             a task's ttl; what a form's field can hold; what it offers
