@@ -306,16 +306,17 @@ policy: {path: "${FOLDER}"}
 guard: {honeytokens: [decoy-value-1]}
 upstreams:
   url: {url: "https://${HOST}/mcp?key=${KEY}&more=literal-key", headers: {Authorization: "Bearer ${TOKEN}", X-Key: "Basic inline-secret"}}
+  way: {url: "https://mcp.example/s/${WAY}/mcp"}
   run: {command: run, args: [--token, flag-secret, --api-key=other-secret, "${ARG}", plain], env: {API_TOKEN: env-secret, MODE: production, LEVEL: "${LEVEL}"}}
   api: {openapi: api.yaml, credentials: {basic: "anna:password-1"}}
-`, "PORT=18080\nFOLDER=/srv/policies\nHOST=mcp.internal\nKEY=query-secret\nTOKEN=header-secret\nARG=arg-secret\nLEVEL=verbose-level")
+`, "PORT=18080\nFOLDER=/srv/policies\nHOST=mcp.internal\nKEY=query-secret\nTOKEN=header-secret\nARG=arg-secret\nLEVEL=verbose-level\nWAY=path-secret")
 	got := map[string]string{}
 	for _, h := range slices.Backward(c.Hidden()) { // the first stands
 		got[h.Value] = h.Shown
 	}
 	for value, shown := range map[string]string{
 		"an-inline-hs256-secret-of-32-bytes-or-more": "****", "decoy-value-1": "****",
-		"mcp.internal": "${HOST}", "query-secret": "${KEY}", "literal-key": "****", "header-secret": "${TOKEN}", "inline-secret": "****",
+		"mcp.internal": "${HOST}", "query-secret": "${KEY}", "path-secret": "${WAY}", "literal-key": "****", "header-secret": "${TOKEN}", "inline-secret": "****",
 		"flag-secret": "****", "other-secret": "****", "arg-secret": "${ARG}", "env-secret": "****", "verbose-level": "${LEVEL}", "password-1": "****",
 		"18080": "", "/srv/policies": "", "production": "", "plain": "", "run": "", "--token": "",
 	} {

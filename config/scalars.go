@@ -294,6 +294,7 @@ func (d *decoder) url(to *string) reader {
 			d.fail(n, path, "a URL here has no fragment (#)")
 		default:
 			*to = s
+			d.hide(path)
 			for _, values := range u.Query() {
 				d.hide(path, values...)
 			}

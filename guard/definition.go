@@ -31,7 +31,8 @@ func (s *Scanner) Definition(ctx context.Context, tool *gateway.Tool, others []*
 }
 
 // Inspect is [Scanner.Definition] as a verdict: why the definition must be
-// quarantined, "" if it need not be.
+// quarantined, "" if it need not be. A definition in which the gateway's own
+// credentials stand is kept from agents as well.
 func (s *Scanner) Inspect(ctx context.Context, tool *gateway.Tool, others []*gateway.Tool) (string, error) {
 	findings, err := s.Definition(ctx, tool, others)
 	if err != nil {
@@ -39,7 +40,9 @@ func (s *Scanner) Inspect(ctx context.Context, tool *gateway.Tool, others []*gat
 	}
 	var reasons []string
 	for _, f := range findings {
-		if f.Action == gateway.ActionQuarantine || f.Action == gateway.ActionBlock {
+		// Nothing of a definition is redacted: agents get it whole or not at all.
+		own := f.Rule == ruleOwn && f.Action == gateway.ActionRedact
+		if own || f.Action == gateway.ActionQuarantine || f.Action == gateway.ActionBlock {
 			where := "several places"
 			if f.Where != "" {
 				where = gateway.Place(tool.Definition, f.Where, nil)
