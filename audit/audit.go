@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,11 +64,9 @@ type Options struct {
 var ErrInUse = errors.New("another gateway has the audit record open")
 
 // Store is the record of a running gateway: the only writer of events. It is
-// safe for concurrent use. The embedded parts read it, and keep approvals and
-// pins in it.
+// safe for concurrent use. The embedded part reads it.
 type Store struct {
 	*Reader
-	*State
 
 	opts     Options
 	recorder *recorder
@@ -162,13 +159,9 @@ func (s *Store) open() error {
 	if s.Reader, err = OpenReader(s.opts.Path); err != nil {
 		return err
 	}
-	if s.State, err = openState(s.opts.Path, s.opts.Durability); err != nil {
-		return err
-	}
 	if err := s.finishErase(context.Background()); err != nil {
 		return err
 	}
-	s.State.clean = func(definition json.RawMessage) json.RawMessage { return s.recorder.secrecy().clean(definition) }
 	err = s.Note(context.Background(), TypeOpen, map[string]any{
 		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(), "retain_bodies": s.opts.RetainBodies.String(),
 	})
@@ -195,9 +188,6 @@ func (s *Store) Close() error {
 		}
 		if s.Reader != nil {
 			errs = append(errs, s.Reader.Close())
-		}
-		if s.State != nil {
-			errs = append(errs, s.State.Close())
 		}
 		if s.writer != nil {
 			// The last to close folds the write-ahead log into the database

@@ -1,5 +1,6 @@
 // Package audit owns the SQLite file: the record of what agents asked, what was
-// decided and what became of it, and beside it the approvals and pins.
+// decided and what became of it. What people decide, and all else that state is
+// made of, is in its events; see [Follower].
 //
 // # Guarantees
 //
@@ -23,7 +24,7 @@
 //   - Whatever agents and upstreams write, an event is one line: control
 //     characters, line separators and bidirectional controls are escaped.
 //   - One gateway writes. A second one on the same file is refused ([ErrInUse]).
-//     Commands read it, decide approvals and pin tools at the same time.
+//     Commands read it at the same time.
 //
 // # What it does not do
 //
@@ -32,8 +33,6 @@
 // machine. Keep the file of checkpoints, or what the log says of them, where
 // the gateway cannot change it. With [DurabilityProcess], a loss of power can
 // take the last commits; a checkpoint is always on disk before it leaves.
-// Approvals and pins are working state: they can be changed, and what people do
-// to them is in the events.
 //
 // # The chain
 //

@@ -14,9 +14,8 @@ func TestReviewQueriesRun(t *testing.T) {
 	secret := secretCall(t)
 	secret.Decision.Shadow = gateway.EffectDeny
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, secret))
-	if _, err := s.State.db.Exec(`INSERT INTO approvals VALUES ('a', 'b', 'c', 'ann', 'i', 't', 'f', '{}', '{}', '[]', 'r', 0, 1, 'approved', 'rita', '', 1, '', '{}', '{}')`); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Note(t.Context(), "approval.asked", map[string]any{"id": "a", "agent": "ann", "tool": "t"}))
+	must(t, s.Note(t.Context(), "approval.approved", map[string]any{"id": "a", "by": map[string]any{"issuer": "local", "subject": "rita"}, "note": "go on"}))
 	queries := 0
 	for part := range strings.SplitSeq(read(t, "../docs/review-queries.sql"), ";\n") {
 		if !strings.Contains(part, "SELECT") {

@@ -43,6 +43,8 @@ type Event struct {
 	Us         int64  `json:"us,omitempty"` // from reading the request to recording the answer, in microseconds
 	Body       Raw    `json:"body"`         // one line of JSON
 	Kept              // what stands beside it
+
+	left *left // of a call that was just recorded: what it says to followers
 }
 
 // ownEvent is an event of the gateway itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -71,6 +72,12 @@ func (w *writer) prune(before time.Time, by, why string) (int64, error) {
 
 // notePrune records what is about to go, and signs for it.
 func (w *writer) notePrune(before time.Time, by, why string) (p Prune, text string, err error) {
+	if w.follower == nil {
+		return p, "", errors.New("prune: nobody follows the record, and what still matters of it would go")
+	}
+	if err := w.snapshot(); err != nil { // what still matters of the events that go
+		return p, "", err
+	}
 	if err := w.sign(); err != nil { // a checkpoint of the whole leaves first
 		return p, "", err
 	}
@@ -79,8 +86,8 @@ func (w *writer) notePrune(before time.Time, by, why string) (p Prune, text stri
 	if err != nil {
 		return p, "", err
 	}
-	// The checkpoint just written stays in any case: there is a first and a last.
-	from, through := rows[0][0].(int64), min(rows[0][1].(int64), w.head.seq-1)
+	// The snapshot and the checkpoint just written stay in any case.
+	from, through := rows[0][0].(int64), min(rows[0][1].(int64), w.snapped-1)
 	if through < from {
 		return p, "", nil
 	}

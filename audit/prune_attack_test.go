@@ -143,6 +143,7 @@ func TestPruneWithWrongClocks(t *testing.T) {
 			s, err := Open(Options{Path: path})
 			must(t, err)
 			defer func() { must(t, s.Close()) }()
+			must(t, s.Attach(t.Context(), nobody{}))
 			// audit.open and its checkpoint are there: as old as the first.
 			now := time.Now()
 			for _, age := range test.ages {

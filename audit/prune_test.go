@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,6 +13,13 @@ import (
 	"toolward/gateway"
 )
 
+// nobody follows a record and makes nothing of it.
+type nobody struct{}
+
+func (nobody) Restore(json.RawMessage) error      { return nil }
+func (nobody) Fold(gateway.Entry) error           { return nil }
+func (nobody) Snapshot() (json.RawMessage, error) { return json.RawMessage("{}"), nil }
+
 // agedRecord opens a record of which n calls are a day old, and so is
 // everything before them.
 func agedRecord(t *testing.T, n int) *Store {
@@ -20,6 +28,7 @@ func agedRecord(t *testing.T, n int) *Store {
 	s, err := Open(Options{Path: path})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
+	must(t, s.Attach(t.Context(), nobody{}))
 	yesterday := time.Now().Add(-24 * time.Hour)
 	for range n {
 		c := newCall(t, `{"old":true}`)

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -59,9 +58,3 @@ func exists(path string) bool {
 
 // Close closes the connections.
 func (r *Reader) Close() error { return r.db.Close() }
-
-// Pending is the number of approvals that wait for a person.
-func (r *Reader) Pending(ctx context.Context) (n int, err error) {
-	err = r.db.QueryRowContext(ctx, "SELECT count(*) FROM approvals WHERE state = 'pending' AND expires_unix_ms > ?", time.Now().UnixMilli()).Scan(&n)
-	return n, err
-}

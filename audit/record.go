@@ -67,7 +67,7 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	buf := r.buffers.Get().(*buffers)
 	d := draft{recorder: r, secrecy: *r.secrecy(), scratch: buf.shared}
 	d.object.b, d.kept.b = append(buf.body[:0], '{'), append(buf.text[:0], '{')
-	d.Call = c.ID
+	d.Call, d.left = c.ID, leftBy(p, c)
 	d.unjudged(c)
 	switch p {
 	case gateway.PhaseOutcome:
@@ -157,7 +157,7 @@ func (r *recorder) noted(line Raw) Raw {
 
 // quoting are the members of the gateway's own events in which others speak.
 // What else stands there, IDs and digests, is what events are found by.
-var quoting = []string{"Definition", "definition", "error", "note", "reason", "reasons"}
+var quoting = []string{"definition", "was", "error", "note", "reason", "reasons"}
 
 func (d *draft) columns(c *gateway.Call) {
 	if c.Agent != nil {

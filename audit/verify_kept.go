@@ -54,7 +54,7 @@ func (v *verifier) checkKept(ctx context.Context, db *sql.DB) error {
 	if err := v.checkBodies(ctx, db, there); err != nil {
 		return err
 	}
-	v.Gone = slices.DeleteFunc(v.Gone, func(g *Gone) bool { return g.Texts == 0 })
+	v.Gone = slices.DeleteFunc(v.Gone, func(g *Gone) bool { return g.Texts == 0 || g.Whose == "" }) // a snapshot that another replaced is no loss
 	return v.eachSeq(ctx, db, "SELECT b.seq FROM bodies b LEFT JOIN events e ON e.seq = b.seq WHERE e.digest IS NULL ORDER BY 1", func(seq int64) {
 		v.problem(seq, "", "there is a text for it that it does not have")
 	})
@@ -62,7 +62,7 @@ func (v *verifier) checkKept(ctx context.Context, db *sql.DB) error {
 
 // readGone reads the events that say what went.
 func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
-	rows, err := db.QueryContext(ctx, "SELECT seq, type, body FROM events WHERE type IN ('audit.erase', 'audit.expire') AND call IS NULL ORDER BY seq")
+	rows, err := db.QueryContext(ctx, "SELECT seq, type, body FROM events WHERE type IN ('audit.erase', 'audit.expire', 'state.snapshot') AND call IS NULL ORDER BY seq")
 	if err != nil {
 		return fmt.Errorf("look for what was erased: %w", err)
 	}
@@ -78,7 +78,7 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 		}
 		var said struct {
 			Agent, Session, Call, Why, By string
-			Through                       int64
+			Through, Replaces             int64
 			Before                        int64 `json:"before_unix_ms"`
 		}
 		if err := json.Unmarshal([]byte(body), &said); err != nil {
@@ -88,6 +88,8 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 		g := &Gone{Seq: seq, By: said.By, Why: said.Why, calls: map[string]bool{}}
 		through := min(said.Through, seq-1)
 		switch {
+		case kind == "state.snapshot":
+			g.allow = func(k *keptRow) bool { return k.seq == said.Replaces }
 		case kind == "audit.expire":
 			g.Whose = "calls before " + formatMs(said.Before)
 			g.allow = func(k *keptRow) bool { return k.seq < seq && k.call.Valid && k.at < said.Before }

@@ -101,7 +101,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 			`UPDATE events SET body = (SELECT body FROM two WHERE two.seq <> events.seq) WHERE type = 'audit.checkpoint'`}, "event 2: the event is not the one"},
 		"forged prune": {[]string{
 			`UPDATE events SET type = 'audit.prune', call = NULL, body = '{"through":5,"note":"x"}' WHERE seq = 12`}, "event 12: its statement of a prune does not hold"},
-		"trigger dropped": {[]string{`CREATE TRIGGER harmless AFTER INSERT ON pins BEGIN SELECT 1; END`, `DROP TRIGGER harmless`, `DROP VIEW calls`}, "calls is missing"},
+		"trigger dropped": {[]string{`CREATE TRIGGER harmless AFTER INSERT ON interned BEGIN SELECT 1; END`, `DROP TRIGGER harmless`, `DROP VIEW calls`}, "calls is missing"},
 		"trigger added":   {[]string{`CREATE TRIGGER quiet BEFORE INSERT ON events WHEN NEW.agent = 'bob' BEGIN SELECT RAISE(IGNORE); END`}, `trigger "quiet" was added`},
 		"view added":      {[]string{`CREATE VIEW calls2 AS SELECT * FROM events`}, `view "calls2" was added`},
 		"table added":     {[]string{`CREATE TABLE notes (x)`}, `table "notes" was added`},

@@ -53,9 +53,12 @@ type writer struct {
 	pruned   time.Time // of the last look for what to prune
 	expired  time.Time // of the last look for texts that are old
 	clock    clock
-	grown    bool // the write-ahead log is over its bound, and that was said
-	unfolded int  // bytes in the write-ahead log, about
-	folding  bool // it is being folded
+	grown    bool     // the write-ahead log is over its bound, and that was said
+	unfolded int      // bytes in the write-ahead log, about
+	folding  bool     // it is being folded
+	follower Follower // nil if nobody follows
+	folded   int      // events since the last snapshot
+	snapped  int64    // the event that holds it; 0 if there is none
 
 	folds sync.WaitGroup // at most one
 }
@@ -193,6 +196,9 @@ func (w *writer) run() {
 				runtime.Gosched()
 			}
 			w.commit(w.drain(append(batch[:0], e)))
+			if w.folded >= snapshotEvery {
+				w.snapshotOrLog()
+			}
 		case f := <-w.tasks:
 			f()
 		case <-ticker.C:
@@ -205,6 +211,7 @@ func (w *writer) run() {
 				w.tried = time.Time{} // the last chance needs no pause before it
 				w.recover()
 			}
+			w.snapshotOrLog()
 			w.signOrLog(ownEvent(TypeClose, struct{}{}))
 			return
 		}
@@ -241,6 +248,9 @@ func (w *writer) commit(batch []*entry) {
 	}
 	if err != nil {
 		err = w.standIn(events)
+	}
+	if err == nil {
+		w.follow(events, rejected)
 	}
 	for i, e := range batch {
 		if err != nil {

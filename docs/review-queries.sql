@@ -19,8 +19,10 @@ FROM calls AS c JOIN events AS e ON e.call = c.id JOIN json_each(e.body, '$.find
 WHERE f.value ->> '$.kind' IN ('secret', 'honeytoken') ORDER BY c.seq DESC;
 
 -- 5. What did people decide?
-SELECT strftime('%Y-%m-%dT%H:%M:%SZ', decided_unix_ms / 1000, 'unixepoch') AS decided, decided_by, state, agent, tool, args, note, used_by
-FROM approvals WHERE state <> 'pending' ORDER BY decided_unix_ms DESC;
+SELECT d.time AS decided, d.body ->> '$.by.subject' AS decided_by, substr(d.type, 10) AS decision, a.body ->> '$.agent' AS agent,
+  a.body ->> '$.tool' AS tool, a.body -> '$.args' AS args, d.body ->> '$.note' AS note
+FROM timeline AS d JOIN events AS a ON a.type = 'approval.asked' AND a.body ->> '$.id' = d.body ->> '$.id'
+WHERE d.type IN ('approval.approved', 'approval.denied', 'approval.revoked') ORDER BY d.seq DESC;
 
 -- 6. Which calls have no outcome: in flight now, or when a gateway died?
 SELECT time, agent, tool, outcome, id FROM calls WHERE outcome IN ('running', 'interrupted') ORDER BY seq DESC;

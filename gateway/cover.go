@@ -23,7 +23,7 @@ func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 		return
 	case refusal.Step == "guard" && c.Scanned == "": // it could not
 		return
-	case refusal.Step == "limit" && size > quick:
+	case (refusal.Step == "limit" || refusal.Step == "block") && size > quick:
 		return
 	}
 	if c.Scanned == "" {

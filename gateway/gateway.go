@@ -1,7 +1,7 @@
 // Package gateway is the vocabulary of toolward and the road of a call.
 //
 // A surface (MCP, REST) turns a request into one [Call] and hands it to a
-// [Road]. The road asks each room in a fixed order (auth, limit, catalog,
+// [Road]. The road asks each room in a fixed order (auth, catalog, state,
 // guard, policy, audit, upstream, and the same rooms again for the result)
 // and answers once: with a [Result], or with a [Refusal].
 //
@@ -174,7 +174,7 @@ type Call struct {
 
 	Tool    *Tool   // written by catalog
 	Task    *Task   // written by catalog: the task that a call of KindTask is about; nil if it is about all
-	Session Session // written by session: the principal's state before this call
+	Session Session // written by state: the principal's, before this call
 
 	Findings []Finding // written by guard, request first, then result
 	Score    float64   // written by guard: highest injection probability in what was scanned last, 0 to 1
@@ -189,7 +189,8 @@ type Call struct {
 	Refusal *Refusal
 	Stages  Stages // written by the road: where the time went
 
-	notes *notes // written by the road: what the upstream said during the call; nil if the agent cannot be told
+	notes *notes      // written by the road: what the upstream said during the call; nil if the agent cannot be told
+	held  Reservation // written by the road: what state holds for the call while it is under way
 }
 
 // Member is one member of a JSON object, its value as written.

@@ -20,15 +20,16 @@ func TestPanicOfARoomIsARefusedCall(t *testing.T) {
 		records  []Phase
 	}{
 		{"find", Internal, false, []Phase{PhaseRefusal}},
-		{"limit", Internal, false, []Phase{PhaseRefusal}},
+		{"begin", Internal, false, []Phase{PhaseRefusal}},
 		{"guard request", Internal, false, []Phase{PhaseRefusal}},
 		{"policy request", Internal, false, []Phase{PhaseRefusal}},
 		{"approve", Internal, false, []Phase{PhaseRefusal}},
+		{"again", Internal, false, []Phase{PhaseRefusal}},
 		{"record attempt", Unrecorded, false, []Phase{PhaseRefusal}},
 		{"upstream", Internal, true, []Phase{PhaseAttempt, PhaseOutcome}},
 		{"guard result", Withheld, true, []Phase{PhaseAttempt, PhaseOutcome}},
 		{"policy result", Withheld, true, []Phase{PhaseAttempt, PhaseOutcome}},
-		{"session", Withheld, true, []Phase{PhaseAttempt, PhaseOutcome}},
+		{"finish", Withheld, true, []Phase{PhaseAttempt, PhaseOutcome}},
 		{"record outcome", Unrecorded, true, []Phase{PhaseAttempt}},
 	} {
 		t.Run(tt.room, func(t *testing.T) {
@@ -52,11 +53,8 @@ func TestPanicOfARoomIsARefusedCall(t *testing.T) {
 			if got := slices.Contains(r.asked, "upstream"); got != tt.executed {
 				t.Errorf("executed: %v", got)
 			}
-			if noted := slices.Contains(r.asked, "session"); noted != (tt.executed && tt.room != "upstream") {
-				t.Errorf("noted: %v", noted)
-			}
-			if released := slices.Contains(r.asked, "release"); released == (tt.room == "find" || tt.room == "limit") {
-				t.Errorf("concurrency given back: %v", released)
+			if given := slices.Contains(r.asked, "finish"); given == (tt.room == "find" || tt.room == "begin") {
+				t.Errorf("what was reserved is given back: %v", given)
 			}
 		})
 	}

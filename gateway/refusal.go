@@ -20,6 +20,7 @@ const (
 	Unauthenticated   Code = "unauthenticated"    // no token, or one that does not verify
 	InsufficientScope Code = "insufficient_scope" // RFC 6750 §3.1
 	Forbidden         Code = "forbidden"          // host, origin, or an endpoint that is not for this principal
+	Blocked           Code = "blocked"            // a person stopped the agent, token, session, tool, upstream, or everything
 	RateLimited       Code = "rate_limited"       // over a rate or concurrency limit; see RetryAfter
 	UnknownTool       Code = "unknown_tool"       // no such name, or none this agent may know of
 	Quarantined       Code = "quarantined"        // the definition changed or is suspicious; a person must accept it
@@ -40,7 +41,7 @@ const (
 
 // Codes lists every code, for tables that must be total.
 var Codes = []Code{
-	Malformed, TooLarge, Unsupported, UnsupportedMedia, Unauthenticated, InsufficientScope, Forbidden, RateLimited,
+	Malformed, TooLarge, Unsupported, UnsupportedMedia, Unauthenticated, InsufficientScope, Forbidden, Blocked, RateLimited,
 	UnknownTool, Quarantined, InvalidArguments, GuardBlocked, PolicyDenied, ApprovalPending,
 	ApprovalDenied, UpstreamDown, UpstreamTimeout, UpstreamInvalid, Withheld, Cancelled,
 	Overloaded, Unrecorded, Internal,
@@ -50,7 +51,7 @@ var Codes = []Code{
 // it as one; everything else that a room returns is a fault.
 type Refusal struct {
 	Code       Code
-	Step       string        // "auth", "limit", "catalog", "guard", "policy", "audit", "upstream", "surface"
+	Step       string        // "auth", "block", "limit", "catalog", "guard", "policy", "approval", "audit", "state", "upstream", "surface"
 	Reasons    []string      // for the agent: what refused and what would help; never empty
 	Remedy     string        // for the person who runs the gateway; "" if the reasons say it all
 	RetryAfter time.Duration // for RateLimited, Overloaded and ApprovalPending; 0 if unknown

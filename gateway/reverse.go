@@ -75,21 +75,29 @@ func (j *judged) Notify(ctx context.Context, cause *Call, method string, params 
 		return j.withhold(ctx, c, said, AsRefusal("surface", err))
 	}
 	c.Result, c.Args, c.Extra = &Result{Raw: whole(params)}, Args{}, nil
-	if cause == nil {
-		c.Session = j.road.Sessions.Snapshot(j.agent)
-	} else {
+	ctx, end, refusal := j.road.begin(ctx, c)
+	if refusal != nil {
+		return j.withhold(ctx, c.asRefused(), said, refusal)
+	}
+	defer end()
+	if cause != nil {
 		c.Args, c.Decision, c.Session = cause.judgedArgs(), cause.Decision, cause.Session
 	}
 	if refusal := j.road.judgeResult(ctx, c); refusal != nil {
 		return j.withhold(ctx, c.asRefused(), said, refusal)
 	}
-	j.road.Sessions.Label(j.agent, c.Result.Labels)
+	if err := c.held.Label(ctx, c.Result.Labels); err != nil {
+		return j.withhold(ctx, c.asRefused(), said, AsRefusal("state", err))
+	}
 	said.noted(c)
 	return j.Origin.Notify(ctx, cause, method, c.Result.Raw)
 }
 
-// silent passes on what carries no text, if it fits.
+// silent passes on what carries no text, if it fits and the agent is not blocked.
 func (j *judged) silent(ctx context.Context, cause *Call, method string, params []byte) error {
+	if err := j.road.State.Admit(j.agent); err != nil {
+		return err
+	}
 	if silent[method] != nil {
 		fitting, err := j.road.Shapes.Fit(j.Protocol(), method, whole(params))
 		if err != nil {
@@ -171,15 +179,21 @@ func (j *judged) Request(ctx context.Context, cause *Call, method string, params
 }
 
 func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
-	c.Session = j.road.Sessions.Snapshot(j.agent)
+	ctx, end, refusal := j.road.begin(ctx, c)
+	if refusal != nil {
+		return refusal
+	}
+	defer end()
 	if refusal := j.road.judgeRequest(ctx, c); refusal != nil {
 		return refusal
 	}
 	if refusal := j.road.record(ctx, PhaseAttempt, c); refusal != nil {
 		return refusal
 	}
-	j.road.Sessions.Label(j.agent, c.causeLabels()) // the question is text of the tool's
-	var err error
+	err := c.held.Label(ctx, c.causeLabels()) // the question is text of the tool's
+	if err != nil {
+		return j.road.conclude(ctx, c, AsRefusal("state", err))
+	}
 	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) {
 		return j.Origin.Request(ctx, c.Parent, c.Method, withArgs(params, c, c.Sent))
 	})

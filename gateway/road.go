@@ -11,29 +11,53 @@ import (
 // but Observers. It is safe for concurrent use.
 type Road struct {
 	Auth      Authenticator
-	Limit     Limiter
+	State     State
 	Catalog   Catalog
 	Guard     Guard
 	Policy    Policy
-	Sessions  Sessions
 	Shapes    Shapes
 	Approvals Approvals
 	Recorder  Recorder
 	Observers []Observer
 }
 
-// Admit answers who is asking. Every request of every surface starts here,
-// before its body is read. Refusals are recorded. Credentials that were refused
-// a moment ago, and a peer over its allowance of failures, are refused without
-// cryptography and without a record.
+// Admit answers who is asking. Every request of every surface for agents starts
+// here, before its body is read. Who is blocked gets no answer. Refusals are
+// recorded. Credentials that were refused a moment ago, and a peer over its
+// allowance of failures, are refused without cryptography and without a record.
 func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
+	return r.admit(ctx, cred, r.State.Admit)
+}
+
+// AdmitPerson is [Road.Admit] for who runs the gateway: what stops every agent
+// does not stop them, or nobody could end it.
+func (r *Road) AdmitPerson(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
+	return r.admit(ctx, cred, r.State.AdmitPerson)
+}
+
+func (r *Road) admit(ctx context.Context, cred Credentials, blocked func(*Agent) error) (*Agent, *Refusal) {
+	a, refusal := r.identify(ctx, cred)
+	if refusal != nil {
+		return nil, refusal
+	}
+	err := blocked(a)
+	if err == nil {
+		return a, nil
+	}
+	c := NewCall(cred.Surface, KindLifecycle, "authenticate")
+	c.Peer, c.Agent = cred.Peer, a
+	return nil, r.Stranger(ctx, c, AsRefusal("state", err))
+}
+
+// identify answers whose credentials these are.
+func (r *Road) identify(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 	if a := r.Auth.Known(cred); a != nil {
 		return a, nil
 	}
 	if refusal := r.Auth.Refused(cred); refusal != nil {
 		return nil, refusal
 	}
-	if err := r.Limit.Strangers(cred.Peer); err != nil {
+	if err := r.State.Strangers(cred.Peer); err != nil {
 		return nil, AsRefusal("limit", err)
 	}
 	a, err := Survive(func() (*Agent, error) { return r.Auth.Verify(ctx, cred) })
@@ -55,8 +79,8 @@ func (r *Road) Stranger(ctx context.Context, c *Call, refusal *Refusal) *Refusal
 	if refusal.Code != Unauthenticated {
 		who = "requests of " + who
 	}
-	over := r.Limit.Strangers(who)
-	r.Limit.Failed(who)
+	over := r.State.Strangers(who)
+	r.State.Failed(who)
 	if over != nil {
 		return refusal
 	}
@@ -82,29 +106,28 @@ func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 	return c.Result, nil
 }
 
-// walk is the road. The name is looked up before the limit is taken, so that a
+// walk is the road. The name is looked up before state is asked, so that a
 // tool has one bucket whatever endpoint names it, and answered after it, so
 // that guessing names costs as much as calling.
 func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	task, tool, missing := r.find(c)
 	c.Task, c.Tool = task, tool
-	release, err := timed(&c.Stages.Limit, func() (func(), error) { return r.Limit.Acquire(c.Agent, tool) })
-	if err != nil {
-		return AsRefusal("limit", err)
+	ctx, end, refusal := r.begin(ctx, c)
+	if refusal != nil {
+		return refusal
 	}
-	defer release()
+	defer end()
 	if missing != nil {
 		return AsRefusal("catalog", missing)
 	}
 	if refusal := usable(c, tool); refusal != nil {
 		return refusal
 	}
-	c.Session = r.Sessions.Snapshot(c.Agent)
 	if refusal := r.answers(ctx, c); refusal != nil {
 		return refusal
 	}
 	if refusal := r.judgeRequest(ctx, c); refusal != nil {
-		return refusal
+		return stopped(ctx, refusal)
 	}
 	if refusal := r.record(ctx, PhaseAttempt, c); refusal != nil {
 		return refusal
@@ -112,6 +135,7 @@ func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	if c.Origin != nil {
 		c.notes = new(notes)
 	}
+	var err error
 	c.Result, err = timed(&c.Stages.Upstream, func() (*Result, error) { return c.Tool.Upstream.Do(ctx, c) })
 	if err == nil {
 		if refusal := r.questions(ctx, c); refusal != nil {
@@ -119,6 +143,53 @@ func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 		}
 	}
 	return r.conclude(ctx, c, err)
+}
+
+// begin has state reserve what a call needs. End gives back what the call did not
+// use, however it ended.
+func (r *Road) begin(ctx context.Context, c *Call) (context.Context, func(), *Refusal) {
+	under := ctx
+	_, err := timed(&c.Stages.Limit, func() (_ struct{}, err error) {
+		under, c.held, err = r.State.Begin(ctx, c)
+		return struct{}{}, err
+	})
+	if err != nil {
+		c.held = nil
+		return ctx, nil, AsRefusal("state", err)
+	}
+	return under, func() { _ = r.finish(under, c) }, nil
+}
+
+// finish settles with state, once.
+func (r *Road) finish(ctx context.Context, c *Call) error {
+	held := c.held
+	if held == nil {
+		return nil
+	}
+	c.held = nil
+	_, err := timed(&c.Stages.Limit, func() (struct{}, error) {
+		return struct{}{}, held.Finish(context.WithoutCancel(ctx), c)
+	})
+	return err
+}
+
+// stopped is why a call ended: that somebody stopped it, if they did.
+func stopped(ctx context.Context, refusal *Refusal) *Refusal {
+	var stop *Refusal
+	if errors.As(context.Cause(ctx), &stop) {
+		return stop
+	}
+	return refusal
+}
+
+// Charge takes from the agent's limit what a call takes, for what is work but
+// no call.
+func (r *Road) Charge(ctx context.Context, c *Call) *Refusal {
+	_, end, refusal := r.begin(ctx, c)
+	if refusal == nil {
+		end()
+	}
+	return refusal
 }
 
 // find looks up what a call names.
@@ -225,7 +296,9 @@ func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
 		}
 		c.Tool = tool
 	}
-	c.Session = r.Sessions.Snapshot(c.Agent)
+	if err := c.held.Again(ctx, c); err != nil {
+		return AsRefusal("state", err)
+	}
 	return r.judge(ctx, c)
 }
 
@@ -237,15 +310,13 @@ func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 			c.Refusal = Refuse("upstream", Internal, "the gateway failed during the call; the upstream may have done what was asked").Because(err)
 		}
 		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
-			c.Refusal = Refuse("upstream", Cancelled, "the agent cancelled the call or went away").Because(err)
+			c.Refusal = stopped(ctx, Refuse("upstream", Cancelled, "the agent cancelled the call or went away").Because(err))
 		}
 	} else if refusal := r.judgeResult(ctx, c); refusal != nil {
 		c.Refusal = refusal
 	}
-	if err == nil {
-		if _, err := Survive(func() (any, error) { r.Sessions.Note(c); return nil, nil }); err != nil {
-			c.Refusal = withheld("session", "what the agent has seen could not be noted").Because(err)
-		}
+	if err := r.finish(ctx, c); err != nil {
+		c.Refusal = withheld("state", "what the agent has seen could not be noted").Because(err)
 	}
 	if refusal := r.record(ctx, PhaseOutcome, c); refusal != nil {
 		c.Refusal = refusal
@@ -279,12 +350,14 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 // List returns what the agent may see of a kind, in order. On a server's own
 // endpoint it is that server's.
 func (r *Road) List(ctx context.Context, c *Call) ([]*Tool, *Refusal) {
-	release, err := r.Limit.Acquire(c.Agent, nil)
-	if err != nil {
-		return nil, r.Refused(ctx, c, AsRefusal("limit", err))
+	ctx, end, refusal := r.begin(ctx, c)
+	if refusal != nil {
+		return nil, r.Refused(ctx, c, refusal)
 	}
-	defer release()
-	seen, err := Survive(func() ([]*Tool, error) { return r.Policy.Visible(ctx, c.Agent, r.Catalog.List(c.Kind, c.Server)) })
+	defer end()
+	seen, err := Survive(func() ([]*Tool, error) {
+		return r.Policy.Visible(ctx, c.Agent, r.State.Offer(c.Agent, r.Catalog.List(c.Kind, c.Server)))
+	})
 	if err != nil {
 		return nil, r.Refused(ctx, c, AsRefusal("policy", err))
 	}

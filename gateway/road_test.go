@@ -43,7 +43,7 @@ func newRooms() *rooms {
 }
 
 func (r *rooms) road() *Road {
-	return &Road{Auth: r, Limit: r, Catalog: r, Guard: r, Policy: r, Sessions: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
+	return &Road{Auth: r, State: r, Catalog: r, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 }
 
 func (r *rooms) ask(name string) error {
@@ -59,11 +59,23 @@ func (r *rooms) Refused(Credentials) *Refusal { return nil }
 func (r *rooms) Verify(context.Context, Credentials) (*Agent, error) {
 	return &Agent{ID: "a"}, r.ask("auth")
 }
-func (r *rooms) Acquire(*Agent, *Tool) (func(), error) {
-	return func() { _ = r.ask("release") }, r.ask("limit")
+func (r *rooms) Begin(ctx context.Context, c *Call) (context.Context, Reservation, error) {
+	if err := r.ask("begin"); err != nil {
+		return ctx, nil, err
+	}
+	return ctx, r, nil
 }
-func (r *rooms) Strangers(string) error { return r.fail["strangers"] }
-func (r *rooms) Failed(string)          { _ = r.ask("failed") }
+func (r *rooms) Finish(context.Context, *Call) error { return r.ask("finish") }
+func (r *rooms) Again(context.Context, *Call) error  { return r.ask("again") }
+func (r *rooms) Label(_ context.Context, labels []string) error {
+	r.labelled = append(r.labelled, labels...)
+	return r.fail["label"]
+}
+func (r *rooms) Admit(*Agent) error                    { return r.fail["admit"] }
+func (r *rooms) AdmitPerson(*Agent) error              { return nil }
+func (r *rooms) Offer(_ *Agent, tools []*Tool) []*Tool { return tools }
+func (r *rooms) Strangers(string) error                { return r.fail["strangers"] }
+func (r *rooms) Failed(string)                         { _ = r.ask("failed") }
 func (r *rooms) Find(Kind, string, string) (*Tool, error) {
 	if err := r.ask("find"); err != nil {
 		return nil, err
@@ -90,9 +102,6 @@ func (r *rooms) DecideResult(context.Context, *Call) (Decision, error) {
 func (r *rooms) Visible(_ context.Context, _ *Agent, tools []*Tool) ([]*Tool, error) {
 	return tools, r.ask("visible")
 }
-func (r *rooms) Snapshot(*Agent) Session         { return Session{} }
-func (r *rooms) Note(*Call)                      { _ = r.ask("session") }
-func (r *rooms) Label(_ *Agent, labels []string) { r.labelled = append(r.labelled, labels...) }
 func (r *rooms) Wait(context.Context, *Call) error {
 	if r.meanwhile != nil {
 		r.meanwhile()
@@ -128,8 +137,8 @@ func TestRoadAsksEveryRoomInOrder(t *testing.T) {
 	if refusal != nil || !strings.Contains(string(result.Raw), "the answer") {
 		t.Fatalf("got %v, %v", result, refusal)
 	}
-	want := []string{"find", "limit", "guard request", "policy request", "record attempt", "upstream",
-		"guard result", "policy result", "session", "record outcome", "release"}
+	want := []string{"find", "begin", "guard request", "policy request", "record attempt", "upstream",
+		"guard result", "policy result", "finish", "record outcome"}
 	if !slices.Equal(r.asked, want) {
 		t.Errorf("got  %v\nwant %v", r.asked, want)
 	}
@@ -154,8 +163,8 @@ func TestRoadCoversWhatIsRefusedEarly(t *testing.T) {
 		"against the schema":           {`{"x":1}`, nil, errors.New("no"), StageRequest, true},
 		"against it, and policy fails": {`{"x":1}`, map[string]error{"policy request": errors.New("no")}, errors.New("no"), "", false},
 		"against it, and guard panics": {`{"x":1}`, map[string]error{"guard request": errPanics}, errors.New("no"), "", false},
-		"over the limit":               {`{"x":1}`, map[string]error{"limit": errors.New("no")}, nil, StageRequest, true},
-		"over the limit, and long":     {long, map[string]error{"limit": errors.New("no")}, nil, "", false},
+		"over the limit":               {`{"x":1}`, map[string]error{"begin": Refuse("limit", RateLimited, "no")}, nil, StageRequest, true},
+		"over the limit, and long":     {long, map[string]error{"begin": Refuse("limit", RateLimited, "no")}, nil, "", false},
 		"guard fails":                  {`{"x":1}`, map[string]error{"guard request": errors.New("no")}, nil, "", false},
 		"nothing to look at":           {`{}`, map[string]error{"find": errors.New("no")}, nil, "", false},
 	} {
@@ -178,7 +187,7 @@ func TestRoadCoversWhatIsRefusedEarly(t *testing.T) {
 // touched, and the refusal is recorded.
 func TestRoadFailsClosedBeforeTheUpstream(t *testing.T) {
 	fault := errors.New("disk on fire at /secret/path")
-	for _, room := range []string{"limit", "find", "guard request", "policy request", "approve", "record attempt"} {
+	for _, room := range []string{"begin", "find", "guard request", "policy request", "approve", "again", "record attempt"} {
 		t.Run(room, func(t *testing.T) {
 			r := newRooms()
 			r.decision.Effect = EffectApprove
@@ -199,15 +208,15 @@ func TestRoadFailsClosedBeforeTheUpstream(t *testing.T) {
 			if !slices.Contains(r.asked, "record refusal") {
 				t.Error("the refusal is not recorded")
 			}
-			if limited := slices.Contains(r.asked, "release"); limited == (room == "limit") {
-				t.Errorf("concurrency given back: %v", limited)
+			if given := slices.Contains(r.asked, "finish"); given == (room == "begin") {
+				t.Errorf("what was reserved is given back: %v", given)
 			}
 		})
 	}
 }
 
 func TestRoadWithholdsWhatCannotBeJudgedOrRecorded(t *testing.T) {
-	for room, code := range map[string]Code{"guard result": Withheld, "policy result": Withheld, "record outcome": Unrecorded} {
+	for room, code := range map[string]Code{"guard result": Withheld, "policy result": Withheld, "finish": Withheld, "record outcome": Unrecorded} {
 		t.Run(room, func(t *testing.T) {
 			r := newRooms()
 			r.fail[room] = errors.New("no")
@@ -365,6 +374,38 @@ func TestAdmitCountsStrangersAndStopsRecordingThem(t *testing.T) {
 	}
 }
 
+// Who is blocked gets no answer at all, also with a token that is known.
+func TestAdmitRefusesWhoIsBlocked(t *testing.T) {
+	r := newRooms()
+	r.fail["admit"] = Refuse("block", Blocked, "agent a is blocked")
+	_, refusal := r.road().Admit(t.Context(), Credentials{Peer: "p"})
+	if refusal == nil || refusal.Code != Blocked || !slices.Contains(r.asked, "record refusal") {
+		t.Errorf("got %v, asked %v", refusal, r.asked)
+	}
+}
+
+// stopping is a state that stops a call while the upstream works on it.
+type stopping struct{ *rooms }
+
+func (s stopping) Begin(ctx context.Context, c *Call) (context.Context, Reservation, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	cancel(Refuse("block", Blocked, "agent a is blocked"))
+	return ctx, s, s.ask("begin")
+}
+
+// A call that is stopped under way ends with the block, not as one whose agent
+// went away.
+func TestRoadSaysThatACallWasStopped(t *testing.T) {
+	r := newRooms()
+	r.fail["upstream"] = context.Canceled
+	road := r.road()
+	road.State = stopping{r}
+	_, refusal := road.Do(t.Context(), newTestCall(t, `{}`))
+	if refusal == nil || refusal.Code != Blocked || !slices.Equal(r.records, []Phase{PhaseAttempt, PhaseOutcome}) {
+		t.Errorf("got %v, records %v", refusal, r.records)
+	}
+}
+
 // origin is an agent's side that answers every question with its answer.
 type origin struct {
 	asked    []string
@@ -457,7 +498,7 @@ func TestEveryCodeIsListed(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if len(Codes) != 23 {
+	if len(Codes) != 24 {
 		t.Errorf("%d codes are listed", len(Codes))
 	}
 }

@@ -18,16 +18,41 @@ type Authenticator interface {
 	Verify(context.Context, Credentials) (*Agent, error)
 }
 
-// Limiter bounds how often and how many at once.
-type Limiter interface {
-	// Acquire takes one call of the agent, and of the tool if it is known
-	// (nil if not), or returns a *Refusal with RetryAfter. Release gives the
-	// concurrency back and must be called once.
-	Acquire(*Agent, *Tool) (release func(), err error)
+// State is what calls leave behind: buckets, counts, labels, blocks. The road
+// asks it twice a call. A failure of either refuses the call.
+type State interface {
+	// Begin is asked before a call is judged. It checks blocks, takes a token from
+	// every bucket that applies and a place among calls in progress, all or none,
+	// counts the call for as long as it may yet reach an upstream, and writes
+	// c.Session: what is known of the principal, without this call. Else it returns
+	// a *Refusal (Blocked, RateLimited, Overloaded) or a fault; c.Session.ID is
+	// written then too. The call goes on under the context that it returns, which
+	// ends with a *Refusal (Blocked) as its cause if somebody stops the call.
+	// Calls of a reverse kind take from no bucket: their cause did.
+	Begin(ctx context.Context, c *Call) (context.Context, Reservation, error)
+	// Admit returns a *Refusal (Blocked) if nothing that the agent asks is answered.
+	Admit(*Agent) error
+	// AdmitPerson is Admit for who runs the gateway: [BlockAll] is not for them.
+	AdmitPerson(*Agent) error
+	// Offer keeps, in order, what no block stops.
+	Offer(*Agent, []*Tool) []*Tool
 	// Strangers returns a *Refusal once too many failures came from a peer.
 	Strangers(peer string) error
 	// Failed counts a failed authentication of a peer.
 	Failed(peer string)
+}
+
+// Reservation is what a call holds of the state while it is under way.
+type Reservation interface {
+	// Again writes c.Session once more, after a person was asked, and returns a
+	// *Refusal (Blocked) if the call is stopped by now.
+	Again(ctx context.Context, c *Call) error
+	// Label adds labels of what is about to reach the agent before the call is
+	// over. When it returns nil, they hold whatever becomes of the call.
+	Label(ctx context.Context, labels []string) error
+	// Finish ends the reservation, once. What the call leaves behind holds before
+	// its agent hears of it; a call that was not attempted leaves nothing.
+	Finish(ctx context.Context, c *Call) error
 }
 
 // Catalog knows what upstreams offer.
@@ -60,15 +85,6 @@ type Policy interface {
 	DecideResult(context.Context, *Call) (Decision, error)
 	// Visible keeps, in order, what some arguments could be allowed for.
 	Visible(context.Context, *Agent, []*Tool) ([]*Tool, error)
-}
-
-// Sessions remembers what principals have seen.
-type Sessions interface {
-	Snapshot(*Agent) Session
-	// Note adds an executed call, its effect and its result's labels.
-	Note(*Call)
-	// Label adds labels of what is about to reach the agent before the call is over.
-	Label(*Agent, []string)
 }
 
 // Shapes knows what is checked of a message where it is read. What does not fit

@@ -153,7 +153,11 @@ func (r *Road) question(ctx context.Context, cause *Call, q *Question) *Refusal 
 		return r.Refused(ctx, c, refusal)
 	}
 	refusal := r.observed(ctx, c, func(ctx context.Context) *Refusal {
-		c.Session = r.Sessions.Snapshot(c.Agent)
+		ctx, end, refusal := r.begin(ctx, c)
+		if refusal != nil {
+			return refusal
+		}
+		defer end()
 		if refusal := r.judgeRequest(ctx, c); refusal != nil {
 			return refusal
 		}
@@ -161,7 +165,7 @@ func (r *Road) question(ctx context.Context, cause *Call, q *Question) *Refusal 
 			return refusal
 		}
 		// What becomes of it is told by the call that brings the answer.
-		refusal := r.record(ctx, PhaseOutcome, c)
+		refusal = r.record(ctx, PhaseOutcome, c)
 		c.Refusal = refusal
 		return refusal
 	})
@@ -224,8 +228,12 @@ func (r *Road) answer(ctx context.Context, cause *Call, q *Question, raw json.Ra
 	if err != nil {
 		return nil, AsRefusal("surface", err)
 	}
-	c.Session = cause.Session
 	refusal := r.observed(ctx, c, func(ctx context.Context) *Refusal {
+		ctx, end, refusal := r.begin(ctx, c)
+		if refusal != nil {
+			return refusal
+		}
+		defer end()
 		answer := &Result{Raw: raw}
 		if err := r.fitAnswer(c, answer); err != nil {
 			return AsRefusal("surface", err)

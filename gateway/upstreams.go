@@ -10,14 +10,15 @@ import (
 // Pin is a definition that was accepted: the catalog compares what an upstream
 // lists with it, and quarantines what differs.
 type Pin struct {
-	Server      string
-	Kind        Kind            // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
-	Name        string          // the upstream's own name; "" for the instructions
-	Fingerprint string          // see [Tool.Fingerprint]
-	By          string          // who accepted it, for people; "" if it was pinned on first use
-	Decider     Operator        // and as verified; zero if it was pinned on first use
-	Time        time.Time       // when
-	Definition  json.RawMessage // as the upstream wrote it, for the diff
+	Server      string          `json:"server"`
+	Kind        Kind            `json:"kind"`             // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
+	Name        string          `json:"name"`             // the upstream's own name; "" for the instructions
+	Fingerprint string          `json:"fingerprint"`      // see [Tool.Fingerprint]
+	By          string          `json:"by,omitempty"`     // who accepted it, for people; "" if it was pinned on first use
+	Decider     Operator        `json:"decider,omitzero"` // and as verified; zero if it was pinned on first use
+	Time        time.Time       `json:"time"`             // when
+	Definition  json.RawMessage `json:"definition"`       // as the upstream wrote it, for the diff
+	Was         json.RawMessage `json:"was,omitempty"`    // in the record: the definition that was accepted before, nil if there was none
 }
 
 // Change is a definition that differs from its pin, or has none.

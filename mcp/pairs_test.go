@@ -18,6 +18,7 @@ import (
 	"toolward/mcp"
 	"toolward/mcp/client"
 	"toolward/mcp/server"
+	"toolward/state/statetest"
 	"toolward/upstream"
 	"toolward/upstream/shape"
 	"toolward/upstream/upstreamtest"
@@ -37,9 +38,6 @@ func (open) Known(c gateway.Credentials) *gateway.Agent {
 	return &gateway.Agent{ID: c.Token, Issuer: "test"}
 }
 func (open) Verify(context.Context, gateway.Credentials) (*gateway.Agent, error) { return nil, nil }
-func (open) Acquire(*gateway.Agent, *gateway.Tool) (func(), error)               { return func() {}, nil }
-func (open) Strangers(string) error                                              { return nil }
-func (open) Failed(string)                                                       {}
 func (open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
@@ -55,9 +53,6 @@ func (open) DecideResult(context.Context, *gateway.Call) (gateway.Decision, erro
 func (open) Visible(_ context.Context, _ *gateway.Agent, all []*gateway.Tool) ([]*gateway.Tool, error) {
 	return all, nil
 }
-func (open) Label(*gateway.Agent, []string)                             {}
-func (open) Snapshot(*gateway.Agent) gateway.Session                    { return gateway.Session{} }
-func (open) Note(*gateway.Call)                                         {}
 func (open) Wait(context.Context, *gateway.Call) error                  { return nil }
 func (open) Record(context.Context, gateway.Phase, *gateway.Call) error { return nil }
 
@@ -87,7 +82,7 @@ func gatewayFor(t *testing.T, o client.Options, isolate bool) string {
 	}
 	t.Cleanup(func() { catalog.Close() })
 	r := open{catalog}
-	road := &gateway.Road{Auth: r, Limit: r, Catalog: catalog, Guard: r, Policy: r, Sessions: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
+	road := &gateway.Road{Auth: r, State: new(statetest.Open), Catalog: catalog, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 	surface, err = server.New(server.Options{Road: road, Upstreams: catalog, Token: func(*http.Request) (string, error) { return "ann", nil }})
 	if err != nil {
 		t.Fatal(err)

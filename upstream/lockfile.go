@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"toolward/gateway"
 )
@@ -30,19 +29,8 @@ type LockFile struct {
 func NewLockFile(path string) *LockFile { return &LockFile{path: path} }
 
 type lockDocument struct {
-	Version int       `json:"version"`
-	Pins    []lockPin `json:"pins"`
-}
-
-type lockPin struct {
-	Server      string           `json:"server"`
-	Kind        gateway.Kind     `json:"kind"`
-	Name        string           `json:"name"`
-	Fingerprint string           `json:"fingerprint"`
-	By          string           `json:"by,omitempty"`
-	Decider     gateway.Operator `json:"decider,omitzero"`
-	Time        time.Time        `json:"time"`
-	Definition  json.RawMessage  `json:"definition"`
+	Version int           `json:"version"`
+	Pins    []gateway.Pin `json:"pins"`
 }
 
 // Pins reads the file; a missing one has no pins. A pin whose fingerprint is
@@ -68,14 +56,12 @@ func (l *LockFile) read() ([]gateway.Pin, error) {
 	if doc.Version != 1 {
 		return nil, fmt.Errorf("%s: version %d is not known to this toolward", l.path, doc.Version)
 	}
-	pins := make([]gateway.Pin, len(doc.Pins))
-	for i, p := range doc.Pins {
+	for _, p := range doc.Pins {
 		if got, err := Fingerprint(p.Definition); err != nil || got != p.Fingerprint {
 			return nil, fmt.Errorf("%s: the fingerprint of %s %s %q does not fit its definition", l.path, p.Server, p.Kind, p.Name)
 		}
-		pins[i] = gateway.Pin(p)
 	}
-	return pins, nil
+	return doc.Pins, nil
 }
 
 // PutPins adds or replaces pins. When it returns nil they are on disk.
@@ -90,10 +76,7 @@ func (l *LockFile) PutPins(_ context.Context, pins ...gateway.Pin) error {
 	for _, p := range append(old, pins...) {
 		byKey[keyOf(p)] = p
 	}
-	doc := lockDocument{Version: 1}
-	for _, p := range sortedPins(byKey) {
-		doc.Pins = append(doc.Pins, lockPin(p))
-	}
+	doc := lockDocument{Version: 1, Pins: sortedPins(byKey)}
 	raw, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return err

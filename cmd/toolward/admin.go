@@ -38,10 +38,14 @@ func (r *rooms) openAdmin(endpoints *auth.Endpoints, base string) (*admin.Handle
 // operators are the options that a running gateway and a command without one
 // have in common.
 func (r *rooms) operators(local *admin.Local) admin.Options {
-	return admin.Options{
-		Road: r.road, Approvals: r.waiting, Local: local, Version: version(), Log: r.log,
+	opt := admin.Options{
+		Road: r.road, Local: local, Version: version(), Log: r.log,
 		Token: auth.Token, Peer: web.PeerOf, Nearby: nearby,
 	}
+	if r.state != nil { // nil where there is no record
+		opt.Approvals, opt.Blocks, opt.Sessions = r.state, r.state, r.state
+	}
+	return opt
 }
 
 // credentialPath is where the operator's credential lies: beside the record.
@@ -133,7 +137,10 @@ func serveAll(ctx context.Context, sites ...*web.Server) error {
 	defer stop()
 	ended := make(chan error, len(sites))
 	for _, s := range sites {
-		go func() { ended <- s.Serve(ctx) }()
+		go func() {
+			_, err := gateway.Survive(func() (struct{}, error) { return struct{}{}, s.Serve(ctx) })
+			ended <- err
+		}()
 	}
 	var errs []error
 	for range sites {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os/user"
 
@@ -22,23 +21,16 @@ func newAuditErase(g *globals) *cobra.Command {
 		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			cfg, err := loadOrDemo(g)
-			if err != nil {
-				return err
-			}
 			if e.By == "" {
 				e.By = localUser()
 			}
-			store, err := audit.Open(audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints})
-			if err != nil {
+			return withStore(g, func(s *audit.Store) error {
+				erased, err := s.Erase(cmd.Context(), e)
+				if err == nil {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)
+				}
 				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
-			erased, err := store.Erase(cmd.Context(), e)
-			if err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)
-			}
-			return err
+			})
 		},
 	}
 	fl := cmd.Flags()

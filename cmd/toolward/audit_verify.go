@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -204,10 +205,13 @@ func withStore(g *globals, do func(*audit.Store) error) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := audit.Open(recordOptions(cfg))
+	r, err := openRecord(context.Background(), cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return do(store)
+	defer func() { err = errors.Join(err, r.close()) }()
+	if r.store == nil {
+		return fmt.Errorf("there is no record at %s", cfg.Audit.Path)
+	}
+	return do(r.store)
 }

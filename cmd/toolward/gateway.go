@@ -17,9 +17,9 @@ import (
 	"toolward/guard"
 	"toolward/mcp/server"
 	"toolward/policy"
+	"toolward/state"
 	"toolward/state/approval"
 	"toolward/state/limit"
-	"toolward/state/session"
 	"toolward/upstream"
 	"toolward/upstream/shape"
 	"toolward/web/telemetry"
@@ -38,7 +38,7 @@ type rooms struct {
 	scanner  *guard.Scanner
 	engine   *policy.Engine
 	catalog  *upstream.Catalog
-	limits   *limit.Limiter
+	state    *state.Room
 	waiting  *approval.Room
 	road     *gateway.Road
 	surface  atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
@@ -123,14 +123,25 @@ func (r *rooms) openAudit(context.Context) error {
 	return nil
 }
 
-// openState opens the room of calls that wait for a person.
-func (r *rooms) openState(context.Context) (err error) {
+// openState folds what calls and people left behind from the record, and keeps it
+// in step.
+func (r *rooms) openState(ctx context.Context) error {
+	var err error
+	r.state, err = state.New(state.Options{
+		Journal: r.store, Limits: limitOptions(r.cfg.Limits), Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max,
+		Decided: func(id string) { r.waiting.Ring(id) },
+	})
+	if err != nil {
+		return err
+	}
 	wait := r.cfg.Approvals.Wait
 	if wait == 0 {
 		wait = -1 // `wait: 0s` is a choice, not a missing value
 	}
-	r.waiting, err = approval.New(approval.Options{Store: r.store, Wait: wait, Expire: r.cfg.Approvals.Expire, Note: r.store.Note})
-	return err
+	if r.waiting, err = approval.New(approval.Options{Store: r.state, Wait: wait, Expire: r.cfg.Approvals.Expire}); err != nil {
+		return err
+	}
+	return r.store.Attach(ctx, r.state)
 }
 
 func (r *rooms) openAuth(context.Context) error {
@@ -265,7 +276,7 @@ func (r *rooms) pins() upstream.Pins {
 	case r.store == nil:
 		return upstream.NewMemoryPins()
 	}
-	return r.store
+	return r.state
 }
 
 // noteQuarantined records what agents do not get, and why.
@@ -277,21 +288,16 @@ func (r *rooms) noteQuarantined(ctx context.Context, t *gateway.Tool) {
 }
 
 func (r *rooms) openRoad(context.Context) error {
-	var err error
-	if r.limits, err = limit.New(limitOptions(r.cfg.Limits)); err != nil {
-		return err
-	}
 	observers := []gateway.Observer{r.metrics}
 	if r.tracer != nil {
 		observers = append(observers, r.tracer)
 	}
 	r.road = &gateway.Road{
 		Auth:      r.verifier,
-		Limit:     r.limits,
+		State:     r.state,
 		Catalog:   r.catalog,
 		Guard:     r.scanner,
 		Policy:    r.engine,
-		Sessions:  session.New(session.Options{Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max}),
 		Shapes:    shape.Messages{},
 		Approvals: r.waiting,
 		Recorder:  r.store,
@@ -309,7 +315,7 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 	}
 	opt := server.Options{
 		Road: r.road, Key: key, CarryToken: exchangesTokens(r.cfg), Upstreams: r.catalog, Token: auth.Token,
-		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Body: r.limits.Body, Logger: r.log,
+		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Body: r.state.Body, Logger: r.log,
 		PerPrincipal: r.cfg.Limits.Sessions.Agent, MaxSessions: r.cfg.Limits.Sessions.Total,
 	}
 	if endpoints != nil {

@@ -15,8 +15,9 @@ import (
 // needs it, with the reason. cmd sees everything and is not listed.
 var imports = map[string][]string{
 	"gateway":          {},
+	"state":            {"gateway", "state/limit"},
+	"state/statetest":  {"gateway"},
 	"state/limit":      {"gateway"},
-	"state/session":    {"gateway"},
 	"state/approval":   {"gateway"},
 	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
 	"auth":             {"gateway"},

@@ -94,12 +94,9 @@ func inRunning(cfg *config.Config, inUse error) (*operations, error) {
 
 // inFiles answers from the gateway's files, in this process.
 func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.Options) error) (*operations, error) {
-	r := &rooms{cfg: cfg, log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics(version())}
-	if exists(cfg.Audit.Path) {
-		cfg.Audit.Retain = 0 // a command that looks removes nothing
-		if err := errors.Join(r.openAudit(ctx), r.openState(ctx)); err != nil {
-			return nil, errors.Join(err, r.close())
-		}
+	r, err := openRecord(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
 	credential, token := admin.NewCredential()
 	who, err := whoRuns()
@@ -124,6 +121,25 @@ func (r *rooms) permit(ctx context.Context, by gateway.Operator, role string, a 
 		return nil, err
 	}
 	return engine.MayApprove(ctx, by, role, a)
+}
+
+// openRecord opens the record of a gateway that does not run, and what follows from
+// it. Its store is nil if there is none. It returns [audit.ErrInUse] while a gateway
+// runs.
+func openRecord(ctx context.Context, cfg *config.Config) (*rooms, error) {
+	r := &rooms{cfg: cfg, log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics(version())}
+	if !exists(cfg.Audit.Path) {
+		return r, nil
+	}
+	cfg.Audit.Retain = 0 // a command removes only what it is told to
+	err := r.openAudit(ctx)
+	if err == nil {
+		err = r.openState(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
 }
 
 // clientFor trusts, at an https address that no public URL names, exactly the

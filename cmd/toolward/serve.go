@@ -141,7 +141,7 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	}
 	site.Handle("/v1/", trace(rest.New(rest.Options{
 		Road: r.road, Resource: endpoints.URI("/v1"), Token: auth.Token, Challenge: endpoints.Challenge, Peer: web.PeerOf,
-		CarryToken: exchangesTokens(r.cfg), Body: r.limits.Body,
+		CarryToken: exchangesTokens(r.cfg), Body: r.state.Body,
 	})))
 	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
 	for _, path := range r.resources() {

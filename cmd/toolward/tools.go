@@ -56,7 +56,7 @@ func openCatalog(ctx context.Context, g *globals) (catalog *upstream.Catalog, cl
 	if err != nil {
 		return nil, nil, err
 	}
-	pins, closePins, err := openPins(cfg)
+	pins, closePins, err := openPins(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,21 +93,21 @@ func newCatalog(ctx context.Context, cfg *config.Config, pins upstream.Pins) (*u
 	return upstream.New(ctx, upstream.Options{Servers: servers, Pins: pins, Strict: cfg.Pins.Strict, Inspect: scanner.Inspect, Logger: log})
 }
 
-// openPins is the store of accepted definitions: the lock file, or the record
-// if there is one already.
-func openPins(cfg *config.Config) (upstream.Pins, func() error, error) {
-	nothing := func() error { return nil }
+// openPins is the store of accepted definitions: the lock file, or the record if
+// there is one already. While a gateway has the record open, nothing is known to be
+// accepted, so nothing is quarantined for being another than before.
+func openPins(ctx context.Context, cfg *config.Config) (upstream.Pins, func() error, error) {
 	if cfg.Pins.File != "" {
 		return upstream.NewLockFile(cfg.Pins.File), nothing, nil
 	}
-	if !exists(cfg.Audit.Path) {
+	r, err := openRecord(ctx, cfg)
+	switch {
+	case errors.Is(err, audit.ErrInUse):
 		return upstream.NewMemoryPins(), nothing, nil
-	}
-	state, err := audit.OpenState(cfg.Audit.Path, "")
-	if err != nil {
+	case err != nil:
 		return nil, nil, err
 	}
-	return state, state.Close, nil
+	return r.pins(), r.close, nil
 }
 
 func newToolsList(g *globals, f *whereFlags) *cobra.Command {

@@ -138,7 +138,7 @@ func (ss *session) note(ctx context.Context, x *exchange) {
 	case mcp.NoteRootsChanged:
 		// It makes work at every upstream of the session, so it counts as a
 		// call. What is passed on is our own message, without its params.
-		if x.charge() == nil {
+		if x.charge(ctx) == nil {
 			ss.srv.opt.Upstreams.Notify(ctx, ss.id, x.msg.Method, nil)
 		}
 	}

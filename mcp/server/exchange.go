@@ -162,19 +162,14 @@ func (x *exchange) unknownMethod(ctx context.Context) outcome {
 
 // charge takes from the agent's limit what a call takes, for what is work but
 // no call.
-func (x *exchange) charge() *gateway.Refusal {
-	release, err := x.srv.road.Limit.Acquire(x.agent, nil)
-	if err != nil {
-		return gateway.AsRefusal("limit", err)
-	}
-	release()
-	return nil
+func (x *exchange) charge(ctx context.Context) *gateway.Refusal {
+	return x.srv.road.Charge(ctx, x.newCallOf(gateway.KindLifecycle, clip(x.msg.Method)))
 }
 
 // refuse records a refusal that is not about a call on the road. It takes from
 // the agent's limit like a call: a flood of broken messages is one of calls.
 func (x *exchange) refuse(ctx context.Context, r *gateway.Refusal) outcome {
-	if over := x.charge(); over != nil {
+	if over := x.charge(ctx); over != nil {
 		r = over
 	}
 	return x.refused(ctx, r)

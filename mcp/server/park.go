@@ -208,7 +208,7 @@ func (x *exchange) resume(ctx context.Context, id string) outcome {
 	answers, err := x.params.Object("inputResponses")
 	if err != nil || len(answers.Members()) == 0 {
 		// It moves nothing, and could be sent for ever.
-		if over := x.charge(); over != nil {
+		if over := x.charge(ctx); over != nil {
 			return x.refused(ctx, over)
 		}
 	}

@@ -131,7 +131,7 @@ func (v *visit) initialize(x *exchange) {
 
 // openSession opens a session for this visit's agent.
 func (v *visit) openSession(x *exchange) (*session, *gateway.Refusal) {
-	if refusal := x.charge(); refusal != nil {
+	if refusal := x.charge(v.r.Context()); refusal != nil {
 		return nil, refusal
 	}
 	ss := newSession(v.srv, v.agent, v.sur, v.server)

@@ -36,6 +36,7 @@ var wires = map[gateway.Code]wire{
 	gateway.Unauthenticated:   {status: http.StatusUnauthorized, code: codeRefused, http: true},
 	gateway.InsufficientScope: {status: http.StatusForbidden, code: codeRefused, http: true},
 	gateway.Forbidden:         {status: http.StatusForbidden, code: codeRefused, http: true},
+	gateway.Blocked:           {status: http.StatusForbidden, code: codeRefused, tool: true, advice: "A person stopped this. Do without it, and tell the user."},
 	gateway.RateLimited:       {status: http.StatusTooManyRequests, code: codeRefused, http: true},
 	gateway.UnknownTool:       {status: http.StatusOK, code: mcp.CodeInvalidParams},
 	gateway.Quarantined:       {status: http.StatusOK, code: codeRefused, tool: true, advice: "A person who runs the gateway has to accept the tool's definition first. Do without it, or tell the user."},

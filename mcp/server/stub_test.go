@@ -17,6 +17,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/mcp"
+	"toolward/state/statetest"
 	mcpshape "toolward/upstream/shape"
 )
 
@@ -36,6 +37,7 @@ type stub struct {
 	noted   []string
 	decide  func(*gateway.Call) (gateway.Decision, error)
 	limit   error
+	state   statetest.Open
 	expires time.Time
 	members map[string][]gateway.Member
 }
@@ -53,7 +55,12 @@ func newStub(t testing.TB, change func(*Options), do func(context.Context, *gate
 }
 
 func (s *stub) start(change func(*Options)) {
-	s.road = &gateway.Road{Auth: s, Limit: s, Catalog: s, Guard: s, Policy: s, Sessions: s, Shapes: mcpshape.Messages{}, Approvals: s, Recorder: s}
+	s.state.Refuse = func(*gateway.Call) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.limit
+	}
+	s.road = &gateway.Road{Auth: s, State: &s.state, Catalog: s, Guard: s, Policy: s, Shapes: mcpshape.Messages{}, Approvals: s, Recorder: s}
 	o := Options{Road: s.road, Upstreams: s, Token: func(r *http.Request) (string, error) {
 		return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 	}}
@@ -106,14 +113,6 @@ func (s *stub) Known(c gateway.Credentials) *gateway.Agent {
 func (s *stub) Verify(context.Context, gateway.Credentials) (*gateway.Agent, error) {
 	return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no valid token")
 }
-
-func (s *stub) Acquire(*gateway.Agent, *gateway.Tool) (func(), error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return func() {}, s.limit
-}
-func (s *stub) Strangers(string) error { return nil }
-func (s *stub) Failed(string)          {}
 
 func (s *stub) Find(kind gateway.Kind, server, name string) (*gateway.Tool, error) {
 	for _, t := range s.tools {
@@ -169,9 +168,6 @@ func (s *stub) Visible(_ context.Context, a *gateway.Agent, tools []*gateway.Too
 	return slices.DeleteFunc(slices.Clone(tools), func(t *gateway.Tool) bool { return t.Name == "secret" && a.ID != "root" }), nil
 }
 
-func (s *stub) Snapshot(*gateway.Agent) gateway.Session       { return gateway.Session{} }
-func (s *stub) Note(*gateway.Call)                            {}
-func (s *stub) Label(*gateway.Agent, []string)                {}
 func (s *stub) Wait(context.Context, *gateway.Call) error     { return nil }
 func (s *stub) Servers() []string                             { return slices.Sorted(maps.Keys(s.abouts)) }
 func (s *stub) About(server string) (gateway.About, bool)     { a, ok := s.abouts[server]; return a, ok }

@@ -12,8 +12,7 @@
 // approval's ID, and the same call sent again after consent runs. A denial
 // holds for the same call until the approval expires.
 //
-// Decisions come from [Room.Decide], in this process, or from another process
-// that writes the same [Store]: the room looks there while somebody waits.
+// Decisions are made in the [Store], which says so to [Room.Ring].
 package approval
 
 import (
@@ -31,8 +30,8 @@ import (
 	"toolward/gateway"
 )
 
-// Store keeps approvals. Its methods are atomic, also between processes: of
-// several Use of one approval, one returns true.
+// Store keeps approvals, and what happens to them is on record when its methods
+// return. They are atomic: of several Use of one approval, one returns true.
 type Store interface {
 	// Ask returns the approval of the same binding that is pending, approved or
 	// denied and has not expired, or stores a. It returns [gateway.ErrManyApprovals] if most
@@ -42,13 +41,7 @@ type Store interface {
 	Approval(ctx context.Context, id string) (gateway.Approval, error)
 	// Use turns an approved approval that has not expired into a used one, and
 	// reports whether it did.
-	Use(ctx context.Context, id, call string, now time.Time) (bool, error)
-	// Decide approves or denies a pending approval that has not expired, or revokes
-	// an approved one that is not used up. It returns [gateway.ErrNoApproval], or
-	// [gateway.ErrDecided] with the approval as it is.
-	Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string, now time.Time) (gateway.Approval, error)
-	// Approvals lists approvals of a state, all of them if it is "", newest first.
-	Approvals(ctx context.Context, state gateway.ApprovalState, most int) ([]gateway.Approval, error)
+	Use(ctx context.Context, id, call string) (bool, error)
 }
 
 // Options configures a [Room]. Store is required.
@@ -59,15 +52,9 @@ type Options struct {
 	Pending int           // approvals of one agent that may wait at once; 0: 32
 	// BindRevision makes a consent void when the policy changes.
 	BindRevision bool
-	// Note records what happens to approvals; nil: nothing is recorded. An
-	// error refuses the call.
-	Note func(ctx context.Context, event string, detail any) error
 }
 
-const (
-	poll     = 250 * time.Millisecond // how soon a decision of another process is seen
-	progress = 5 * time.Second        // between two progress notifications
-)
+const progress = 5 * time.Second // between two progress notifications
 
 // Room implements [gateway.Approvals]. It is safe for concurrent use.
 type Room struct {
@@ -79,8 +66,24 @@ type Room struct {
 
 // bell wakes the calls that wait for one approval.
 type bell struct {
-	rung    chan struct{} // closed by a decision
 	waiters int
+
+	mu   sync.Mutex
+	rung chan struct{} // closed by what happens next
+}
+
+// ringing is closed by what happens to the approval from now on.
+func (b *bell) ringing() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rung
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.rung)
+	b.rung = make(chan struct{})
 }
 
 var _ gateway.Approvals = (*Room)(nil)
@@ -98,9 +101,6 @@ func New(opts Options) (*Room, error) {
 	}
 	if opts.Pending <= 0 {
 		opts.Pending = 32
-	}
-	if opts.Note == nil {
-		opts.Note = func(context.Context, string, any) error { return nil }
 	}
 	return &Room{opts: opts, waiting: map[string]*bell{}}, nil
 }
@@ -125,9 +125,6 @@ func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
 			return fmt.Errorf("ask for approval: %w", err)
 		}
 		if a.ID == ask.ID {
-			if err := r.opts.Note(ctx, "approval.asked", detail(a)); err != nil {
-				return err
-			}
 			ask.ID = newID() // should this one be used up by another call
 		}
 		done, err := r.follow(ctx, a, c, over.C, told)
@@ -142,9 +139,10 @@ func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
 func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, over <-chan time.Time, told *teller) (done bool, err error) {
 	b := r.enter(a.ID)
 	defer r.leave(a.ID, b)
-	look := time.NewTicker(poll)
-	defer look.Stop()
-	for rung := b.rung; ; {
+	late := time.NewTimer(time.Until(a.Expires))
+	defer late.Stop()
+	for {
+		rung := b.ringing()
 		if ctx.Err() != nil {
 			return true, gone(ctx)
 		}
@@ -162,8 +160,7 @@ func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, 
 		told.first(a.ID)
 		select {
 		case <-rung:
-			rung = nil
-		case <-look.C:
+		case <-late.C:
 		case <-told.due():
 			told.tell(a.ID)
 		case <-over:
@@ -183,42 +180,20 @@ func gone(ctx context.Context) error {
 }
 
 func (r *Room) use(ctx context.Context, a gateway.Approval, c *gateway.Call) (bool, error) {
-	won, err := r.opts.Store.Use(ctx, a.ID, c.ID, time.Now())
+	won, err := r.opts.Store.Use(ctx, a.ID, c.ID)
 	if err != nil {
 		return false, fmt.Errorf("use approval: %w", err)
 	}
-	if !won {
-		return false, nil
-	}
-	a.UsedBy = c.ID
-	return true, r.opts.Note(ctx, "approval.used", detail(a))
+	return won, nil
 }
 
-// Approvals lists approvals of a state, all of them if it is "", newest first.
-func (r *Room) Approvals(ctx context.Context, state gateway.ApprovalState, most int) ([]gateway.Approval, error) {
-	return r.opts.Store.Approvals(ctx, state, most)
-}
-
-// Approval returns an approval, or [gateway.ErrNoApproval].
-func (r *Room) Approval(ctx context.Context, id string) (gateway.Approval, error) {
-	return r.opts.Store.Approval(ctx, id)
-}
-
-// Decide approves or denies a pending approval, or revokes one that is approved
-// and not used up, and wakes the calls that wait for it. It returns
-// [gateway.ErrNoApproval], or [gateway.ErrDecided] with the approval as it is.
-func (r *Room) Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string) (gateway.Approval, error) {
-	a, err := r.opts.Store.Decide(ctx, id, state, by, note, time.Now())
-	if err != nil {
-		return a, err
-	}
+// Ring wakes the calls that wait for an approval: something happened to it.
+func (r *Room) Ring(id string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if b := r.waiting[id]; b != nil {
-		close(b.rung)
-		delete(r.waiting, id)
+		b.ring()
 	}
-	r.mu.Unlock()
-	return a, r.opts.Note(ctx, "approval."+string(state), detail(a))
 }
 
 func (r *Room) enter(id string) *bell {
@@ -311,21 +286,3 @@ func beside(c *gateway.Call) json.RawMessage {
 
 // newID is short enough to be typed and has 60 random bits.
 func newID() string { return rand.Text()[:12] }
-
-// noted is what the record says of an approval: which it is, and who decided.
-type noted struct {
-	Approval string           `json:"approval"`
-	Call     string           `json:"call"`
-	Agent    string           `json:"agent"`
-	Issuer   string           `json:"issuer"`
-	Tool     string           `json:"tool"`
-	Binding  string           `json:"binding"`
-	By       string           `json:"by,omitempty"`
-	Decider  gateway.Operator `json:"decider,omitzero"`
-	Note     string           `json:"note,omitempty"`
-	UsedBy   string           `json:"used_by,omitempty"`
-}
-
-func detail(a gateway.Approval) noted {
-	return noted{a.ID, a.Call, a.Agent, a.Issuer, a.Tool, a.Binding, a.By, a.Decider, a.Note, a.UsedBy}
-}

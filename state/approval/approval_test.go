@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,54 +12,37 @@ import (
 	"testing/synctest"
 	"time"
 
-	"toolward/audit"
 	"toolward/gateway"
+	"toolward/state"
 	"toolward/state/approval"
+	"toolward/state/statetest"
 )
-
-var _ approval.Store = (*audit.State)(nil)
 
 var rita = gateway.Operator{Issuer: "https://id.test", Subject: "rita", Roles: []string{"approver"}}
 
-// newRecord makes an audit database and returns its path.
-func newRecord(t *testing.T) string {
+// bubble runs f with a room and the state behind it, under a fake clock.
+func bubble(t *testing.T, opts approval.Options, f func(*testing.T, *approval.Room, *desk)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "toolward.db")
-	s, err := audit.Open(audit.Options{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func openState(t *testing.T, path string) *audit.State {
-	t.Helper()
-	s, err := audit.OpenState(path, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// bubble runs f with a room on a real database, under a fake clock.
-func bubble(t *testing.T, opts approval.Options, f func(*testing.T, *approval.Room, *audit.State)) {
-	t.Helper()
-	path := newRecord(t)
 	synctest.Test(t, func(t *testing.T) {
-		opts.Store = openState(t, path)
-		other := openState(t, path) // another process: `toolward approvals`
-		r, err := approval.New(opts)
-		if err != nil {
+		var r *approval.Room
+		d := &desk{}
+		var err error
+		if d.Room, err = state.New(state.Options{Journal: &d.record, Decided: func(id string) { r.Ring(id) }}); err != nil {
 			t.Fatal(err)
 		}
-		f(t, r, other)
-		if err := errors.Join(opts.Store.(*audit.State).Close(), other.Close()); err != nil {
-			t.Error(err)
+		d.record.Fold = d.Room.Fold
+		opts.Store = d.Room
+		if r, err = approval.New(opts); err != nil {
+			t.Fatal(err)
 		}
+		f(t, r, d)
 	})
+}
+
+// desk is where people decide, and its record.
+type desk struct {
+	*state.Room
+	record statetest.Record
 }
 
 func newCall(t *testing.T, args string, change ...func(*gateway.Call)) *gateway.Call {
@@ -98,21 +80,21 @@ func ask(t *testing.T, r *approval.Room, c *gateway.Call) string {
 	return refusal.Approval
 }
 
-func decide(t *testing.T, r *approval.Room, id string, state gateway.ApprovalState) {
+func decide(t *testing.T, d *desk, id string, state gateway.ApprovalState) {
 	t.Helper()
-	if _, err := r.Decide(t.Context(), id, state, rita, ""); err != nil {
+	if _, err := d.Decide(t.Context(), id, state, rita, ""); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestApprovalThenSameCallRunsOnce(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
 		start := time.Now()
 		id := ask(t, r, newCall(t, `{"to":"bob","amount":10}`))
 		if waited := time.Since(start); waited != 2*time.Minute {
 			t.Errorf("waited %v, want 2m", waited)
 		}
-		decide(t, r, id, gateway.ApprovalGiven)
+		decide(t, d, id, gateway.ApprovalGiven)
 		if err := r.Wait(t.Context(), newCall(t, `{"amount":1e1, "to":"b\u006fb"}`)); err != nil {
 			t.Errorf("the same call in another spelling: %v", err)
 		}
@@ -124,35 +106,29 @@ func TestApprovalThenSameCallRunsOnce(t *testing.T) {
 
 func TestDecisionWakesTheWaitingCall(t *testing.T) {
 	for name, state := range map[string]gateway.ApprovalState{"approve": gateway.ApprovalGiven, "deny": gateway.ApprovalRefused} {
-		for _, process := range []string{"same", "other"} {
-			t.Run(name+" in the "+process+" process", func(t *testing.T) {
-				bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, other *audit.State) {
-					done := make(chan error, 1)
-					go func() { done <- r.Wait(t.Context(), newCall(t, `{}`)) }()
-					time.Sleep(10*time.Second + time.Millisecond)
-					waiting, err := other.Approvals(t.Context(), gateway.ApprovalOpen, 10)
-					if err != nil || len(waiting) != 1 {
-						t.Fatalf("pending: %v, %v", waiting, err)
-					}
-					decided := time.Now()
-					if process == "same" {
-						decide(t, r, waiting[0].ID, state)
-					} else if _, err := other.Decide(t.Context(), waiting[0].ID, state, rita, "too much", time.Now()); err != nil {
-						t.Fatal(err)
-					}
-					err = <-done
-					if state == gateway.ApprovalGiven && err != nil {
-						t.Errorf("approved: %v", err)
-					}
-					if state == gateway.ApprovalRefused && code(err) != gateway.ApprovalDenied {
-						t.Errorf("denied: %v", err)
-					}
-					if late := time.Since(decided); late > 250*time.Millisecond {
-						t.Errorf("noticed after %v", late)
-					}
-				})
+		t.Run(name, func(t *testing.T) {
+			bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
+				done := make(chan error, 1)
+				go func() { done <- r.Wait(t.Context(), newCall(t, `{}`)) }()
+				time.Sleep(10 * time.Second)
+				waiting, err := d.Approvals(t.Context(), gateway.ApprovalOpen, 10)
+				if err != nil || len(waiting) != 1 {
+					t.Fatalf("pending: %v, %v", waiting, err)
+				}
+				decided := time.Now()
+				decide(t, d, waiting[0].ID, state)
+				err = <-done
+				if state == gateway.ApprovalGiven && err != nil {
+					t.Errorf("approved: %v", err)
+				}
+				if state == gateway.ApprovalRefused && code(err) != gateway.ApprovalDenied {
+					t.Errorf("denied: %v", err)
+				}
+				if late := time.Since(decided); late != 0 {
+					t.Errorf("noticed after %v", late)
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -170,9 +146,9 @@ func TestAttackConsentForAnotherCall(t *testing.T) {
 		"other revision":   func(c *gateway.Call) { c.Decision.Revision = "r2" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, approval.Options{BindRevision: true}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+			bubble(t, approval.Options{BindRevision: true}, func(t *testing.T, r *approval.Room, d *desk) {
 				id := ask(t, r, newCall(t, `{"to":"bob","amount":10}`))
-				decide(t, r, id, gateway.ApprovalGiven)
+				decide(t, d, id, gateway.ApprovalGiven)
 				if other := ask(t, r, newCall(t, `{"to":"bob","amount":10}`, c)); other == id {
 					t.Error("shares the approval")
 				}
@@ -184,7 +160,7 @@ func TestAttackConsentForAnotherCall(t *testing.T) {
 // RFC 8785 writes both integers as 12345678901234567000. They come from an
 // upstream's question: the strict parser refuses them in arguments.
 func TestAttackIntegersThatCanonicaliseAlike(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
 		question := func(n string) func(*gateway.Call) {
 			return func(c *gateway.Call) {
 				raw := []byte(`{"account":` + n + `}`)
@@ -206,8 +182,8 @@ func TestAttackIntegersThatCanonicaliseAlike(t *testing.T) {
 }
 
 func TestAttackParallelCallsOnOneConsent(t *testing.T) {
-	bubble(t, approval.Options{Wait: time.Minute}, func(t *testing.T, r *approval.Room, _ *audit.State) {
-		decide(t, r, ask(t, r, newCall(t, `{}`)), gateway.ApprovalGiven)
+	bubble(t, approval.Options{Wait: time.Minute}, func(t *testing.T, r *approval.Room, d *desk) {
+		decide(t, d, ask(t, r, newCall(t, `{}`)), gateway.ApprovalGiven)
 		var ran atomic.Int32
 		var wg sync.WaitGroup
 		for range 20 {
@@ -228,7 +204,7 @@ func TestAttackParallelCallsOnOneConsent(t *testing.T) {
 }
 
 func TestAttackTwoDeciders(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, other *audit.State) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
 		id := ask(t, r, newCall(t, `{}`))
 		var won atomic.Int32
 		var wg sync.WaitGroup
@@ -238,7 +214,7 @@ func TestAttackTwoDeciders(t *testing.T) {
 				if i%2 == 0 {
 					state = gateway.ApprovalRefused
 				}
-				_, err := other.Decide(t.Context(), id, state, gateway.Operator{Issuer: "https://id.test", Subject: fmt.Sprint("person-", i)}, "", time.Now())
+				_, err := d.Decide(t.Context(), id, state, gateway.Operator{Issuer: "https://id.test", Subject: fmt.Sprint("person-", i)}, "")
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -255,12 +231,12 @@ func TestAttackTwoDeciders(t *testing.T) {
 }
 
 func TestAttackApproveAfterExpiry(t *testing.T) {
-	bubble(t, approval.Options{Expire: 10 * time.Minute}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{Expire: 10 * time.Minute}, func(t *testing.T, r *approval.Room, d *desk) {
 		late := ask(t, r, newCall(t, `{"n":1}`))
 		early := ask(t, r, newCall(t, `{"n":2}`))
-		decide(t, r, early, gateway.ApprovalGiven)
+		decide(t, d, early, gateway.ApprovalGiven)
 		time.Sleep(10 * time.Minute)
-		if _, err := r.Decide(t.Context(), late, gateway.ApprovalGiven, rita, ""); !errors.Is(err, gateway.ErrDecided) || !strings.Contains(err.Error(), "expired") {
+		if _, err := d.Decide(t.Context(), late, gateway.ApprovalGiven, rita, ""); !errors.Is(err, gateway.ErrDecided) || !strings.Contains(err.Error(), "expired") {
 			t.Errorf("approving after expiry: %v", err)
 		}
 		if again := ask(t, r, newCall(t, `{"n":2}`)); again == early {
@@ -270,8 +246,8 @@ func TestAttackApproveAfterExpiry(t *testing.T) {
 }
 
 func TestDenialHolds(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
-		decide(t, r, ask(t, r, newCall(t, `{}`)), gateway.ApprovalRefused)
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
+		decide(t, d, ask(t, r, newCall(t, `{}`)), gateway.ApprovalRefused)
 		if err := r.Wait(t.Context(), newCall(t, `{}`)); code(err) != gateway.ApprovalDenied {
 			t.Errorf("the same call after a denial: %v", err)
 		}
@@ -280,17 +256,17 @@ func TestDenialHolds(t *testing.T) {
 
 // A consent that was taken back runs nothing, and the same call asks again.
 func TestRevokedConsentRunsNothing(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
 		id := ask(t, r, newCall(t, `{}`))
-		if _, err := r.Decide(t.Context(), id, gateway.ApprovalRevoked, rita, ""); !errors.Is(err, gateway.ErrDecided) {
+		if _, err := d.Decide(t.Context(), id, gateway.ApprovalRevoked, rita, ""); !errors.Is(err, gateway.ErrDecided) {
 			t.Errorf("what nobody gave is taken back: %v", err)
 		}
-		decide(t, r, id, gateway.ApprovalGiven)
-		decide(t, r, id, gateway.ApprovalRevoked)
+		decide(t, d, id, gateway.ApprovalGiven)
+		decide(t, d, id, gateway.ApprovalRevoked)
 		if again := ask(t, r, newCall(t, `{}`)); again == id {
 			t.Error("the call waits for an approval that is over")
 		}
-		a, err := r.Decide(t.Context(), id, gateway.ApprovalGiven, rita, "")
+		a, err := d.Decide(t.Context(), id, gateway.ApprovalGiven, rita, "")
 		if !errors.Is(err, gateway.ErrDecided) || a.State != gateway.ApprovalRevoked || a.Decider.Subject != "rita" || a.By != "rita of https://id.test" {
 			t.Errorf("approving it again: %+v, %v", a, err)
 		}
@@ -298,7 +274,7 @@ func TestRevokedConsentRunsNothing(t *testing.T) {
 }
 
 func TestAttackFloodOfApprovals(t *testing.T) {
-	bubble(t, approval.Options{Pending: 3, Wait: time.Second}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{Pending: 3, Wait: time.Second}, func(t *testing.T, r *approval.Room, d *desk) {
 		for i := range 3 {
 			ask(t, r, newCall(t, fmt.Sprintf(`{"n":%d}`, i)))
 		}
@@ -310,7 +286,7 @@ func TestAttackFloodOfApprovals(t *testing.T) {
 }
 
 func TestAgentGoesAway(t *testing.T) {
-	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{}, func(t *testing.T, r *approval.Room, d *desk) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		if err := r.Wait(ctx, newCall(t, `{}`)); code(err) != gateway.Cancelled {
@@ -334,7 +310,7 @@ func (o *origin) Notify(_ context.Context, _ *gateway.Call, method string, param
 }
 
 func TestProgressWhileWaiting(t *testing.T) {
-	bubble(t, approval.Options{Wait: 11 * time.Second}, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{Wait: 11 * time.Second}, func(t *testing.T, r *approval.Room, d *desk) {
 		o := &origin{}
 		id := ask(t, r, newCall(t, `{}`, func(c *gateway.Call) {
 			c.Origin = o
@@ -354,12 +330,7 @@ func TestProgressWhileWaiting(t *testing.T) {
 }
 
 func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
-	var events []string
-	opts := approval.Options{Wait: time.Second, Note: func(_ context.Context, event string, _ any) error {
-		events = append(events, event)
-		return nil
-	}}
-	bubble(t, opts, func(t *testing.T, r *approval.Room, other *audit.State) {
+	bubble(t, approval.Options{Wait: time.Second}, func(t *testing.T, r *approval.Room, d *desk) {
 		secret := "synthetic-" + "hunter2"
 		c := newCall(t, `{"password":"`+secret+`","note":"x"}`, func(c *gateway.Call) {
 			c.Findings = []gateway.Finding{{Kind: gateway.FindingSecret, Rule: "secret.generic", Stage: gateway.StageRequest, Where: "/password", Action: gateway.ActionObserve}}
@@ -367,7 +338,7 @@ func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
 			c.Decision.Reasons = []string{"sends " + secret}
 		})
 		id := ask(t, r, c)
-		a, err := other.Approval(t.Context(), id)
+		a, err := d.Approval(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,22 +348,29 @@ func TestWhatHappensIsNotedAndSecretsAreNotShown(t *testing.T) {
 		if len(a.Reasons) != 1 || a.Reasons[0] != "sends [secret.generic]" {
 			t.Errorf("reasons shown: %q", a.Reasons)
 		}
-		decide(t, r, id, gateway.ApprovalGiven)
+		decide(t, d, id, gateway.ApprovalGiven)
 		if err := r.Wait(t.Context(), c); err != nil {
 			t.Error(err)
 		}
+		var events []string
+		for _, e := range d.record.Events() {
+			events = append(events, e.Type)
+			if strings.Contains(string(e.Body), secret) {
+				t.Errorf("%s: %s", e.Type, e.Body)
+			}
+		}
+		if got, want := strings.Join(events, " "), "approval.asked approval.approved approval.used"; got != want {
+			t.Errorf("events %q, want %q", got, want)
+		}
 	})
-	if got, want := strings.Join(events, " "), "approval.asked approval.approved approval.used"; got != want {
-		t.Errorf("events %q, want %q", got, want)
-	}
 }
 
-func TestFailedNoteRefusesTheCall(t *testing.T) {
+func TestFailedRecordRefusesTheCall(t *testing.T) {
 	broken := errors.New("disk full")
-	opts := approval.Options{Wait: time.Second, Note: func(context.Context, string, any) error { return broken }}
-	bubble(t, opts, func(t *testing.T, r *approval.Room, _ *audit.State) {
+	bubble(t, approval.Options{Wait: time.Second}, func(t *testing.T, r *approval.Room, d *desk) {
+		d.record.Fail(broken)
 		if err := r.Wait(t.Context(), newCall(t, `{}`)); !errors.Is(err, broken) {
-			t.Errorf("got %v, want the note's error", err)
+			t.Errorf("got %v, want the record's error", err)
 		}
 	})
 }

@@ -57,7 +57,7 @@ type Options struct {
 	MaxAgents   int             // buckets kept, agents and agent-tool pairs together (about 400 bytes each); 0: 65,536. Peers: the same number
 }
 
-// Limiter implements [gateway.Limiter]. It is safe for concurrent use.
+// Limiter bounds calls. It is safe for concurrent use.
 type Limiter struct {
 	opts  Options
 	tools map[string]*tool
@@ -67,8 +67,6 @@ type Limiter struct {
 
 	bodies bodies
 }
-
-var _ gateway.Limiter = (*Limiter)(nil)
 
 // owner names a bucket of an agent, or of an agent and a tool.
 type owner struct{ issuer, id, tool string }
@@ -133,8 +131,10 @@ func (l *Limiter) newOwned(o owner) *entry {
 	return e
 }
 
-// Acquire implements [gateway.Limiter]. The refusals are RateLimited, and
-// Overloaded when the gateway as a whole is full. Tool may be nil.
+// Acquire takes one call of the agent, and of the tool if it is known (nil if not).
+// Release gives the place among calls in progress back and must be called once. The
+// refusals are RateLimited, and
+// Overloaded when the gateway as a whole is full.
 func (l *Limiter) Acquire(a *gateway.Agent, t *gateway.Tool) (func(), error) {
 	now := time.Now()
 	agent := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID})

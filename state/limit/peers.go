@@ -7,7 +7,7 @@ import (
 	"toolward/gateway"
 )
 
-// Strangers implements [gateway.Limiter]: it refuses a peer whose failures
+// Strangers refuses a peer whose failures
 // used up its allowance. Requests that are being verified meanwhile still
 // finish, so a peer can exceed the allowance by what it has in progress.
 func (l *Limiter) Strangers(peer string) error {
@@ -28,7 +28,7 @@ func (l *Limiter) Strangers(peer string) error {
 	return refusal
 }
 
-// Failed implements [gateway.Limiter].
+// Failed counts a failure of a peer.
 func (l *Limiter) Failed(peer string) {
 	if peer == "" {
 		return

@@ -24,7 +24,7 @@
 // origins are kept out by package web, and there are no cookies.
 //
 // It decides nothing itself about calls: what an approval or a pin means is the
-// rooms' to say, which it knows as [Approvals] and [Tools].
+// rooms' to say, which it knows as [Approvals], [Tools], [Blocks] and [Sessions].
 package admin
 
 import (
@@ -66,9 +66,9 @@ type Tools interface {
 	Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator) error
 }
 
-// Road admits tokens, and records what was refused: [gateway.Road].
+// Road says whose a token is, and records what was refused: [gateway.Road].
 type Road interface {
-	Admit(context.Context, gateway.Credentials) (*gateway.Agent, *gateway.Refusal)
+	AdmitPerson(context.Context, gateway.Credentials) (*gateway.Agent, *gateway.Refusal)
 	Stranger(context.Context, *gateway.Call, *gateway.Refusal) *gateway.Refusal
 	Refused(context.Context, *gateway.Call, *gateway.Refusal) *gateway.Refusal
 }
@@ -80,6 +80,8 @@ type Options struct {
 	Road      Road
 	Approvals Approvals // nil has no such operations, and likewise below
 	Tools     Tools
+	Blocks    Blocks
+	Sessions  Sessions
 	Health    func() Health
 	Version   string
 

@@ -29,7 +29,7 @@ type road struct {
 	recorded []string
 }
 
-func (r *road) Admit(_ context.Context, c gateway.Credentials) (*gateway.Agent, *gateway.Refusal) {
+func (r *road) AdmitPerson(_ context.Context, c gateway.Credentials) (*gateway.Agent, *gateway.Refusal) {
 	if a := r.agents[c.Token]; a != nil && time.Now().Before(a.Expires) {
 		return a, nil
 	}

@@ -46,6 +46,12 @@ func (h *Handler) operations() []operation {
 	if h.opt.Tools != nil {
 		ops = append(ops, h.toolOperations()...)
 	}
+	if h.opt.Blocks != nil {
+		ops = append(ops, h.blockOperations()...)
+	}
+	if h.opt.Sessions != nil {
+		ops = append(ops, h.sessionOperations()...)
+	}
 	return ops
 }
 

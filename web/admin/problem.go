@@ -36,6 +36,12 @@ func asProblem(err error) *Problem {
 		return &Problem{Status: http.StatusNotFound, Code: "no_approval", Detail: err.Error()}
 	case errors.Is(err, gateway.ErrNoDefinition):
 		return &Problem{Status: http.StatusNotFound, Code: "no_definition", Detail: err.Error()}
+	case errors.Is(err, gateway.ErrNoBlock):
+		return &Problem{Status: http.StatusNotFound, Code: "no_block", Detail: err.Error()}
+	case errors.Is(err, gateway.ErrNoSession):
+		return &Problem{Status: http.StatusNotFound, Code: "no_session", Detail: err.Error()}
+	case errors.Is(err, gateway.ErrBadBlock):
+		return &Problem{Status: http.StatusUnprocessableEntity, Code: "bad_block", Detail: err.Error()}
 	case errors.Is(err, gateway.ErrUnseen):
 		return &Problem{Status: http.StatusConflict, Code: "changed", Detail: err.Error(), Remedy: "look at it again, and accept what you see"}
 	case errors.Is(err, gateway.ErrUnfit):

@@ -74,7 +74,7 @@ func (h *Handler) admit(r *http.Request) (*who, *gateway.Refusal) {
 		}
 		return h.local(), nil
 	}
-	agent, refusal := h.opt.Road.Admit(r.Context(), gateway.Credentials{
+	agent, refusal := h.opt.Road.AdmitPerson(r.Context(), gateway.Credentials{
 		Token: token, Resource: h.opt.Resource, Peer: h.opt.Peer(r), Surface: gateway.SurfaceREST,
 	})
 	if refusal != nil {

@@ -37,6 +37,7 @@ var statuses = map[gateway.Code]int{
 	gateway.Unauthenticated:   http.StatusUnauthorized,
 	gateway.InsufficientScope: http.StatusForbidden,
 	gateway.Forbidden:         http.StatusForbidden,
+	gateway.Blocked:           http.StatusForbidden,
 	gateway.RateLimited:       http.StatusTooManyRequests,
 	gateway.UnknownTool:       http.StatusNotFound,
 	gateway.Quarantined:       http.StatusForbidden,

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"toolward/gateway"
+	"toolward/state/statetest"
 	"toolward/upstream/shape"
 )
 
@@ -36,9 +37,6 @@ func (o *open) Verify(_ context.Context, c gateway.Credentials) (*gateway.Agent,
 	}
 	return &gateway.Agent{ID: "a"}, nil
 }
-func (o *open) Acquire(*gateway.Agent, *gateway.Tool) (func(), error) { return func() {}, nil }
-func (o *open) Strangers(string) error                                { return nil }
-func (o *open) Failed(string)                                         {}
 func (o *open) Find(_ gateway.Kind, _, name string) (*gateway.Tool, error) {
 	if strings.HasPrefix(name, "s__") {
 		return o.tool(name), nil
@@ -67,12 +65,9 @@ func (o *open) DecideResult(context.Context, *gateway.Call) (gateway.Decision, e
 func (o *open) Visible(_ context.Context, _ *gateway.Agent, tools []*gateway.Tool) ([]*gateway.Tool, error) {
 	return tools, nil
 }
-func (o *open) Label(*gateway.Agent, []string) {}
 func (o *open) Task(*gateway.Agent, string, string) (*gateway.Task, *gateway.Tool, error) {
 	return nil, nil, gateway.Refuse("catalog", gateway.UnknownTool, "there are no tasks on this surface")
 }
-func (o *open) Snapshot(*gateway.Agent) gateway.Session   { return gateway.Session{} }
-func (o *open) Note(*gateway.Call)                        {}
 func (o *open) Wait(context.Context, *gateway.Call) error { return nil }
 func (o *open) Record(_ context.Context, p gateway.Phase, _ *gateway.Call) error {
 	o.mu.Lock()
@@ -101,7 +96,7 @@ func (o *open) Do(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
 
 func handler(o *open) *Handler {
 	return New(Options{
-		Road:     &gateway.Road{Auth: o, Limit: o, Catalog: o, Guard: o, Policy: o, Sessions: o, Shapes: shape.Messages{}, Approvals: o, Recorder: o},
+		Road:     &gateway.Road{Auth: o, State: new(statetest.Open), Catalog: o, Guard: o, Policy: o, Shapes: shape.Messages{}, Approvals: o, Recorder: o},
 		Resource: "http://gw/v1",
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil

@@ -1,0 +1,243 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"toolward/gateway"
+)
+
+// TypeSnapshot is an event beside which stands, as "state", what a [Follower] made
+// of all events before it. The text of the one before, which it replaces, goes.
+const TypeSnapshot = "state.snapshot"
+
+// snapshotEvery is how many events may follow a snapshot: a start reads about as
+// many.
+const snapshotEvery = 20_000
+
+// Follower is kept in step with the record. Its methods are called on one
+// goroutine at a time, between commits, and must be quick: nothing is recorded
+// meanwhile.
+type Follower interface {
+	// Restore begins with a snapshot, or with nothing if it is nil.
+	Restore(snapshot json.RawMessage) error
+	// Fold takes in the next event. It is durable, and whoever waits for that hears
+	// of it after Fold returned. An error is about the event, which then counts for
+	// nothing.
+	Fold(gateway.Entry) error
+	// Snapshot is what the events so far come to.
+	Snapshot() (json.RawMessage, error)
+}
+
+// Attach brings a follower up to the end of the record, from the newest snapshot
+// on, and keeps it there. Each event that it is shown is verified first. It is to
+// be called once, before anything that follows from the record is asked.
+func (s *Store) Attach(ctx context.Context, f Follower) error {
+	return s.writer.do(ctx, func() error {
+		if s.writer.follower != nil {
+			return errors.New("audit: the record is followed already")
+		}
+		from, state, err := s.newestSnapshot(ctx)
+		if err == nil {
+			err = f.Restore(state)
+		}
+		if err != nil {
+			return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
+		}
+		err = s.Fold(ctx, from, func(e Event) error {
+			s.writer.folded++
+			entry, err := s.writer.entry(&e)
+			if err == nil {
+				s.writer.tell(f, entry)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
+		}
+		s.writer.follower, s.writer.snapped = f, from
+		return nil
+	})
+}
+
+// newestSnapshot is the newest snapshot of the record's own, and the number of its
+// event; 0 if there is none.
+func (s *Store) newestSnapshot(ctx context.Context) (seq int64, state json.RawMessage, err error) {
+	segments, err := s.Reader.segments(ctx, s.recorder.keys)
+	if err != nil {
+		return 0, nil, err
+	}
+	rows, err := s.writer.conn.rows("SELECT "+eventColumns+" FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 64", TypeSnapshot)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, columns := range rows {
+		r, err := parseRow(columns)
+		if err != nil {
+			return 0, nil, err
+		}
+		c := chain{keys: s.recorder.keys, segments: segments}
+		if c.declared(r.Seq) {
+			continue // a person said that it is not the record's
+		}
+		if c.at, err = s.writer.conn.at(r.Seq - 1); err != nil {
+			return 0, nil, err
+		}
+		if c.at.seq == 0 { // pruned: the MAC says that the hash is ours
+			err = c.begin(r)
+		} else {
+			_, err = c.follow(r)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		state, err = s.snapshotOf(r)
+		return r.Seq, state, err
+	}
+	return 0, nil, nil
+}
+
+// snapshotOf is the text beside a snapshot's event.
+func (s *Store) snapshotOf(r row) (json.RawMessage, error) {
+	rows, err := s.writer.conn.rows("SELECT salt, text FROM bodies WHERE seq = ?", r.Seq)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("the text of the snapshot in event %d is missing", r.Seq)
+	}
+	salt, _ := rows[0][0].([]byte)
+	text, _ := rows[0][1].(string)
+	if sum := sha256.Sum256(append(bytes.Clone(salt), text...)); !bytes.Equal(sum[:], r.Digest) {
+		return nil, &ForeignError{r.Seq, "the text of the snapshot is another"}
+	}
+	var kept struct{ State json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &kept); err != nil {
+		return nil, fmt.Errorf("event %d: %w", r.Seq, err)
+	}
+	return kept.State, nil
+}
+
+// entry is an event as followers see it. What an outcome does not say itself is
+// read from the attempt.
+func (w *writer) entry(e *Event) (gateway.Entry, error) {
+	entry := gateway.Entry{
+		Seq: e.Seq, Time: time.UnixMilli(e.TimeUnixMs), Type: e.Type, Call: e.Call, Agent: e.Agent, Session: e.Session,
+		Kind: gateway.Kind(e.Kind), Tool: e.Tool, Effect: gateway.Effect(e.Effect), Code: gateway.Code(e.Code),
+	}
+	switch {
+	case e.Call == "":
+		entry.Body = []byte(e.Body)
+	case e.left != nil:
+		entry.Session, entry.Issuer, entry.Labels = e.left.session, e.left.issuer, e.left.labels
+	default:
+		return entry, w.remembered(e, &entry)
+	}
+	return entry, nil
+}
+
+// left is what a call's event says to followers besides its columns.
+type left struct {
+	session, issuer string
+	labels          []string
+}
+
+func leftBy(p gateway.Phase, c *gateway.Call) *left {
+	if c.Agent == nil {
+		return &left{}
+	}
+	l := &left{session: c.Session.ID, issuer: c.Agent.Issuer}
+	if p == gateway.PhaseOutcome {
+		l.labels = c.Said().Labels
+		if c.Result != nil && len(c.Result.Labels) > 0 {
+			l.labels = c.Result.Labels // of the whole: those of what was said among them
+		}
+	}
+	return l
+}
+
+// remembered reads what a call's event left behind from the record.
+func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
+	var b struct {
+		Who    string
+		Labels []string
+	}
+	if e.Type == TypeOutcome && !bytes.Contains([]byte(e.Body), []byte(`"labels"`)) {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(e.Body), &b); err != nil {
+		return fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	query, args := "SELECT text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(b.Who)
+	into := &entry.Issuer
+	if e.Type == TypeOutcome {
+		entry.Labels, into = b.Labels, &entry.Session
+		query, args = "SELECT session FROM events WHERE call = ? AND type = ?", values(e.Call, TypeAttempt)
+	}
+	rows, err := w.conn.rows(query, args...)
+	if err == nil && len(rows) > 0 {
+		*into, _ = rows[0][0].(string)
+	}
+	return err
+}
+
+// follow shows the follower what was just made durable.
+func (w *writer) follow(events []*Event, rejected map[int]error) {
+	if w.follower == nil {
+		return
+	}
+	for i, e := range events {
+		if rejected[i] != nil {
+			continue
+		}
+		w.folded++
+		entry, err := w.entry(e)
+		if err != nil {
+			w.opts.Log.Error("an event could not be followed", "type", e.Type, "error", err)
+			continue
+		}
+		w.tell(w.follower, entry)
+	}
+}
+
+func (w *writer) tell(f Follower, e gateway.Entry) {
+	if err := f.Fold(e); err != nil {
+		w.opts.Log.Error("an event of the record counts for nothing", "error", err)
+	}
+}
+
+// snapshot records what the events so far come to, unless hardly any came since
+// the last.
+func (w *writer) snapshot() error {
+	if w.follower == nil || w.folded == 0 {
+		return nil
+	}
+	state, err := w.follower.Snapshot()
+	if err != nil {
+		return fmt.Errorf("snapshot of the state: %w", err)
+	}
+	e := ownEvent(TypeSnapshot, map[string]any{"replaces": w.snapped})
+	e.seal(appendLine(nil, marshal(map[string]any{"state": state})))
+	if _, err := w.write([]*Event{e}); err != nil {
+		return err
+	}
+	old := w.snapped
+	w.folded, w.snapped = 0, w.head.seq
+	return w.conn.exec("DELETE FROM bodies WHERE seq = ?", old)
+}
+
+// snapshotOrLog is [writer.snapshot] where nobody waits for the error: a start
+// then reads more.
+func (w *writer) snapshotOrLog() {
+	if w.failure() != nil {
+		return
+	}
+	if err := w.snapshot(); err != nil {
+		w.opts.Log.Error("the state could not be written into the record", "error", err)
+	}
+}

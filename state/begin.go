@@ -1,0 +1,128 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"toolward/gateway"
+)
+
+// reservation is what a call holds of the state while it is under way.
+type reservation struct {
+	room    *Room
+	call    string // its ID
+	agent   *gateway.Agent
+	tool    *gateway.Tool // nil if it names none
+	server  string        // of its endpoint
+	id      string        // of the session
+	session *session      // nil if the call leaves nothing behind
+	release func()        // gives the place among calls in progress back; nil if it took none
+	cancel  context.CancelCauseFunc
+}
+
+// Begin implements [gateway.State]. Blocks come first, then buckets and places,
+// all or none, then the session's answer. What is refused here has a session too.
+func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gateway.Reservation, error) {
+	if c.Agent == nil {
+		return ctx, nil, errors.New("state: a call of nobody")
+	}
+	id := c.Agent.SessionID()
+	c.Session.ID = id
+	ctx, cancel := context.WithCancelCause(ctx)
+	v := &reservation{room: r, call: c.ID, agent: c.Agent, tool: c.Tool, server: c.Server, id: id, cancel: cancel}
+	if err := v.begin(c); err != nil {
+		cancel(nil)
+		return ctx, nil, err
+	}
+	return ctx, v, nil
+}
+
+func (v *reservation) begin(c *gateway.Call) error {
+	r := v.room
+	// From here on a block that is added finds the call; one that was there
+	// before is found by the call.
+	r.blocks.enter(v)
+	if refusal := r.blocks.stops(c.Agent, v.id, c.Tool, c.Server); refusal != nil {
+		r.blocks.leave(v)
+		return refusal
+	}
+	if !c.Kind.Reverse() { // the call that caused it has been counted
+		release, err := r.limits.Acquire(c.Agent, c.Tool)
+		if err != nil {
+			r.blocks.leave(v)
+			return err
+		}
+		v.release = release
+	}
+	now := time.Now()
+	sh := r.sessions.shard(v.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if !leaves(c.Kind) {
+		c.Session = sh.look(now, v.id)
+		return nil
+	}
+	st := sh.touch(now, v.id)
+	st.live++
+	v.session = st
+	c.Session = st.answer()
+	if !c.Kind.Reverse() {
+		if st.pending == nil {
+			st.pending = map[string]*reservation{}
+		}
+		st.pending[c.ID] = v
+	}
+	return nil
+}
+
+// leaves reports whether a call of a kind leaves something behind in its session.
+func leaves(k gateway.Kind) bool { return k != gateway.KindList && k != gateway.KindLifecycle }
+
+// Again implements [gateway.Reservation].
+func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
+	if refusal := v.room.blocks.stops(c.Agent, v.id, c.Tool, c.Server); refusal != nil {
+		return refusal
+	}
+	sh := v.room.sessions.shard(v.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c.Session = sh.look(time.Now(), v.id)
+	if v.session != nil && v.session.pending[v.call] == v {
+		c.Session.Calls-- // not counting this one
+	}
+	return nil
+}
+
+// Label implements [gateway.Reservation].
+func (v *reservation) Label(ctx context.Context, labels []string) error {
+	sh := v.room.sessions.shard(v.id)
+	sh.mu.Lock()
+	known := sh.look(time.Now(), v.id).Labels
+	news := len(labels) > 0 && len(merge(known, labels)) != len(known)
+	sh.mu.Unlock()
+	if !news {
+		return nil // an upstream may speak a thousand times in one call
+	}
+	return v.room.opts.Journal.Note(ctx, EventLabelled, labelled{Session: v.id, Agent: v.agent.ID, Issuer: v.agent.Issuer, Call: v.call, Labels: labels})
+}
+
+// Finish implements [gateway.Reservation]. Labels and counts of an attempt are
+// folded from its events; here what was reserved and not used is given back.
+func (v *reservation) Finish(context.Context, *gateway.Call) error {
+	v.room.blocks.leave(v)
+	if v.release != nil {
+		v.release()
+	}
+	if st := v.session; st != nil {
+		sh := v.room.sessions.shard(v.id)
+		sh.mu.Lock()
+		st.live--
+		if st.pending[v.call] == v {
+			delete(st.pending, v.call)
+		}
+		sh.mu.Unlock()
+	}
+	v.cancel(nil)
+	return nil
+}

@@ -1,0 +1,153 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"toolward/gateway"
+)
+
+// The types of events that state appends. Those of calls are the record's own.
+const (
+	EventLabelled = "session.labelled"
+	EventCleared  = "session.cleared"
+	EventAsked    = "approval.asked"
+	EventApproved = "approval.approved"
+	EventDenied   = "approval.denied"
+	EventUsed     = "approval.used"
+	EventRevoked  = "approval.revoked"
+	EventPinned   = "pin.accepted"
+	EventBlocked  = "block.added"
+	EventLifted   = "block.lifted"
+)
+
+// The bodies of events that have no type of their own elsewhere.
+type (
+	labelled struct {
+		Session string   `json:"session"`
+		Agent   string   `json:"agent"`
+		Issuer  string   `json:"issuer"`
+		Call    string   `json:"call,omitempty"` // during which it was told
+		Labels  []string `json:"labels"`
+	}
+	cleared struct {
+		Session string           `json:"session"`
+		Labels  []string         `json:"labels"` // that were taken away
+		By      gateway.Operator `json:"by"`
+		Reason  string           `json:"reason"`
+	}
+	lifted struct {
+		ID     string           `json:"id"`
+		By     gateway.Operator `json:"by"`
+		Reason string           `json:"reason"`
+	}
+)
+
+// Fold takes in one event. Events come in the order of the record, one at a time,
+// each once: the record calls it when an event is durable and before whoever waits
+// for that hears of it. An event that says nothing about state changes nothing. An
+// error is about an event that is not what it should be; it then counts for nothing.
+func (r *Room) Fold(e gateway.Entry) error {
+	switch e.Type {
+	case "call.attempt":
+		r.attempted(e)
+	case "call.refusal":
+		r.refused(e)
+	case "call.outcome":
+		r.sessions.label(e.Time, e.Session, e.Labels)
+	case EventLabelled:
+		return with(e, func(b labelled) error { r.sessions.label(e.Time, b.Session, b.Labels); return nil })
+	case EventCleared:
+		return with(e, func(b cleared) error { r.sessions.clear(e.Time, b.Session, b.Labels); return nil })
+	case EventAsked:
+		return with(e, func(a gateway.Approval) error { return r.settle(func() error { return r.consents.ask(a) }) })
+	case EventApproved, EventDenied, EventUsed, EventRevoked:
+		return with(e, func(b decided) error {
+			err := r.settle(func() error { return r.consents.decide(e.Type, e.Time, b) })
+			if err == nil && r.opts.Decided != nil {
+				r.opts.Decided(b.ID)
+			}
+			return err
+		})
+	case EventPinned:
+		return with(e, func(p gateway.Pin) error { return r.settle(func() error { r.pins.put(p); return nil }) })
+	case EventBlocked:
+		return with(e, func(b gateway.Block) error { return r.settle(func() error { r.blocks.put(b); return nil }) })
+	case EventLifted:
+		return with(e, func(b lifted) error { return r.settle(func() error { r.blocks.take(b.ID); return nil }) })
+	}
+	return nil
+}
+
+func (r *Room) settle(f func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return f()
+}
+
+// with hands the body of an event to f.
+func with[T any](e gateway.Entry, f func(T) error) error {
+	var body T
+	err := json.Unmarshal(e.Body, &body)
+	if err == nil {
+		err = f(body)
+	}
+	if err != nil {
+		return fmt.Errorf("event %d, %s: %w", e.Seq, e.Type, err)
+	}
+	return nil
+}
+
+// attempted counts a call for good.
+func (r *Room) attempted(e gateway.Entry) {
+	if e.Session == "" || !leaves(e.Kind) {
+		return
+	}
+	sh := r.sessions.shard(e.Session)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	st := sh.touch(e.Time, e.Session)
+	st.agent, st.issuer = e.Agent, e.Issuer
+	if e.Kind.Reverse() {
+		return
+	}
+	delete(st.pending, e.Call)
+	st.calls++
+	st.note(gateway.Recent{Tool: e.Tool, Effect: e.Effect})
+}
+
+// refused keeps a session from being idle.
+func (r *Room) refused(e gateway.Entry) {
+	if e.Session == "" || !leaves(e.Kind) {
+		return
+	}
+	sh := r.sessions.shard(e.Session)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.sessions[e.Session] != nil {
+		sh.touch(e.Time, e.Session)
+	}
+}
+
+// label adds labels to a session. Labels reach a session that is gone too: what
+// was seen was seen.
+func (s *sessions) label(at time.Time, id string, labels []string) {
+	if id == "" || len(labels) == 0 {
+		return
+	}
+	sh := s.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	st := sh.touch(at, id)
+	st.labels = merge(st.labels, labels)
+}
+
+// clear takes labels away.
+func (s *sessions) clear(at time.Time, id string, labels []string) {
+	sh := s.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	st := sh.touch(at, id)
+	st.labels = without(st.labels, labels)
+}

@@ -1,0 +1,124 @@
+// Package state is the room of what calls leave behind: buckets, counts, labels,
+// what people consented to, what they blocked, and what they accepted of
+// upstreams. The road asks it twice a call, [Room.Begin] and
+// [gateway.Reservation.Finish]; whatever else wants to know what happened before
+// asks here too.
+//
+// # The record is the source
+//
+// Nothing here is an authority of its own. State is folded from the events of the
+// record, in their order and with one function, [Room.Fold]: at start from the
+// events on file, and then from each event once it is durable. So what an agent
+// was told, and what it was counted for, holds after a restart. A snapshot of the
+// whole, itself an event, bounds how far back a start has to read.
+//
+//	call.attempt      the call counts in its session, whatever becomes of it
+//	call.outcome      its labels are the session's
+//	call.refusal      the session is not idle
+//	session.labelled  labels of what an agent was told before its call was over
+//	session.cleared   a person took labels away
+//	approval.*        asked, approved, denied, used, revoked
+//	pin.accepted      a definition that a person, or first use, accepted
+//	block.added, block.lifted
+//	state.snapshot    all of the above up to there
+//
+// What is not in the record is what only the present needs: token buckets are
+// filled again by a start, but for what recorded calls took from them; calls in
+// progress end with the process.
+//
+// # Reservations
+//
+// A call is counted from when it begins, so that of many at once no more get
+// through than one after the other: what [Room.Begin] answers counts those that
+// may yet become attempts. Once the attempt is durable it is counted for good;
+// if the call ends without one, Finish gives the count back.
+//
+// # Sessions
+//
+// Labels and counts are kept by [gateway.Agent.LabelKey]: per token session if
+// the token names one, else per principal. Reconnecting sheds nothing. They are
+// forgotten only when the principal made no call for [Options.Idle]. Memory is
+// bounded by [Options.Max] without shedding labels: what a full table has to
+// drop is held against newcomers.
+package state
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"toolward/gateway"
+	"toolward/state/limit"
+)
+
+// Journal is the record, as far as state appends to it.
+type Journal interface {
+	// Note appends an event of the gateway itself and returns when it is durable
+	// and was folded.
+	Note(ctx context.Context, eventType string, detail any) error
+}
+
+// Options configures a [Room]. Journal is required.
+type Options struct {
+	Journal Journal
+	Limits  limit.Options
+	Idle    time.Duration // forget a session that made no call for this long; 0: one hour
+	Max     int           // sessions held, about 2 KiB each; 0: 16,384
+	// Decided is told the ID of each approval that was decided, used or revoked,
+	// once that is durable. It must be quick. Nil: nobody is told.
+	Decided func(approval string)
+}
+
+// Room implements [gateway.State]. It is safe for concurrent use.
+type Room struct {
+	opts     Options
+	limits   *limit.Limiter
+	sessions sessions
+
+	// deciding is held while a decision is checked and appended, so that of two
+	// one is the first. It is never taken by [Room.Fold], which runs while the
+	// holder waits for the record. Lock order: deciding, mu, a shard's.
+	deciding sync.Mutex
+
+	mu       sync.Mutex
+	consents consents
+	pins     pins
+	blocks   blocks
+}
+
+var _ gateway.State = (*Room)(nil)
+
+// New returns an empty room, or an error that names the rate which makes no
+// sense. It has to be folded from the record before it is asked.
+func New(opts Options) (*Room, error) {
+	if opts.Journal == nil {
+		return nil, errors.New("state: no record")
+	}
+	if opts.Idle <= 0 {
+		opts.Idle = time.Hour
+	}
+	if opts.Max <= 0 {
+		opts.Max = 1 << 14
+	}
+	limits, err := limit.New(opts.Limits)
+	if err != nil {
+		return nil, err
+	}
+	r := &Room{opts: opts, limits: limits}
+	r.sessions.init(opts.Max, opts.Idle)
+	r.consents.init()
+	r.pins.init()
+	r.blocks.init()
+	return r, nil
+}
+
+// Strangers implements [gateway.State].
+func (r *Room) Strangers(peer string) error { return r.limits.Strangers(peer) }
+
+// Failed implements [gateway.State].
+func (r *Room) Failed(peer string) { r.limits.Failed(peer) }
+
+// Body bounds the large bodies that are read at once; see [limit.Limiter.Body].
+func (r *Room) Body(a *gateway.Agent, body io.Reader) io.ReadCloser { return r.limits.Body(a, body) }
