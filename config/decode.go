@@ -26,6 +26,7 @@ type decoder struct {
 	dir    string // that paths are relative to
 	lookup func(string) (string, bool)
 	errs   Errors
+	beside bool // variables of upstreams and guard need not be set
 	marks  map[string]mark
 	shown  map[string]string
 	values map[string][]Hidden // what variables brought into a field
@@ -174,10 +175,12 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 	})
 	if err != nil {
 		hint := "write $${ for a plain ${"
-		if errors.Is(err, errUnset) {
+		unset := errors.Is(err, errUnset)
+		if unset {
 			hint = "set it where toolward starts, or " + hint
 		}
 		d.errorAt(mark{n.Line, n.Column}, path, err.Error(), hint)
+		d.errs[len(d.errs)-1].unset = unset
 		return "", false, false
 	}
 	d.shown[path], d.values[path] = n.Value, values

@@ -16,6 +16,8 @@ type Error struct {
 	Field        string // path of the field, "auth.issuers[0].audience"; "" for the file as a whole
 	Message      string
 	Hint         string // what to do; "" if the message says it
+
+	unset bool // it is that a variable is not set
 }
 
 // Error is "file:line:column: field: message", and the hint on a line of its own.

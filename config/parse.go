@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -18,6 +19,26 @@ const maxFile = 1 << 20
 // Load reads a file. What is wrong with its content is returned as [Errors],
 // all of it.
 func Load(path string) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// LoadBeside reads a file for who starts no upstream and judges no call: whoever
+// decides or reviews beside a gateway has no business with its secrets. Variables
+// of upstreams and guard need not be set, [Config.Upstreams] is empty and
+// [Config.Guard] the default. All else is checked as ever.
+func LoadBeside(path string) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseBeside(path, data, os.LookupEnv)
+}
+
+func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -27,14 +48,28 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return Parse(path, data, os.LookupEnv)
+	return data, nil
 }
 
 // Parse reads a configuration. file is its name in messages, and its directory
 // is what paths are relative to; lookup finds environment variables. What is
 // wrong is returned as [Errors].
 func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
+	return parse(newDecoder(file, lookup), data)
+}
+
+func parseBeside(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
 	d := newDecoder(file, lookup)
+	d.beside = true
+	c, err := parse(d, data)
+	if err != nil {
+		return nil, err
+	}
+	c.Upstreams, c.Guard = nil, Default().Guard
+	return c, nil
+}
+
+func parse(d *decoder, data []byte) (*Config, error) {
 	c := Default()
 	c.Audit.Path = d.resolvePath(c.Audit.Path)
 	local := c.Auth.Local
@@ -51,11 +86,16 @@ func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Confi
 		c.Auth.Local = local
 	}
 	d.check(c)
+	if d.beside {
+		d.errs = slices.DeleteFunc(d.errs, func(e *Error) bool {
+			return e.unset && (strings.HasPrefix(e.Field, "upstreams.") || strings.HasPrefix(e.Field, "guard."))
+		})
+	}
 	if len(d.errs) > 0 {
 		d.errs.sort()
 		return nil, d.errs
 	}
-	c.file, c.marks, c.shown, c.hidden = file, d.marks, d.shown, d.hidden
+	c.file, c.marks, c.shown, c.hidden = d.file, d.marks, d.shown, d.hidden
 	return c, nil
 }
 

@@ -34,7 +34,7 @@ func (r *record) path() (string, error) {
 	if r.db != "" {
 		return r.db, nil
 	}
-	cfg, err := loadOrDemo(r.g)
+	cfg, err := loadBeside(r.g)
 	if err != nil {
 		return "", err
 	}

@@ -90,7 +90,7 @@ func newAuditHash(g *globals) *cobra.Command {
 		Long:  "Redacted values are written as keyed hashes, so that equal values can be matched.\nLook for what this prints with `toolward audit list --text`.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ func newAuditSegment(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}

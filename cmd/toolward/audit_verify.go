@@ -201,7 +201,7 @@ func recordOptions(cfg *config.Config) audit.Options {
 
 // withStore opens the configured record as its only writer.
 func withStore(g *globals, do func(*audit.Store) error) (err error) {
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadBeside(g)
 	if err != nil {
 		return err
 	}

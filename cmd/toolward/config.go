@@ -18,14 +18,26 @@ var errNoConfig = errors.New("no configuration: give --config toolward.yaml, or 
 const defaultFile = "toolward.yaml"
 
 // load reads the configuration that a command was given, or ./toolward.yaml.
-func load(g *globals) (*config.Config, error) {
+func load(g *globals) (*config.Config, error) { return loadWith(g, config.Load) }
+
+// loadBeside is load for commands that start no upstream and judge no call: they
+// need none of the secrets of these. Without any file it is the default.
+func loadBeside(g *globals) (*config.Config, error) {
+	cfg, err := loadWith(g, config.LoadBeside)
+	if errors.Is(err, errNoConfig) {
+		return config.Default(), nil
+	}
+	return cfg, err
+}
+
+func loadWith(g *globals, read func(string) (*config.Config, error)) (*config.Config, error) {
 	if g.config == "" {
 		if _, err := os.Stat(defaultFile); err != nil {
 			return nil, errNoConfig
 		}
 		g.config = defaultFile
 	}
-	cfg, err := config.Load(g.config)
+	cfg, err := read(g.config)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func printNotes(w io.Writer, notes []string) {
 
 // endpoint is the MCP endpoint that the configuration says.
 func endpoint(g *globals) (string, error) {
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadBeside(g)
 	if err != nil {
 		return "", err
 	}

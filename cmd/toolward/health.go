@@ -18,7 +18,7 @@ func newHealth(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url == "" {
-				cfg, err := loadOrDemo(g)
+				cfg, err := loadBeside(g)
 				if err != nil {
 					return err
 				}

@@ -54,7 +54,7 @@ func openOperations(ctx context.Context, g *globals, f *whereFlags, local func(*
 		}
 		return &operations{client: http.DefaultClient, base: f.url, token: token, close: nothing}, nil
 	}
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadBeside(g)
 	if err != nil {
 		return nil, err
 	}
@@ -131,13 +131,11 @@ func openRecord(ctx context.Context, cfg *config.Config) (*rooms, error) {
 	if !exists(cfg.Audit.Path) {
 		return r, nil
 	}
-	cfg.Audit.Retain = 0 // a command removes only what it is told to
-	err := r.openAudit(ctx)
-	if err == nil {
-		err = r.openState(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, r.close())
+	cfg.Audit.Retain = 0                                                                        // a command removes only what it is told to
+	for _, step := range []func(context.Context) error{r.openGuard, r.openAudit, r.openState} { // guard reads what is recorded
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
 	}
 	return r, nil
 }

@@ -30,7 +30,7 @@ func policyOptions(cfg *config.Config, log *slog.Logger, onReload func(error)) p
 
 // openEngine loads the configured policy, or the one at a path in its place.
 func openEngine(ctx context.Context, g *globals, path string) (*policy.Engine, *config.Config, error) {
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadBeside(g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +137,7 @@ func newPolicyTest(g *globals) *cobra.Command {
 		Short: "Run the policy's tests (rules test_… in files …_test.rego)",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}

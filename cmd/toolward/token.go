@@ -28,7 +28,7 @@ func newTokenMint(g *globals) *cobra.Command {
 		Example: "  toolward token mint --subject ci-agent --role reader --ttl 15m",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func newTokenInspect(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}

@@ -35,10 +35,15 @@ func newTools(g *globals) *cobra.Command {
 	return cmd
 }
 
-// startUpstreams starts the upstreams where no gateway runs.
-func startUpstreams(ctx context.Context) func(*rooms, *admin.Options) error {
+// startUpstreams starts the upstreams where no gateway runs. Only then are their
+// secrets needed.
+func startUpstreams(ctx context.Context, g *globals) func(*rooms, *admin.Options) error {
 	return func(r *rooms, opt *admin.Options) error {
-		catalog, err := newCatalog(ctx, r.cfg, r.pins())
+		cfg, err := loadOrDemo(g)
+		if err != nil {
+			return err
+		}
+		catalog, err := newCatalog(ctx, cfg, r.pins())
 		if err != nil {
 			return err
 		}
@@ -117,7 +122,7 @@ func newToolsList(g *globals, f *whereFlags) *cobra.Command {
 		Short: "Every tool, prompt and resource, quarantined ones included",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context()))
+			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
 			if err != nil {
 				return err
 			}
@@ -157,7 +162,7 @@ func newToolsShow(g *globals, f *whereFlags) *cobra.Command {
 		Short: "A tool's definition as its server wrote it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context()))
+			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
 			if err != nil {
 				return err
 			}
@@ -181,7 +186,7 @@ func newToolsCall(g *globals, f *whereFlags) *cobra.Command {
 		Example: "  toolward tools call demo__echo '{\"text\":\"hi\"}'",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func newToolsDiff(g *globals, f *whereFlags) *cobra.Command {
 		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic.\nExit code 1 if there is anything to review; accept with `toolward tools pin`.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context()))
+			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func newToolsPin(g *globals, f *whereFlags) *cobra.Command {
 		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context()))
+			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
 			if err != nil {
 				return err
 			}

@@ -157,7 +157,7 @@ func TestWhoDecidedIsOnRecord(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	rows := g.Rows(t, "", "SELECT type, body ->> '$.decider.subject' AS who, body ->> '$.decider.issuer' AS issuer FROM events WHERE type IN ('approval.approved', 'approval.denied') ORDER BY type")
+	rows := g.Rows(t, "", "SELECT type, body ->> '$.by.subject' AS who, body ->> '$.by.issuer' AS issuer FROM events WHERE type IN ('approval.approved', 'approval.denied') ORDER BY type")
 	if len(rows) != 2 || rows[0]["who"] != "rita" || rows[0]["issuer"] != g.Issuer.Name() || rows[1]["issuer"] != "local" {
 		t.Errorf("%v", rows)
 	}
@@ -437,7 +437,48 @@ func TestCommandsOfOperators(t *testing.T) {
 		t.Errorf("without a gateway: %d %s", code, out)
 	}
 	g.CheckChain(t, "")
-	if rows := g.Rows(t, "", "SELECT body ->> '$.by' AS who FROM events WHERE type = 'approval.denied'"); len(rows) != 1 || !strings.HasPrefix(fmt.Sprint(rows[0]["who"]), "local:") {
+	if rows := g.Rows(t, "", "SELECT body ->> '$.by.issuer' || ':' AS who FROM events WHERE type = 'approval.denied'"); len(rows) != 1 || !strings.HasPrefix(fmt.Sprint(rows[0]["who"]), "local:") {
 		t.Errorf("on record: %v", rows)
+	}
+}
+
+// No secret of an upstream is needed to look and to decide.
+func TestCommandsNeedNoSecretOfAnUpstream(t *testing.T) {
+	up := lab.NewUpstream(t)
+	g := lab.Start(t, lab.Options{
+		Upstream: up, Env: []string{"LAB_UPSTREAM_SECRET=synthetic-secret"},
+		Config: map[string]any{
+			"approvals": map[string]any{"wait": "0s"},
+			"upstreams": map[string]any{"lab": map[string]any{"url": up.URL(), "headers": map[string]any{"X-Key": "${LAB_UPSTREAM_SECRET}"}}},
+		},
+		Policies: map[string]string{"all.rego": "package gateway\n\napprove contains \"ask\" if true\n"},
+	})
+	id := ask(t, g, g.Tester(), lab.Text("x"))
+	run := func(args ...string) (int, string) {
+		cmd := g.Command(append(args, "--config", "toolward.yaml")...)
+		cmd.Env = append(cmd.Env[:2:2], "TOOLWARD_TOKEN="+g.Tester()) // which is no operator's, and not asked for
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	for _, args := range [][]string{
+		{"approvals", "list"}, {"approvals", "show", id}, {"approvals", "approve", id}, {"tools", "list"}, {"tools", "show", "lab__echo"}, {"tools", "diff"},
+		{"tools", "call", "lab__echo", lab.Text("x"), "--url", g.URL}, {"audit", "list"}, {"audit", "verify"}, {"audit", "stats"}, {"audit", "hash", "x"}, {"policy", "test"}, {"policy", "explain", id},
+		{"token", "inspect"}, {"health", "--url", g.URL},
+	} {
+		if code, out := run(args...); strings.Contains(out, "LAB_UPSTREAM_SECRET") || args[0] != "policy" && code != 0 {
+			t.Errorf("%q: %d %s", args, code, out)
+		}
+	}
+	g.Stop(t)
+	for _, args := range [][]string{{"approvals", "list"}, {"approvals", "show", id}, {"approvals", "revoke", id}} {
+		if code, out := run(args...); strings.Contains(out, "LAB_UPSTREAM_SECRET") || args[1] != "revoke" && code != 0 {
+			t.Errorf("without a gateway, %q: %d %s", args, code, out)
+		}
+	}
+	if code, out := run("tools", "list"); code != 2 || !strings.Contains(out, "LAB_UPSTREAM_SECRET") {
+		t.Errorf("what starts an upstream: %d %s", code, out)
 	}
 }
