@@ -57,7 +57,7 @@ type chain struct {
 // begin takes an event without the one before it. Its MAC says that the gateway
 // computed its hash; whether its columns have that hash cannot be told.
 func (c *chain) begin(r row) error {
-	if mac := c.keys.seal(r.hash); !hmac.Equal(mac[:], r.mac[:]) {
+	if mac := c.keys.sealAt(r.Seq, r.hash); !hmac.Equal(mac[:], r.mac[:]) {
 		return &ForeignError{r.Seq, "its MAC is not of this gateway's key"}
 	}
 	c.at = head{r.Seq, r.hash}

@@ -40,23 +40,32 @@ func (w *writer) sign(before ...*Event) error {
 	if err := w.failure(); err != nil {
 		return err
 	}
+	text, err := w.signInside(before...)
+	if err != nil {
+		return err
+	}
+	if err := appendNote(w.opts.Checkpoints, text); err != nil {
+		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
+	}
+	w.opts.Log.Info("audit checkpoint", "event", w.head.seq-1, "note", text)
+	return nil
+}
+
+// signInside is sign without handing the checkpoint out, which it returns.
+func (w *writer) signInside(before ...*Event) (string, error) {
 	now, end := time.Now(), w.head
 	for _, e := range before {
 		end, w.scratch = end.next(e, w.scratch)
 	}
 	text, err := w.keys.checkpoint(end, now)
 	if err != nil {
-		return fmt.Errorf("sign checkpoint: %w", err)
+		return "", fmt.Errorf("sign checkpoint: %w", err)
 	}
 	if err := w.writeDurably(append(before, ownEvent(TypeCheckpoint, map[string]string{"note": text}))); err != nil {
-		return err
+		return "", err
 	}
 	w.signed, w.signedAt = w.head, now
-	if err := appendNote(w.opts.Checkpoints, text); err != nil {
-		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
-	}
-	w.opts.Log.Info("audit checkpoint", "event", end.seq, "note", text)
-	return nil
+	return text, nil
 }
 
 func (w *writer) writeDurably(events []*Event) error {
@@ -146,11 +155,10 @@ func (w *writer) heldByCheckpoint(end head) error {
 // newest reads the last whole checkpoint of a file of them. A crash can cut the
 // last one short; the one before it then counts.
 func (k *Keys) newest(file []byte) (head, bool, error) {
-	verifier, err := note.NewVerifier(k.public)
+	known, err := k.verifiers()
 	if err != nil {
 		return head{}, false, err
 	}
-	known := note.VerifierList(verifier)
 	for notes := splitNotes(file); len(notes) > 0; notes = notes[:len(notes)-1] {
 		n, err := note.Open(notes[len(notes)-1], known)
 		if err != nil || isStatement(n.Text) {

@@ -115,6 +115,22 @@
 // that one's hash. Any other event is chained to the row before it, own or not,
 // as it is stored.
 //
+// # Change of keys
+//
+// An audit.keys event holds a statement "toolward audit keys", signed by two keys:
+// those that its members "old" and "new" have in full. Up to the event, "event",
+// the old key signs, and seals with its MAC; checkpoints and statements that stand
+// at later ones are signed by the new key alone. The key file has the old key of
+// MACs on a line "former", after the number of the last event it seals and before
+// the public key.
+//
+// # Backups
+//
+// A copy that was made as a backup ends with an audit.backup event and a
+// checkpoint. The event holds a statement "toolward audit backup": "of" is the
+// last event of the record when it was copied, and "hash" its hash. What
+// checkpoints outside say of later events is about the record, not about the copy.
+//
 // # Files
 //
 // Beside toolward.db: .keys (0600; the signing key and the keys of the MACs and

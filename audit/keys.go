@@ -24,10 +24,12 @@ import (
 // may read. Losing the file ends the record: it can be verified
 // with the public key, but nothing can be added to it.
 type Keys struct {
-	signer note.Signer
-	public string // verifier key, as x/mod/sumdb/note writes it
-	hmacs  sync.Pool
-	macs   sync.Pool
+	signer    note.Signer
+	public    string // verifier key, as x/mod/sumdb/note writes it
+	hash, mac []byte
+	hmacs     sync.Pool
+	macs      sync.Pool
+	former    []formerKey // by age, the oldest first
 }
 
 // macSize is the length of an event's MAC: HMAC-SHA-256 cut to half, as
@@ -48,10 +50,18 @@ func LoadKeys(path string) (*Keys, error) {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
 	fields := map[string]string{}
+	var former []formerKey
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if name != "former" {
 			fields[name] = value
+			continue
 		}
+		f, err := parseFormer(value)
+		if err != nil {
+			return nil, fmt.Errorf("audit keys: %s: a former key: %w", path, err)
+		}
+		former = append(former, f)
 	}
 	secrets := map[string][]byte{}
 	for _, name := range []string{"hash", "mac"} {
@@ -68,36 +78,47 @@ func LoadKeys(path string) (*Keys, error) {
 	if _, err := note.NewVerifier(fields["public"]); err != nil {
 		return nil, fmt.Errorf("audit keys: %s: the public key: %w", path, err)
 	}
-	k := &Keys{signer: signer, public: fields["public"], hmacs: makers(secrets["hash"]), macs: makers(secrets["mac"])}
-	return k, nil
+	return &Keys{
+		signer: signer, public: fields["public"], former: former,
+		hash: secrets["hash"], mac: secrets["mac"], hmacs: makers(secrets["hash"]), macs: makers(secrets["mac"]),
+	}, nil
 }
 
 // createKeys makes the key file of a new record.
 func createKeys(path string) (*Keys, error) {
-	var id [4]byte
-	var secret, mac [32]byte
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	_, _ = rand.Read(secret[:])
-	_, _ = rand.Read(mac[:])
-	private, public, err := note.GenerateKey(rand.Reader, "toolward-audit-"+hex.EncodeToString(id[:]))
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
+	text, err := newKeyText(secret[:])
 	if err != nil {
-		return nil, fmt.Errorf("audit keys: %w", err)
+		return nil, err
 	}
-	text := fmt.Sprintf("hash %x\nmac %x\nsign %s\npublic %s\n", secret, mac, private, public)
 	if err := writeWhole(path, text, 0o600); err != nil {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
 	return LoadKeys(path)
 }
 
+// newKeyText is a key file with new keys, but for that of redacted values.
+func newKeyText(hash []byte) (string, error) {
+	var id [4]byte
+	var mac [32]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	_, _ = rand.Read(mac[:])
+	private, public, err := note.GenerateKey(rand.Reader, "toolward-audit-"+hex.EncodeToString(id[:]))
+	if err != nil {
+		return "", fmt.Errorf("audit keys: %w", err)
+	}
+	return fmt.Sprintf("hash %x\nmac %x\nsign %s\npublic %s\n", hash, mac, private, public), nil
+}
+
 // publish writes the public key beside the database, and refuses one that is
-// there and another's: a reviewer would verify with the wrong key.
+// there and another record's: a reviewer would verify with the wrong key.
 func (k *Keys) publish(path string) error {
 	text, err := os.ReadFile(path)
 	switch {
 	case err == nil && strings.TrimSpace(string(text)) == k.public:
 		return nil
-	case err == nil && len(text) > 0:
+	case err == nil && len(text) > 0 && !k.isFormer(strings.TrimSpace(string(text))):
 		return fmt.Errorf("audit keys: %s is not the public key of this record's keys: move it away to have it written again", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("audit keys: %w", err)
@@ -139,15 +160,27 @@ func (k *Keys) Digest(body []byte) string {
 	return "hmac-sha256:" + hex.EncodeToString(sum[:])
 }
 
-// seal is the MAC of an event's hash.
-func (k *Keys) seal(hash [sha256.Size]byte) (mac [macSize]byte) {
-	m := k.macs.Get().(*maker)
+// seal is the MAC of a new event's hash.
+func (k *Keys) seal(hash [sha256.Size]byte) (mac [macSize]byte) { return sealBy(&k.macs, hash) }
+
+// sealAt is the MAC that the hash of an event has, new or old.
+func (k *Keys) sealAt(seq int64, hash [sha256.Size]byte) [macSize]byte {
+	for _, f := range k.former {
+		if seq <= f.through {
+			return sealBy(f.macs, hash)
+		}
+	}
+	return k.seal(hash)
+}
+
+func sealBy(macs *sync.Pool, hash [sha256.Size]byte) (mac [macSize]byte) {
+	m := macs.Get().(*maker)
 	m.h.Reset()
 	m.sum = hash // what goes in lies where it does not escape anew
 	m.h.Write(m.sum[:])
 	m.h.Sum(m.sum[:0])
 	copy(mac[:], m.sum[:])
-	k.macs.Put(m)
+	macs.Put(m)
 	return mac
 }
 

@@ -23,6 +23,9 @@ func prepare(opts Options) (*Keys, error) {
 	if size <= 0 && checkpoints > 0 {
 		return nil, fmt.Errorf("audit database %s is missing or empty, but %s says that there was one: restore it, or move that file away to begin a new record", opts.Path, opts.Checkpoints)
 	}
+	if err := finishRotation(opts); err != nil {
+		return nil, err
+	}
 	keys, err := LoadKeys(opts.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
 		if size > 0 {

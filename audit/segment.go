@@ -45,59 +45,93 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 	return s, w.begin(s)
 }
 
+// survey reads a record from its beginning and finds what is not its own.
+type survey struct {
+	chain
+	Segment
+	claim head  // what the newest checkpoint outside says
+	other int64 // from this event on all is another's; 0: nothing is for this reason
+}
+
 // findBreak reads the whole record and finds what a new segment has to declare.
-func (w *writer) findBreak(gap bool) (s Segment, err error) {
-	c := chain{keys: w.keys}
-	if c.segments, err = w.segments(); err != nil {
-		return s, err
+func (w *writer) findBreak(gap bool) (Segment, error) {
+	s, err := w.survey()
+	if err == nil {
+		err = w.eachRow(s.at.seq, s.row)
+	}
+	if err != nil {
+		return Segment{}, err
+	}
+	if s.claim.seq > s.at.seq {
+		s.Missing = append(s.Missing, [2]int64{s.at.seq + 1, s.claim.seq})
+		s.at.seq = s.claim.seq
+	}
+	switch gone := s.claim.seq > s.good.seq || len(s.Missing) > 0; {
+	case gone && !gap:
+		return Segment{}, fmt.Errorf("the record holds up to event %d, and events after it are gone, which were there by %s or by their numbers: restore a newer copy, or accept the gap", s.good.seq, w.opts.Checkpoints)
+	case !gone && len(s.Foreign) == 0:
+		return Segment{}, errors.New("the record holds: there is nothing to go on behind")
+	}
+	s.After, s.Hash, s.Event = s.good.seq, s.good.hash[:], s.at.seq+1
+	return s.Segment, nil
+}
+
+// survey begins one: at the last prune, if there was any.
+func (w *writer) survey() (*survey, error) {
+	s := &survey{chain: chain{keys: w.keys}}
+	var err error
+	if s.segments, err = w.segments(); err != nil {
+		return nil, err
 	}
 	rows, err := w.conn.rows(prunesByAge)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(columns []driver.Value) bool { // foreign, as the walk will say
 		signed, _ := columns[2].(string)
 		return w.keys.stated(statesPrune, signed, new(Prune)) != nil
 	})
-	p, _, err := lastPrune(w.keys, rows, c.declared)
+	p, _, err := lastPrune(w.keys, rows, s.declared)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	c.at.seq = p.Through
-	copy(c.at.hash[:], p.Hash)
-	c.good = c.at
-	if err := w.eachRow(c.at.seq, func(r row) {
-		if r.Seq > c.at.seq+1 && !c.missing(c.at.seq+1, r.Seq-1) {
-			s.Missing = append(s.Missing, [2]int64{c.at.seq + 1, r.Seq - 1})
-			c.at.seq = r.Seq - 1
-		}
-		if _, err := c.follow(r); err != nil {
-			if n := len(s.Foreign); n > 0 && s.Foreign[n-1][1] == r.Seq-1 {
-				s.Foreign[n-1][1] = r.Seq
-			} else {
-				s.Foreign = append(s.Foreign, [2]int64{r.Seq, r.Seq})
-			}
-			c.at = head{r.Seq, r.hash}
-		}
-	}); err != nil {
-		return s, err
+	s.at.seq = p.Through
+	copy(s.at.hash[:], p.Hash)
+	s.good = s.at
+	if s.claim, err = w.claimed(); err != nil {
+		return nil, err
 	}
-	claim, err := w.claimed()
+	there, err := w.conn.at(s.claim.seq)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	if claim.seq > c.at.seq {
-		s.Missing = append(s.Missing, [2]int64{c.at.seq + 1, claim.seq})
-		c.at.seq = claim.seq
+	if there.seq > 0 && there != s.claim && !s.declared(s.claim.seq) {
+		s.other = s.claim.seq // the checkpoint is about another event
 	}
-	switch gone := claim.seq > c.good.seq || len(s.Missing) > 0; {
-	case gone && !gap:
-		return s, fmt.Errorf("the record holds up to event %d, and events of it are gone, up to %d by %s: restore a newer copy, or accept the gap", c.good.seq, max(claim.seq, c.at.seq), w.opts.Checkpoints)
-	case !gone && len(s.Foreign) == 0:
-		return s, errors.New("the record holds: there is nothing to go on behind")
+	// A backup ends with what it says of itself, where the record went on.
+	rows, err = w.conn.rows("SELECT seq FROM events WHERE type = ? AND call IS NULL AND seq >= (SELECT max(seq) - 1 FROM events) ORDER BY seq LIMIT 1", TypeBackup)
+	if err == nil && len(rows) > 0 && s.claim.seq >= rows[0][0].(int64) {
+		s.other = rows[0][0].(int64)
 	}
-	s.After, s.Hash, s.Event = c.good.seq, c.good.hash[:], c.at.seq+1
-	return s, nil
+	return s, err
+}
+
+// row takes the next row.
+func (s *survey) row(r row) {
+	if r.Seq > s.at.seq+1 && !s.missing(s.at.seq+1, r.Seq-1) {
+		s.Missing = append(s.Missing, [2]int64{s.at.seq + 1, r.Seq - 1})
+		s.at.seq = r.Seq - 1
+	}
+	good := s.good
+	if _, err := s.follow(r); err == nil && (s.other == 0 || r.Seq < s.other) {
+		return
+	}
+	if n := len(s.Foreign); n > 0 && s.Foreign[n-1][1] == r.Seq-1 {
+		s.Foreign[n-1][1] = r.Seq
+	} else {
+		s.Foreign = append(s.Foreign, [2]int64{r.Seq, r.Seq})
+	}
+	s.at, s.good = head{r.Seq, r.hash}, good
 }
 
 // claimed is what the newest checkpoint outside says.

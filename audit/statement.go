@@ -73,11 +73,11 @@ func (k *Keys) state(what string, detail any) (string, error) {
 
 // stated reads a statement of a kind that this record's key signed.
 func (k *Keys) stated(what, signed string, detail any) error {
-	verifier, err := note.NewVerifier(k.public)
+	known, err := k.verifiers()
 	if err != nil {
 		return err
 	}
-	n, err := note.Open([]byte(signed), note.VerifierList(verifier))
+	n, err := note.Open([]byte(signed), known)
 	if err != nil {
 		return err
 	}

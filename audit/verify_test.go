@@ -2,10 +2,8 @@ package audit
 
 import (
 	"database/sql"
-	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -226,42 +224,6 @@ func TestVerifySaysWhatItCannotRead(t *testing.T) {
 	if _, err := Verify(t.Context(), VerifyOptions{Path: path}); err == nil {
 		t.Error("verifies without a key")
 	}
-}
-
-// TestFormatIsAsDocumented verifies a record with the program that
-// docs/audit.md prints, in another language.
-func TestFormatIsAsDocumented(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3: ", err)
-	}
-	_, rest, found := strings.Cut(read(t, "../docs/audit.md"), "```python\n")
-	program, _, closed := strings.Cut(rest, "```")
-	if !found || !closed {
-		t.Fatal("docs/audit.md has no python program")
-	}
-	path := newRecord(t, 5)
-	run := func() (string, error) {
-		out, err := exec.Command(python, "-c", program, path).CombinedOutput()
-		return string(out), err
-	}
-	if out, err := run(); err != nil || !strings.Contains(out, base64Head(t, path)) {
-		t.Errorf("got %s, %v", out, err)
-	}
-	tamper(t, path, `UPDATE events SET agent = 'bob' WHERE seq = 3`)
-	if out, err := run(); err == nil || !strings.Contains(out, "event 3") {
-		t.Errorf("tampered: got %s, %v", out, err)
-	}
-}
-
-func base64Head(t *testing.T, path string) string {
-	t.Helper()
-	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: 1}, false)
-	must(t, err)
-	end, err := c.rows("SELECT hash FROM events ORDER BY seq DESC LIMIT 1")
-	must(t, err)
-	must(t, c.close())
-	return base64.StdEncoding.EncodeToString(end[0][0].([]byte))
 }
 
 func read(t *testing.T, path string) string {

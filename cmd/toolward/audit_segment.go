@@ -45,3 +45,81 @@ func newAuditSegment(g *globals) *cobra.Command {
 	cmd.Flags().BoolVar(&gap, "accept-gap", false, "also behind events that are gone")
 	return cmd
 }
+
+func newAuditBackup(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the record, also of a running gateway, to a file that verifies",
+		Long: "Copies the record as it is, and says in the copy, signed, up to which event it goes:\n" +
+			"`audit verify --db FILE` then does not take what came later for missing. The copy is\n" +
+			"verified before the command ends; the public key is written beside it. It holds no keys.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := whoRuns()
+			if err != nil {
+				return err
+			}
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			opt := recordOptions(cfg)
+			b, err := audit.MakeBackup(cmd.Context(), opt, args[0], by.String())
+			if err != nil {
+				return err
+			}
+			check := audit.VerifyOptions{Path: args[0], Keys: opt.Path + ".keys", Progress: progress(cmd.ErrOrStderr(), "verified")}
+			if outside := opt.Checkpoints; outside != "" {
+				check.Checkpoints = []string{outside}
+			} else if beside := opt.Path + ".checkpoints"; exists(beside) {
+				check.Checkpoints = []string{beside}
+			}
+			v, err := audit.Verify(cmd.Context(), check)
+			if err != nil {
+				return err
+			}
+			for _, p := range v.Problems {
+				fmt.Fprintln(cmd.OutOrStdout(), printable(p.String()))
+			}
+			if len(v.Problems) > 0 {
+				return foundError{"the backup is written, and does not hold: nor does the record"}
+			}
+			fmt.Fprintln(cmd.ErrOrStderr(), printable(b.String()))
+			return nil
+		},
+	}
+}
+
+func newAuditRotate(g *globals) *cobra.Command {
+	var why string
+	cmd := &cobra.Command{
+		Use:   "rotate-keys --why TEXT",
+		Short: "Give a stopped gateway's record new keys, signed by the old and the new",
+		Long: "The signing key and the key of MACs change; the key of redacted values does not, so that\n" +
+			"equal values stay equal. Whoever trusts the old public key follows to the new one, and the\n" +
+			"other way round. The key file keeps the old key of MACs, and no longer has the old signing\n" +
+			"key.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if why == "" {
+				return errors.New("say why, with --why: it is signed with the new key")
+			}
+			by, err := whoRuns()
+			if err != nil {
+				return err
+			}
+			cfg, err := loadOrDemo(g)
+			if err != nil {
+				return err
+			}
+			r, err := audit.RotateKeys(recordOptions(cfg), by.String(), why)
+			if err == nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), printable(r.String()))
+				fmt.Fprintln(cmd.OutOrStdout(), r.New)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&why, "why", "", "the reason, for whoever verifies the record later")
+	return cmd
+}

@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// MakeBackup copies a record to a file that does not exist yet, also while a
+// gateway writes it, and says in the copy, signed, up to which event of the record
+// it goes ([TypeBackup]): it verifies by itself, and against checkpoints that are
+// newer than it. The public key comes beside it. Like the record, the copy can be
+// gone on with, by whoever has the keys.
+func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err error) {
+	opts = opts.withDefaults()
+	keys, err := LoadKeys(opts.Keys)
+	if err != nil {
+		return b, err
+	}
+	if exists(to) {
+		return b, fmt.Errorf("%s exists", to)
+	}
+	if err := copyDatabase(ctx, opts, to); err != nil {
+		return b, fmt.Errorf("backup: %w", err)
+	}
+	copied := opts
+	copied.Path, copied.Durability = to, DurabilityPower
+	w := &writer{opts: copied, keys: keys}
+	if err := w.connect(); err != nil {
+		return b, fmt.Errorf("backup: %w", err)
+	}
+	if b, err = w.stateBackup(by); err != nil {
+		err = fmt.Errorf("backup: %w", err)
+	}
+	if w.conn != nil {
+		err = errors.Join(err, w.conn.close())
+	}
+	if err == nil {
+		err = keys.publish(to + ".pub")
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(to)) // half a backup is none
+	}
+	return b, err
+}
+
+// copyDatabase writes the committed state of a database to another file, without
+// its free pages.
+func copyDatabase(ctx context.Context, opts Options, to string) (err error) {
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // SQLite fills an empty one
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite3", dsn(opts.Path, "ro", opts.Busy, ""))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
+	return errors.Join(err, db.Close())
+}
+
+// stateBackup appends the statement of what the copy is, and a checkpoint.
+func (w *writer) stateBackup(by string) (b Backup, err error) {
+	if w.head, err = w.verifiedEnd(); err != nil {
+		return b, err
+	}
+	b = Backup{Of: w.head.seq, Hash: w.head.hash[:], Time: time.Now().UTC().Format(time.RFC3339), By: column(by)}
+	text, err := w.keys.state(statesBackup, b)
+	if err != nil {
+		return b, err
+	}
+	_, err = w.signInside(ownEvent(TypeBackup, backupBody{b, text}))
+	return b, err
+}
+
+// backupBody is the body of a [TypeBackup] event.
+type backupBody struct {
+	Backup
+	Note string `json:"note"`
+}

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Verifies an audit record of toolward, from its written format alone.
+
+It shares nothing with toolward but the format (`go doc toolward/audit`), and
+needs nothing but Python 3.8 or newer. Ed25519 is written from RFC 8032.
+
+    verify.py DATABASE PUBLIC_KEY_FILE [CHECKPOINTS_FILE...]
+
+It prints a line for each thing that does not hold, then what was verified, and
+exits with 1 if there was such a line. It follows the chain of hashes, prunes,
+segments, changes of keys, checkpoints inside and outside, and the texts that
+stand beside events. Left to `toolward audit verify`: MACs (they need the key),
+the schema, SQLite's own integrity check, and why a text is missing.
+"""
+import base64, hashlib, json, sqlite3, sys
+
+# Ed25519, RFC 8032 section 5.1, in extended homogeneous coordinates.
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)  # of -1
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def multiply(n, p):
+    q = (0, 1, 1, 0)
+    while n:
+        if n & 1:
+            q = add(q, p)
+        p, n = add(p, p), n >> 1
+    return q
+
+
+def recover_x(y, sign):
+    if y >= P:
+        return None
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    if (x * x - x2) % P:
+        x = x * ROOT % P
+    if (x * x - x2) % P or x == 0 and sign:
+        return None
+    return P - x if x & 1 != sign else x
+
+
+def point(b):
+    y, sign = int.from_bytes(b, "little") & (1 << 255) - 1, b[31] >> 7
+    x = recover_x(y, sign)
+    return None if x is None else (x, y, 1, x * y % P)
+
+
+BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def signed_by(public, message, signature):
+    a, r, s = point(public), point(signature[:32]), int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
+    p, q = multiply(s, BASE), add(r, multiply(k, a))
+    return (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
+
+
+# Signed notes (golang.org/x/mod/sumdb/note).
+def parse_key(text):
+    name, number, key = text.strip().split("+", 2)
+    key = base64.b64decode(key)
+    if key[0] != 1 or hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] != number:
+        raise ValueError("no Ed25519 key")
+    return name, bytes.fromhex(number), key[1:]
+
+
+def open_note(note, keys):
+    """Returns the text and those of the keys that signed it."""
+    text, _, signatures = note.rpartition("\n\n")
+    text += "\n"
+    by = []
+    for line in signatures.splitlines():
+        dash, name, value = line.split(" ")
+        value = base64.b64decode(value)
+        for key in keys:
+            if dash == "\u2014" and name == key[0] and value[:4] == key[1]:
+                if not signed_by(key[2], text.encode(), value[4:]):
+                    raise ValueError("a signature does not hold")
+                by.append(key)
+    if not by:
+        raise ValueError("no signature of a known key")
+    return text, by
+
+
+problems = []
+
+
+def problem(what):
+    problems.append(what)
+    print(what)
+
+
+def field(value):
+    if value is None:
+        return b"-"
+    data = value if isinstance(value, bytes) else str(value).encode()
+    return b"%d:%s," % (len(data), data)
+
+
+COLUMNS = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest"
+SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 13, 14
+
+
+class Record:
+    def __init__(self, path, public, outside):
+        self.db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+        self.notes = [n for f in outside for n in split_notes(open(f, encoding="utf-8").read())]
+        self.keys = [(0, parse_key(public))]  # from which event on each signs
+        self.follow_keys(public.strip())
+        known = [key for _, key in self.keys]
+        self.claims, self.held = {}, 0
+        for note in self.notes:
+            if not note.startswith("toolward audit "):
+                try:
+                    seq, digest = self.checkpoint(note)
+                    self.claims.setdefault(seq, []).append(digest)
+                except ValueError as e:
+                    problem("a checkpoint outside does not hold: %s" % e)
+        if outside and not self.claims:
+            problem("there is no checkpoint of this record in %s" % ", ".join(outside))
+        self.segments = [s for seq, s in self.statements("segment", known) if s["event"] == seq]
+
+    def own(self, kind):
+        return self.db.execute("SELECT seq, body FROM events WHERE type = ? AND call IS NULL ORDER BY seq", ("audit." + kind,))
+
+    def follow_keys(self, trusted):
+        old, new = {}, {}
+        notes = [json.loads(body).get("note", "") for _, body in self.own("keys")] + self.notes
+        for note in notes:
+            if note.startswith("toolward audit keys\n"):
+                s = json.loads(note.split("\n")[2])
+                text, by = open_note(note, [parse_key(s["old"]), parse_key(s["new"])])
+                if len(by) == 2:
+                    old[s["old"]], new[s["new"]] = s, s
+        while trusted in new:  # back to the first
+            trusted = new[trusted]["old"]
+        self.keys = [(0, parse_key(trusted))]
+        while trusted in old:
+            s = old[trusted]
+            trusted = s["new"]
+            self.keys.append((s["event"] + 1, parse_key(trusted)))
+
+    def signer(self, seq):
+        return [key for start, key in self.keys if start <= seq][-1]
+
+    def checkpoint(self, note):
+        text, by = open_note(note, [key for _, key in self.keys])
+        lines = text.split("\n")
+        if len(lines) != 5 or lines[0] != by[0][0]:
+            raise ValueError("it is no checkpoint")
+        seq = int(lines[1])
+        if self.signer(seq + 1) not in by:
+            raise ValueError("it is signed by another key than that of its time")
+        return seq, base64.b64decode(lines[2])
+
+    def statements(self, kind, known):
+        for seq, body in self.own(kind):
+            try:
+                text, by = open_note(json.loads(body)["note"], known)
+                first, _, detail, _ = text.split("\n")
+                if first != "toolward audit " + kind or self.signer(seq) not in by:
+                    raise ValueError("what it signs is no %s" % kind)
+                yield seq, json.loads(detail)
+            except (ValueError, KeyError) as e:
+                if not self.foreign(seq):
+                    problem("event %d: its statement of a %s does not hold: %s" % (seq, kind, e))
+
+    def foreign(self, seq):
+        return any(s["event"] > seq and low <= seq <= high
+                   for s in getattr(self, "segments", []) for low, high in s.get("foreign") or [])
+
+    def verify(self):
+        last, before, events = 0, bytes(32), 0
+        for _, prune in self.statements("prune", [key for _, key in self.keys]):
+            last, before = prune["through"], base64.b64decode(prune["hash"])
+        end = self.db.execute("SELECT max(seq) FROM events").fetchone()[0]
+        backup = [seq for seq, b in self.statements("backup", [key for _, key in self.keys]) if b["of"] == seq - 1 and end <= seq + 1]
+        for *columns, stored in self.db.execute("SELECT %s, hash FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)):
+            seq = columns[SEQ]
+            if seq != last + 1:
+                if not any([last + 1, seq - 1] in (s.get("missing") or []) for s in self.segments):
+                    problem("events %d to %d are missing" % (last + 1, seq - 1))
+                for gone in range(last + 1, seq):
+                    self.claims.pop(gone, None)
+                last = seq - 1
+            if self.foreign(seq):
+                last, before = seq, stored
+                self.claims.pop(seq, None)
+                continue
+            for s in self.segments:
+                if s["event"] == seq:
+                    before = base64.b64decode(s["hash"])
+            if hashlib.sha256(before + b"".join(map(field, columns))).digest() != stored:
+                problem("event %d is not the one that was recorded after %d" % (seq, last))
+            if columns[TYPE] == "audit.checkpoint" and columns[CALL] is None:
+                try:
+                    if self.checkpoint(json.loads(columns[BODY])["note"]) != (last, before):
+                        raise ValueError("it is about another event")
+                except (ValueError, KeyError) as e:
+                    problem("event %d: its checkpoint does not hold: %s" % (seq, e))
+            last, before, events = seq, stored, events + 1
+            if not (backup and seq >= backup[0]):
+                for digest in self.claims.pop(seq, []):
+                    self.held += 1
+                    if digest != stored:
+                        problem("event %d is not the one that a checkpoint outside was made of" % seq)
+        if self.claims and max(self.claims) > last and not backup:
+            problem("events %d to %d were cut from the end" % (last + 1, max(self.claims)))
+        self.texts()
+        print("%d events, up to %d, the last one is %s; %d checkpoints outside hold"
+              % (events, last, base64.b64encode(before).decode(), self.held))
+
+    def texts(self):
+        for seq, digest, salt, text in self.db.execute(
+                "SELECT b.seq, e.digest, b.salt, b.text FROM bodies b LEFT JOIN events e ON e.seq = b.seq"):
+            if not self.foreign(seq) and hashlib.sha256(salt + text.encode()).digest() != digest:
+                problem("event %d: its text is not the one that was recorded" % seq)
+        for digest, salt, text in self.db.execute("SELECT digest, salt, text FROM interned"):
+            if base64.urlsafe_b64encode(hashlib.sha256(salt + text.encode()).digest()[:15]).decode() != digest:
+                problem("what is interned as %s is not what was recorded" % digest)
+
+
+def split_notes(text):
+    """A note is a text, an empty line, signatures; an empty line follows each."""
+    parts, notes = text.split("\n\n"), []
+    for body, signatures in zip(parts, parts[1:]):
+        if signatures.startswith("\u2014 ") and not body.startswith("\u2014 "):
+            notes.append(body.lstrip("\n") + "\n\n" + signatures.rstrip("\n") + "\n")
+    return notes
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    Record(sys.argv[1], open(sys.argv[2], encoding="utf-8").read(), sys.argv[3:]).verify()
+    sys.exit(1 if problems else 0)
