@@ -229,6 +229,7 @@ func TestSecondVerifier(t *testing.T) {
 		"pruned": func(t *testing.T, path string) {
 			s, err := Open(Options{Path: path})
 			must(t, err)
+			must(t, s.Attach(t.Context(), nobody{}))
 			young := record(t, s, `{}`, `{}`)
 			_, err = s.Prune(t.Context(), young.Time, "rita", "why not")
 			must(t, err)
