@@ -27,41 +27,51 @@ func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gat
 	if c.Agent == nil {
 		return ctx, nil, errors.New("state: a call of nobody")
 	}
-	id := c.Agent.SessionID()
-	c.Session.ID = id
-	ctx, cancel := context.WithCancelCause(ctx)
-	v := &reservation{room: r, call: c.ID, agent: c.Agent, tool: c.Tool, server: c.Server, id: id, cancel: cancel}
-	if err := v.begin(c); err != nil {
-		cancel(nil)
-		return ctx, nil, err
+	c.Session.ID = c.Agent.SessionID()
+	v := &reservation{room: r, call: c.ID, agent: c.Agent, tool: c.Tool, server: c.Server, id: c.Session.ID}
+	if refusal := v.stops(); refusal != nil {
+		return ctx, nil, refusal
 	}
-	return ctx, v, nil
-}
-
-func (v *reservation) begin(c *gateway.Call) error {
-	r := v.room
-	// From here on a block that is added finds the call; one that was there
-	// before is found by the call.
-	r.blocks.enter(v)
-	if refusal := r.blocks.stops(c.Agent, v.id, c.Tool, c.Server); refusal != nil {
-		r.blocks.leave(v)
-		return refusal
+	if c.Kind == gateway.KindNotification { // it is over at once, and there are thousands
+		sh := r.sessions.shard(v.id)
+		sh.mu.Lock()
+		c.Session = sh.look(time.Now(), v.id)
+		sh.mu.Unlock()
+		return ctx, v, nil
 	}
 	if !c.Kind.Reverse() { // the call that caused it has been counted
 		release, err := r.limits.Acquire(c.Agent, c.Tool)
 		if err != nil {
-			r.blocks.leave(v)
-			return err
+			return ctx, nil, err
 		}
 		v.release = release
 	}
+	under, cancel := context.WithCancelCause(ctx)
+	v.cancel = cancel
+	v.enter(c)
+	// A block that was added meanwhile has found the call, or is found by it.
+	if refusal := v.stops(); refusal != nil {
+		v.leave()
+		return ctx, nil, refusal
+	}
+	return under, v, nil
+}
+
+// stops is the refusal of a block that stops the call, nil if there is none.
+func (v *reservation) stops() *gateway.Refusal {
+	return v.room.blocks.Load().stops(v.agent, v.id, v.tool, v.server)
+}
+
+// enter puts the call among those under way, and into its session.
+func (v *reservation) enter(c *gateway.Call) {
 	now := time.Now()
-	sh := r.sessions.shard(v.id)
+	sh := v.room.sessions.shard(v.id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.live[v] = struct{}{}
 	if !leaves(c.Kind) {
 		c.Session = sh.look(now, v.id)
-		return nil
+		return
 	}
 	st := sh.touch(now, v.id)
 	st.live++
@@ -73,7 +83,27 @@ func (v *reservation) begin(c *gateway.Call) error {
 		}
 		st.pending[c.ID] = v
 	}
-	return nil
+}
+
+// leave undoes what enter did, but for what was folded since.
+func (v *reservation) leave() {
+	if v.cancel == nil {
+		return
+	}
+	sh := v.room.sessions.shard(v.id)
+	sh.mu.Lock()
+	delete(sh.live, v)
+	if st := v.session; st != nil {
+		st.live--
+		if st.pending[v.call] == v {
+			delete(st.pending, v.call)
+		}
+	}
+	sh.mu.Unlock()
+	if v.release != nil {
+		v.release()
+	}
+	v.cancel(nil)
 }
 
 // leaves reports whether a call of a kind leaves something behind in its session.
@@ -81,7 +111,7 @@ func leaves(k gateway.Kind) bool { return k != gateway.KindList && k != gateway.
 
 // Again implements [gateway.Reservation].
 func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
-	if refusal := v.room.blocks.stops(c.Agent, v.id, c.Tool, c.Server); refusal != nil {
+	if refusal := v.stops(); refusal != nil {
 		return refusal
 	}
 	sh := v.room.sessions.shard(v.id)
@@ -110,19 +140,6 @@ func (v *reservation) Label(ctx context.Context, labels []string) error {
 // Finish implements [gateway.Reservation]. Labels and counts of an attempt are
 // folded from its events; here what was reserved and not used is given back.
 func (v *reservation) Finish(context.Context, *gateway.Call) error {
-	v.room.blocks.leave(v)
-	if v.release != nil {
-		v.release()
-	}
-	if st := v.session; st != nil {
-		sh := v.room.sessions.shard(v.id)
-		sh.mu.Lock()
-		st.live--
-		if st.pending[v.call] == v {
-			delete(st.pending, v.call)
-		}
-		sh.mu.Unlock()
-	}
-	v.cancel(nil)
+	v.leave()
 	return nil
 }

@@ -7,22 +7,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
 )
 
-// blocks are what people stopped. Each call asks whether one stops it, so the
-// set is replaced and never changed, and an empty one costs a load.
-type blocks struct {
-	set atomic.Pointer[blockSet]
-
-	mu   sync.Mutex
-	live map[*reservation]struct{} // calls under way
-}
-
+// blockSet is what people stopped. Each call asks whether a block stops it, so a set
+// is replaced and never changed, and an empty one costs a load.
 type blockSet struct {
 	all []gateway.Block
 	by  map[blockKey][]int // index in all
@@ -31,11 +22,6 @@ type blockSet struct {
 type blockKey struct {
 	kind gateway.BlockKind
 	name string
-}
-
-func (b *blocks) init() {
-	b.live = map[*reservation]struct{}{}
-	b.set.Store(&blockSet{})
 }
 
 func newBlockSet(all []gateway.Block) *blockSet {
@@ -47,24 +33,8 @@ func newBlockSet(all []gateway.Block) *blockSet {
 	return s
 }
 
-func (b *blocks) enter(v *reservation) {
-	b.mu.Lock()
-	b.live[v] = struct{}{}
-	b.mu.Unlock()
-}
-
-func (b *blocks) leave(v *reservation) {
-	b.mu.Lock()
-	delete(b.live, v)
-	b.mu.Unlock()
-}
-
 // stops is the refusal of a block that stops a call, nil if there is none. Tool
 // may be nil, and server "".
-func (b *blocks) stops(a *gateway.Agent, session string, t *gateway.Tool, server string) *gateway.Refusal {
-	return b.set.Load().stops(a, session, t, server)
-}
-
 func (s *blockSet) stops(a *gateway.Agent, session string, t *gateway.Tool, server string) *gateway.Refusal {
 	if len(s.all) == 0 {
 		return nil
@@ -122,10 +92,10 @@ func stopped(b *gateway.Block) *gateway.Refusal {
 
 // Admit implements [gateway.State].
 func (r *Room) Admit(a *gateway.Agent) error {
-	if len(r.blocks.set.Load().all) == 0 {
+	if len(r.blocks.Load().all) == 0 {
 		return nil
 	}
-	if refusal := r.blocks.stops(a, a.SessionID(), nil, ""); refusal != nil {
+	if refusal := r.blocks.Load().stops(a, a.SessionID(), nil, ""); refusal != nil {
 		return refusal
 	}
 	return nil
@@ -146,17 +116,17 @@ func (r *Room) AdmitPerson(a *gateway.Agent) error {
 
 // Offer implements [gateway.State].
 func (r *Room) Offer(a *gateway.Agent, tools []*gateway.Tool) []*gateway.Tool {
-	if len(r.blocks.set.Load().all) == 0 {
+	if len(r.blocks.Load().all) == 0 {
 		return tools
 	}
 	id := a.SessionID()
-	return slices.DeleteFunc(slices.Clone(tools), func(t *gateway.Tool) bool { return r.blocks.stops(a, id, t, "") != nil })
+	return slices.DeleteFunc(slices.Clone(tools), func(t *gateway.Tool) bool { return r.blocks.Load().stops(a, id, t, "") != nil })
 }
 
 // Blocks lists the blocks that hold now, oldest first.
 func (r *Room) Blocks() []gateway.Block {
 	now := time.Now()
-	return slices.DeleteFunc(slices.Clone(r.blocks.set.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
+	return slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
 }
 
 // Block stops what a block names. When it returns, no new call gets past it, and
@@ -182,22 +152,30 @@ func (r *Room) Lift(ctx context.Context, id string, by gateway.Operator, reason 
 	return r.opts.Journal.Note(ctx, EventLifted, lifted{ID: id, By: by, Reason: reason})
 }
 
-// put adds a block and cancels what it stops. The caller holds r.mu.
-func (b *blocks) put(block gateway.Block) {
-	all := slices.Clone(b.set.Load().all)
+// putBlock adds a block and cancels what it stops. The caller holds r.mu.
+func (r *Room) putBlock(block gateway.Block) {
+	all := slices.Clone(r.blocks.Load().all)
 	all = slices.DeleteFunc(all, func(old gateway.Block) bool { return old.ID == block.ID || !old.Holds(block.Time) })
 	all = append(all, block)
 	slices.SortFunc(all, func(x, y gateway.Block) int { return cmp.Or(x.Time.Compare(y.Time), strings.Compare(x.ID, y.ID)) })
-	b.set.Store(newBlockSet(all))
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for v := range b.live {
-		if refusal := b.stops(v.agent, v.id, v.tool, v.server); refusal != nil {
+	r.blocks.Store(newBlockSet(all))
+	for i := range r.sessions.shards {
+		r.sessions.shards[i].stop()
+	}
+}
+
+// stop cancels the calls under way that a block stops.
+func (sh *shard) stop() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for v := range sh.live {
+		if refusal := v.stops(); refusal != nil {
 			v.cancel(refusal)
 		}
 	}
 }
 
-func (b *blocks) take(id string) {
-	b.set.Store(newBlockSet(slices.DeleteFunc(slices.Clone(b.set.Load().all), func(old gateway.Block) bool { return old.ID == id })))
+// takeBlock ends a block. The caller holds r.mu.
+func (r *Room) takeBlock(id string) {
+	r.blocks.Store(newBlockSet(slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(old gateway.Block) bool { return old.ID == id })))
 }

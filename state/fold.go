@@ -73,9 +73,9 @@ func (r *Room) Fold(e gateway.Entry) error {
 	case EventPinned:
 		return with(e, func(p gateway.Pin) error { return r.settle(func() error { r.pins.put(p); return nil }) })
 	case EventBlocked:
-		return with(e, func(b gateway.Block) error { return r.settle(func() error { r.blocks.put(b); return nil }) })
+		return with(e, func(b gateway.Block) error { return r.settle(func() error { r.putBlock(b); return nil }) })
 	case EventLifted:
-		return with(e, func(b lifted) error { return r.settle(func() error { r.blocks.take(b.ID); return nil }) })
+		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })
 	}
 	return nil
 }

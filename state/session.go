@@ -98,14 +98,15 @@ type shard struct {
 	idle     time.Duration
 	most     int
 	sessions map[string]*session
-	list     session   // ring; list.next is the latest
-	shed     []string  // labels of sessions that had to go
-	shedAt   time.Time // when the last of them went
+	live     map[*reservation]struct{} // calls under way
+	list     session                   // ring; list.next is the latest
+	shed     []string                  // labels of sessions that had to go
+	shedAt   time.Time                 // when the last of them went
 }
 
 func (sh *shard) init(most int, idle time.Duration) {
 	sh.most, sh.idle = most, idle
-	sh.sessions = make(map[string]*session)
+	sh.sessions, sh.live = make(map[string]*session), make(map[*reservation]struct{})
 	sh.list.prev, sh.list.next = &sh.list, &sh.list
 }
 

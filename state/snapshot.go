@@ -47,7 +47,7 @@ func (r *Room) Snapshot() (json.RawMessage, error) {
 	for _, p := range r.pins.byKey {
 		s.Pins = append(s.Pins, p)
 	}
-	s.Blocks = slices.DeleteFunc(slices.Clone(r.blocks.set.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
+	s.Blocks = slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
 	return json.Marshal(s)
 }
 
@@ -104,7 +104,7 @@ func (r *Room) Restore(text json.RawMessage) error {
 		r.pins.put(p)
 	}
 	for _, b := range s.Blocks {
-		r.blocks.put(b)
+		r.putBlock(b)
 	}
 	return nil
 }

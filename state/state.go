@@ -47,6 +47,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
@@ -85,7 +86,7 @@ type Room struct {
 	mu       sync.Mutex
 	consents consents
 	pins     pins
-	blocks   blocks
+	blocks   atomic.Pointer[blockSet]
 }
 
 var _ gateway.State = (*Room)(nil)
@@ -110,7 +111,7 @@ func New(opts Options) (*Room, error) {
 	r.sessions.init(opts.Max, opts.Idle)
 	r.consents.init()
 	r.pins.init()
-	r.blocks.init()
+	r.blocks.Store(&blockSet{})
 	return r, nil
 }
 
