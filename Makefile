@@ -4,8 +4,10 @@ FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
 MUTATE ?= ./gateway
+CALLS ?= 2000000
+RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint vuln pairs mutate e2e field conformance frameworks cli apis fuzz bench growth dress image clean
+.PHONY: run build test race lint vuln pairs mutate e2e field conformance frameworks cli apis fuzz bench review growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -64,6 +66,9 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
+
+review: ## what a reviewer waits for on two million calls, or CALLS; the record is made at RECORD if it is not there
+	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestReviewAtScale$$' -count=1 -v -timeout 2h
 
 growth: ## what a text costs per KiB, counted, which must not grow with the size of the text
 	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,toolward/audit,github.com/go-json-experiment/json/jsontext,math/big,strconv,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth

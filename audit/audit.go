@@ -72,6 +72,8 @@ type Store struct {
 	recorder *recorder
 	lock     *os.File
 	writer   *writer
+	indexing sync.WaitGroup // filters of words, beside the writer
+	stop     context.CancelFunc
 	closing  sync.Once
 	closed   error
 }
@@ -168,6 +170,9 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.indexing.Go(gateway.Contain(s.opts.Log, "the index of words", func() { s.indexAll(ctx) }))
 	return s.Checkpoint(context.Background())
 }
 
@@ -183,6 +188,10 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		var errs []error
+		if s.stop != nil {
+			s.stop()
+			s.indexing.Wait()
+		}
 		if s.writer != nil {
 			s.writer.finish()
 		}

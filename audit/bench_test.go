@@ -126,7 +126,7 @@ func BenchmarkReview(b *testing.B) {
 			b.ReportMetric(float64(v.Events), "events/op")
 		}
 	})
-	for name, f := range map[string]Filter{"latest": {}, "agent": {Agent: "ann"}, "nobody": {Agent: "nobody"}, "withheld": {Outcome: "withheld"}} {
+	for name, f := range map[string]Filter{"latest": {}, "agent": {Match: Match{Agent: Values{"ann"}}}, "nobody": {Match: Match{Agent: Values{"nobody"}}}, "withheld": {Match: Match{Outcome: Values{"withheld"}}}} {
 		b.Run("list-50-"+name, func(b *testing.B) {
 			for b.Loop() {
 				_, _, err := s.List(context.Background(), f, 50, 0)

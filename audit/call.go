@@ -43,6 +43,9 @@ type Call struct {
 	Rules          Raw     `json:"rules,omitempty"`
 	Revision       string  `json:"revision,omitempty"`
 	Shadow         string  `json:"shadow,omitempty"`
+	ResultEffect   string  `json:"result_effect,omitempty"`
+	ResultRules    Raw     `json:"result_rules,omitempty"`
+	ResultShadow   string  `json:"result_shadow,omitempty"`
 	Findings       Raw     `json:"findings,omitempty"`
 	ResultFindings Raw     `json:"result_findings,omitempty"`
 	Score          float64 `json:"score,omitempty"`

@@ -35,6 +35,8 @@ type conn struct {
 	c                     *sqlite3.SQLiteConn
 	begin, insert, commit driver.Stmt
 	keep, intern          driver.Stmt
+	source, tally         driver.Stmt
+	counting              counting
 	args                  [17]driver.NamedValue
 	interned              map[string]int64 // by digest, the event for which it was last written
 }
@@ -46,7 +48,7 @@ func dial(opts Options, fresh bool) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{c: raw.(*sqlite3.SQLiteConn), interned: map[string]int64{}}
+	c := &conn{c: raw.(*sqlite3.SQLiteConn), interned: map[string]int64{}, counting: newCounting()}
 	if err := c.setUp(opts, fresh); err != nil {
 		return nil, errors.Join(err, c.c.Close())
 	}
@@ -92,6 +94,9 @@ func (c *conn) prepare() error {
 		{&c.commit, "COMMIT"},
 		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&c.keep, "INSERT OR REPLACE INTO bodies (seq, salt, text) VALUES (?, ?, ?)"},
+		{&c.source, "INSERT OR IGNORE INTO sources (source, seq) VALUES (?, ?)"},
+		{&c.tally, `INSERT INTO counts (span, hour, facet, slot, calls, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, first = min(first, excluded.first), last = max(last, excluded.last)`},
 		{&c.intern, "INSERT INTO interned (digest, salt, text, last) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET last = excluded.last"},
 	} {
 		stmt, err := c.c.Prepare(p.text)
@@ -257,7 +262,13 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 	if err != nil && e.Text != "" {
 		err = errors.Join(err, c.exec("DELETE FROM bodies WHERE seq = ?", e.Seq))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := c.count(e); err != nil {
+		return fmt.Errorf("count calls: %v", err) // the event is in: it cannot be rejected alone
+	}
+	return nil
 }
 
 // at is the chain at an event: the zero head before the first, and for one
@@ -282,7 +293,7 @@ func run(stmt driver.Stmt, args []driver.NamedValue) error {
 // close closes the connection.
 func (c *conn) close() error {
 	var errs []error
-	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern} {
+	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern, c.source, c.tally} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

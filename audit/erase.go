@@ -114,6 +114,13 @@ const wipeChunk = 500
 // wipe removes texts so that they are not in the file any more: SQLite
 // overwrites them, and the write-ahead log that may still hold them starts over.
 func (w *writer) wipe(ctx context.Context, seqs []int64) error {
+	// The filters know the words too. They are made anew.
+	list := marshal(seqs)
+	if err := w.do(ctx, func() error {
+		return w.secretly("DELETE FROM words WHERE span IN (SELECT value / 4096 FROM json_each(?))", string(list))
+	}); err != nil {
+		return err
+	}
 	for len(seqs) > 0 {
 		n := min(len(seqs), wipeChunk)
 		list := marshal(seqs[:n])
@@ -223,8 +230,11 @@ func (w *writer) expire(before time.Time) error {
 			}
 			noted = true
 		}
-		if err := w.secretly("DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", string(marshal(old))); err != nil {
-			return err
+		list := string(marshal(old))
+		for _, statement := range []string{"DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", "DELETE FROM words WHERE span IN (SELECT value / 4096 FROM json_each(?))"} {
+			if err := w.secretly(statement, list); err != nil {
+				return err
+			}
 		}
 		if batch := w.drain(nil); len(batch) > 0 {
 			w.commit(batch)

@@ -44,7 +44,9 @@ type Event struct {
 	Body       Raw    `json:"body"`         // one line of JSON
 	Kept              // what stands beside it
 
-	left *left // of a call that was just recorded: what it says to followers
+	left    *left    // of a call that was just recorded: what it says to followers
+	facet   facet    // outcome, code and mark of what it is counted by; empty where nobody worked them out: they are read from the rest
+	sources []string // with facet: the calls whose results the arguments copy
 }
 
 // ownEvent is an event of the gateway itself.

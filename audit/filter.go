@@ -1,62 +1,286 @@
 package audit
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"toolward/gateway"
 )
 
 // Filter selects calls. Zero members select everything; all others must hold.
-// Texts are compared exactly, but for Text. None of them is ever part of a
-// statement: they are bound as values.
+// None of them is ever part of a statement: they are bound as values.
 type Filter struct {
+	Match
+	Not          Match     // none of these holds
 	Since, Until time.Time // Since included, Until not; of the time the request was read
-	Agent        string
-	Server       string
-	Tool         string // wire name
-	Kind         string
-	Effect       string // allow, approve, deny
-	Code         string
-	Outcome      string // as the view calls names them
-	Session      string // digest, as the view calls shows it
-	Call         string // ID, or its beginning
-	Text         string // is in arguments, result or reasons; exact case, at most 1 KiB
+	Session      Values    // digest, as the view calls shows it, or the session's name in the token
+	Call         string    // ID, or its beginning
+	FromCall     string    // calls whose arguments copy what this call brought
+	Args         []Arg     // arguments that have a value
+	MinMs        float64   // took at least so long
+	Text         string    // stands in arguments, result, what was beside them, or reasons, as whole words; exact case, at most 1 KiB
 }
+
+// Match is what calls are counted by: to ask for it is cheap. Texts are compared
+// exactly, and one of several has to match.
+type Match struct {
+	Agent    Values
+	Issuer   Values
+	Role     Values
+	Peer     Values
+	Server   Values
+	Tool     Values // wire name
+	Kind     Values
+	Effect   Values // allow, approve, deny
+	Outcome  Values // as the view calls names them
+	Code     Values
+	Revision Values // of the policy
+	Label    Values // of the tool, of the session before, or of the result
+	Finding  Values // kind of a finding
+	Rule     Values // ID of a finding's rule, or a policy rule as file:line
+	Differs  bool   // the shadow policy would have decided otherwise
+}
+
+// Values are the texts of which one has to match; none matches everything.
+type Values []string
+
+// Arg is an argument that must have a value: "customer.id" is a member of a member.
+type Arg struct{ Path, Value string }
 
 const maxFilter = 1 << 10
 
-// where is the condition of a filter with its values.
-func (f Filter) where() (string, []any, error) {
-	conditions, args := []string{"1"}, []any{}
-	add := func(condition string, values ...any) {
-		conditions = append(conditions, condition)
-		args = append(args, values...)
+// condition is SQL with its values.
+type condition struct {
+	sql  string
+	args []any
+}
+
+// attributes are what is matched: by a column of facets, or by a member of its
+// mark, and by what that is in calls.
+var attributes = []struct {
+	name   string
+	values func(*Match) *Values
+	facet  string // column of facets, "" for a member of mark
+	member string // of mark, a text; with [] a list
+	call   string // expression on calls: a text, or an EXISTS with ? for the list of values
+}{
+	{"agent", func(m *Match) *Values { return &m.Agent }, "agent", "", "agent"},
+	{"server", func(m *Match) *Values { return &m.Server }, "server", "", "server"},
+	{"tool", func(m *Match) *Values { return &m.Tool }, "tool", "", "tool"},
+	{"kind", func(m *Match) *Values { return &m.Kind }, "kind", "", "kind"},
+	{"effect", func(m *Match) *Values { return &m.Effect }, "effect", "", "effect"},
+	{"outcome", func(m *Match) *Values { return &m.Outcome }, "outcome", "", "outcome"},
+	{"code", func(m *Match) *Values { return &m.Code }, "code", "", "code"},
+	{"issuer", func(m *Match) *Values { return &m.Issuer }, "", "issuer", "issuer"},
+	{"peer", func(m *Match) *Values { return &m.Peer }, "", "peer", "peer"},
+	{"revision", func(m *Match) *Values { return &m.Revision }, "", "revision", "revision"},
+	{"role", func(m *Match) *Values { return &m.Role }, "", "roles[]", "SELECT value FROM json_each(roles)"},
+	{"label", func(m *Match) *Values { return &m.Label }, "", "labels[]",
+		"SELECT value FROM json_each(tool_labels) UNION ALL SELECT value FROM json_each(session_labels) UNION ALL SELECT value FROM json_each(labels)"},
+	{"finding", func(m *Match) *Values { return &m.Finding }, "", "findings[]",
+		"SELECT value ->> '$.kind' FROM json_each(findings) UNION ALL SELECT value ->> '$.kind' FROM json_each(result_findings)"},
+	{"rule", func(m *Match) *Values { return &m.Rule }, "", "rules[]",
+		`SELECT value ->> '$.rule' FROM json_each(findings) UNION ALL SELECT value ->> '$.rule' FROM json_each(result_findings)
+		UNION ALL SELECT coalesce((value ->> '$.file') || ':' || (value ->> '$.line'), (value ->> '$.package') || '.' || (value ->> '$.name')) FROM json_each(rules)
+		UNION ALL SELECT coalesce((value ->> '$.file') || ':' || (value ->> '$.line'), (value ->> '$.package') || '.' || (value ->> '$.name')) FROM json_each(result_rules)`},
+}
+
+// Values are what one of the [Attributes] has to be; nil for a name that is none.
+func (m *Match) Values(name string) *Values {
+	for _, a := range attributes {
+		if a.name == name {
+			return a.values(m)
+		}
+	}
+	return nil
+}
+
+// unfinished are the outcomes that calls show while there is none.
+var unfinished = []string{"running", "interrupted"}
+
+// facets is the condition on facets, "" if everything matches.
+func (f *Filter) facets() condition {
+	var c condition
+	for _, a := range attributes {
+		if v := *a.values(&f.Match); len(v) > 0 {
+			c.and(ofFacet(a.facet, a.member, v))
+		}
+		// A call may have what another of its facet lacks only among the unfinished.
+		if v := *a.values(&f.Not); len(v) > 0 && (a.name != "outcome" || !slices.ContainsFunc(v, func(s string) bool { return slices.Contains(unfinished, s) })) {
+			n := ofFacet(a.facet, a.member, v)
+			c.and(condition{"NOT " + n.sql, n.args})
+		}
+	}
+	if f.Differs {
+		c.and(condition{"mark ->> '$.differs'", nil})
+	}
+	return c
+}
+
+func ofFacet(column, member string, v Values) condition {
+	if column == "outcome" {
+		v = slices.Clone(v)
+		for i := range v {
+			if slices.Contains(unfinished, v[i]) {
+				v[i] = ""
+			}
+		}
+	}
+	list, isList := strings.CutSuffix(member, "[]")
+	switch {
+	case column != "":
+		return condition{column + " IN (SELECT value FROM json_each(?))", []any{string(marshal(v))}}
+	case isList:
+		return condition{"EXISTS (SELECT 1 FROM json_each(mark, '$." + list + "') WHERE value IN (SELECT value FROM json_each(?)))", []any{string(marshal(v))}}
+	}
+	return condition{"coalesce(mark ->> '$." + member + "', '') IN (SELECT value FROM json_each(?))", []any{string(marshal(v))}}
+}
+
+// where is the condition on the view calls, which holds for exactly the calls of
+// the filter.
+func (f *Filter) where() (condition, error) {
+	c := condition{sql: "1"}
+	for _, a := range attributes {
+		for _, m := range []struct {
+			v   Values
+			not string
+		}{{*a.values(&f.Match), ""}, {*a.values(&f.Not), "NOT "}} {
+			if len(m.v) == 0 {
+				continue
+			}
+			if err := tooLong(a.name, m.v...); err != nil {
+				return c, err
+			}
+			n := condition{"coalesce(" + a.call + ", '') IN (SELECT value FROM json_each(?))", []any{string(marshal(m.v))}}
+			if strings.HasPrefix(a.call, "SELECT") {
+				n.sql = "EXISTS (SELECT * FROM (" + a.call + ") INTERSECT SELECT value FROM json_each(?))"
+			}
+			c.and(condition{m.not + n.sql, n.args})
+		}
+	}
+	if f.Differs {
+		c.and(condition{"(shadow <> effect OR result_shadow <> result_effect)", nil})
+	}
+	if f.Not.Differs {
+		c.and(condition{"NOT coalesce(shadow <> effect OR result_shadow <> result_effect, 0)", nil})
 	}
 	if !f.Since.IsZero() {
-		add("time_unix_ms >= ?", f.Since.UnixMilli())
+		c.and(condition{"time_unix_ms >= ?", []any{f.Since.UnixMilli()}})
 	}
 	if !f.Until.IsZero() {
-		add("time_unix_ms < ?", f.Until.UnixMilli())
+		c.and(condition{"time_unix_ms < ?", []any{f.Until.UnixMilli()}})
 	}
-	for _, c := range []struct{ column, value string }{
-		{"agent", f.Agent}, {"server", f.Server}, {"tool", f.Tool}, {"kind", f.Kind}, {"effect", f.Effect},
-		{"code", f.Code}, {"outcome", f.Outcome}, {"session", f.Session},
-	} {
-		if len(c.value) > maxFilter {
-			return "", nil, fmt.Errorf("the filter for %s is longer than %d bytes", c.column, maxFilter)
-		}
-		if c.value != "" {
-			add(c.column+" = ?", c.value)
-		}
+	return c, f.others(&c)
+}
+
+// others adds what calls are not counted by.
+func (f *Filter) others(c *condition) error {
+	if err := tooLong("session", f.Session...); err != nil {
+		return err
+	}
+	if err := tooLong("the text", f.Text, f.Call, f.FromCall); err != nil {
+		return err
+	}
+	if len(f.Session) > 0 {
+		c.and(condition{"session IN (SELECT value FROM json_each(?))", []any{string(marshal(f.Session))}})
 	}
 	if f.Call != "" {
-		add("id >= ? AND id < ?", f.Call, f.Call+"\x7f") // IDs are ASCII: the range is the prefix
+		c.and(condition{"id >= ? AND id < ?", []any{f.Call, f.Call + "\x7f"}}) // IDs are ASCII: the range is the prefix
 	}
-	if len(f.Text) > maxFilter || len(f.Call) > maxFilter {
-		return "", nil, fmt.Errorf("the text to look for is longer than %d bytes", maxFilter)
+	if f.FromCall != "" {
+		c.and(condition{"seq IN (SELECT seq FROM sources WHERE source = ?)", []any{f.FromCall}})
+	}
+	if f.MinMs > 0 {
+		c.and(condition{"ms >= ?", []any{f.MinMs}})
+	}
+	for _, a := range f.Args {
+		if err := tooLong("an argument", a.Path, a.Value); err != nil {
+			return err
+		}
+		c.and(condition{"args ->> ? = ?", []any{jsonPath(a.Path), a.Value}})
 	}
 	if f.Text != "" {
-		add("(instr(args, ?) OR instr(result, ?) OR instr(reasons, ?))", f.Text, f.Text, f.Text)
+		c.and(condition{"(instr(args, ?) OR instr(beside, ?) OR instr(result, ?) OR instr(reasons, ?) OR instr(cause, ?))", []any{f.Text, f.Text, f.Text, f.Text, f.Text}})
 	}
-	return strings.Join(conditions, " AND "), args, nil
+	return nil
+}
+
+// jsonPath is a path as SQLite takes it: "a.b" → `$."a"."b"`.
+func jsonPath(path string) string {
+	p := "$"
+	for _, member := range strings.Split(path, ".") {
+		p += `."` + strings.ReplaceAll(member, `"`, `\"`) + `"`
+	}
+	return p
+}
+
+func (c *condition) and(n condition) {
+	if c.sql == "" {
+		c.sql = n.sql
+	} else {
+		c.sql += " AND " + n.sql
+	}
+	c.args = append(c.args, n.args...)
+}
+
+func tooLong(what string, texts ...string) error {
+	n := 0
+	for _, text := range texts {
+		n += len(text)
+	}
+	if n > maxFilter {
+		return fmt.Errorf("the filter for %s is longer than %d bytes", what, maxFilter)
+	}
+	return nil
+}
+
+// words are texts that stand in each call of a filter as whole words.
+func (f *Filter) words() (all []string) {
+	if f.Text != "" {
+		all = append(all, f.Text)
+	}
+	for _, a := range f.Args {
+		all = append(all, a.Value)
+	}
+	return all
+}
+
+// holds reports whether a call, which meets the condition in SQL, holds the text
+// as whole words.
+func (f *Filter) holds(c *Call) bool {
+	if f.Text == "" {
+		return true
+	}
+	for _, text := range []string{string(c.Args), string(c.Beside), string(c.Result), string(c.Reasons), c.Cause} {
+		if holdsWords(text, f.Text) {
+			return true
+		}
+	}
+	return false
+}
+
+// sessionsNamed adds the sessions that tokens name by what is asked for.
+func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
+	if len(f.Session) == 0 {
+		return nil
+	}
+	rows, err := r.db.QueryContext(ctx, `SELECT DISTINCT text ->> '$.agent.issuer', text ->> '$.agent.id', text ->> '$.agent.session' FROM interned
+		WHERE text ->> '$.agent.session' IN (SELECT value FROM json_each(?))`, string(marshal(f.Session)))
+	if err != nil {
+		return fmt.Errorf("look for sessions: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	f.Session = slices.Clone(f.Session)
+	for rows.Next() {
+		var a gateway.Agent
+		if err := rows.Scan(&a.Issuer, &a.ID, &a.Session); err != nil {
+			return fmt.Errorf("look for sessions: %w", err)
+		}
+		f.Session = append(f.Session, a.SessionID())
+	}
+	return rows.Err()
 }

@@ -66,6 +66,24 @@ func (p *pool) shared(keys *Keys, text []byte) *Shared {
 	return s
 }
 
+// texts keeps strings that many events have in common.
+type texts struct {
+	seed  maphash.Seed
+	slots [1024]atomic.Pointer[string]
+}
+
+func newTexts() *texts { return &texts{seed: maphash.MakeSeed()} }
+
+func (t *texts) of(b []byte) string {
+	slot := &t.slots[maphash.Bytes(t.seed, b)%uint64(len(t.slots))]
+	if s := slot.Load(); s != nil && *s == string(b) {
+		return *s
+	}
+	s := string(b)
+	slot.Store(&s)
+	return s
+}
+
 // renew is after how many events what is interned is marked as used again. It
 // may be removed once all events up to that many behind the mark are gone.
 const renew = 10_000

@@ -19,15 +19,17 @@ var (
 // there is none. Before is the cursor of the page before, 0 for the first. The
 // limit is at most 1000.
 func (r *Reader) List(ctx context.Context, f Filter, limit int, before int64) (calls []Call, next int64, err error) {
-	where, args, err := f.where()
-	if err != nil {
-		return nil, 0, err
-	}
+	return r.list(ctx, f, true, limit, before)
+}
+
+// ListOldest is List with the oldest first; after is the cursor of the page before.
+func (r *Reader) ListOldest(ctx context.Context, f Filter, limit int, after int64) (calls []Call, next int64, err error) {
+	return r.list(ctx, f, false, limit, after)
+}
+
+func (r *Reader) list(ctx context.Context, f Filter, down bool, limit int, cursor int64) (calls []Call, next int64, err error) {
 	limit = min(max(limit, 1), 1000)
-	if before > 0 {
-		where, args = where+" AND seq < ?", append(args, before)
-	}
-	calls, err = r.calls(ctx, "WHERE "+where+" ORDER BY seq DESC LIMIT ?", append(args, limit+1)...)
+	calls, err = r.page(ctx, f, down, max(cursor, 0), limit+1)
 	if len(calls) > limit {
 		calls = calls[:limit]
 		next = calls[limit-1].Seq
@@ -38,14 +40,9 @@ func (r *Reader) List(ctx context.Context, f Filter, limit int, before int64) (c
 // All yields the calls of a filter, oldest first.
 func (r *Reader) All(ctx context.Context, f Filter) iter.Seq2[Call, error] {
 	return func(yield func(Call, error) bool) {
-		where, args, err := f.where()
-		if err != nil {
-			yield(Call{}, err)
-			return
-		}
-		const page = 500 // a page is read whole: a slow reader must not pin the write-ahead log
+		const page = 500
 		for after := int64(0); ; {
-			calls, err := r.calls(ctx, "WHERE "+where+" AND seq > ? ORDER BY seq LIMIT ?", append(args[:len(args):len(args)], after, page)...)
+			calls, err := r.page(ctx, f, false, after, page)
 			if err != nil {
 				yield(Call{}, err)
 				return

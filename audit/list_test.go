@@ -42,25 +42,25 @@ func TestFilters(t *testing.T) {
 		want   int
 	}{
 		"everything":        {Filter{}, 6},
-		"agent":             {Filter{Agent: "bob"}, 1},
-		"server":            {Filter{Server: "files"}, 5},
-		"tool":              {Filter{Tool: "mail__send"}, 1},
-		"kind":              {Filter{Kind: "tool"}, 6},
-		"effect":            {Filter{Effect: "deny"}, 1},
-		"code":              {Filter{Code: "policy"}, 1},
-		"outcome":           {Filter{Outcome: "ok"}, 4},
-		"running":           {Filter{Outcome: "running"}, 1},
-		"session":           {Filter{Session: "5e55"}, 6},
+		"agent":             {Filter{Match: Match{Agent: Values{"bob"}}}, 1},
+		"server":            {Filter{Match: Match{Server: Values{"files"}}}, 5},
+		"tool":              {Filter{Match: Match{Tool: Values{"mail__send"}}}, 1},
+		"kind":              {Filter{Match: Match{Kind: Values{"tool"}}}, 6},
+		"effect":            {Filter{Match: Match{Effect: Values{"deny"}}}, 1},
+		"code":              {Filter{Match: Match{Code: Values{"policy"}}}, 1},
+		"outcome":           {Filter{Match: Match{Outcome: Values{"ok"}}}, 4},
+		"running":           {Filter{Match: Match{Outcome: Values{"running"}}}, 1},
+		"session":           {Filter{Session: Values{"5e55"}}, 6},
 		"ID":                {Filter{Call: all[2].ID}, 1},
 		"text of args":      {Filter{Text: "needle-2"}, 1},
 		"text of reasons":   {Filter{Text: "outsiders"}, 1},
-		"all of several":    {Filter{Agent: "ann", Outcome: "ok", Text: "needle"}, 4},
-		"contradiction":     {Filter{Agent: "ann", Tool: "mail__send"}, 0},
+		"all of several":    {Filter{Match: Match{Agent: Values{"ann"}, Outcome: Values{"ok"}}, Text: "needle"}, 4},
+		"contradiction":     {Filter{Match: Match{Agent: Values{"ann"}, Tool: Values{"mail__send"}}}, 0},
 		"since":             {Filter{Since: at(0).Add(time.Second)}, 0},
 		"until":             {Filter{Until: at(5)}, 0},
 		"since and until":   {Filter{Since: at(5), Until: at(0).Add(time.Millisecond)}, 6},
-		"wildcards":         {Filter{Agent: "%"}, 0},
-		"injection":         {Filter{Agent: "' OR 1=1 --"}, 0},
+		"wildcards":         {Filter{Match: Match{Agent: Values{"%"}}}, 0},
+		"injection":         {Filter{Match: Match{Agent: Values{"' OR 1=1 --"}}}, 0},
 		"injection by ID":   {Filter{Call: "' OR '1'='1"}, 0},
 		"injection by text": {Filter{Text: "') OR 1=1; DROP TABLE pins; --"}, 0},
 	} {
@@ -85,7 +85,7 @@ func TestFilters(t *testing.T) {
 
 func TestAttackEndlessFilter(t *testing.T) {
 	s := house(t)
-	for _, f := range []Filter{{Text: strings.Repeat("a", 10<<20)}, {Agent: strings.Repeat("%", 10<<20)}, {Call: strings.Repeat("0", 10<<20)}} {
+	for _, f := range []Filter{{Text: strings.Repeat("a", 10<<20)}, {Match: Match{Agent: Values{strings.Repeat("%", 10<<20)}}}, {Call: strings.Repeat("0", 10<<20)}} {
 		if _, _, err := s.List(t.Context(), f, 10, 0); err == nil {
 			t.Error("a filter of 10 MiB was run")
 		}
@@ -150,7 +150,7 @@ func TestStats(t *testing.T) {
 		Outcomes: []Count{{"ok", 4}, {"refused", 1}, {"running", 1}},
 		Effects:  []Count{{"allow", 5}, {"deny", 1}},
 		Codes:    []Count{{"policy", 1}},
-		Upstream: Spread{12, 12, 12, 12},
+		Upstream: Spread{12, 12, 12, 12}, Exact: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("statistics (-want +got):\n%s", diff)
@@ -158,7 +158,7 @@ func TestStats(t *testing.T) {
 	if l := got.Latency; l.P50 <= 0 || l.P50 > l.P95 || l.P99 > l.Max || got.First > got.Last || got.SizeBytes == 0 {
 		t.Errorf("got %+v", got)
 	}
-	empty, err := s.Stats(t.Context(), Filter{Agent: "nobody"})
+	empty, err := s.Stats(t.Context(), Filter{Match: Match{Agent: Values{"nobody"}}})
 	if err != nil || empty.Calls != 0 || empty.Latency != (Spread{}) {
 		t.Errorf("of nothing: %+v, %v", empty, err)
 	}
@@ -172,7 +172,7 @@ func TestFollowSeesCallsEnd(t *testing.T) {
 	got := make(chan string)
 	go func() {
 		defer close(got)
-		for c, err := range s.Follow(ctx, Filter{Agent: "ann"}) {
+		for c, err := range s.Follow(ctx, Filter{Match: Match{Agent: Values{"ann"}}}) {
 			if err != nil {
 				t.Error(err)
 				return
@@ -253,7 +253,7 @@ func TestAttackFormulasInCSV(t *testing.T) {
 func TestExportOCSF(t *testing.T) {
 	s := house(t)
 	var out strings.Builder
-	_, err := s.Export(t.Context(), &out, FormatOCSF, Filter{Outcome: "refused"})
+	_, err := s.Export(t.Context(), &out, FormatOCSF, Filter{Match: Match{Outcome: Values{"refused"}}})
 	must(t, err)
 	var e struct {
 		ClassUID    int `json:"class_uid"`

@@ -155,7 +155,11 @@ func (w *writer) remove(through int64) error {
 		if err != nil {
 			return w.fail(err)
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
+		n, err := res.RowsAffected()
+		if err == nil && n == 0 {
+			err = w.conn.forget(through)
+		}
+		if err != nil || n == 0 {
 			return err
 		}
 		w.serve()

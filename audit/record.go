@@ -20,17 +20,24 @@ type recorder struct {
 	maxBody int
 	own     *gateway.Scrubber
 	find    Finder
-	agents  *memo[*gateway.Agent]
-	tools   *memo[*gateway.Tool]
-	clients *memo[string] // by what was said
+	agents  *memo[*gateway.Agent, []byte]
+	tools   *memo[*gateway.Tool, []byte]
+	clients *memo[string, []byte] // by what was said
 	shared  *pool
+	bearers *memo[*gateway.Agent, *bearer]
+	marks   *texts
 	buffers sync.Pool // of *buffers: objects under construction
 }
 
 func newRecorder(opts Options, keys *Keys) *recorder {
 	r := &recorder{keys: keys, bodies: opts.Bodies, maxBody: opts.MaxBody, own: gateway.NewScrubber(opts.Own), find: opts.Find,
-		shared: newPool(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
+		shared: newPool(), marks: newTexts(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
 	r.agents = newMemo(func(a *gateway.Agent) []byte { return r.secrecy().clean(membersOf(a, appendAgent), "/id", "/issuer") })
+	r.bearers = newMemo(func(a *gateway.Agent) *bearer {
+		b := new(bearer)
+		_ = json.Unmarshal(r.agents.of(a), b) // our own JSON
+		return b
+	})
 	r.tools = newMemo(func(t *gateway.Tool) []byte {
 		return r.secrecy().clean(membersOf(t, appendTool), "/name", "/wire", "/fingerprint")
 	})
@@ -47,7 +54,10 @@ func membersOf[T any](v *T, members func(*object, *T)) []byte {
 	return o.b
 }
 
-type buffers struct{ body, text, shared []byte }
+type buffers struct {
+	body, text, shared []byte
+	mark               mark
+}
 
 // maxBuffer is the largest buffer that is used again, in bytes.
 const maxBuffer = 256 << 10
@@ -60,12 +70,13 @@ type draft struct {
 	object         // the event's body
 	kept    object // what may go before the event does
 	scratch []byte // of one shared object
+	buffers *buffers
 }
 
 // event is the row of one phase of a call.
 func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	buf := r.buffers.Get().(*buffers)
-	d := draft{recorder: r, secrecy: *r.secrecy(), scratch: buf.shared}
+	d := draft{recorder: r, secrecy: *r.secrecy(), scratch: buf.shared, buffers: buf}
 	d.object.b, d.kept.b = append(buf.body[:0], '{'), append(buf.text[:0], '{')
 	d.Call, d.left = c.ID, leftBy(p, c)
 	d.unjudged(c)
@@ -91,9 +102,16 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 		stages(&d.object, c.Stages) // an attempt's are in its outcome
 	}
 	d.seal()
+	d.countBy(c)
 	buf.body, buf.text, buf.shared = reusable(d.object.b), reusable(d.kept.b), reusable(d.scratch)
 	r.buffers.Put(buf)
 	return d.Event
+}
+
+// bearer is what an agent is counted by, as it is recorded.
+type bearer struct {
+	Issuer string
+	Roles  []string
 }
 
 // seal ends the event's objects.
@@ -106,6 +124,39 @@ func (d *draft) seal() {
 	d.Body = Raw(d.object.b)
 }
 
+// countBy works out what the event is counted by, as [facetOf] does it.
+func (d *draft) countBy(c *gateway.Call) {
+	m := &d.buffers.mark
+	m.reset()
+	m.Peer, m.Labels = c.Peer, append(m.Labels, c.Session.Labels...)
+	if a := c.Agent; a != nil {
+		b := d.bearers.of(a)
+		m.Issuer, m.Roles = b.Issuer, append(m.Roles, b.Roles...)
+	}
+	if t := c.Tool; t != nil {
+		m.Labels = append(m.Labels, t.Labels...)
+	}
+	m.findings(c.Findings, gateway.StageRequest)
+	m.decision(&c.Decision, c.Decision.Effect)
+	if d.Type == TypeOutcome {
+		m.Labels = append(m.Labels, d.gained(c)...)
+		m.findings(c.Findings, gateway.StageResult)
+		m.decision(&c.ResultDecision, c.ResultDecision.Effect)
+	}
+	d.facet.outcome, d.facet.code = d.Outcome, d.Code
+	d.scratch = m.append(d.scratch[:0])
+	d.facet.mark = d.recorder.marks.of(d.scratch)
+	d.sources = sourcesOf(c.Findings)
+}
+
+// gained is what an outcome adds to the session's labels.
+func (d *draft) gained(c *gateway.Call) []string {
+	if c.Result != nil && len(c.Result.Labels) > 0 {
+		return c.Result.Labels // of the whole: those of what was said among them
+	}
+	return c.Said().Labels
+}
+
 func reusable(b []byte) []byte {
 	if cap(b) > maxBuffer {
 		return nil
@@ -116,10 +167,11 @@ func reusable(b []byte) []byte {
 // micros is a duration in whole microseconds, and never none.
 func micros(d time.Duration) int64 { return max(1, d.Microseconds()) }
 
-// share writes the digest of an object that many events have in common.
-func (d *draft) share(name string, members func(o *object)) {
-	o := object{b: append(d.scratch[:0], '{')}
-	members(&o)
+// sharing begins an object that many events have in common.
+func (d *draft) sharing() object { return object{b: append(d.scratch[:0], '{')} }
+
+// share ends it and writes its digest.
+func (d *draft) share(name string, o *object) {
 	o.close()
 	d.scratch = o.b
 	if len(o.b) == len("{}") {
@@ -181,8 +233,12 @@ func (d *draft) columns(c *gateway.Call) {
 // first in time, because what they hide must not stand in the other members.
 func (d *draft) request(c *gateway.Call) {
 	d.args(c)
-	d.share("who", func(o *object) { d.who(o, c) })
-	d.share("what", func(o *object) { d.what(o, c) })
+	o := d.sharing()
+	d.who(&o, c)
+	d.share("who", &o)
+	o = d.sharing()
+	d.what(&o, c)
+	d.share("what", &o)
 	if c.Tool == nil || c.Name != c.Tool.Wire {
 		d.text("name", d.scrub(c.Name))
 	}
@@ -203,7 +259,7 @@ func (d *draft) who(o *object, c *gateway.Call) {
 	o.text("protocol", clip(d.scrub(c.Protocol), maxColumn))
 	o.text("peer", c.Peer)
 	if c.Agent != nil {
-		o.json("agent", d.agents.line(c.Agent))
+		o.json("agent", d.agents.of(c.Agent))
 	}
 }
 
@@ -212,7 +268,7 @@ func (d *draft) what(o *object, c *gateway.Call) {
 	o.text("method", clip(d.scrub(c.Method), maxColumn))
 	o.text("endpoint", clip(d.scrub(c.Server), maxColumn))
 	if c.Tool != nil {
-		o.json("tool", d.tools.line(c.Tool))
+		o.json("tool", d.tools.of(c.Tool))
 	}
 	ruling(o, &c.Decision)
 }
@@ -222,17 +278,14 @@ func (d *draft) outcome(c *gateway.Call) {
 	d.result(c)
 	d.Outcome, d.Us = became(c), micros(time.Since(c.Time))
 	d.Effect = string(c.ResultDecision.Effect)
-	d.share("ruling", func(o *object) { ruling(o, &c.ResultDecision) })
+	o := d.sharing()
+	ruling(&o, &c.ResultDecision)
+	d.share("ruling", &o)
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageResult)
 	d.float("score", c.Score)
 	d.texts("reasons", d.all(c.ResultDecision.Reasons, maxText))
-	said := c.Said()
-	labels := said.Labels
-	if c.Result != nil && len(c.Result.Labels) > 0 {
-		labels = c.Result.Labels // of the whole: those of what was said among them
-	}
-	d.texts("labels", labels)
-	d.notes(said)
+	d.texts("labels", d.gained(c))
+	d.notes(c.Said())
 }
 
 // became names the outcome as the view calls shows it.
@@ -282,7 +335,7 @@ func (d *draft) beside(c *gateway.Call) {
 	}
 	d.texts("dropped", d.all(c.Dropped, maxColumn))
 	if client := said(c); client != nil {
-		d.part("client", client, d.clients.line(string(client)), nil)
+		d.part("client", client, d.clients.of(string(client)), nil)
 	}
 }
 

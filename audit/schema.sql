@@ -42,13 +42,50 @@ CREATE TABLE interned (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
-CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NOT NULL;
-CREATE INDEX events_tool  ON events (tool, seq) WHERE tool IS NOT NULL;
-CREATE INDEX events_time  ON events (time_unix_ms) WHERE type IN ('call.attempt', 'call.refusal');
+CREATE INDEX events_session ON events (session, seq) WHERE session IS NOT NULL;
 CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
 
 CREATE TRIGGER bodies_follow AFTER DELETE ON events
 BEGIN DELETE FROM bodies WHERE seq = old.seq; END;
+
+-- What follows is derived from the events, and made in the transaction that records
+-- them, so that nobody who looks for calls has to read them all. facets are the
+-- combinations of what calls are filtered by, '' for NULL.
+CREATE TABLE facets (
+  id      INTEGER PRIMARY KEY,
+  agent   TEXT NOT NULL,
+  server  TEXT NOT NULL,
+  tool    TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  effect  TEXT NOT NULL,
+  outcome TEXT NOT NULL,             -- '' while there is none: running, or interrupted
+  code    TEXT NOT NULL,
+  mark    TEXT NOT NULL CHECK (json_valid(mark)), -- object: issuer, peer, roles, labels (of tool, session and result), revision, findings (kinds), rules, differs (from the shadow policy)
+  UNIQUE (agent, tool, outcome, code, server, kind, effect, mark)
+) STRICT;
+
+-- counts says how many calls of a facet there are among the first events 4096 * span to 4096 * span + 4095.
+CREATE TABLE counts (
+  span  INTEGER NOT NULL,
+  hour  INTEGER NOT NULL,            -- when the requests were read: milliseconds / 3600000
+  facet INTEGER NOT NULL,
+  slot  INTEGER NOT NULL,            -- how long they took: at most 2 to the power of (slot - 1) / 4 microseconds; 0 while there is no outcome
+  calls INTEGER NOT NULL,
+  first INTEGER NOT NULL,            -- seq of the first of them, or one before
+  last  INTEGER NOT NULL,            -- seq of the last of them, or one after
+  PRIMARY KEY (span, hour, facet, slot)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX counts_facet ON counts (facet, span);
+
+-- hours says in which spans the calls of an hour are.
+CREATE TABLE hours (hour INTEGER NOT NULL, span INTEGER NOT NULL, PRIMARY KEY (hour, span)) STRICT, WITHOUT ROWID;
+
+-- words are filters that say which words are not in the texts of the calls that begin in a span.
+CREATE TABLE words (block INTEGER NOT NULL, span INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (block, span)) STRICT, WITHOUT ROWID;
+
+-- sources says which calls carry a copy of a result, by the call that brought it.
+CREATE TABLE sources (source TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
 BEGIN SELECT raise(ABORT, 'events are never changed'); END;
@@ -112,6 +149,9 @@ SELECT
   what.text -> '$.rules'                      AS rules,         -- JSON array: the policy rules that fired
   what.text ->> '$.revision'                  AS revision,      -- of the policy
   what.text ->> '$.shadow'                    AS shadow,        -- what the shadow policy would have decided
+  o.effect                                    AS result_effect, -- what policy decided about the result: allow, deny
+  ruling.text -> '$.rules'                    AS result_rules,
+  ruling.text ->> '$.shadow'                  AS result_shadow,
   a.body -> '$.findings'                      AS findings,      -- JSON array: what guard saw in the arguments
   o.body -> '$.findings'                      AS result_findings,
   a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
@@ -141,5 +181,6 @@ LEFT JOIN interned who  ON who.digest = a.body ->> '$.who'
 LEFT JOIN interned what ON what.digest = a.body ->> '$.what'
 LEFT JOIN bodies ab     ON ab.seq = a.seq
 LEFT JOIN events o      ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
+LEFT JOIN interned ruling ON ruling.digest = o.body ->> '$.ruling'
 LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');

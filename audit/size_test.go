@@ -57,6 +57,7 @@ func (t *typicalCalls) nth(tb testing.TB, i int) *gateway.Call {
 // answer gives it the result that it has.
 func (t *typicalCalls) answer(c *gateway.Call) {
 	text := fmt.Sprintf(`{"content":[{"type":"text","text":%q}]}`, strings.Repeat("Lorem ipsum dolor sit amet, "+c.ID+" ", 20)[:952-42])
+	c.Scanned = gateway.StageResult
 	c.Result = &gateway.Result{Raw: json.RawMessage(text), Labels: c.Tool.Labels}
 	c.ResultDecision = gateway.Decision{Effect: gateway.EffectAllow, Revision: "cc635b1ab56d1cc1"}
 	c.Stages.Record, c.Stages.Upstream = 310*time.Microsecond, 12*time.Millisecond

@@ -105,9 +105,9 @@ func TestVerifyFindsTampering(t *testing.T) {
 		"table added":     {[]string{`CREATE TABLE notes (x)`}, `table "notes" was added`},
 		"index added":     {[]string{`CREATE UNIQUE INDEX once ON events (agent) WHERE agent = 'bob'`}, `index "once" was added`},
 		"index without rows": {[]string{
-			`CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'events_agent'`, `DROP INDEX events_agent`,
-			`CREATE INDEX events_agent ON events (agent, seq) WHERE agent IS NULL`, `PRAGMA writable_schema = ON`,
-			`UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = 'events_agent'`, `PRAGMA writable_schema = RESET`,
+			`CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'events_session'`, `DROP INDEX events_session`,
+			`CREATE INDEX events_session ON events (session, seq) WHERE session IS NULL`, `PRAGMA writable_schema = ON`,
+			`UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = 'events_session'`, `PRAGMA writable_schema = RESET`,
 			`DROP TABLE kept`}, "the database is damaged or was tampered with"},
 	} {
 		t.Run(name, func(t *testing.T) {

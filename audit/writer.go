@@ -292,6 +292,9 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK"))) // with the connection goes what it remembers
 		}
 	}
+	if err := w.conn.flush(); err != nil {
+		return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+	}
 	if err := run(w.conn.commit, nil); err != nil {
 		return nil, w.fail(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,73 +46,6 @@ func (r *record) open() (*audit.Reader, error) {
 		return nil, err
 	}
 	return audit.OpenReader(path)
-}
-
-// calls are the flags of a command that reads some calls of a record.
-type calls struct {
-	record
-	audit.Filter
-	since, until string
-}
-
-// read opens the record and hands it over with the filter.
-func (f *calls) read(do func(*audit.Reader, audit.Filter) error) error {
-	filter, err := f.filter(time.Now())
-	if err != nil {
-		return err
-	}
-	reader, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	return do(reader, filter)
-}
-
-func (f *calls) flags(cmd *cobra.Command) {
-	f.record.flag(cmd)
-	fl := cmd.Flags()
-	fl.StringVar(&f.since, "since", "", "from this time on: 2026-01-31, RFC 3339, or an age such as 2h or 7d")
-	fl.StringVar(&f.until, "until", "", "before this time, likewise")
-	fl.StringVar(&f.Agent, "agent", "", "calls of this agent")
-	fl.StringVar(&f.Server, "server", "", "calls of this upstream")
-	fl.StringVar(&f.Tool, "tool", "", "calls of this tool, server__name")
-	fl.StringVar(&f.Kind, "kind", "", "tool, prompt, resource, sampling, …")
-	fl.StringVar(&f.Effect, "effect", "", "allow, approve or deny")
-	fl.StringVar(&f.Code, "code", "", "refusals with this code: policy, guard, rate_limited, …")
-	fl.StringVar(&f.Outcome, "outcome", "", "ok, error, refused, withheld, timeout, cancelled, interrupted, …")
-	fl.StringVar(&f.Session, "session", "", "calls of this session")
-	fl.StringVar(&f.Text, "text", "", "text in arguments, result or reasons")
-}
-
-func (f *calls) filter(now time.Time) (audit.Filter, error) {
-	var err error
-	if f.Since, err = parseWhen(f.since, now); err != nil {
-		return f.Filter, err
-	}
-	f.Until, err = parseWhen(f.until, now)
-	return f.Filter, err
-}
-
-// parseWhen reads a day, a time, or an age.
-func parseWhen(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
-			return now.AddDate(0, 0, -n), nil
-		}
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: write 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 90m or 7d", s)
 }
 
 var callHeader = []string{"TIME", "ID", "AGENT", "TOOL", "EFFECT", "OUTCOME", "MS", "REASONS"}

@@ -1,0 +1,130 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Compare counts the calls of the record anew, from the events, and says where
+// the derived tables differ: what they hide would be missing from listings and
+// statistics, though it is in the chain.
+func (r *Reader) Compare(ctx context.Context) (problems []Problem, err error) {
+	var last int64
+	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&last); err != nil {
+		return nil, fmt.Errorf("compare counts: %w", err)
+	}
+	for span := int64(0); span <= last/spanSize; span++ {
+		found, err := r.compareSpan(ctx, span)
+		if err != nil {
+			return problems, fmt.Errorf("compare counts: %w", err)
+		}
+		problems = append(problems, found...)
+	}
+	return problems, nil
+}
+
+// group is calls that are counted together.
+type group struct {
+	facet
+	hour, slot int64
+}
+
+func (r *Reader) compareSpan(ctx context.Context, span int64) (problems []Problem, err error) {
+	first, last := span*spanSize, span*spanSize+spanSize-1
+	want, unknown, err := r.countSpan(ctx, first, last)
+	if err != nil {
+		return nil, err
+	}
+	have, err := r.counted(ctx, span, unknown)
+	if err != nil {
+		return nil, err
+	}
+	for g, w := range want {
+		h, ok := have[g]
+		switch {
+		case !ok || h.calls != w.calls:
+			problems = append(problems, Problem{Seq: w.first, What: fmt.Sprintf("%d calls of %s, agent %q, tool %q, outcome %q begin among the events %d to %d, and listings count %d", w.calls, g.kind, g.agent, g.tool, g.outcome, first, last, h.calls)})
+		case h.first > w.first || h.last < w.last:
+			problems = append(problems, Problem{Seq: w.first, What: fmt.Sprintf("listings look for calls of agent %q, tool %q, outcome %q in %d to %d only", g.agent, g.tool, g.outcome, h.first, h.last)})
+		}
+		delete(have, g)
+	}
+	for g, h := range have {
+		problems = append(problems, Problem{Seq: h.first, What: fmt.Sprintf("listings count %d calls of agent %q, tool %q, outcome %q that the events %d to %d do not have", h.calls, g.agent, g.tool, g.outcome, first, last)})
+	}
+	return problems, nil
+}
+
+// countSpan counts the calls that begin in a range of events. unknown is set
+// where some of them cannot be told apart as they were: who asked was erased.
+func (r *Reader) countSpan(ctx context.Context, first, last int64) (want map[group]counted, unknown bool, err error) {
+	want = map[group]counted{}
+	type pair struct{ attempt, end Event }
+	var pairs []pair
+	attempts, err := r.whole(ctx, "WHERE seq BETWEEN ? AND ? AND type IN ('call.attempt', 'call.refusal') ORDER BY seq", first, last)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, a := range attempts {
+		end := a
+		if a.Type == TypeAttempt {
+			outcomes, err := r.whole(ctx, "WHERE call = ? AND type = 'call.outcome' ORDER BY seq LIMIT 1", a.Call)
+			if err != nil {
+				return nil, false, err
+			}
+			if len(outcomes) > 0 {
+				end = outcomes[0]
+			}
+		}
+		pairs = append(pairs, pair{a, end})
+		for _, e := range []*Event{&a, &end} {
+			if _, lost, err := readBody(e); err == nil && lost != "" {
+				unknown = true
+			}
+		}
+	}
+	for _, p := range pairs {
+		f, err := facetOf(&p.attempt, &p.end)
+		if err != nil {
+			f = facet{outcome: p.end.Outcome, code: p.end.Code, mark: "{}"}
+		}
+		if unknown {
+			f.mark = ""
+		}
+		a := &p.attempt
+		f.agent, f.server, f.tool, f.kind, f.effect = a.Agent, a.Server, a.Tool, a.Kind, a.Effect
+		g := group{f, a.TimeUnixMs / hourMs, slot(p.end.Us)}
+		n, ok := want[g]
+		if !ok {
+			n.first = a.Seq
+		}
+		want[g] = counted{n.calls + 1, n.first, a.Seq}
+	}
+	return want, unknown, nil
+}
+
+// counted reads what the tables count of a span, without marks if they cannot be
+// compared.
+func (r *Reader) counted(ctx context.Context, span int64, unmarked bool) (have map[group]counted, err error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT agent, server, tool, kind, effect, outcome, code, iif(?, '', mark) AS m, hour, slot, sum(calls), min(first), max(last)
+		FROM counts JOIN facets ON id = facet WHERE span = ? AND calls <> 0 GROUP BY agent, server, tool, kind, effect, outcome, code, m, hour, slot`, unmarked, span)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	have = map[group]counted{}
+	for rows.Next() {
+		var g group
+		var n counted
+		if err := rows.Scan(&g.agent, &g.server, &g.tool, &g.kind, &g.effect, &g.outcome, &g.code, &g.mark, &g.hour, &g.slot, &n.calls, &n.first, &n.last); err != nil {
+			return nil, err
+		}
+		if !unmarked && !json.Valid([]byte(g.mark)) {
+			return nil, fmt.Errorf("the mark %q is no JSON", g.mark)
+		}
+		have[g] = n
+	}
+	return have, rows.Err()
+}

@@ -1,0 +1,244 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"toolward/gateway"
+)
+
+// drawCall is a call of any shape that the road makes, with its end.
+func drawCall(t *rapid.T, tb testing.TB) (c *gateway.Call, end func(*gateway.Call)) {
+	c = newCall(tb, fmt.Sprintf(`{"word":%q}`, rapid.SampledFrom([]string{"alpha", "beta-2", "x_1", "größe"}).Draw(t, "word")))
+	agent := *testAgent
+	agent.ID = rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "agent")
+	agent.Roles = rapid.SampledFrom([][]string{nil, {"dev"}, {"ops", "dev"}}).Draw(t, "roles")
+	c.Agent, c.Session.Labels = &agent, rapid.SampledFrom([][]string{nil, {"private"}, {"private", "untrusted"}}).Draw(t, "labels")
+	c.Time = c.Time.Add(-time.Duration(rapid.IntRange(0, 5).Draw(t, "hours")) * time.Hour)
+	if rapid.Bool().Draw(t, "finding") {
+		c.Findings = append(c.Findings, gateway.Finding{Kind: gateway.FindingPII, Rule: "pii.email", Stage: gateway.StageRequest, Where: "/word"})
+	}
+	c.Decision.Shadow = rapid.SampledFrom([]gateway.Effect{"", gateway.EffectAllow, gateway.EffectDeny}).Draw(t, "shadow")
+	switch rapid.SampledFrom([]string{"ok", "error", "withheld", "timeout", "none", "refused"}).Draw(t, "end") {
+	case "ok":
+		end = func(c *gateway.Call) { respond(c, `{"content":[]}`); c.ResultDecision.Shadow = c.Decision.Shadow }
+	case "error":
+		end = func(c *gateway.Call) { respond(c, `{"isError":true}`); c.Result.IsError = true }
+	case "withheld":
+		end = func(c *gateway.Call) {
+			respond(c, `{}`)
+			c.Findings = append(slices.Clone(c.Findings), gateway.Finding{Kind: gateway.FindingInjection, Rule: "injection.x", Stage: gateway.StageResult, Where: ""})
+			c.ResultDecision.Rules = []gateway.Rule{{Package: "servers.files", Name: "deny"}}
+			c.Refusal = gateway.Refuse("guard", gateway.Withheld, "kept back")
+		}
+	case "timeout":
+		end = func(c *gateway.Call) { c.Refusal = gateway.Refuse("upstream", gateway.UpstreamTimeout, "slow") }
+	case "refused":
+		c.Refusal = gateway.Refuse("policy", gateway.PolicyDenied, "no")
+	}
+	return c, end
+}
+
+// TestCountsAreThoseOfTheEvents records calls of every shape, some side by side,
+// erases, prunes and opens anew in between; then the counts are those that the
+// events give, and each filter finds exactly the calls that reading all finds.
+func TestCountsAreThoseOfTheEvents(t *testing.T) {
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		path := fmt.Sprintf("%s/%d.db", t.TempDir(), n)
+		s, err := Open(Options{Path: path})
+		must(t, err)
+		must(t, s.Attach(t.Context(), nobody{}))
+		for range rapid.IntRange(1, 12).Draw(rt, "calls") {
+			c, end := drawCall(rt, t)
+			if c.Refusal != nil {
+				must(t, s.Record(t.Context(), gateway.PhaseRefusal, c))
+				continue
+			}
+			must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+			again := rapid.IntRange(0, 9).Draw(rt, "meanwhile")
+			if again == 0 { // the outcome is recorded by another process
+				must(t, s.Close())
+				s, err = Open(Options{Path: path})
+				must(t, err)
+				must(t, s.Attach(t.Context(), nobody{}))
+			}
+			if end != nil {
+				end(c)
+				must(t, s.Record(t.Context(), gateway.PhaseOutcome, c))
+			}
+			if again == 1 {
+				_, err := s.Erase(t.Context(), Erasure{Agent: "bob", Why: "test"})
+				must(t, err)
+			}
+		}
+		if rapid.IntRange(0, 3).Draw(rt, "prune") == 0 {
+			_, err := s.Prune(t.Context(), time.Now().Add(-2*time.Hour), "test", "test")
+			must(t, err)
+		}
+		compare(t, s)
+		filtersAgree(t, rt, s)
+		must(t, s.Close())
+	})
+}
+
+func compare(t *testing.T, s *Store) {
+	t.Helper()
+	problems, err := s.Compare(t.Context())
+	must(t, err)
+	if len(problems) > 0 {
+		t.Fatalf("counts differ: %v", problems)
+	}
+}
+
+// filtersAgree compares the ways to the calls of a filter with reading all.
+func filtersAgree(t *testing.T, rt *rapid.T, s *Store) {
+	t.Helper()
+	draw := func(name string, of ...string) Values {
+		if v := rapid.SampledFrom(append(of, "")).Draw(rt, name); v != "" {
+			return Values{v}
+		}
+		return nil
+	}
+	one := func(name string) Match {
+		return Match{Agent: draw(name+" agent", "ann", "nobody"), Role: draw(name+" role", "dev", "ops"), Outcome: draw(name+" outcome", "ok", "refused", "running", "interrupted"),
+			Label: draw(name+" label", "untrusted", "private"), Finding: draw(name+" finding", "pii", "injection"), Rule: draw(name+" rule", "pii.email", "files.rego:4", "servers.files.deny")}
+	}
+	f := Filter{Match: one("is")}
+	if rapid.Bool().Draw(rt, "not") {
+		f.Not = one("not")
+	}
+	f.Differs = rapid.IntRange(0, 3).Draw(rt, "differs") == 0
+	if rapid.IntRange(0, 2).Draw(rt, "text") == 0 {
+		f.Text = rapid.SampledFrom([]string{"beta", "2", "alp", "größe", "x_1"}).Draw(rt, "word")
+	}
+	where, err := f.where()
+	must(t, err)
+	read, err := s.calls(context.Background(), "WHERE "+where.sql+" ORDER BY seq", where.args...)
+	must(t, err)
+	var want []int64
+	for i := range read {
+		if f.holds(&read[i]) {
+			want = append(want, read[i].Seq)
+		}
+	}
+	var got []int64
+	for c, err := range s.All(t.Context(), f) {
+		must(t, err)
+		got = append(got, c.Seq)
+	}
+	if !slices.Equal(want, got) {
+		t.Fatalf("%+v finds %v, reading all finds %v", f, got, want)
+	}
+	stats, err := s.Stats(t.Context(), f)
+	must(t, err)
+	points, err := s.Series(t.Context(), f, "outcome", 0)
+	must(t, err)
+	sum := int64(0)
+	for _, p := range points {
+		sum += p.Calls
+	}
+	if stats.Calls != int64(len(want)) || sum != stats.Calls {
+		t.Fatalf("%+v counts %d and %d, want %d", f, stats.Calls, sum, len(want))
+	}
+}
+
+func TestCompareFindsWhatIsHidden(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a count":       "UPDATE counts SET calls = calls - 1",
+		"a count gone":  "DELETE FROM counts",
+		"a count added": "INSERT INTO counts SELECT span, hour + 1, facet, slot, 1, first, last FROM counts",
+		"an end":        "UPDATE counts SET last = 0",
+		"a facet":       "UPDATE facets SET agent = 'bob'",
+		"a mark":        `UPDATE facets SET mark = '{}'`,
+	} {
+		s := openStore(t)
+		record(t, s, `{}`, `{}`)
+		compare(t, s)
+		must(t, s.writer.do(t.Context(), func() error { return s.writer.conn.exec(statement) }))
+		if problems, err := s.Compare(t.Context()); err != nil || len(problems) == 0 {
+			t.Errorf("%s: %v, %v", name, problems, err)
+		}
+	}
+}
+
+// Words are found as words: the filter of a span never hides one that is there.
+func TestWordsAreFound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-zA-Z0-9_äß]{1,12}`).Draw(t, "word")
+		text := `{"a":"` + rapid.SampledFrom([]string{"", "one ", `\n`, `x\u0041`, "中"}).Draw(t, "before") + word + rapid.SampledFrom([]string{"", " two", `\"`, "-3", "。"}).Draw(t, "after") + `"}`
+		blocks := wordFilter(slices.Values([]string{text}))
+		if !holdsWords(text, word) {
+			t.Fatalf("%q is not found in %q", word, text)
+		}
+		for start, end := range words(word) {
+			block, hash := wordAt(word[start:end])
+			for bit := range bitsOf(hash, len(blocks[block])) {
+				if blocks[block][bit/8]&(1<<(bit%8)) == 0 {
+					t.Fatalf("the filter hides %q of %q", word, text)
+				}
+			}
+		}
+	})
+	for _, c := range []struct {
+		text, wanted string
+		want         bool
+	}{
+		{`{"id":11}`, "11", true}, {`{"id":110}`, "11", false}, {`{"id":211}`, "11", false}, {`{"id":"11"}`, `"id":"11"`, true},
+		{`one\ntwo`, "two", true}, {`one\ntwo`, "ntwo", false}, {`cut-off`, "cut", true}, {`cutoff`, "cut", false},
+		{`东京都`, "京", true}, {`hmac:9f2c`, "hmac:9f2c", true}, {`hmac:9f2c1`, "hmac:9f2c", false}, {`110 11`, "11", true},
+	} {
+		if got := holdsWords(c.text, c.wanted); got != c.want {
+			t.Errorf("%q in %q: %v", c.wanted, c.text, got)
+		}
+	}
+}
+
+// What was indexed is found by it, and what is not there is not read.
+func TestTextByIndex(t *testing.T) {
+	s := openStore(t)
+	c := record(t, s, `{"n":"needle one"}`, `{"content":[{"type":"text","text":"hay"}]}`)
+	other := newCall(t, `{"n":"straw"}`)
+	for i := range spanSize { // the next span begins
+		must(t, s.Note(t.Context(), "test.fill", i))
+		if i == 0 {
+			must(t, s.Record(t.Context(), gateway.PhaseAttempt, other))
+		}
+	}
+	if more, err := s.indexWords(t.Context()); err != nil || more {
+		t.Errorf("a span is indexed while a call runs: %v, %v", more, err)
+	}
+	other.Refusal = gateway.Refuse("upstream", gateway.UpstreamDown, "broken straw")
+	must(t, s.Record(t.Context(), gateway.PhaseOutcome, other))
+	for more := true; more; {
+		var err error
+		more, err = s.indexWords(t.Context())
+		must(t, err)
+	}
+	for text, want := range map[string]string{"needle": c.ID, "hay": c.ID, "broken straw": other.ID, "nowhere": ""} {
+		calls, _, err := s.List(t.Context(), Filter{Text: text}, 10, 0)
+		must(t, err)
+		var ids []string
+		for _, c := range calls {
+			ids = append(ids, c.ID)
+		}
+		if strings.Join(ids, " ") != want {
+			t.Errorf("%s is found in %v, want %s", text, ids, want)
+		}
+	}
+	if ok, err := s.mayHold(t.Context(), stretch{1, 100}, "nowhere"); err != nil || ok {
+		t.Errorf("the filter says of a word that is not there %v, %v", ok, err)
+	}
+	_, err := s.Erase(t.Context(), Erasure{Call: c.ID, Why: "test"})
+	must(t, err)
+	if n := column1(t, s, "SELECT count(*) FROM words WHERE span = 0"); n[0] != "0" {
+		t.Error("the filter knows the words of what was erased")
+	}
+}

@@ -1,0 +1,203 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"toolward/gateway"
+)
+
+// TestReviewAtScale measures what a reviewer waits for, on a record of
+// TOOLWARD_CALLS calls over thirty days. It is made at TOOLWARD_RECORD if it is not
+// there. `make review` runs it; without the variable, a small one is tested.
+func TestReviewAtScale(t *testing.T) {
+	calls, path := 3000, t.TempDir()+"/toolward.db"
+	if n, err := strconv.Atoi(os.Getenv("TOOLWARD_CALLS")); err == nil {
+		calls, path = n, os.Getenv("TOOLWARD_RECORD")
+	}
+	if _, err := os.Stat(path); err != nil {
+		makeMonth(t, path, calls)
+	}
+	r, err := OpenReader(path)
+	must(t, err)
+	defer r.Close() //nolint:errcheck // reading only
+	newest, _, err := r.List(t.Context(), Filter{}, 1, 0)
+	must(t, err)
+	end := time.UnixMilli(newest[0].TimeUnixMs)
+	oldest, _, err := r.ListOldest(t.Context(), Filter{}, 20, 0)
+	must(t, err)
+	is := func(m Match) Filter { return Filter{Match: m} }
+	since := func(f Filter, d time.Duration) Filter { f.Since = end.Add(-d); return f }
+	until := func(f Filter, d time.Duration) Filter { f.Until = end.Add(-d); return f }
+	week := 7 * 24 * time.Hour
+	filters := []struct {
+		name string
+		f    Filter
+	}{
+		{"newest", Filter{}},
+		{"agent", is(Match{Agent: Values{"agent-03"}})},
+		{"agent, nobody's", is(Match{Agent: Values{"nobody"}})},
+		{"agent, of one call", is(Match{Agent: Values{"agent-rare"}})},
+		{"tool", is(Match{Tool: Values{"crm__get_customer1"}})},
+		{"server", is(Match{Server: Values{"slack"}})},
+		{"server, none", is(Match{Server: Values{"nosuch"}})},
+		{"outcome failed", is(Match{Outcome: Values{"failed"}})},
+		{"outcome withheld, none", is(Match{Outcome: Values{"withheld"}})},
+		{"outcome interrupted", is(Match{Outcome: Values{"interrupted"}})},
+		{"code policy", is(Match{Code: Values{"policy"}})},
+		{"two codes", is(Match{Code: Values{"policy", "upstream_timeout"}})},
+		{"not ok", Filter{Not: Match{Outcome: Values{"ok"}}}},
+		{"finding", is(Match{Finding: Values{"secret"}})},
+		{"finding's rule", is(Match{Rule: Values{"secret.github-pat"}})},
+		{"policy rule", is(Match{Rule: Values{"policies/web.rego:3"}})},
+		{"label", is(Match{Label: Values{"external"}})},
+		{"role", is(Match{Role: Values{"support"}})},
+		{"peer, none", is(Match{Peer: Values{"203.0.113.9"}})},
+		{"session", Filter{Session: Values{oldest[len(oldest)-1].Session}}},
+		{"session by name", Filter{Session: Values{"s-agent-03"}}},
+		{"agent, never with this outcome", is(Match{Agent: Values{"agent-03"}, Outcome: Values{"timeout"}})},
+		{"finding, never of this agent", is(Match{Agent: Values{"agent-03"}, Finding: Values{"secret"}})},
+		{"label, tool, outcome", is(Match{Label: Values{"external"}, Tool: Values{"slack__post_message1"}, Outcome: Values{"refused"}})},
+		{"last day, denied", since(is(Match{Effect: Values{"deny"}}), 24*time.Hour)},
+		{"last day, failed, of one agent", since(is(Match{Agent: Values{"agent-05"}, Outcome: Values{"failed"}}), 24*time.Hour)},
+		{"before three weeks", until(Filter{}, 3*week)},
+		{"before three weeks, agent", until(is(Match{Agent: Values{"agent-03"}}), 3*week)},
+		{"slower than 40 s, none", Filter{MinMs: 40_000}},
+		{"slower than 9 s", Filter{MinMs: 9_000}},
+		{"text of one call", Filter{Text: "note-" + strconv.Itoa(calls/3)}},
+		{"text of a hash, none", Filter{Text: "hmac:9f2c41d07a55e1b3"}},
+		{"text of many", Filter{Text: "ipsum"}},
+		{"argument", Filter{Args: []Arg{{"id", strconv.Itoa(calls / 2)}}}},
+		{"from a call, none", Filter{FromCall: "01a20cb2-b175-7000-8000-000000000000"}},
+	}
+	t.Logf("%-36s %9s %9s %6s", fmt.Sprintf("%d calls; list of 50", calls), "newest", "oldest", "rows")
+	for _, one := range filters {
+		start := time.Now()
+		down, _, err := r.List(t.Context(), one.f, 50, 0)
+		must(t, err)
+		between := time.Now()
+		up, _, err := r.ListOldest(t.Context(), one.f, 50, 0)
+		must(t, err)
+		took, tookUp := between.Sub(start), time.Since(between)
+		t.Logf("%-36s %7dms %7dms %6d", one.name, took.Milliseconds(), tookUp.Milliseconds(), len(down))
+		if len(down) != len(up) {
+			t.Errorf("%s: %d newest and %d oldest", one.name, len(down), len(up))
+		}
+		if worst := max(took, tookUp); worst > time.Second && calls > 3000 {
+			t.Errorf("%s took %v", one.name, worst)
+		}
+	}
+	for _, one := range []struct {
+		name string
+		do   func() error
+	}{
+		{"stats of all", func() error { _, err := r.Stats(t.Context(), Filter{}); return err }},
+		{"stats of an hour", func() error { _, err := r.Stats(t.Context(), since(Filter{}, time.Hour)); return err }},
+		{"stats of a week, one agent", func() error {
+			_, err := r.Stats(t.Context(), since(is(Match{Agent: Values{"agent-03"}}), week))
+			return err
+		}},
+		{"series by outcome, hours", func() error { _, err := r.Series(t.Context(), Filter{}, "outcome", time.Hour); return err }},
+		{"series by role, days", func() error { _, err := r.Series(t.Context(), Filter{}, "role", 24*time.Hour); return err }},
+	} {
+		start := time.Now()
+		must(t, one.do())
+		took := time.Since(start)
+		t.Logf("%-36s %7dms", one.name, took.Milliseconds())
+		if took > 3*time.Second && calls > 3000 {
+			t.Errorf("%s took %v", one.name, took)
+		}
+	}
+}
+
+// makeMonth records calls that are spread over thirty days, as the store does.
+func makeMonth(t *testing.T, path string, calls int) {
+	t.Helper()
+	s, err := Open(Options{Path: path, Every: time.Hour})
+	must(t, err)
+	typical, random := newTypicalCalls(), rand.New(rand.NewPCG(1, 2))
+	begin, step := time.Now().Add(-30*24*time.Hour), 30*24*time.Hour/time.Duration(calls)
+	next := make(chan int, calls)
+	for i := range calls {
+		next <- i
+	}
+	close(next)
+	draw := make(chan float64, 64)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case draw <- random.Float64():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	inFlightN(t, 64, calls, func() error {
+		i := <-next
+		c := typical.nth(t, i)
+		c.Time = begin.Add(time.Duration(i) * step)
+		return recordAt(ctx, t, s, typical, c, i, <-draw)
+	})
+	for {
+		more, err := s.indexWords(t.Context())
+		must(t, err)
+		if !more {
+			break
+		}
+	}
+	must(t, s.Close())
+}
+
+// recordAt records a call in the past: what became of it hangs on a draw.
+func recordAt(ctx context.Context, t *testing.T, s *Store, typical *typicalCalls, c *gateway.Call, i int, draw float64) error {
+	c.Args, _ = gateway.ParseArgs(fmt.Appendf(nil, `{"id":"%d","note":"note-%d of the quarterly report"}`, i, i))
+	c.Session.ID = fmt.Sprintf("%024x", i/7/40*12+i/7%12)
+	three := c.Agent == typical.agents[3]
+	if i == 1234 {
+		rare := *c.Agent
+		rare.ID = "agent-rare"
+		c.Agent = &rare
+	}
+	if draw > 0.99 && !three {
+		c.Findings = []gateway.Finding{{Kind: gateway.FindingSecret, Rule: "secret.github-pat", Stage: gateway.StageRequest, Where: "/note", Severity: gateway.SeverityHigh, Action: gateway.ActionObserve}}
+	}
+	us := int64(900 + 20000*draw)
+	if draw < 0.0001 {
+		us = 9_500_000
+	}
+	if draw > 0.9 && draw < 0.97 {
+		c.Decision.Effect = gateway.EffectDeny
+		c.Refusal = gateway.Refuse("policy", gateway.PolicyDenied, "not for this role")
+		return appendAt(ctx, s, gateway.PhaseRefusal, c, us)
+	}
+	if err := appendAt(ctx, s, gateway.PhaseAttempt, c, 0); err != nil || i%100_003 == 5 {
+		return err
+	}
+	switch {
+	case draw < 0.01 && !three:
+		c.Refusal = gateway.Refuse("upstream", gateway.UpstreamTimeout, "it took too long")
+	case draw < 0.012:
+		c.Refusal = gateway.Refuse("upstream", gateway.UpstreamDown, "it is down")
+	default:
+		typical.answer(c)
+		c.Result.Raw = fmt.Appendf(nil, `{"content":[{"type":"text","text":"Lorem ipsum %d %s"}]}`, i, c.ID[24:])
+	}
+	return appendAt(ctx, s, gateway.PhaseOutcome, c, us)
+}
+
+func appendAt(ctx context.Context, s *Store, p gateway.Phase, c *gateway.Call, us int64) error {
+	e := s.recorder.event(p, c)
+	if p == gateway.PhaseOutcome {
+		e.TimeUnixMs = c.Time.UnixMilli() + us/1000
+	}
+	e.Us = us
+	_, err := s.writer.append(ctx, e)
+	return err
+}

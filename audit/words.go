@@ -1,0 +1,275 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"iter"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Texts are found by their words. For each span whose calls have all ended there
+// is a Bloom filter of the words in arguments, results, what was beside them,
+// reasons and causes: it says of a word that it is not there, or that it may be.
+// It is cut into blocks, and all bits of a word are in one, so that a question
+// reads one row of a span. Filters are made beside the writer, from the record; a
+// span without one is read.
+const (
+	wordBlocks = 64
+	wordBits   = 12 // of filter for each word
+	wordHashes = 5
+	wordMost   = 64 // bytes of a word that count
+)
+
+// words yields where the words of a text begin and end: runs of letters, digits
+// and underscores, and each rune of scripts that put no spaces between words.
+// Escapes of JSON are no part of a word:
+//
+//	{"a":"one\ntwo-3"} → a, one, two, 3
+func words(text string) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		pieces(text, func(start, end int, word bool) bool { return !word || yield(start, end) })
+	}
+}
+
+// pieces hands over words and escapes, which are not cut.
+func pieces(text string, yield func(start, end int, word bool) bool) {
+	start := -1
+	for i := 0; i < len(text); {
+		r, size := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(text[i:])
+		}
+		alone := r >= 0x2e80 && unicode.IsLetter(r)
+		if !alone && (r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			if start < 0 {
+				start = i
+			}
+			i += size
+			continue
+		}
+		if start >= 0 && !yield(start, i, true) {
+			return
+		}
+		start = -1
+		if r == '\\' {
+			size += escape(text[i+size:])
+		}
+		if (alone || r == '\\') && !yield(i, i+size, alone) {
+			return
+		}
+		i += size
+	}
+	if start >= 0 {
+		yield(start, len(text), true)
+	}
+}
+
+// escape is the length of what follows a backslash: "n", "u001f".
+func escape(rest string) int {
+	switch {
+	case rest == "":
+		return 0
+	case rest[0] == 'u' && len(rest) >= 5:
+		return 5
+	}
+	return 1
+}
+
+// holdsWords reports whether a text stands in another as whole words: it begins
+// and ends between words, or where they do.
+func holdsWords(text, wanted string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], wanted)
+		if i < 0 {
+			return false
+		}
+		at, end := from+i, from+i+len(wanted)
+		whole := true
+		pieces(text, func(start, stop int, _ bool) bool {
+			if start < at && at < stop || start < end && end < stop {
+				whole = false
+			}
+			return whole && start < end
+		})
+		if whole {
+			return true
+		}
+		from = at + 1
+	}
+}
+
+// place is the block of a word and the hash that its bits come of.
+func wordAt(word string) (block int, hash uint64) {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(word[:min(len(word), wordMost)])) // never fails (hash.Hash)
+	sum := h.Sum64()
+	sum ^= sum >> 33 // fnv's high bits are poor
+	sum *= 0xff51afd7ed558ccd
+	sum ^= sum >> 33
+	return int(sum % wordBlocks), sum / wordBlocks
+}
+
+// bits yields the bits of a word in a block of a length in bytes.
+func bitsOf(hash uint64, length int) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		step := hash>>29 | 1
+		for i := range uint64(wordHashes) {
+			if !yield((hash + i*step) % uint64(length*8)) {
+				return
+			}
+		}
+	}
+}
+
+// wordFilter makes the blocks of a span's filter.
+func wordFilter(texts iter.Seq[string]) [wordBlocks][]byte {
+	seen := map[string]struct{}{}
+	for text := range texts {
+		for start, end := range words(text) {
+			if word := text[start:min(end, start+wordMost)]; len(seen) < 1<<22 {
+				if _, ok := seen[word]; !ok {
+					seen[strings.Clone(word)] = struct{}{}
+				}
+			}
+		}
+	}
+	length := max(8, len(seen)*wordBits/8/wordBlocks)
+	var blocks [wordBlocks][]byte
+	for i := range blocks {
+		blocks[i] = make([]byte, length)
+	}
+	for word := range seen {
+		block, hash := wordAt(word)
+		for bit := range bitsOf(hash, length) {
+			blocks[block][bit/8] |= 1 << (bit % 8)
+		}
+	}
+	return blocks
+}
+
+func (r *Reader) mayHoldAll(ctx context.Context, s stretch, texts []string) (bool, error) {
+	for _, text := range texts {
+		if ok, err := r.mayHold(ctx, s, text); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// mayHold reports whether calls that begin in a stretch of one span can hold all
+// words of a text.
+func (r *Reader) mayHold(ctx context.Context, s stretch, text string) (bool, error) {
+	if s.first/spanSize != s.last/spanSize {
+		return true, nil
+	}
+	for start, end := range words(text) {
+		block, hash := wordAt(text[start:end])
+		var bits []byte
+		err := r.db.QueryRowContext(ctx, "SELECT bits FROM words WHERE block = ? AND span = ?", block, s.first/spanSize).Scan(&bits)
+		if noRows(err) {
+			return true, nil // it has no filter yet
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for words: %w", err)
+		}
+		for bit := range bitsOf(hash, max(1, len(bits))) {
+			if len(bits) > 0 && bits[bit/8]&(1<<(bit%8)) == 0 {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// indexWords makes the filter of one span that has none and whose calls have all
+// ended, latest first. It reports whether there was one. It runs beside the
+// writer, which only inserts.
+func (s *Store) indexWords(ctx context.Context) (bool, error) {
+	var span int64
+	err := s.Reader.db.QueryRowContext(ctx, `SELECT h.span FROM hours h WHERE h.span < (SELECT max(seq) FROM events) / ? AND NOT EXISTS (SELECT 1 FROM words w WHERE w.block = 0 AND w.span = h.span)
+		AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets f ON f.id = c.facet WHERE c.span = h.span AND f.outcome = '' AND c.calls > 0
+			AND c.last > (SELECT max(seq) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL)) ORDER BY h.span DESC LIMIT 1`, spanSize).Scan(&span)
+	if noRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("index words: %w", err)
+	}
+	texts, err := s.spanTexts(ctx, span)
+	if err != nil {
+		return false, err
+	}
+	blocks := wordFilter(func(yield func(string) bool) {
+		for _, t := range texts {
+			if !yield(t) {
+				return
+			}
+		}
+	})
+	return true, s.writer.do(ctx, func() error { return s.writer.putWords(span, blocks) })
+}
+
+// indexAll makes filters until the store is closed.
+func (s *Store) indexAll(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		for {
+			more, err := s.indexWords(ctx)
+			if err != nil && ctx.Err() == nil && s.writer.failure() == nil {
+				s.opts.Log.Warn("the words of the record could not be indexed", "error", err)
+			}
+			if err != nil || !more {
+				break
+			}
+		}
+	}
+}
+
+func (s *Store) spanTexts(ctx context.Context, span int64) (texts []string, err error) {
+	rows, err := s.Reader.db.QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
+	if err != nil {
+		return nil, fmt.Errorf("index words: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, fmt.Errorf("index words: %w", err)
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
+}
+
+// putWords stores the filter of a span.
+func (w *writer) putWords(span int64, blocks [wordBlocks][]byte) error {
+	if err := w.failure(); err != nil {
+		return err
+	}
+	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return w.fail(err)
+	}
+	for block, bits := range blocks {
+		if err := w.conn.exec("INSERT OR REPLACE INTO words (block, span, bits) VALUES (?, ?, ?)", int64(block), span, bits); err != nil {
+			return w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+		}
+	}
+	if err := w.conn.exec("COMMIT"); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
