@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"toolward/gateway"
+	"toolward/web/admin"
+)
+
+func newBlock(g *globals) *cobra.Command {
+	var f whereFlags
+	cmd := &cobra.Command{
+		Use: "block", Short: "Stop an agent, a token, a session, a tool, an upstream, or everything",
+		Long: "Asks the running gateway, where a block holds from the next call on and calls under way are cancelled. If no\n" +
+			"gateway runs on the record, it holds from the next start.",
+	}
+	f.flag(cmd)
+	cmd.AddCommand(newBlockAdd(g, &f), newBlockList(g, &f), newBlockLift(g, &f))
+	return cmd
+}
+
+func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
+	var (
+		b      admin.NewBlock
+		all    bool
+		length time.Duration
+	)
+	names := map[gateway.BlockKind]*string{}
+	cmd := &cobra.Command{
+		Use:     "add (--agent ID | --token JTI | --session ID | --tool NAME | --upstream NAME | --all) --why TEXT",
+		Short:   "Stop something now",
+		Example: "  toolward block add --agent helpdesk-bot --for 2h --why 'incident 4711: it mails strangers'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if all {
+				b.Kind = gateway.BlockAll
+			}
+			for kind, name := range names {
+				if *name != "" {
+					b.Kind, b.Name = kind, *name
+				}
+			}
+			if length > 0 {
+				b.Until = time.Now().Add(length).UTC()
+			}
+			o, err := openOperations(cmd.Context(), g, f, recorded)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var made gateway.Block
+			if err := o.ask(cmd.Context(), http.MethodPost, "blocks", b, &made); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "stopped %s %s%s, by %s; lift it with `toolward block lift %s`\n",
+				made.Kind, printable(made.Name), until(made), printable(made.By.String()), made.ID)
+			return nil
+		},
+	}
+	fl := cmd.Flags()
+	flags := []string{"all"}
+	for _, k := range []struct {
+		flag, about string
+		kind        gateway.BlockKind
+	}{
+		{"agent", "the agent with this ID", gateway.BlockAgent},
+		{"token", "the token with this jti", gateway.BlockToken},
+		{"session", "the session with this ID, as the record has it", gateway.BlockSession},
+		{"tool", "the tool of this name on /mcp", gateway.BlockTool},
+		{"upstream", "everything of this upstream", gateway.BlockServer},
+	} {
+		names[k.kind] = new(string)
+		fl.StringVar(names[k.kind], k.flag, "", k.about)
+		flags = append(flags, k.flag)
+	}
+	fl.BoolVar(&all, "all", false, "every call of everybody")
+	fl.StringVar(&b.Issuer, "issuer", "", "of agents, tokens and sessions: only those of this issuer")
+	fl.StringVar(&b.Reason, "why", "", "why; agents are told it, and it stays on record")
+	fl.DurationVar(&length, "for", 0, "how long; without it, until it is lifted")
+	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
+	cmd.MarkFlagsMutuallyExclusive(flags...)
+	cmd.MarkFlagsOneRequired(flags...)
+	return cmd
+}
+
+func until(b gateway.Block) string {
+	if b.Until.IsZero() {
+		return ""
+	}
+	return " until " + b.Until.UTC().Format(time.RFC3339)
+}
+
+func newBlockList(g *globals, f *whereFlags) *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "What is stopped, by whom, why, and until when",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			o, err := openOperations(cmd.Context(), g, f, recorded)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var list admin.BlockList
+			if err := o.ask(cmd.Context(), http.MethodGet, "blocks", nil, &list); err != nil {
+				return err
+			}
+			return printRows(l, cmd.OutOrStdout(), list.Blocks, []string{"ID", "KIND", "NAME", "SINCE", "UNTIL", "BY", "WHY"}, func(b gateway.Block) []string {
+				end := "lifted"
+				if !b.Until.IsZero() {
+					end = b.Until.UTC().Format(time.RFC3339)
+				}
+				return []string{b.ID, string(b.Kind), b.Name, b.Time.UTC().Format(time.RFC3339), end, b.By.String(), short(b.Reason, 100)}
+			})
+		},
+	}
+	l.flag(cmd)
+	return cmd
+}
+
+func newBlockLift(g *globals, f *whereFlags) *cobra.Command {
+	var lifted admin.Lifted
+	cmd := &cobra.Command{
+		Use:   "lift ID --why TEXT",
+		Short: "End a block",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			o, err := openOperations(cmd.Context(), g, f, recorded)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var left admin.BlockList
+			if err := o.ask(cmd.Context(), http.MethodPost, "blocks/"+segment(args[0])+"/lift", lifted, &left); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "lifted %s; %d blocks are left\n", printable(args[0]), len(left.Blocks))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&lifted.Reason, "why", "", "why, for the record")
+	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
+	return cmd
+}
