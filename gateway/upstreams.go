@@ -11,8 +11,8 @@ import (
 // lists with it, and quarantines what differs.
 type Pin struct {
 	Server      string          `json:"server"`
-	Kind        Kind            `json:"kind"`             // KindTool, KindPrompt, KindResource (templates), KindLifecycle (the server's instructions)
-	Name        string          `json:"name"`             // the upstream's own name; "" for the instructions
+	Kind        Kind            `json:"kind"`             // KindTool, KindPrompt, KindResource (templates), KindLifecycle (what the server says beside)
+	Name        string          `json:"name"`             // the upstream's own name; "" for the instructions, "serverInfo", a list's method for what it says beside
 	Fingerprint string          `json:"fingerprint"`      // see [Tool.Fingerprint]
 	By          string          `json:"by,omitempty"`     // who accepted it, for people; "" if it was pinned on first use
 	Decider     Operator        `json:"decider,omitzero"` // and as verified; zero if it was pinned on first use
@@ -48,8 +48,8 @@ type About struct {
 	Up           bool            // it is connected, and what it lists is in the catalog
 	Reason       string          // why it is not up, for people; "" if it is
 	Revision     string          // MCP revision spoken with it, "" if it does not speak MCP
-	Info         json.RawMessage // serverInfo, nil if it sent none
-	Capabilities json.RawMessage // nil if it sent none
+	Info         json.RawMessage // serverInfo, nil if it sent none, or if it is quarantined
+	Capabilities json.RawMessage // likewise
 	Instructions string          // "" if it sent none, or if they are quarantined
 }
 

@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"toolward/gateway"
@@ -17,7 +19,7 @@ type entry struct {
 	suspect  string    // why guard objects to it, "" if it does not
 	repeated bool      // the server listed the name before
 	unpinned bool      // resources come and go as data: they are not pinned
-	listed   bool      // it stands in a list; false for the server's instructions
+	listed   bool      // it stands in a list; false for what the server says beside ([server.saidEntry])
 }
 
 func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name} }
@@ -116,14 +118,60 @@ func (s *server) faultEntry(f Fault) *entry {
 	return e
 }
 
-// instructionsEntry pins a server's instructions like a definition: they go
-// into the model's system prompt.
-func (s *server) instructionsEntry(text string) *entry {
-	e := &entry{}
-	definition := gateway.JoinMembers([]gateway.Member{{Name: "instructions", Value: quote(text)}})
-	e.tool = gateway.Tool{Kind: gateway.KindLifecycle, Server: s.cfg.Name, Wire: s.cfg.Name + " instructions", Definition: definition, Labels: s.cfg.Labels}
-	e.tool.Fingerprint, _ = Fingerprint(definition) // a quoted string always has one
+// saidEntry is something that a server says beside its definitions: of itself, or
+// in the answer to a list. Agents meet it in no list. Its instructions, whose name
+// is "", go into the model's system prompt and are pinned like a definition;
+// the rest changes with every release of the server, and is inspected only.
+func (s *server) saidEntry(name string, value json.RawMessage) *entry {
+	e := &entry{unpinned: name != ""}
+	member := cmp.Or(name, "instructions")
+	definition := gateway.JoinMembers([]gateway.Member{{Name: member, Value: value}})
+	e.tool = gateway.Tool{Kind: gateway.KindLifecycle, Server: s.cfg.Name, Name: name, Wire: s.cfg.Name + " " + member, Definition: definition, Labels: s.cfg.Labels}
+	var err error
+	if e.tool.Fingerprint, err = Fingerprint(definition); err != nil {
+		e.invalid = "it has no canonical form"
+	}
 	return e
+}
+
+// What a server says of itself, as [gateway.Pin.Name] has it.
+const (
+	saidInfo         = "serverInfo"
+	saidCapabilities = "capabilities"
+)
+
+// saidEntries are all of a reading, in an order that is always the same.
+func (s *server) saidEntries(l *listed) (entries []*entry) {
+	if l.about.Instructions != "" {
+		entries = append(entries, s.saidEntry("", quote(l.about.Instructions)))
+	}
+	if l.about.Info != nil {
+		entries = append(entries, s.saidEntry(saidInfo, l.about.Info))
+	}
+	if l.about.Capabilities != nil {
+		entries = append(entries, s.saidEntry(saidCapabilities, l.about.Capabilities))
+	}
+	for _, spec := range lists {
+		if members := l.members[spec.method]; len(members) > 0 {
+			entries = append(entries, s.saidEntry(spec.method, gateway.JoinMembers(members)))
+		}
+	}
+	return entries
+}
+
+// withhold takes out of the view what the server said and agents must not get.
+func (sv *serverView) withhold(name string) {
+	switch name {
+	case "":
+		sv.about.Instructions = ""
+	case saidInfo:
+		sv.about.Info = nil
+	case saidCapabilities:
+		sv.about.Capabilities = nil
+	default:
+		sv.members = maps.Clone(sv.members)
+		delete(sv.members, name)
+	}
 }
 
 // markRepeated quarantines every entry of a name that stands twice, and every

@@ -67,9 +67,7 @@ func (s *server) read(ctx context.Context, conn Conn) (*listed, error) {
 			l.entries = append(l.entries, s.faultEntry(fault))
 		}
 	}
-	if l.about.Instructions != "" {
-		l.entries = append(l.entries, s.instructionsEntry(l.about.Instructions))
-	}
+	l.entries = append(l.entries, s.saidEntries(l)...)
 	s.parsed = next
 	markRepeated(l.entries)
 	s.inspect(ctx, l.entries)

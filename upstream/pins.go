@@ -64,7 +64,7 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 		for _, e := range s.entries {
 			pin, ok := c.pins.byKey[e.key()]
 			t := c.judge(e)
-			if t.Quarantined == "" && (t.Pinned || !all) {
+			if t.Quarantined == "" && (t.Pinned || !all || e.unpinned && !e.listed) {
 				continue
 			}
 			ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}

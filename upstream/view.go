@@ -197,7 +197,7 @@ func (c *Catalog) viewOf(s *server, before *view) *serverView {
 		t := c.judge(e)
 		if !e.listed {
 			if t.Quarantined != "" {
-				sv.about.Instructions = ""
+				sv.withhold(t.Name)
 			}
 			continue
 		}
