@@ -231,6 +231,15 @@ func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
 	return err
 }
 
+// NoteAbout is [Store.Note] for an event about the session of an agent, of which e
+// has type, agent and session. Kept stands beside the event and can be erased.
+func (s *Store) NoteAbout(ctx context.Context, e gateway.Entry, detail, kept any) error {
+	own := ownEvent(e.Type, detail)
+	own.Agent, own.Session, own.Text = e.Agent, e.Session, Raw(marshal(kept))
+	_, err := s.Append(ctx, *own)
+	return err
+}
+
 // Append appends an event that is not about a call as [Store.Record] has it, and
 // returns its number once it is durable, with the errors of Record. What has to be
 // able to go before the event goes is its Text, a JSON object. Texts are made one line, and an event without a time gets the present. The number is 0

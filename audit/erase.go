@@ -78,7 +78,15 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	if e.Texts+e.Shared == 0 {
 		return e, nil
 	}
-	if err := s.writer.do(ctx, func() error { return s.writer.writeDurably([]*Event{ownEvent(TypeErase, e)}) }); err != nil {
+	said := []*Event{ownEvent(TypeErase, e)}
+	err := s.writer.do(ctx, func() error {
+		err := s.writer.writeDurably(said)
+		if err == nil {
+			s.writer.follow(said, nil)
+		}
+		return err
+	})
+	if err != nil {
 		return e, err
 	}
 	return e, s.erased(ctx, e)
@@ -102,7 +110,16 @@ func (s *Store) erased(ctx context.Context, e Erasure) (err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
-	if err := s.writer.wipe(ctx, all); err != nil {
+	err = s.writer.do(ctx, func() error {
+		if s.writer.follower == nil {
+			return nil // it is told of the erasure when it follows
+		}
+		return s.writer.snapshotNow() // the one before may quote what goes
+	})
+	if err == nil {
+		err = s.writer.wipe(ctx, all)
+	}
+	if err != nil {
 		return err
 	}
 	return s.writer.do(ctx, func() error { return s.writer.forgetAgent(e) })

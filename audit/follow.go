@@ -104,20 +104,15 @@ func (s *Store) newestSnapshot(ctx context.Context) (seq int64, state json.RawMe
 
 // snapshotOf is the text beside a snapshot's event.
 func (s *Store) snapshotOf(r row) (json.RawMessage, error) {
-	rows, err := s.writer.conn.rows("SELECT salt, text FROM bodies WHERE seq = ?", r.Seq)
+	text, err := s.writer.textOf(&r.Event)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	if text == nil {
 		return nil, fmt.Errorf("the text of the snapshot in event %d is missing", r.Seq)
 	}
-	salt, _ := rows[0][0].([]byte)
-	text, _ := rows[0][1].(string)
-	if sum := sha256.Sum256(append(bytes.Clone(salt), text...)); !bytes.Equal(sum[:], r.Digest) {
-		return nil, &ForeignError{r.Seq, "the text of the snapshot is another"}
-	}
 	var kept struct{ State json.RawMessage }
-	if err := json.Unmarshal([]byte(text), &kept); err != nil {
+	if err := json.Unmarshal(text, &kept); err != nil {
 		return nil, fmt.Errorf("event %d: %w", r.Seq, err)
 	}
 	return kept.State, nil
@@ -131,8 +126,11 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 		Kind: gateway.Kind(e.Kind), Tool: e.Tool, Effect: gateway.Effect(e.Effect), Code: gateway.Code(e.Code),
 	}
 	switch {
+	case e.Call == "" && e.Digest == nil:
+		entry.Body = []byte(e.Body)
 	case e.Call == "":
 		entry.Body = []byte(e.Body)
+		return entry, w.beside(e, &entry)
 	case e.left != nil:
 		entry.Session, entry.Issuer, entry.Labels = e.left.session, e.left.issuer, e.left.labels
 	default:
@@ -159,6 +157,34 @@ func leftBy(p gateway.Phase, c *gateway.Call) *left {
 		}
 	}
 	return l
+}
+
+// beside adds the text that stands beside an event, unless it is gone. What is
+// there has to be what was recorded.
+func (w *writer) beside(e *Event, entry *gateway.Entry) error {
+	if e.Text != "" {
+		entry.Text = []byte(e.Text)
+		return nil
+	}
+	text, err := w.textOf(e)
+	if text != nil {
+		entry.Text = text
+	}
+	return err
+}
+
+// textOf is the text beside an event as the database has it, nil if it is gone.
+func (w *writer) textOf(e *Event) ([]byte, error) {
+	rows, err := w.conn.rows("SELECT salt, text FROM bodies WHERE seq = ?", e.Seq)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	salt, _ := rows[0][0].([]byte)
+	text, _ := rows[0][1].(string)
+	if sum := sha256.Sum256(append(bytes.Clone(salt), text...)); !bytes.Equal(sum[:], e.Digest) {
+		return nil, &ForeignError{e.Seq, "the text beside it is another"}
+	}
+	return []byte(text), nil
 }
 
 // remembered reads what a call's event left behind from the record.
@@ -217,6 +243,10 @@ func (w *writer) snapshot() error {
 	if w.follower == nil || w.folded == 0 {
 		return nil
 	}
+	return w.snapshotNow()
+}
+
+func (w *writer) snapshotNow() error {
 	state, err := w.follower.Snapshot()
 	if err != nil {
 		return fmt.Errorf("snapshot of the state: %w", err)
@@ -228,7 +258,7 @@ func (w *writer) snapshot() error {
 	}
 	old := w.snapped
 	w.folded, w.snapped = 0, w.head.seq
-	return w.conn.exec("DELETE FROM bodies WHERE seq = ?", old)
+	return w.secretly("DELETE FROM bodies WHERE seq = ?", old)
 }
 
 // snapshotOrLog is [writer.snapshot] where nobody waits for the error: a start

@@ -20,8 +20,8 @@ WHERE f.value ->> '$.kind' IN ('secret', 'honeytoken') ORDER BY c.seq DESC;
 
 -- 5. What did people decide?
 SELECT d.time AS decided, d.body ->> '$.by.subject' AS decided_by, substr(d.type, 10) AS decision, a.body ->> '$.agent' AS agent,
-  a.body ->> '$.tool' AS tool, a.body -> '$.args' AS args, d.body ->> '$.note' AS note
-FROM timeline AS d JOIN events AS a ON a.type = 'approval.asked' AND a.body ->> '$.id' = d.body ->> '$.id'
+  a.body ->> '$.tool' AS tool, a.bodies -> '$.args' AS args, d.body ->> '$.note' AS note
+FROM timeline AS d JOIN timeline AS a ON a.type = 'approval.asked' AND a.body ->> '$.id' = d.body ->> '$.id'
 WHERE d.type IN ('approval.approved', 'approval.denied', 'approval.revoked') ORDER BY d.seq DESC;
 
 -- 6. Which calls have no outcome: in flight now, or when a gateway died?

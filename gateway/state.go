@@ -89,4 +89,5 @@ type Entry struct {
 	Code    Code      // why it was refused; "" if it was not
 	Labels  []string  // of call.outcome: what the session has seen by it
 	Body    []byte    // of the gateway's own events: JSON
+	Text    []byte    // of the same: JSON that may go before the event does; nil if there is none, or it is gone
 }

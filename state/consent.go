@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,27 @@ type decided struct {
 	By   gateway.Operator `json:"by,omitzero"`
 	Note string           `json:"note,omitempty"`
 	Call string           `json:"call,omitempty"` // the one that ran on it
+}
+
+// sent is what stands beside an approval's event: what the call would send, for
+// the person who decides.
+type sent struct {
+	Args   json.RawMessage `json:"args,omitempty"`
+	Beside json.RawMessage `json:"beside,omitempty"`
+}
+
+// erased is the body of an event that says whose texts went.
+type erased struct{ Agent, Session, Call string }
+
+// erase forgets what calls would have sent.
+func (c *consents) erase(of erased) {
+	for id, a := range c.byID {
+		if of.Agent != "" && a.Agent == of.Agent || of.Session != "" && a.Session == of.Session || of.Call != "" && a.Call == of.Call {
+			b := *a
+			b.Args, b.Beside = nil, nil
+			c.byID[id] = &b
+		}
+	}
 }
 
 func (c *consents) init() { c.byID = map[string]*gateway.Approval{} }
@@ -127,7 +149,9 @@ func (r *Room) Ask(ctx context.Context, a gateway.Approval, most int) (gateway.A
 	if pending >= most {
 		return gateway.Approval{}, gateway.ErrManyApprovals
 	}
-	return a, r.opts.Journal.Note(ctx, EventAsked, a)
+	said := a
+	said.Args, said.Beside = nil, nil
+	return a, r.opts.Journal.NoteAbout(ctx, gateway.Entry{Type: EventAsked, Agent: a.Agent, Session: a.Session}, said, sent{a.Args, a.Beside})
 }
 
 // Approval returns an approval, or [gateway.ErrNoApproval].

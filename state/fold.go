@@ -61,7 +61,16 @@ func (r *Room) Fold(e gateway.Entry) error {
 	case EventCleared:
 		return with(e, func(b cleared) error { r.sessions.clear(e.Time, b.Session, b.Labels); return nil })
 	case EventAsked:
-		return with(e, func(a gateway.Approval) error { return r.settle(func() error { return r.consents.ask(a) }) })
+		return with(e, func(a gateway.Approval) error {
+			if e.Text != nil {
+				if err := json.Unmarshal(e.Text, &a); err != nil {
+					return err
+				}
+			}
+			return r.settle(func() error { return r.consents.ask(a) })
+		})
+	case "audit.erase":
+		return with(e, func(of erased) error { return r.settle(func() error { r.consents.erase(of); return nil }) })
 	case EventApproved, EventDenied, EventUsed, EventRevoked:
 		return with(e, func(b decided) error {
 			err := r.settle(func() error { return r.consents.decide(e.Type, e.Time, b) })

@@ -160,8 +160,10 @@ func TestStateOutlivesAKill(t *testing.T) {
 // start on it.
 func TestAttackForgedDecisions(t *testing.T) {
 	for name, forge := range map[string]string{
-		"a new event, chained": `INSERT INTO events SELECT max(seq) + 1, 0, 'block.lifted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{"id":"x"}', NULL, randomblob(32), randomblob(16) FROM events`,
-		"an old one again":     `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE type = 'block.added'`,
+		"a new event, chained":             `INSERT INTO events SELECT max(seq) + 1, 0, 'block.lifted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{"id":"x"}', NULL, randomblob(32), randomblob(16) FROM events`,
+		"an old one again":                 `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE type = 'block.added'`,
+		"what a person is shown of a call": `UPDATE bodies SET text = replace(text, 'a lot', 'a bit') WHERE seq = (SELECT seq FROM events WHERE type = 'approval.asked')`,
+		"the snapshot":                     `UPDATE bodies SET text = '{"state":{}}' WHERE seq = (SELECT max(seq) FROM events WHERE type = 'state.snapshot')`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "toolward.db")
@@ -172,6 +174,12 @@ func TestAttackForgedDecisions(t *testing.T) {
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
+			store, room = open(t, path) // from here on behind a snapshot
+			a := gateway.Approval{ID: "1", Binding: "1", Agent: "ann", Args: json.RawMessage(`{"amount":"a lot"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}
+			if _, err := room.Ask(t.Context(), a, 32); err != nil {
+				t.Fatal(err)
+			}
+			path = copied(t, path)
 			tamper(t, path, forge)
 			again, err := audit.Open(audit.Options{Path: path})
 			if err == nil {
@@ -185,5 +193,53 @@ func TestAttackForgedDecisions(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// What an agent's calls would have sent, which people were shown, goes with an
+// erasure from events, state and snapshot; the decision stays.
+func TestErasureReachesApprovals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "toolward.db")
+	store, room := open(t, path)
+	person := "synthetic-person-" + "4711"
+	for _, agent := range []string{"ann", "bob"} {
+		a := gateway.Approval{ID: agent, Binding: agent, Agent: agent, Args: json.RawMessage(`{"who":"` + person + agent + `"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}
+		if _, err := room.Ask(t.Context(), a, 32); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil { // a snapshot quotes both
+		t.Fatal(err)
+	}
+	store, room = open(t, path)
+	if a, err := room.Approval(t.Context(), "ann"); err != nil || !strings.Contains(string(a.Args), person) {
+		t.Fatalf("after a restart: %s, %v", a.Args, err)
+	}
+	if _, err := store.Erase(t.Context(), audit.Erasure{Agent: "ann", Why: "asked to", By: "rita"}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(room *state.Room) {
+		t.Helper()
+		a, err := room.Approval(t.Context(), "ann")
+		if err != nil || a.Args != nil || a.State != gateway.ApprovalOpen {
+			t.Errorf("ann's: %s, %s, %v", a.Args, a.State, err)
+		}
+		if b, err := room.Approval(t.Context(), "bob"); err != nil || !strings.Contains(string(b.Args), person) {
+			t.Errorf("bob's: %s, %v", b.Args, err)
+		}
+	}
+	check(room)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(whole), person+"ann") || !strings.Contains(string(whole), person+"bob") {
+		t.Errorf("the file holds ann's: %v, bob's: %v, %v", strings.Contains(string(whole), person+"ann"), strings.Contains(string(whole), person+"bob"), err)
+	}
+	_, room = open(t, path)
+	check(room)
+	report, err := audit.Verify(t.Context(), audit.VerifyOptions{Path: path})
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify: %v, %v", report.Problems, err)
 	}
 }

@@ -59,6 +59,9 @@ type Journal interface {
 	// Note appends an event of the gateway itself and returns when it is durable
 	// and was folded.
 	Note(ctx context.Context, eventType string, detail any) error
+	// NoteAbout is Note for an event about the session of an agent, of which e has
+	// type, agent and session. Kept stands beside it, and can be erased.
+	NoteAbout(ctx context.Context, e gateway.Entry, detail, kept any) error
 }
 
 // Options configures a [Room]. Journal is required.

@@ -29,6 +29,19 @@ func (r *Record) Note(_ context.Context, eventType string, detail any) error {
 	return r.Add(gateway.Entry{Type: eventType, Time: time.Now(), Body: body})
 }
 
+// NoteAbout appends an event with a text beside it.
+func (r *Record) NoteAbout(_ context.Context, e gateway.Entry, detail, kept any) error {
+	var err error
+	if e.Body, err = json.Marshal(detail); err != nil {
+		return err
+	}
+	if e.Text, err = json.Marshal(kept); err != nil {
+		return err
+	}
+	e.Time = time.Now()
+	return r.Add(e)
+}
+
 // Add appends an event.
 func (r *Record) Add(e gateway.Entry) error {
 	r.mu.Lock()
