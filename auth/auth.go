@@ -69,6 +69,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
+	// Failures hears how each attempt went; nil tells nobody.
+	Failures *Failures
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
@@ -76,6 +78,7 @@ type Verifier struct {
 	issuers  map[string]*issuer
 	cache    *cache
 	refusals refusals
+	failures *Failures
 	now      func() time.Time
 
 	stop context.CancelFunc
@@ -102,6 +105,7 @@ func New(o Options) (*Verifier, error) {
 		issuers:  make(map[string]*issuer, len(o.Issuers)),
 		cache:    newCache(o.Cache),
 		refusals: refusals{seed: maphash.MakeSeed()},
+		failures: o.Failures,
 		now:      o.Now,
 		stop:     stop,
 	}
@@ -138,6 +142,13 @@ func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 		return nil
 	}
 	return e.agent
+}
+
+// Tried implements [gateway.Authenticator].
+func (v *Verifier) Tried(a gateway.Attempt) {
+	if v.failures != nil {
+		v.failures.Tried(a)
+	}
 }
 
 // Ready returns an error that names the issuers whose keys are not available.

@@ -143,7 +143,7 @@ func (c claims) times(is *issuer, now time.Time, e *entry) (exp int64, err error
 	leeway := int64(is.Leeway)
 	e.expire = exp*1e9 + leeway
 	if now.UnixNano() >= e.expire {
-		return 0, errors.New("expired")
+		return 0, because("expired", errors.New("expired"))
 	}
 	nbf, _, err := c.date("nbf", math.Ceil)
 	if err != nil {

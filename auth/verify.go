@@ -21,11 +21,11 @@ const retryNoKeys = 5 * time.Second
 // set, at most ten seconds.
 func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.Agent, error) {
 	if c.Token == "" {
-		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no token was sent: send `Authorization: Bearer TOKEN`")
+		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no token was sent: send `Authorization: Bearer TOKEN`").Because(errNone)
 	}
 	if name, ok := unexpanded(c.Token); ok {
 		return nil, gateway.Refuse("auth", gateway.Unauthenticated,
-			"the token is the text of a variable ("+name+"), which the client did not replace: set it where the client runs")
+			"the token is the text of a variable ("+name+"), which the client did not replace: set it where the client runs").Because(errVariable)
 	}
 	e, err := v.verify(ctx, c)
 	switch {
@@ -50,26 +50,32 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 	return e.agent, nil
 }
 
+// Why there is nothing to verify.
+var (
+	errNone     = failed{"none", errors.New("no token was sent")}
+	errVariable = failed{"malformed", errors.New("the token is the name of a variable")}
+)
+
 // verify does the work. Its errors hold nothing of the token.
 func (v *Verifier) verify(ctx context.Context, c gateway.Credentials) (*entry, error) {
 	t, err := parseToken(c.Token)
 	if err != nil {
-		return nil, err
+		return nil, because("malformed", err)
 	}
 	is := v.issuers[t.issuer]
 	if is == nil {
-		return nil, errors.New("the token's issuer is not configured")
+		return nil, because("issuer", errors.New("the token's issuer is not configured"))
 	}
 	if err := is.checkType(t.typ); err != nil {
-		return nil, err
+		return nil, because("type", err)
 	}
 	set, err := is.checkSignature(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, because("key", err)
 	}
 	e := &entry{token: c.Token, resource: c.Resource, keys: is.keys, set: set}
 	e.agent, err = is.accept(t, c.Resource, v.now(), e)
-	return e, err
+	return e, because("claims", err)
 }
 
 // checkSignature establishes who made the token, and returns the keys that say
@@ -77,17 +83,17 @@ func (v *Verifier) verify(ctx context.Context, c gateway.Credentials) (*entry, e
 // the header says.
 func (is *issuer) checkSignature(ctx context.Context, t *token) (*keySet, error) {
 	if !slices.Contains(is.Algorithms, t.alg) {
-		return nil, errors.New("the token's algorithm is not one of its issuer's")
+		return nil, because("algorithm", errors.New("the token's algorithm is not one of its issuer's"))
 	}
 	k, set, err := is.keys.find(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	if !k.fits(t.alg) {
-		return nil, errors.New("the token's algorithm does not go with its key")
+		return nil, because("algorithm", errors.New("the token's algorithm does not go with its key"))
 	}
 	if err := algorithms[t.alg].method.Verify(t.signed, t.signature, k.public); err != nil {
-		return nil, errors.New("the signature is not valid")
+		return nil, because("signature", errors.New("the signature is not valid"))
 	}
 	return set, nil
 }
@@ -113,10 +119,10 @@ func (is *issuer) accept(t *token, resource string, now time.Time, e *entry) (*g
 	c := claims{m: gateway.Decode(t.claims).(map[string]any)}
 	exp, err := c.times(is, now, e)
 	if err != nil {
-		return nil, err
+		return nil, because("time", err)
 	}
 	if err := is.checkAudience(c, resource); err != nil {
-		return nil, err
+		return nil, because("audience", err)
 	}
 	a := &gateway.Agent{Issuer: t.issuer, Claims: c.m, Expires: time.Unix(exp, 0)}
 	if a.ID, err = c.identifier(is.agent); err != nil {

@@ -24,7 +24,8 @@ type Road struct {
 // Admit answers who is asking. Every request of every surface for agents starts
 // here, before its body is read. Who is blocked gets no answer. Refusals are
 // recorded. Credentials that were refused a moment ago, and a peer over its
-// allowance of failures, are refused without cryptography and without a record.
+// allowance of failures, are refused without cryptography and without a record
+// of their own.
 func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
 	return r.admit(ctx, cred, r.State.Admit)
 }
@@ -55,18 +56,22 @@ func (r *Road) identify(ctx context.Context, cred Credentials) (*Agent, *Refusal
 		return a, nil
 	}
 	if refusal := r.Auth.Refused(cred); refusal != nil {
+		r.Auth.Tried(Attempt{Credentials: cred, Refusal: refusal, Repeated: true})
 		return nil, refusal
 	}
 	if err := r.State.Strangers(cred.Peer); err != nil {
-		return nil, AsRefusal("limit", err)
+		refusal := AsRefusal("limit", err)
+		r.Auth.Tried(Attempt{Credentials: cred, Refusal: refusal})
+		return nil, refusal
 	}
 	a, err := Survive(func() (*Agent, error) { return r.Auth.Verify(ctx, cred) })
 	if err == nil {
+		r.Auth.Tried(Attempt{Credentials: cred, Agent: a})
 		return a, nil
 	}
 	c := NewCall(cred.Surface, KindLifecycle, "authenticate")
 	c.Peer = cred.Peer
-	return nil, r.Stranger(ctx, c, AsRefusal("auth", err))
+	return nil, r.stranger(ctx, c, cred, AsRefusal("auth", err))
 }
 
 // Stranger records the refusal of a request that nobody authenticated, and
@@ -75,12 +80,19 @@ func (r *Road) identify(ctx context.Context, cred Credentials) (*Agent, *Refusal
 // another reason than a token is counted apart: a web page in somebody's browser
 // can make such requests, and must not use up the allowance of who is there.
 func (r *Road) Stranger(ctx context.Context, c *Call, refusal *Refusal) *Refusal {
+	return r.stranger(ctx, c, Credentials{Peer: c.Peer, Surface: c.Surface}, refusal)
+}
+
+func (r *Road) stranger(ctx context.Context, c *Call, cred Credentials, refusal *Refusal) *Refusal {
 	who := c.Peer
 	if refusal.Code != Unauthenticated {
 		who = "requests of " + who
 	}
 	over := r.State.Strangers(who)
 	r.State.Failed(who)
+	if refusal.Step == "auth" {
+		r.Auth.Tried(Attempt{Credentials: cred, Refusal: refusal, Recorded: over == nil})
+	}
 	if over != nil {
 		return refusal
 	}

@@ -13,9 +13,20 @@ type Authenticator interface {
 	// Refused returns the refusal that the same credentials were given a moment
 	// ago, nil if they were not.
 	Refused(Credentials) *Refusal
+	// Tried is told how each attempt went that was not [Authenticator.Known].
+	Tried(Attempt)
 	// Verify verifies a token. It returns a *Refusal (Unauthenticated,
 	// InsufficientScope) or a fault.
 	Verify(context.Context, Credentials) (*Agent, error)
+}
+
+// Attempt is how somebody tried to be let in. Exactly one of Agent and Refusal is set.
+type Attempt struct {
+	Credentials
+	Agent    *Agent
+	Refusal  *Refusal
+	Repeated bool // the refusal is one that was given a moment ago
+	Recorded bool // the refusal has an event of its own
 }
 
 // State is what calls leave behind: buckets, counts, labels, blocks. The road

@@ -34,6 +34,8 @@ type open struct{ gateway.Catalog }
 
 func (open) Refused(gateway.Credentials) *gateway.Refusal { return nil }
 
+func (open) Tried(gateway.Attempt) {}
+
 func (open) Known(c gateway.Credentials) *gateway.Agent {
 	return &gateway.Agent{ID: c.Token, Issuer: "test"}
 }

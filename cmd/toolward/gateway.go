@@ -152,7 +152,16 @@ func (r *rooms) openAuth(context.Context) error {
 		}
 		r.local = local
 	}
-	verifier, err := newVerifier(r.cfg, r.local, r.log)
+	key, err := installationKey(r.cfg, "digests of refused tokens")
+	if err != nil {
+		return err
+	}
+	failures := auth.NewFailures(auth.FailuresOptions{
+		Count: r.metrics.Counts("toolward_auth_failures_total", "Failed authentications by reason, those included that have no event of their own.", "reason", auth.Reasons),
+		Note:  r.store.Note, Key: key, Log: r.log,
+	})
+	r.onClose(failures.Close)
+	verifier, err := newVerifier(r.cfg, r.local, failures, r.log)
 	if err != nil {
 		return err
 	}
@@ -163,7 +172,7 @@ func (r *rooms) openAuth(context.Context) error {
 
 // newVerifier accepts the tokens of all configured issuers, and of the local
 // one unless it is nil.
-func newVerifier(cfg *config.Config, local *auth.Local, log *slog.Logger) (*auth.Verifier, error) {
+func newVerifier(cfg *config.Config, local *auth.Local, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
 	var issuers []auth.Issuer
 	if local != nil {
 		issuers = append(issuers, local.Issuer())
@@ -171,7 +180,7 @@ func newVerifier(cfg *config.Config, local *auth.Local, log *slog.Logger) (*auth
 	for _, i := range cfg.Auth.Issuers {
 		issuers = append(issuers, issuerOptions(i))
 	}
-	return auth.New(auth.Options{Issuers: issuers, Log: log})
+	return auth.New(auth.Options{Issuers: issuers, Failures: failures, Log: log})
 }
 
 // openLocal opens the gateway's own issuer, making its key on first use.

@@ -101,6 +101,8 @@ func (s *stub) addServer(name string, do func(context.Context, *gateway.Call) (*
 // Authenticator: the token is the agent's ID; "bad" and "" are refused.
 func (*stub) Refused(gateway.Credentials) *gateway.Refusal { return nil }
 
+func (*stub) Tried(gateway.Attempt) {}
+
 func (s *stub) Known(c gateway.Credentials) *gateway.Agent {
 	if c.Token == "" || c.Token == "bad" {
 		return nil

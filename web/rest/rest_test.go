@@ -31,6 +31,8 @@ type open struct {
 
 func (o *open) Known(gateway.Credentials) *gateway.Agent     { return nil }
 func (o *open) Refused(gateway.Credentials) *gateway.Refusal { return nil }
+
+func (o *open) Tried(gateway.Attempt) {}
 func (o *open) Verify(_ context.Context, c gateway.Credentials) (*gateway.Agent, error) {
 	if c.Token != "good" {
 		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no")

@@ -81,6 +81,26 @@ func (m *Metrics) Counter(name, help string) prometheus.Counter {
 	return c
 }
 
+// Counts adds a counter with a label whose values are known: all of them are
+// there from the beginning, at zero. What it returns counts one, and what is not
+// among the values as the last.
+func (m *Metrics) Counts(name, help, label string, values []string) func(value string) {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	m.registry.MustRegister(v)
+	counters := map[string]prometheus.Counter{}
+	for _, value := range values {
+		counters[value] = v.WithLabelValues(value)
+	}
+	rest := counters[values[len(values)-1]]
+	return func(value string) {
+		if c := counters[value]; c != nil {
+			c.Inc()
+			return
+		}
+		rest.Inc()
+	}
+}
+
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
