@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -79,6 +80,18 @@ func (d *decoder) checkListener(c *Config) {
 		if strings.ContainsAny(h, "/ \t*") {
 			d.wrong(element("http.hosts", i), "", "expected a host name, with a port if it is not the scheme's own")
 		}
+	}
+	for i, network := range c.HTTP.TrustedProxies {
+		p, err := netip.ParsePrefix(network)
+		switch at := element("http.trusted_proxies", i); {
+		case err != nil:
+			d.wrong(at, "", "expected a network such as 10.0.0.0/8 or 192.0.2.7/32")
+		case p.Bits() == 0:
+			d.wrong(at, "name the proxies: who may connect without one could be anybody", "trusts everybody")
+		}
+	}
+	if len(c.HTTP.TrustedProxies) == 0 && d.marks["http.client_header"] != (mark{}) {
+		d.wrong("http.client_header", "", "is read from http.trusted_proxies only, and there are none")
 	}
 	for i, o := range c.HTTP.Origins {
 		u, err := url.Parse(o)

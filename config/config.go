@@ -61,8 +61,12 @@ type HTTP struct {
 	BodyTimeout   time.Duration `yaml:"body_timeout"`
 	IdleTimeout   time.Duration `yaml:"idle_timeout"`
 	Drain         time.Duration `yaml:"drain"`             // how long calls may take to end at a stop
+	LameDuck      time.Duration `yaml:"lame_duck"`         // how long before that /readyz says so
 	Hosts         []string      `yaml:"hosts,omitempty"`   // further Host names that are accepted
 	Origins       []string      `yaml:"origins,omitempty"` // browsers' origins that are accepted (CORS)
+
+	TrustedProxies []string `yaml:"trusted_proxies,omitempty"` // networks whose word on the client's address is taken
+	ClientHeader   string   `yaml:"client_header"`             // in which they say it
 }
 
 // Auth says whose tokens are accepted. Local is nil if issuers are configured

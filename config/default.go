@@ -10,7 +10,7 @@ func Default() *Config {
 		HTTP: HTTP{
 			Body: 4 << 20, Header: 32 << 10,
 			HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second,
-			IdleTimeout: 2 * time.Minute, Drain: 20 * time.Second,
+			IdleTimeout: 2 * time.Minute, Drain: 20 * time.Second, ClientHeader: "X-Forwarded-For",
 		},
 		Auth: Auth{Local: newLocal()},
 		Limits: Limits{

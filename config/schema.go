@@ -92,8 +92,11 @@ func (d *decoder) http(n *yaml.Node, path string, h *HTTP) {
 		{"body_timeout", d.duration(&h.BodyTimeout, 100*time.Millisecond, time.Hour)},
 		{"idle_timeout", d.duration(&h.IdleTimeout, time.Second, day)},
 		{"drain", d.duration(&h.Drain, 0, time.Hour)},
+		{"lame_duck", d.duration(&h.LameDuck, 0, 10*time.Minute)},
 		{"hosts", d.texts(&h.Hosts)},
 		{"origins", d.texts(&h.Origins)},
+		{"trusted_proxies", d.texts(&h.TrustedProxies)},
+		{"client_header", d.choice(&h.ClientHeader, "X-Forwarded-For", "Forwarded")},
 	})
 }
 

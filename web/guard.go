@@ -43,6 +43,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		p.lift()
 		defer p.expire(0)
 		w = p
+		r.RemoteAddr = s.client(r)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if refusal := s.refuse(w, r); refusal != nil {
 			// The body is not read, so the connection cannot be used again.
@@ -165,8 +166,8 @@ func (s *Server) bounded(w http.ResponseWriter, r *http.Request) io.ReadCloser {
 	return http.MaxBytesReader(w, r.Body, s.opt.MaxBody)
 }
 
-// PeerOf is the address of the peer without its port. Forwarding headers are
-// not believed: whoever connects can write them.
+// PeerOf is the address of who a request is from, without its port. What headers
+// say of that is believed of trusted proxies only: whoever connects can write them.
 func PeerOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

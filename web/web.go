@@ -27,6 +27,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,10 @@ type Options struct {
 	BodyTimeout   time.Duration // default 30 s, for the whole body
 	IdleTimeout   time.Duration // default 2 min
 	Grace         time.Duration // how long a drain waits for calls; default 20 s
+	LameDuck      time.Duration // how long before that /readyz says that it will, while everything is still served; default 0
+
+	TrustedProxies []netip.Prefix // whose word on where a request came from is taken; none by default
+	ClientHeader   string         // in which they say it: HeaderXFF, the default, or HeaderForwarded
 
 	// Refused records a refusal made here and returns what to answer; required.
 	Refused func(context.Context, *gateway.Call, *gateway.Refusal) *gateway.Refusal
@@ -117,6 +122,7 @@ func setDefaults(opt *Options) {
 	def(&opt.BodyTimeout, 30*time.Second)
 	def(&opt.IdleTimeout, 2*time.Minute)
 	def(&opt.Grace, 20*time.Second)
+	def(&opt.ClientHeader, HeaderXFF)
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
@@ -141,8 +147,9 @@ func (s *Server) URL() string {
 	return scheme + "://" + s.listener.Addr().String()
 }
 
-// Serve answers until ctx ends, then drains: readiness turns false, no new
-// connection is taken, calls under way get Grace to finish. It returns nil
+// Serve answers until ctx ends, then drains: readiness turns false and everything
+// is served for LameDuck, so that whoever balances hears of it; then no new
+// connection is taken, and calls under way get Grace to finish. It returns nil
 // after a clean drain.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, 2)
@@ -162,11 +169,18 @@ func (s *Server) Serve(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	s.draining.Store(true)
+	s.opt.Logger.Info("draining", "lame_duck", s.opt.LameDuck, "grace", s.opt.Grace)
+	select {
+	case err := <-failed:
+		s.http.Close()
+		return fmt.Errorf("serve: %w", err)
+	case <-time.After(s.opt.LameDuck):
+	}
 	return s.drain()
 }
 
 func (s *Server) drain() error {
-	s.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), s.opt.Grace)
 	defer cancel()
 	if s.redirect != nil {

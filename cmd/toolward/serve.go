@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -73,10 +74,17 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins, Private: []string{admin.Prefix},
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
-		Grace: cfg.HTTP.Drain, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
+		Grace: cfg.HTTP.Drain, LameDuck: cfg.HTTP.LameDuck, ClientHeader: cfg.HTTP.ClientHeader, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
 	}
 	if t := cfg.TLS; t != nil {
 		opt.Cert, opt.Key, opt.RedirectHTTP = t.Cert, t.Key, t.RedirectHTTP
+	}
+	for _, network := range cfg.HTTP.TrustedProxies {
+		p, err := netip.ParsePrefix(network)
+		if err != nil {
+			return err // the configuration was checked
+		}
+		opt.TrustedProxies = append(opt.TrustedProxies, p.Masked())
 	}
 	site, err := web.New(opt)
 	if err != nil {

@@ -168,8 +168,8 @@ func accepts(h http.Header, kind string) bool {
 	return false
 }
 
-// peerOf is the peer's address without its port. Forwarding headers are not
-// believed: whoever connects can write them.
+// peerOf is the address of who a request is from, without its port: the listener
+// has put it there.
 func peerOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
