@@ -420,7 +420,7 @@ func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
 	d.number(name+"_bytes", len(raw))
 	switch {
 	case err != nil && d.bodies != BodiesNone:
-		d.text(name+"_error", "left out, it could not be redacted: "+err.Error())
+		d.text(name+"_error", leftOut+err.Error())
 		d.text(name+"_digest", d.recorder.keys.Digest(raw))
 	case d.bodies == BodiesDigest:
 		d.text(name+"_digest", d.recorder.keys.Digest(raw))

@@ -51,7 +51,13 @@ const maxLook = 1 << 10
 // an issuer says of an agent, what an upstream says of a tool. keep are pointers
 // to what stays as it is.
 func (s *secrecy) clean(raw json.RawMessage, keep ...string) json.RawMessage {
-	line := s.cleaned(raw, func(where string) bool { return !slices.Contains(keep, where) })
+	line, err := s.cleaned(raw, func(where string) bool { return !slices.Contains(keep, where) })
+	if err != nil {
+		o := object{b: []byte{'{'}}
+		o.text("error", leftOut+err.Error())
+		o.close()
+		return o.b
+	}
 	// The scope claim is a list as well, whose words say less than the whole.
 	secrets := s.secrets
 	for _, v := range s.secrets {
@@ -67,31 +73,42 @@ func (s *secrecy) clean(raw json.RawMessage, keep ...string) json.RawMessage {
 	return line
 }
 
-// cleanOnly is clean within the members named.
+// leftOut stands where nobody can say what a text holds.
+const leftOut = "left out, it could not be redacted: "
+
+// cleanOnly is clean within the members named. If it fails, they are left out, and
+// the others stay: they may decide something.
 func (s *secrecy) cleanOnly(raw json.RawMessage, members ...string) json.RawMessage {
-	return s.cleaned(raw, func(where string) bool {
+	line, err := s.cleaned(raw, func(where string) bool {
 		first, _, _ := strings.Cut(strings.TrimPrefix(where, "/"), "/")
 		return slices.Contains(members, first)
 	})
+	if err == nil {
+		return line
+	}
+	o, splitErr := gateway.Split(raw)
+	if splitErr != nil {
+		return raw // no object: it has no members
+	}
+	all := slices.Clone(o.Members())
+	for i := range all {
+		if slices.Contains(members, all[i].Name) {
+			all[i].Value = appendString(nil, leftOut+err.Error())
+		}
+	}
+	return gateway.JoinMembers(all)
 }
 
-func (s *secrecy) cleaned(raw json.RawMessage, take func(where string) bool) json.RawMessage {
+func (s *secrecy) cleaned(raw json.RawMessage, take func(where string) bool) (json.RawMessage, error) {
 	if s.find == nil {
-		return raw
+		return raw, nil
 	}
 	found, err := s.find(raw)
 	found = slices.DeleteFunc(found, func(f gateway.Finding) bool { return !take(f.Where) })
-	line := raw
-	if err == nil {
-		line, err = s.redact(raw, partArgs, found, nil, sync.OnceValue(func() any { return gateway.Decode(raw) }))
-	}
 	if err != nil {
-		o := object{b: []byte{'{'}}
-		o.text("error", "left out, it could not be redacted: "+err.Error())
-		o.close()
-		return o.b
+		return nil, err
 	}
-	return line
+	return s.redact(raw, partArgs, found, nil, sync.OnceValue(func() any { return gateway.Decode(raw) }))
 }
 
 // minWord is the shortest word of a credential of several that is hidden alone.

@@ -115,3 +115,13 @@ func TestNotesHideWhatOthersSay(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// What guard fails on is left out of such an event, and what decides stays.
+func TestNotesDecideWhereGuardFails(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Find = findSynthetic })
+	must(t, s.Note(t.Context(), "pin.accepted", map[string]any{"name": "a", "definition": map[string]any{"description": "guard fails"}}))
+	got := strings.Join(column1(t, s, "SELECT body FROM events WHERE type = 'pin.accepted'"), "")
+	if want := `{"definition":"left out, it could not be redacted: guard fails","name":"a"}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

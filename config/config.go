@@ -18,6 +18,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"time"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	Log       Log        `yaml:"log"`
 
 	file   string
+	digest [sha256.Size]byte // of the file as it was read
 	marks  map[string]mark   // where each field stands
 	shown  map[string]string // how Print writes values that came from variables or hold secrets
 	hidden []Hidden          // in the order of the file

@@ -145,8 +145,22 @@ func (e *Engine) Status() Status {
 func (e *Engine) Revision() string { return e.current.Load().digest }
 
 // Ready is nil if the files as they are now are in force. Otherwise the last
-// good revision goes on deciding, and the error says what is wrong.
-func (e *Engine) Ready() error { return e.Status().Failed }
+// good revision goes on deciding, and the error says what is wrong: it has a method
+// Degraded, since nothing is refused for it.
+func (e *Engine) Ready() error {
+	if err := e.Status().Failed; err != nil {
+		return degraded{err}
+	}
+	return nil
+}
+
+// degraded is an error of a part that works all the same.
+type degraded struct{ error }
+
+// Degraded reports that what is wrong keeps nothing from being decided.
+func (degraded) Degraded() bool { return true }
+
+func (d degraded) Unwrap() error { return d.error }
 
 // revisionOf returns the revision that judged the request of a call: it judges the
 // result too, so that no call sees two policies. If that one is too long ago, the

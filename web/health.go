@@ -14,9 +14,11 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// readyz says whether calls would be taken: 200, or 503 with what is wrong. What
-// only degrades a part is told with 200.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+// readyz says whether calls would be taken: 200, or 503 with the parts that are
+// down. What only degrades a part is told with 200: a policy on disk that is broken
+// must not take every gateway that shares it out of rotation. What is wrong is for
+// those whom Told names, since it quotes files and addresses.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	parts := map[string]string{}
 	ready := !s.Draining()
 	if s.Draining() {
@@ -25,10 +27,17 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if s.opt.Ready != nil {
 		for name, err := range s.opt.Ready() {
 			parts[name] = "ok"
-			if err != nil {
-				parts[name] = err.Error()
-				var some interface{ Degraded() bool }
-				ready = ready && errors.As(err, &some) && some.Degraded()
+			if err == nil {
+				continue
+			}
+			var some interface{ Degraded() bool }
+			if errors.As(err, &some) && some.Degraded() {
+				parts[name] = "degraded"
+			} else {
+				parts[name], ready = "down", false
+			}
+			if s.opt.Told != nil && s.opt.Told(r) {
+				parts[name] += ": " + err.Error()
 			}
 		}
 	}

@@ -58,7 +58,8 @@ type Options struct {
 	// Refused records a refusal made here and returns what to answer; required.
 	Refused func(context.Context, *gateway.Call, *gateway.Refusal) *gateway.Refusal
 
-	Ready  func() map[string]error // parts that must work; nil errors are fine, and those with a method Degraded that returns true are told
+	Ready  func() map[string]error  // parts that must work; nil errors are fine, and those with a method Degraded that returns true are told
+	Told   func(*http.Request) bool // who may read what is wrong with a part; nil: nobody
 	Logger *slog.Logger
 }
 
@@ -163,6 +164,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.redirect != nil {
 		go func() { failed <- s.redirect.ListenAndServe() }()
 	}
+	s.opt.Logger.Info("listening", "url", s.URL())
 	select {
 	case err := <-failed:
 		s.http.Close()
@@ -190,6 +192,7 @@ func (s *Server) drain() error {
 		s.http.Close()
 		return fmt.Errorf("drain: calls were still running after %s: %w", s.opt.Grace, err)
 	}
+	s.opt.Logger.Info("stopped", "url", s.URL())
 	return nil
 }
 

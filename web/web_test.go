@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -449,7 +450,7 @@ func (degraded) Degraded() bool { return true }
 
 func TestReadyzTellsWhatDegrades(t *testing.T) {
 	parts := map[string]error{"audit": fmt.Errorf("record: %w", degraded{errors.New("a clock is wrong")}), "policy": nil}
-	s, _ := site(t, Options{Ready: func() map[string]error { return parts }})
+	s, _ := site(t, Options{Ready: func() map[string]error { return parts }, Told: func(*http.Request) bool { return true }})
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
 		resp := do(t, "GET", s.URL()+"/readyz", nil, nil)
 		b, _ := io.ReadAll(resp.Body)
@@ -462,13 +463,35 @@ func TestReadyzTellsWhatDegrades(t *testing.T) {
 
 func TestReadyzNamesWhatIsWrong(t *testing.T) {
 	broken := errors.New("disk full")
-	s, _ := site(t, Options{Ready: func() map[string]error { return map[string]error{"audit": broken, "policy": nil} }})
-	resp := do(t, "GET", s.URL()+"/readyz", nil, nil)
-	b, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(b), "disk full") {
-		t.Errorf("%d %s", resp.StatusCode, b)
+	s, _ := site(t, Options{Ready: func() map[string]error { return map[string]error{"audit": broken, "policy": nil} }, Told: func(r *http.Request) bool { return r.Header.Get("Known") != "" }})
+	for known, want := range map[string]string{"": `"audit":"down"`, "yes": `"audit":"down: disk full"`} {
+		resp := do(t, "GET", s.URL()+"/readyz", nil, func(r *http.Request) { r.Header.Set("Known", known) })
+		b, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(b), want) {
+			t.Errorf("%d %s", resp.StatusCode, b)
+		}
 	}
 	if resp := do(t, "GET", s.URL()+"/healthz", nil, nil); resp.StatusCode != 200 {
 		t.Errorf("healthz: %d, a full disk must not get the process restarted", resp.StatusCode)
+	}
+}
+
+// Before the listener closes, /readyz says that it will, and calls go on.
+func TestLameDuck(t *testing.T) {
+	s, err := New(Options{Listen: "127.0.0.1:0", LameDuck: time.Minute, Refused: func(_ context.Context, _ *gateway.Call, r *gateway.Refusal) *gateway.Refusal { return r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { _ = s.Serve(ctx) }() // it is in its minute when the test ends
+	t.Cleanup(func() { s.http.Close() })
+	cancel()
+	for !s.Draining() {
+		runtime.Gosched()
+	}
+	resp := do(t, "GET", s.URL()+"/readyz", nil, nil)
+	b, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(b), "draining") {
+		t.Errorf("%d %s", resp.StatusCode, b)
 	}
 }

@@ -87,7 +87,8 @@ func (r *rooms) health() admin.Health {
 	for name, err := range r.ready() {
 		h.Parts[name] = "ok"
 		if err != nil {
-			h.Parts[name], h.Ready = err.Error(), false
+			var some interface{ Degraded() bool }
+			h.Parts[name], h.Ready = err.Error(), h.Ready && errors.As(err, &some) && some.Degraded()
 		}
 	}
 	for _, name := range r.catalog.Servers() {

@@ -15,8 +15,10 @@ func newHealth(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running gateway whether it is healthy",
+		Long:  "Asks the gateway of a configuration at its own address, over TLS if that is configured (what\nanswers must have the configured certificate). It needs no upstream's secrets.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			client := http.DefaultClient
 			if url == "" {
 				cfg, err := loadBeside(g)
 				if err != nil {
@@ -26,7 +28,10 @@ func newHealth(g *globals) *cobra.Command {
 				if cfg.TLS != nil {
 					scheme = "https"
 				}
-				url = scheme + "://" + cfg.Listen
+				url = nearAddress(scheme + "://" + cfg.Listen)
+				if client, err = clientFor(cfg, url); err != nil {
+					return err
+				}
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
 			defer cancel()
@@ -34,7 +39,7 @@ func newHealth(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			resp, err := http.DefaultClient.Do(req)
+			resp, err := client.Do(req)
 			if err != nil {
 				return err
 			}

@@ -74,7 +74,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins, Private: []string{admin.Prefix},
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
-		Grace: cfg.HTTP.Drain, LameDuck: cfg.HTTP.LameDuck, ClientHeader: cfg.HTTP.ClientHeader, Refused: r.road.Stranger, Ready: r.ready, Logger: log,
+		Grace: cfg.HTTP.Drain, LameDuck: cfg.HTTP.LameDuck, ClientHeader: cfg.HTTP.ClientHeader, Refused: r.road.Stranger, Ready: r.ready, Told: nearby, Logger: log,
 	}
 	if t := cfg.TLS; t != nil {
 		opt.Cert, opt.Key, opt.RedirectHTTP = t.Cert, t.Key, t.RedirectHTTP
@@ -207,7 +207,8 @@ func proxied(req *http.Request) bool {
 	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-// reloadOnHangup reads the policy again on SIGHUP, beside its own watching.
+// reloadOnHangup reads the policy again on SIGHUP, beside its own watching, and
+// says what became of it. The configuration is read at the start only.
 func (r *rooms) reloadOnHangup(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -215,16 +216,41 @@ func (r *rooms) reloadOnHangup(ctx context.Context) {
 	for {
 		select {
 		case <-hangup:
-			_ = r.engine.Reload(ctx) // reported by the engine's own hook
+			r.hangup(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+func (r *rooms) hangup(ctx context.Context) {
+	before := r.engine.Revision()
+	done := map[string]any{"policy": "unchanged", "configuration": "unchanged"}
+	if err := r.engine.Reload(ctx); err != nil {
+		done["policy"], done["error"] = "broken: the one before stays in force", err.Error()
+	} else if r.engine.Revision() != before {
+		done["policy"] = "reloaded"
+	}
+	done["revision"] = r.engine.Revision()
+	switch changed, err := r.cfg.Changed(); {
+	case err != nil:
+		done["configuration"] = "cannot be read: what was read at the start stays in force"
+	case changed:
+		done["configuration"] = "changed: restart the gateway for it to take effect"
+	}
+	r.log.Info("SIGHUP", "policy", done["policy"], "revision", done["revision"], "configuration", done["configuration"])
+	if err := r.store.Note(ctx, "gateway.hangup", done); err != nil {
+		r.log.Error("a SIGHUP could not be recorded", "error", err)
+	}
+}
+
 // announce says what runs where. For a start without configuration it also
 // mints a token and says what to paste; the token is alone on standard output.
 func announce(r *rooms, base string, demo bool, out, talk io.Writer) error {
+	if r.cfg.Log.Format == "json" {
+		r.announceJSON(base)
+		return nil
+	}
 	fmt.Fprintf(talk, "toolward %s\n\n  MCP      %s/mcp   (one upstream: %s/mcp/NAME)\n  REST     %s/v1/tools\n  record   %s\n", version(), base, base, base, r.cfg.Audit.Path)
 	for _, name := range r.catalog.Servers() {
 		about, _ := r.catalog.About(name)
@@ -257,6 +283,15 @@ Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini
 `, base)
 	fmt.Fprintln(out, token)
 	return nil
+}
+
+// announceJSON is the announcement for whoever reads standard error as JSON.
+func (r *rooms) announceJSON(base string) {
+	r.log.Info("started", "version", version(), "mcp", base+"/mcp", "rest", base+"/v1/tools", "record", r.cfg.Audit.Path)
+	for _, name := range r.catalog.Servers() {
+		about, _ := r.catalog.About(name)
+		r.log.Info("upstream", "upstream", name, "up", about.Up, "reason", about.Reason, "tools", len(r.catalog.List(gateway.KindTool, name)))
+	}
 }
 
 // newLogger logs to standard error.
