@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os/user"
 
 	"github.com/spf13/cobra"
 
@@ -21,9 +20,11 @@ func newAuditErase(g *globals) *cobra.Command {
 		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if e.By == "" {
-				e.By = localUser()
+			by, err := whoRuns()
+			if err != nil {
+				return err
 			}
+			e.By = by.String()
 			return withStore(g, func(s *audit.Store) error {
 				erased, err := s.Erase(cmd.Context(), e)
 				if err == nil {
@@ -38,16 +39,6 @@ func newAuditErase(g *globals) *cobra.Command {
 	fl.StringVar(&e.Session, "session", "", "the texts of this session's calls")
 	fl.StringVar(&e.Call, "call", "", "the texts of this call, by its whole ID")
 	fl.StringVar(&e.Why, "why", "", "why; it stays on record")
-	fl.StringVar(&e.By, "by", "", "who wants it; without it, the user of this system")
 	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
 	return cmd
-}
-
-// localUser is who runs the command, as the system knows them.
-func localUser() string {
-	u, err := user.Current()
-	if err != nil {
-		return "unknown"
-	}
-	return u.Username
 }

@@ -153,7 +153,6 @@ type desk struct {
 	room  *waiting
 	tools *tools
 	local string // the operator's credential
-	url   string // of the listener
 }
 
 func newDesk(t *testing.T, change ...func(*Options)) *desk {
