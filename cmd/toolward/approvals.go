@@ -98,7 +98,7 @@ var approvalHeader = []string{"ID", "STATE", "AGENT", "TOOL", "EXPIRES", "BYTES"
 
 func approvalRow(a admin.ListedApproval) []string {
 	sent := string(a.Args)
-	if len(a.Beside) > 0 {
+	if !isEmpty(a.Beside) {
 		sent += " and " + string(a.Beside)
 	}
 	if a.Cut {
@@ -205,6 +205,9 @@ func printApproval(w io.Writer, a gateway.Approval, now time.Time) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	if isEmpty(a.Beside) {
+		a.Beside = nil
+	}
 	for _, part := range []struct {
 		name string
 		raw  json.RawMessage
@@ -217,6 +220,9 @@ func printApproval(w io.Writer, a gateway.Approval, now time.Time) error {
 	}
 	return nil
 }
+
+// isEmpty reports whether there is nothing in an object that would be sent.
+func isEmpty(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "{}" }
 
 func ago(d time.Duration) string { return d.Round(time.Second).String() + " ago" }
 

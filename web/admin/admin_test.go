@@ -24,13 +24,14 @@ import (
 // road knows tokens by their text, and remembers what it recorded.
 type road struct {
 	agents map[string]*gateway.Agent
+	leeway time.Duration // for which a token is good after it expired
 
 	mu       sync.Mutex
 	recorded []string
 }
 
 func (r *road) AdmitPerson(_ context.Context, c gateway.Credentials) (*gateway.Agent, *gateway.Refusal) {
-	if a := r.agents[c.Token]; a != nil && time.Now().Before(a.Expires) {
+	if a := r.agents[c.Token]; a != nil && time.Now().Before(a.Expires.Add(r.leeway)) {
 		return a, nil
 	}
 	return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no such token")
@@ -115,6 +116,7 @@ type tools struct {
 	fingerprint atomic.Value // of what is offered now
 	accepted    atomic.Value // gateway.Operator
 	looked      atomic.Int32
+	next        string // what is offered from the next look on; "" if nothing changes
 }
 
 var shown = strings.Repeat("ab", 32)
@@ -130,7 +132,11 @@ func (*tools) List(k gateway.Kind, _ string) (list []*gateway.Tool) {
 	return list
 }
 
-func (t *tools) Refresh(context.Context, string) { t.looked.Add(1) }
+func (t *tools) Refresh(context.Context, string) {
+	if t.looked.Add(1); t.next != "" {
+		t.fingerprint.Store(t.next)
+	}
+}
 
 func (t *tools) Diff(bool) []gateway.Change {
 	return []gateway.Change{{Server: "bank", Kind: gateway.KindTool, Name: "pay", Wire: "bank__pay", Current: []byte(`{"name":"pay"}`), Fingerprint: t.fingerprint.Load().(string), Quarantined: "changed"}}
@@ -416,11 +422,51 @@ func TestAcceptTakesWhatWasShown(t *testing.T) {
 			if status, m := d.do(t, "admin", "POST", "changes/accept", tt.body); status != tt.want {
 				t.Errorf("%d %v, want %d", status, m, tt.want)
 			}
+			if looked := d.tools.looked.Load(); tt.want == 200 && looked != 1 {
+				t.Errorf("the upstream was asked %d times what it offers now", looked)
+			}
 			by, _ := d.tools.accepted.Load().(gateway.Operator)
 			if (by.Subject == "admin" && by.Issuer == issuer && slices.Equal(by.Roles, []string{"ad"})) != (tt.want == 200) {
 				t.Errorf("accepted by %+v", by)
 			}
 		})
+	}
+}
+
+// A definition that changes when the upstream is asked once more is not accepted.
+func TestAttackDefinitionThatChangesAtTheLastLook(t *testing.T) {
+	d := newDesk(t)
+	d.tools.next = strings.Repeat("cd", 32)
+	if status, m := d.do(t, "admin", "POST", "changes/accept", `{"name":"bank__pay","fingerprint":"`+shown+`"}`); status != 409 || m["code"] != "changed" {
+		t.Errorf("%d %v", status, m)
+	}
+	if by := d.tools.accepted.Load(); by != nil {
+		t.Errorf("accepted by %v", by)
+	}
+}
+
+// Who is over a limit is refused before anything is done, and gives back what they
+// took otherwise.
+func TestLimitOfOperators(t *testing.T) {
+	taken, over := 0, false
+	d := newDesk(t, func(o *Options) {
+		o.Limit = func(*gateway.Agent) (func(), error) {
+			if over {
+				return nil, gateway.Refuse("limit", gateway.RateLimited, "too often")
+			}
+			taken++
+			return func() { taken-- }, nil
+		}
+	})
+	d.room.ask("a1", "bot")
+	d.do(t, "viewer", "GET", "me", "")
+	d.do(t, "viewer", "POST", "approvals/a1/approve", "")
+	if taken != 0 {
+		t.Errorf("%d places are not given back", taken)
+	}
+	over = true
+	if status, _ := d.do(t, "approver", "POST", "approvals/a1/approve", ""); status != 429 || d.room.all[0].State != gateway.ApprovalOpen {
+		t.Errorf("%d, %s", status, d.room.all[0].State)
 	}
 }
 
@@ -594,6 +640,7 @@ func TestWatchTellsWhatChanges(t *testing.T) {
 func TestAttackTokenThatExpiresInAStream(t *testing.T) {
 	for name, end := range map[string]func(*desk){
 		"it expires":       func(*desk) { time.Sleep(time.Hour) },
+		"within a leeway":  func(d *desk) { d.road.leeway = time.Hour; time.Sleep(time.Hour) },
 		"it is revoked":    func(d *desk) { d.road.agents["viewer"] = nil },
 		"it loses a role":  func(d *desk) { a := *d.road.agents["viewer"]; a.Roles = nil; d.road.agents["viewer"] = &a },
 		"the gateway ends": func(d *desk) { d.Close() },
