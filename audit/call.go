@@ -2,6 +2,8 @@ package audit
 
 import (
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +15,7 @@ type Call struct {
 	Time           string  `json:"time"`
 	TimeUnixMs     int64   `json:"time_unix_ms"`
 	Finished       string  `json:"finished,omitempty"`
+	EndedSeq       int64   `json:"ended_seq,omitempty"`
 	Surface        string  `json:"surface,omitempty"`
 	Protocol       string  `json:"protocol,omitempty"`
 	Peer           string  `json:"peer,omitempty"`
@@ -103,3 +106,42 @@ var selected = func() string {
 	}
 	return strings.Join(parts, ", ")
 }()
+
+var columnNames = func() (names []string) {
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return names
+}()
+
+// Columns are the names of the columns of calls, in their order.
+func Columns() []string { return slices.Clone(columnNames) }
+
+// HasColumn reports whether calls have a column.
+func HasColumn(name string) bool { return slices.Contains(columnNames, name) }
+
+// Column is the value of a column: a string, [Raw], int64 or float64; nil if calls
+// do not have it.
+func (c *Call) Column(name string) any {
+	for _, f := range fields {
+		if f.name == name {
+			return reflect.ValueOf(c).Elem().Field(f.index).Interface()
+		}
+	}
+	return nil
+}
+
+// Text is the value of a column as text, "" for none.
+func (c *Call) Text(name string) string {
+	switch v := c.Column(name).(type) {
+	case string:
+		return v
+	case Raw:
+		return string(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}

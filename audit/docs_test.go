@@ -16,6 +16,13 @@ func TestReviewQueriesRun(t *testing.T) {
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, secret))
 	must(t, s.Note(t.Context(), "approval.asked", map[string]any{"id": "a", "agent": "ann", "tool": "t"}))
 	must(t, s.Note(t.Context(), "approval.approved", map[string]any{"id": "a", "by": map[string]any{"issuer": "local", "subject": "rita"}, "note": "go on"}))
+	sink := newCall(t, `{"to":"x"}`)
+	sink.Findings = []gateway.Finding{{Kind: gateway.FindingProvenance, Rule: "provenance.copy", Stage: gateway.StageRequest, Where: "/to", From: secret.ID, Severity: gateway.SeverityHigh}}
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, sink))
+	last := newCall(t, `{}`)
+	last.Refusal = gateway.Refuse("limit", gateway.RateLimited, "slow down")
+	must(t, s.Record(t.Context(), gateway.PhaseRefusal, last))
+	must(t, s.Note(t.Context(), "pin.accepted", gateway.Pin{Server: "files", Name: "read_file", Definition: []byte("{}"), Decider: gateway.Operator{Issuer: "local", Subject: "rita"}}))
 	queries := 0
 	for part := range strings.SplitSeq(read(t, "../docs/review-queries.sql"), ";\n") {
 		if !strings.Contains(part, "SELECT") {
@@ -36,8 +43,8 @@ func TestReviewQueriesRun(t *testing.T) {
 		}
 		must(t, rows.Close())
 	}
-	if queries != 10 {
-		t.Errorf("%d queries, want 10", queries)
+	if queries != 25 {
+		t.Errorf("%d queries, want 25", queries)
 	}
 }
 

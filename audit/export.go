@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,23 +55,32 @@ func writeJSON(w *bufio.Writer, c *Call) error {
 	return w.WriteByte('\n')
 }
 
-func writeCSV(w *bufio.Writer, c *Call) error {
-	for i, f := range fields {
-		var text string
-		switch v := f.dest(c).(type) {
-		case *string:
-			text = *v
-		case *Raw:
-			text = string(*v)
-		case *int64:
-			text = strconv.FormatInt(*v, 10)
-		case *float64:
-			text = strconv.FormatFloat(*v, 'f', -1, 64)
-		}
-		csvField(w, i, text)
+func writeCSV(w *bufio.Writer, c *Call) error { return csvRow(w, c, columnNames) }
+
+func csvRow(w *bufio.Writer, c *Call, columns []string) error {
+	for i, name := range columns {
+		csvField(w, i, c.Text(name))
 	}
 	_, err := w.WriteString("\r\n")
 	return err
+}
+
+// WriteCSV writes calls as exports do, with some columns: nil for all.
+func WriteCSV(w io.Writer, calls []Call, columns []string) error {
+	if columns == nil {
+		columns = columnNames
+	}
+	out := bufio.NewWriter(w)
+	for i, name := range columns {
+		csvField(out, i, name)
+	}
+	out.WriteString("\r\n")
+	for i := range calls {
+		if err := csvRow(out, &calls[i], columns); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
 }
 
 // csvField writes a quoted field. What a spreadsheet would take for a formula

@@ -74,18 +74,20 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 	case 0:
 		return Call{}, nil, fmt.Errorf("%w: %s", ErrNoCall, column(id))
 	case 2:
-		return Call{}, nil, fmt.Errorf("%w: %s", ErrAmbiguous, column(id))
+		return Call{}, nil, r.ambiguous(ctx, id)
 	}
 	events, err := r.whole(ctx, "WHERE call = ? ORDER BY seq", calls[0].ID)
 	return calls[0], events, err
 }
 
-// Follow yields calls of a filter as they end, from now on, until the context
-// ends.
-func (r *Reader) Follow(ctx context.Context, f Filter) iter.Seq2[Call, error] {
+// Follow yields calls of a filter as they end, from an event on ([Call.EndedSeq] of
+// the last that was read), or from now on if after is 0, until the context ends.
+func (r *Reader) Follow(ctx context.Context, f Filter, after int64) iter.Seq2[Call, error] {
 	return func(yield func(Call, error) bool) {
-		var after int64
-		err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&after)
+		var err error
+		if after == 0 {
+			err = r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&after)
+		}
 		ticker := time.NewTicker(200 * time.Millisecond)
 		defer ticker.Stop()
 		for err == nil {

@@ -172,7 +172,7 @@ func TestFollowSeesCallsEnd(t *testing.T) {
 	got := make(chan string)
 	go func() {
 		defer close(got)
-		for c, err := range s.Follow(ctx, Filter{Match: Match{Agent: Values{"ann"}}}) {
+		for c, err := range s.Follow(ctx, Filter{Match: Match{Agent: Values{"ann"}}}, 0) {
 			if err != nil {
 				t.Error(err)
 				return

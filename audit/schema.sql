@@ -117,6 +117,7 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch') AS time, -- when the request was read, ISO 8601, UTC
   a.time_unix_ms                              AS time_unix_ms,
   strftime('%Y-%m-%dT%H:%M:%fZ', o.time_unix_ms / 1000.0, 'unixepoch') AS finished, -- when the outcome was recorded; NULL if refused or unfinished
+  coalesce(o.seq, iif(a.type = 'call.refusal', a.seq, NULL)) AS ended_seq, -- of its last event; orders what ended
   who.text ->> '$.surface'                    AS surface,       -- mcp, sse, stdio, rest, cli
   who.text ->> '$.protocol'                   AS protocol,      -- MCP revision
   who.text ->> '$.peer'                       AS peer,          -- the agent's network address
@@ -184,3 +185,75 @@ LEFT JOIN events o      ON o.call = a.call AND o.type = 'call.outcome' AND a.typ
 LEFT JOIN interned ruling ON ruling.digest = o.body ->> '$.ruling'
 LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
+
+-- findings has a row for each thing that guard saw in a call.
+CREATE VIEW findings AS
+SELECT c.seq, c.time, c.id AS call, c.agent, c.tool, c.outcome, f.value ->> '$.stage' AS stage, f.value ->> '$.kind' AS kind, f.value ->> '$.rule' AS rule,
+  f.value ->> '$.severity' AS severity, f.value ->> '$.where' AS place, f.value ->> '$.via' AS via, f.value ->> '$.from' AS source, f.value ->> '$.action' AS action
+FROM calls c JOIN json_each(c.findings) f
+UNION ALL
+SELECT c.seq, c.time, c.id, c.agent, c.tool, c.outcome, f.value ->> '$.stage', f.value ->> '$.kind', f.value ->> '$.rule',
+  f.value ->> '$.severity', f.value ->> '$.where', f.value ->> '$.via', f.value ->> '$.from', f.value ->> '$.action'
+FROM calls c JOIN json_each(c.result_findings) f;
+
+-- flows says which data went where: what a call brought, and the call whose arguments copy it.
+CREATE VIEW flows AS
+SELECT sink.seq, sink.time, sink.agent, sink.session, s.source, src.tool AS source_tool, sink.id AS sink, sink.tool AS sink_tool, sink.outcome, sink.code,
+  f.value ->> '$.where' AS place, f.value ->> '$.via' AS via, f.value ->> '$.severity' AS severity
+FROM sources s JOIN calls sink ON sink.seq = s.seq JOIN json_each(sink.findings) f ON f.value ->> '$.from' = s.source
+LEFT JOIN events src ON src.call = s.source AND src.type = 'call.attempt';
+
+-- sessions has a row for each principal or token session.
+CREATE VIEW sessions AS
+SELECT session, max(agent) AS agent, max(session_name) AS name, min(time) AS first, max(time) AS last, count(*) AS calls,
+  sum(outcome IN ('refused', 'withheld')) AS refused, max(session_labels) AS labels
+FROM calls WHERE session IS NOT NULL GROUP BY session;
+
+-- people is what persons decided: approvals, blocks, labels, definitions, erasures, prunes.
+CREATE VIEW people AS
+SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type,
+  coalesce(body ->> '$.by.subject', body ->> '$.decider.subject', iif(json_type(body, '$.by') = 'text', body ->> '$.by', NULL)) AS person,
+  coalesce(body ->> '$.by.issuer', body ->> '$.decider.issuer') AS issuer,
+  coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
+  coalesce(body ->> '$.note', body ->> '$.reason', body ->> '$.why') AS note, body
+FROM events WHERE call IS NULL AND type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'pin.accepted', 'block.added', 'block.lifted',
+  'session.cleared', 'audit.erase', 'audit.prune');
+
+-- approvals has a row for each question to a person: what became of it, and who decided.
+CREATE VIEW approvals AS
+SELECT q.seq, strftime('%Y-%m-%dT%H:%M:%fZ', q.time_unix_ms / 1000.0, 'unixepoch') AS asked, q.body ->> '$.id' AS id, q.body ->> '$.call' AS call,
+  q.body ->> '$.agent' AS agent, q.body ->> '$.tool' AS tool, qb.text -> '$.args' AS args, q.body -> '$.reasons' AS reasons,
+  substr(d.type, 10) AS decision, strftime('%Y-%m-%dT%H:%M:%fZ', d.time_unix_ms / 1000.0, 'unixepoch') AS decided, d.body ->> '$.by.subject' AS decided_by,
+  d.body ->> '$.by.issuer' AS vouched_by, d.body ->> '$.note' AS note, u.body ->> '$.call' AS used_by
+FROM events q
+LEFT JOIN bodies qb ON qb.seq = q.seq
+LEFT JOIN events d ON d.type IN ('approval.approved', 'approval.denied') AND d.call IS NULL AND d.body ->> '$.id' = q.body ->> '$.id'
+LEFT JOIN events u ON u.type = 'approval.used' AND u.call IS NULL AND u.body ->> '$.id' = q.body ->> '$.id'
+WHERE q.type = 'approval.asked' AND q.call IS NULL;
+
+-- definitions is what people, or first use, accepted of what upstreams offer, and what was held back.
+CREATE VIEW definitions AS
+SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type, body ->> '$.server' AS server, body ->> '$.kind' AS kind,
+  coalesce(body ->> '$.name', body ->> '$.tool') AS name, body ->> '$.fingerprint' AS fingerprint, body ->> '$.decider.subject' AS accepted_by,
+  body ->> '$.reason' AS reason, body -> '$.definition' AS definition, body -> '$.was' AS was
+FROM events WHERE call IS NULL AND type IN ('pin.accepted', 'tool.quarantined');
+
+-- policies is which revision decided from when to when, to the hour.
+CREATE VIEW policies AS
+SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last,
+  sum(calls) AS calls, sum(iif(effect = 'deny', calls, 0)) AS denied
+FROM counts JOIN facets ON id = facet WHERE calls > 0 AND mark ->> '$.revision' IS NOT NULL GROUP BY 1;
+
+-- grants is what agents used with which roles, to the hour.
+CREATE VIEW grants AS
+SELECT agent, mark -> '$.roles' AS roles, server, tool, sum(calls) AS calls, sum(iif(outcome = 'refused', calls, 0)) AS refused,
+  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
+FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY agent, roles, server, tool;
+
+-- hourly counts calls by hour.
+CREATE VIEW hourly AS
+SELECT strftime('%Y-%m-%dT%H:00:00Z', hour * 3600, 'unixepoch') AS hour, agent, server, tool, outcome, code, sum(calls) AS calls,
+  max(iif(slot > 0, pow2.ms, NULL)) AS most_ms
+FROM counts JOIN facets ON id = facet
+JOIN (WITH RECURSIVE top(s, us) AS (SELECT 0, 0.8408964152537145 UNION ALL SELECT s + 1, us * 1.189207115002721 FROM top WHERE s < 200) SELECT s, us / 1000.0 AS ms FROM top) pow2 ON pow2.s = slot
+WHERE calls > 0 GROUP BY counts.hour, agent, server, tool, outcome, code;

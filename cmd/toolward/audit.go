@@ -15,7 +15,7 @@ import (
 
 func newAudit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
-	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditTrace(g), newAuditStory(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
 	return cmd
 }
 
@@ -71,23 +71,30 @@ func reasons(c audit.Call) string {
 
 func newAuditList(g *globals) *cobra.Command {
 	var (
-		f      = calls{record: record{g: g}}
-		l      listing
-		limit  int
-		before int64
+		f       = calls{record: record{g: g}}
+		l       listing
+		limit   int
+		before  int64
+		oldest  bool
+		columns []string
 	)
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "Calls, newest first",
-		Example: "  toolward audit list --since 24h --effect deny\n  toolward audit list --agent ci --tool files__write_file -o jsonl",
-		Args:    cobra.NoArgs,
+		Use:   "list",
+		Short: "Calls, newest first",
+		Example: "  toolward audit list --since 24h --effect deny\n  toolward audit list --agent ci --tool files__write_file -o jsonl\n" +
+			"  toolward audit list --label external --not outcome=ok --columns time,agent,tool,code,args -o csv",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
-				calls, next, err := reader.List(cmd.Context(), filter, limit, before)
+				page := reader.List
+				if oldest {
+					page = reader.ListOldest
+				}
+				calls, next, err := page(cmd.Context(), filter, limit, before)
 				if err != nil {
 					return err
 				}
-				if err := printRows(l, cmd.OutOrStdout(), calls, callHeader, callRow); err != nil {
+				if err := printCalls(l, cmd.OutOrStdout(), calls, columns); err != nil {
 					return err
 				}
 				if next != 0 {
@@ -98,14 +105,19 @@ func newAuditList(g *globals) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
-	l.flag(cmd)
+	cmd.Flags().StringVarP(&l.format, "output", "o", "table", "table, json, jsonl or csv")
+	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of the view calls, such as time,agent,args")
+	cmd.Flags().BoolVar(&oldest, "oldest", false, "oldest first")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many, up to 1000")
 	cmd.Flags().Int64Var(&before, "before", 0, "go on where a listing ended")
 	return cmd
 }
 
 func newAuditShow(g *globals) *cobra.Command {
-	r := record{g: g}
+	var (
+		r = record{g: g}
+		l = listing{format: "text"}
+	)
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Everything that is on record about a call",
@@ -120,17 +132,23 @@ func newAuditShow(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
+			if l.format == "json" {
+				return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
+			}
+			printCall(cmd.OutOrStdout(), call)
+			return nil
 		},
 	}
 	r.flag(cmd)
+	l.textFlag(cmd)
 	return cmd
 }
 
 func newAuditTail(g *globals) *cobra.Command {
 	var (
-		f = calls{record: record{g: g}}
-		l listing
+		f     = calls{record: record{g: g}}
+		l     listing
+		after int64
 	)
 	cmd := &cobra.Command{
 		Use:   "tail",
@@ -138,18 +156,19 @@ func newAuditTail(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
-				return follow(cmd, l, reader, filter)
+				return follow(cmd, l, reader, filter, after)
 			})
 		},
 	}
 	f.flags(cmd)
 	l.flag(cmd)
+	cmd.Flags().Int64Var(&after, "after", 0, "begin with what ended after this event: the member ended_seq of the last line that was read")
 	return cmd
 }
 
 // follow prints calls until the command is interrupted. JSON comes a line at a
 // time: a stream has no end for an array to close at.
-func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter) error {
+func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter, after int64) error {
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -157,7 +176,7 @@ func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Fi
 	if table {
 		fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))
 	}
-	for call, err := range reader.Follow(cmd.Context(), filter) {
+	for call, err := range reader.Follow(cmd.Context(), filter, after) {
 		if errors.Is(err, context.Canceled) {
 			return nil
 		}

@@ -24,6 +24,17 @@ func (l *listing) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&l.format, "output", "o", "table", "table, json or jsonl")
 }
 
+// textFlag is for commands that tell about one thing, in sentences or JSON.
+func (l *listing) textFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&l.format, "output", "o", "text", "text or json")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if l.format != "text" && l.format != "json" {
+			return fmt.Errorf("--output %s: use text or json", l.format)
+		}
+		return nil
+	}
+}
+
 func (l *listing) check() error {
 	if !slices.Contains(formats, l.format) {
 		return fmt.Errorf("--output %s: use table, json or jsonl", l.format)
