@@ -153,7 +153,7 @@ func TestNotificationsLabelBeforeTheyAreRead(t *testing.T) {
 	if a := call(agent, "external"); a.Code != "policy" {
 		t.Errorf("private text went out after a call that timed out: %+v", a)
 	}
-	if n := g.Count(t, "", `agent = 'reader' AND outcome = 'timeout' AND labels LIKE '%private%' AND said LIKE '%`+leaked+`%'`); n != 1 {
+	if n := g.Count(t, "", `agent = 'reader' AND outcome = 'timeout' AND labels LIKE '%private%' AND said_first LIKE '%`+leaked+`%'`); n != 1 {
 		t.Errorf("%d calls on record with what was said", n)
 	}
 	close(hold)
