@@ -220,6 +220,22 @@ func (s *Store) Ready() error {
 	return nil
 }
 
+// Standing reports whether the standby takes the record's place.
+func (s *Store) Standing() bool { return s.writer.standing.Load() }
+
+// Checkpointed is when the last checkpoint was signed, the zero time if none was.
+func (s *Store) Checkpointed() time.Time { return unixMilli(s.writer.checkpointed.Load()) }
+
+// Pruned is when this store removed events last, the zero time if it has not.
+func (s *Store) Pruned() time.Time { return unixMilli(s.writer.removed.Load()) }
+
+func unixMilli(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
 // Queued is the number of events that wait for the writer.
 func (s *Store) Queued() int { return len(s.writer.queue) }
 

@@ -65,6 +65,7 @@ func (w *writer) signInside(before ...*Event) (string, error) {
 		return "", err
 	}
 	w.signed, w.signedAt = w.head, now
+	w.checkpointed.Store(now.UnixMilli())
 	return text, nil
 }
 

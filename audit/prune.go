@@ -67,6 +67,7 @@ func (w *writer) prune(before time.Time, by, why string) (int64, error) {
 	if err != nil || p.Removed == 0 {
 		return 0, err
 	}
+	w.removed.Store(time.Now().UnixMilli())
 	return p.Removed, w.complete(p, text)
 }
 

@@ -276,7 +276,7 @@ func (d *draft) what(o *object, c *gateway.Call) {
 // outcome writes what became of a call that was attempted.
 func (d *draft) outcome(c *gateway.Call) {
 	d.result(c)
-	d.Outcome, d.Us = became(c), micros(time.Since(c.Time))
+	d.Outcome, d.Us = c.Outcome(), micros(time.Since(c.Time))
 	d.Effect = string(c.ResultDecision.Effect)
 	o := d.sharing()
 	ruling(&o, &c.ResultDecision)
@@ -286,25 +286,6 @@ func (d *draft) outcome(c *gateway.Call) {
 	d.texts("reasons", d.all(c.ResultDecision.Reasons, maxText))
 	d.texts("labels", d.gained(c))
 	d.notes(c.Said())
-}
-
-// became names the outcome as the view calls shows it.
-func became(c *gateway.Call) string {
-	if c.Refusal == nil {
-		if c.Result != nil && c.Result.IsError {
-			return "error"
-		}
-		return "ok"
-	}
-	switch c.Refusal.Code {
-	case gateway.Withheld:
-		return "withheld"
-	case gateway.UpstreamTimeout:
-		return "timeout"
-	case gateway.Cancelled:
-		return "cancelled"
-	}
-	return "failed"
 }
 
 // args writes the arguments, or what Bodies says instead.

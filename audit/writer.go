@@ -37,9 +37,10 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
 	closed bool
 
-	failed   atomic.Pointer[error]       // why the database cannot be written; nil if it can
-	standing atomic.Bool                 // the standby takes its place
-	ahead    atomic.Pointer[FutureError] // calls are from the future; nil if none is
+	failed                atomic.Pointer[error]       // why the database cannot be written; nil if it can
+	checkpointed, removed atomic.Int64                // when a checkpoint was signed, and events were removed, last; Unix milliseconds
+	standing              atomic.Bool                 // the standby takes its place
+	ahead                 atomic.Pointer[FutureError] // calls are from the future; nil if none is
 
 	// What follows belongs to the goroutine.
 	conn     *conn

@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -165,6 +166,22 @@ func (v *Verifier) Ready() error {
 	}
 	slices.Sort(missing)
 	return fmt.Errorf("no usable keys of issuers %q", missing)
+}
+
+// Issuers are the names of the issuers, sorted.
+func (v *Verifier) Issuers() []string { return slices.Sorted(maps.Keys(v.issuers)) }
+
+// KeysFresh is when an issuer's keys were loaded or found unchanged, the zero time
+// if they never were or are fixed.
+func (v *Verifier) KeysFresh(issuer string) time.Time {
+	is := v.issuers[issuer]
+	if is == nil || is.keys.src == nil {
+		return time.Time{}
+	}
+	if s := is.keys.set.Load(); s != nil {
+		return time.Unix(0, s.until.Load()).Add(-is.keys.refresh - is.keys.stale)
+	}
+	return time.Time{}
 }
 
 // Close ends the fetching of keys and waits for it. The verifier must not be

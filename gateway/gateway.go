@@ -216,6 +216,26 @@ func (c *Call) ToolName() string {
 	return c.Name
 }
 
+// Outcome is what became of a call that was made: ok or error, as its result says;
+// withheld, timeout, cancelled or failed if it has none for the agent.
+func (c *Call) Outcome() string {
+	switch {
+	case c.Refusal == nil && c.Result != nil && c.Result.IsError:
+		return "error"
+	case c.Refusal == nil:
+		return "ok"
+	}
+	switch c.Refusal.Code {
+	case Withheld:
+		return "withheld"
+	case UpstreamTimeout:
+		return "timeout"
+	case Cancelled:
+		return "cancelled"
+	}
+	return "failed"
+}
+
 // Result is what an upstream answered. Exactly one of Raw and Error is set.
 type Result struct {
 	Raw     json.RawMessage // the JSON-RPC result as written by the upstream

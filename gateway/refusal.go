@@ -57,10 +57,27 @@ type Refusal struct {
 	RetryAfter time.Duration // for RateLimited, Overloaded and ApprovalPending; 0 if unknown
 	Scope      string        // for InsufficientScope: all scopes the operation needs, space separated
 	Approval   string        // for ApprovalPending: ID of the approval
+	Rule       LimitRule     // for RateLimited and Overloaded: which limit; "" if none of these
 
 	cause error
 	in    func(shown func(string) string) string // the reason in other names of properties; see [RefuseArgs]
 }
+
+// LimitRule names a kind of limit.
+type LimitRule string
+
+// The limits.
+const (
+	LimitAgent       LimitRule = "agent"       // an agent's rate
+	LimitAgentTool   LimitRule = "agent_tool"  // an agent's rate on a tool
+	LimitTool        LimitRule = "tool"        // a tool's rate, of all agents
+	LimitConcurrency LimitRule = "concurrency" // an agent's calls in progress
+	LimitTotal       LimitRule = "total"       // all calls in progress
+	LimitBodies      LimitRule = "bodies"      // large requests that are being sent
+)
+
+// LimitRules lists every rule.
+var LimitRules = []LimitRule{LimitAgent, LimitAgentTool, LimitTool, LimitConcurrency, LimitTotal, LimitBodies}
 
 // Refuse makes a refusal with one reason.
 func Refuse(step string, code Code, reason string) *Refusal {

@@ -51,6 +51,8 @@ type About struct {
 	Info         json.RawMessage // serverInfo, nil if it sent none, or if it is quarantined
 	Capabilities json.RawMessage // likewise
 	Instructions string          // "" if it sent none, or if they are quarantined
+	Connects     int64           // how often it was connected since the gateway started
+	Breaker      bool            // calls of some agent are refused, since too many of them failed
 }
 
 // Event is something an upstream sent that no call caused.

@@ -22,6 +22,7 @@ type server struct {
 	slots         *slots
 	breakers      breakers
 	shared        atomic.Pointer[Conn]
+	connects      atomic.Int64
 	sessions      *sessions
 	subscriptions *subscriptions
 	stale         chan struct{} // a list may have changed, or calls fail: read the lists again
@@ -146,6 +147,7 @@ func (s *server) connected(ctx context.Context, up func()) error {
 	s.shared.Store(&conn)
 	s.publish(ctx, l)
 	s.subscriptions.restore(ctx, s, conn)
+	s.connects.Add(1)
 	s.log.Info("upstream is up", "revision", l.about.Revision, "entries", len(l.entries))
 	up()
 	return s.serve(ctx, conn, l.ttl)

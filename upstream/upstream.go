@@ -267,7 +267,10 @@ func (c *Catalog) About(server string) (about gateway.About, ok bool) {
 	if v == nil {
 		return gateway.About{}, false
 	}
-	return v.about, true
+	about = v.about
+	s := c.servers[server]
+	about.Connects, about.Breaker = s.connects.Load(), s.breakers.open()
+	return about, true
 }
 
 // Notify passes a notification of an agent session (that its roots changed) on

@@ -209,11 +209,13 @@ func (r *rooms) openGuard(context.Context) error {
 }
 
 func (r *rooms) openPolicy(ctx context.Context) error {
+	reloads := r.metrics.Counts("toolward_policy_reloads_total", "Changes of the policy on disk, by whether they are in force.", "result", []string{"ok", "failed"})
 	engine, err := policy.New(ctx, policyOptions(r.cfg, r.log, func(err error) {
 		result, detail := "ok", map[string]any{}
 		if err != nil {
 			result, detail = "failed", map[string]any{"error": err.Error()}
 		}
+		reloads(result)
 		if noteErr := r.store.Note(context.Background(), "policy.reload_"+result, detail); noteErr != nil {
 			r.log.Error("the policy's reload could not be recorded", "error", noteErr)
 		}
@@ -265,14 +267,6 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 	}
 	r.catalog = catalog
 	r.onClose(catalog.Close)
-	for _, name := range catalog.Servers() {
-		r.metrics.Gauge("toolward_upstream_up", "Whether an upstream is connected.", map[string]string{"server": name}, func() float64 {
-			if about, _ := catalog.About(name); about.Up {
-				return 1
-			}
-			return 0
-		})
-	}
 	return nil
 }
 
@@ -297,6 +291,7 @@ func (r *rooms) noteQuarantined(ctx context.Context, t *gateway.Tool) {
 }
 
 func (r *rooms) openRoad(context.Context) error {
+	r.gauges()
 	observers := []gateway.Observer{r.metrics}
 	if r.tracer != nil {
 		observers = append(observers, r.tracer)

@@ -68,9 +68,9 @@ func (b *bodies) enter(principal string) error {
 	defer b.mu.Unlock()
 	switch {
 	case b.of[principal] >= agentBodies:
-		return full(gateway.RateLimited, "too many of your requests are still being sent", agentBodies)
+		return full(gateway.LimitBodies, gateway.RateLimited, "too many of your requests are still being sent", agentBodies)
 	case b.all >= allBodies:
-		return full(gateway.Overloaded, "too many large requests are being sent to the gateway", allBodies)
+		return full(gateway.LimitBodies, gateway.Overloaded, "too many large requests are being sent to the gateway", allBodies)
 	}
 	if b.of == nil {
 		b.of = map[string]int{}

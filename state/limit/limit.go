@@ -141,11 +141,11 @@ func (l *Limiter) Acquire(a *gateway.Agent, t *gateway.Tool) (func(), error) {
 	all := l.total.Add(1)
 	if l.opts.Total > 0 && all > int64(l.opts.Total) {
 		agent.release()
-		return nil, full(gateway.Overloaded, "the gateway has too many calls in progress", l.opts.Total)
+		return nil, full(gateway.LimitTotal, gateway.Overloaded, "the gateway has too many calls in progress", l.opts.Total)
 	}
 	if l.opts.Concurrency > 0 && agent.users.Load() > int64(l.opts.Concurrency) {
 		agent.release()
-		return nil, full(gateway.RateLimited, "too many of your calls are in progress", l.opts.Concurrency)
+		return nil, full(gateway.LimitConcurrency, gateway.RateLimited, "too many of your calls are in progress", l.opts.Concurrency)
 	}
 	if refusal := l.take(now, a, agent, t); refusal != nil {
 		agent.release()
@@ -162,7 +162,7 @@ func (l *Limiter) take(now time.Time, a *gateway.Agent, agent *entry, t *gateway
 	}
 	if limits == nil {
 		if wait := agent.take(now); wait > 0 {
-			return over("you", agent.rate, wait)
+			return over(gateway.LimitAgent, "you", agent.rate, wait)
 		}
 		return nil
 	}
@@ -177,30 +177,32 @@ func (l *Limiter) take(now time.Time, a *gateway.Agent, agent *entry, t *gateway
 		return nil
 	}
 	names := [3]string{"you", "you on " + t.Wire, "all agents on " + t.Wire}
+	rules := [3]gateway.LimitRule{gateway.LimitAgent, gateway.LimitAgentTool, gateway.LimitTool}
 	var worst Rate
 	var who string
+	var rule gateway.LimitRule
 	for i, b := range [3]*bucket{agent.bucket, pair.bucket, limits.all} {
 		switch waits[i] {
 		case 0:
 			b.giveBack(now)
 		case wait:
-			worst, who = b.rate, names[i]
+			worst, who, rule = b.rate, names[i], rules[i]
 		}
 	}
-	return over(who, worst, wait)
+	return over(rule, who, worst, wait)
 }
 
-func over(who string, r Rate, wait time.Duration) *gateway.Refusal {
+func over(rule gateway.LimitRule, who string, r Rate, wait time.Duration) *gateway.Refusal {
 	refusal := gateway.Refuse("limit", gateway.RateLimited, fmt.Sprintf(
 		"the rate limit for %s is reached (%.4g per minute, burst %d); try again in %s", who, r.PerSecond*60, r.Burst, wait.Round(time.Millisecond)))
-	refusal.RetryAfter = wait
+	refusal.RetryAfter, refusal.Rule = wait, rule
 	return refusal
 }
 
 // full refuses for concurrency. When a slot becomes free is not known; a
 // second keeps clients from spinning.
-func full(code gateway.Code, reason string, most int) *gateway.Refusal {
+func full(rule gateway.LimitRule, code gateway.Code, reason string, most int) *gateway.Refusal {
 	refusal := gateway.Refuse("limit", code, fmt.Sprintf("%s (at most %d); try again when one has ended", reason, most))
-	refusal.RetryAfter = time.Second
+	refusal.RetryAfter, refusal.Rule = time.Second, rule
 	return refusal
 }

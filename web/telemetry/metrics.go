@@ -23,8 +23,10 @@ type Metrics struct {
 	registry *prometheus.Registry
 	calls    *prometheus.CounterVec
 	findings *prometheus.CounterVec
+	limits   *prometheus.CounterVec
 	stages   [6]prometheus.Observer
-	total    prometheus.Observer
+	total    *prometheus.HistogramVec
+	upstream *prometheus.HistogramVec
 	flight   prometheus.Gauge
 }
 
@@ -38,8 +40,11 @@ func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "toolward_calls_total", Help: "Calls by what became of them; code is empty for calls that went through.",
-		}, []string{"server", "tool", "kind", "effect", "code"}),
+			Name: "toolward_calls_total", Help: "Calls by what became of them; code is empty for calls that went through, which may be errors of the tool.",
+		}, []string{"server", "tool", "kind", "effect", "outcome", "code"}),
+		limits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toolward_limit_refusals_total", Help: "Calls that a limit refused, by which.",
+		}, []string{"rule"}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "toolward_guard_findings_total", Help: "Guard findings by kind, stage and action.",
 		}, []string{"kind", "stage", "action"}),
@@ -51,13 +56,21 @@ func NewMetrics(version string) *Metrics {
 	for i, name := range []string{"limit", "guard", "policy", "approve", "record", "upstream"} {
 		m.stages[i] = stage.WithLabelValues(name)
 	}
-	total := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "toolward_call_duration_seconds", Help: "Time from reading a request to having its answer.", Buckets: buckets,
-	})
-	m.total = total
+	m.total = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "toolward_call_duration_seconds", Help: "Time from reading a request to having its answer, by server.", Buckets: buckets,
+	}, []string{"server"})
+	m.upstream = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "toolward_upstream_duration_seconds", Help: "Time that a server took for calls.", Buckets: buckets,
+	}, []string{"server"})
+	for _, code := range gateway.Codes { // what never happened is 0, not missing: a rate of it is 0 as well
+		m.calls.WithLabelValues("", other, string(gateway.KindTool), string(gateway.EffectDeny), "refused", string(code))
+	}
+	for _, rule := range gateway.LimitRules {
+		m.limits.WithLabelValues(string(rule))
+	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "toolward_build_info", Help: "Version of the running gateway."}, []string{"version"})
 	info.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.calls, m.findings, m.flight, stage, total, info,
+	m.registry.MustRegister(m.calls, m.findings, m.limits, m.flight, stage, m.total, m.upstream, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -65,6 +78,27 @@ func NewMetrics(version string) *Metrics {
 // Gauge adds a number that is read when metrics are scraped.
 func (m *Metrics) Gauge(name, help string, labels map[string]string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
+}
+
+// CounterFunc adds a counter that somebody else keeps.
+func (m *Metrics) CounterFunc(name, help string, labels map[string]string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, value))
+}
+
+// Info adds a gauge that is 1, and says something by a label that can change.
+func (m *Metrics) Info(name, help, label string, value func() string) {
+	m.registry.MustRegister(&infoMetric{prometheus.NewDesc(name, help, []string{label}, nil), value})
+}
+
+type infoMetric struct {
+	desc  *prometheus.Desc
+	value func() string
+}
+
+func (i *infoMetric) Describe(ch chan<- *prometheus.Desc) { ch <- i.desc }
+
+func (i *infoMetric) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(i.desc, prometheus.GaugeValue, 1, i.value())
 }
 
 // Histogram adds a histogram of seconds.
@@ -115,18 +149,25 @@ func (m *Metrics) Begin(ctx context.Context, _ *gateway.Call) context.Context {
 // End implements [gateway.Observer].
 func (m *Metrics) End(_ context.Context, c *gateway.Call) {
 	m.flight.Dec()
-	server, tool := "", "other"
+	server, tool := "", other
 	if c.Tool != nil {
 		server, tool = c.Tool.Server, c.Tool.Name
 		if c.Kind == gateway.KindResource {
-			tool = "other" // URIs are not bounded
+			tool = other // URIs are not bounded
 		}
 	}
 	effect, code := gateway.EffectAllow, gateway.Code("")
 	if c.Refusal != nil {
 		effect, code = gateway.EffectDeny, c.Refusal.Code
 	}
-	m.calls.WithLabelValues(server, tool, string(c.Kind), string(effect), string(code)).Inc()
+	outcome := "refused"
+	if c.Refusal == nil || c.Stages.Upstream > 0 {
+		outcome = c.Outcome()
+	}
+	m.calls.WithLabelValues(server, tool, string(c.Kind), string(effect), outcome, string(code)).Inc()
+	if c.Refusal != nil && c.Refusal.Rule != "" {
+		m.limits.WithLabelValues(string(c.Refusal.Rule)).Inc()
+	}
 	for _, f := range c.Findings {
 		m.findings.WithLabelValues(string(f.Kind), string(f.Stage), string(f.Action)).Inc()
 	}
@@ -136,5 +177,8 @@ func (m *Metrics) End(_ context.Context, c *gateway.Call) {
 			m.stages[i].Observe(d.Seconds())
 		}
 	}
-	m.total.Observe(time.Since(c.Time).Seconds())
+	if s.Upstream > 0 {
+		m.upstream.WithLabelValues(server).Observe(s.Upstream.Seconds())
+	}
+	m.total.WithLabelValues(server).Observe(time.Since(c.Time).Seconds())
 }

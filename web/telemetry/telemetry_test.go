@@ -14,12 +14,15 @@ import (
 // Names and sizes of labels are bounded by the catalog, whatever agents send.
 func TestMetricsOfCalls(t *testing.T) {
 	m := NewMetrics("v1")
+	m.Info("toolward_policy_info", "Policy.", "revision", func() string { return "r1" })
 	m.Gauge("toolward_upstream_up", "Up.", map[string]string{"server": "files"}, func() float64 { return 1 })
 	tool := &gateway.Tool{Server: "files", Name: "read"}
 	for _, c := range []*gateway.Call{
 		{Kind: gateway.KindTool, Tool: tool, Time: time.Now(), Stages: gateway.Stages{Guard: time.Millisecond},
 			Findings: []gateway.Finding{{Kind: gateway.FindingSecret, Stage: gateway.StageResult, Action: gateway.ActionRedact}}},
 		{Kind: gateway.KindTool, Tool: tool, Time: time.Now(), Refusal: gateway.Refuse("policy", gateway.PolicyDenied, "no")},
+		{Kind: gateway.KindTool, Tool: tool, Time: time.Now(), Result: &gateway.Result{IsError: true}, Stages: gateway.Stages{Upstream: time.Second}},
+		{Kind: gateway.KindTool, Tool: tool, Time: time.Now(), Refusal: &gateway.Refusal{Step: "limit", Code: gateway.RateLimited, Rule: gateway.LimitTool}},
 		{Kind: gateway.KindTool, Name: "attacker-chosen", Time: time.Now(), Refusal: gateway.Refuse("catalog", gateway.UnknownTool, "no")},
 		{Kind: gateway.KindResource, Tool: &gateway.Tool{Server: "files", Name: "file:///attacker-chosen"}, Time: time.Now()},
 	} {
@@ -29,9 +32,16 @@ func TestMetricsOfCalls(t *testing.T) {
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text := w.Body.String()
 	for _, want := range []string{
-		`toolward_calls_total{code="",effect="allow",kind="tool",server="files",tool="read"} 1`,
-		`toolward_calls_total{code="policy",effect="deny",kind="tool",server="files",tool="read"} 1`,
-		`toolward_calls_total{code="unknown_tool",effect="deny",kind="tool",server="",tool="other"} 1`,
+		`toolward_calls_total{code="",effect="allow",kind="tool",outcome="ok",server="files",tool="read"} 1`,
+		`toolward_calls_total{code="",effect="allow",kind="tool",outcome="error",server="files",tool="read"} 1`,
+		`toolward_calls_total{code="policy",effect="deny",kind="tool",outcome="refused",server="files",tool="read"} 1`,
+		`toolward_calls_total{code="unknown_tool",effect="deny",kind="tool",outcome="refused",server="",tool="other"} 1`,
+		`toolward_calls_total{code="unrecorded",effect="deny",kind="tool",outcome="refused",server="",tool="other"} 0`,
+		`toolward_limit_refusals_total{rule="tool"} 1`,
+		`toolward_limit_refusals_total{rule="agent"} 0`,
+		`toolward_call_duration_seconds_count{server="files"} 5`,
+		`toolward_upstream_duration_seconds_count{server="files"} 1`,
+		`toolward_policy_info{revision="r1"} 1`,
 		`toolward_guard_findings_total{action="redact",kind="secret",stage="result"} 1`,
 		`toolward_stage_duration_seconds_count{stage="guard"} 1`,
 		`toolward_calls_in_flight 0`,
