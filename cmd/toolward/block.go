@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,8 +48,11 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 					b.Kind, b.Name = kind, *name
 				}
 			}
-			if length > 0 {
+			switch {
+			case length > 0:
 				b.Until = time.Now().Add(length).UTC()
+			case cmd.Flags().Changed("for"):
+				return fmt.Errorf("--for %s: it would have ended already", length)
 			}
 			o, err := openOperations(cmd.Context(), g, f, recorded)
 			if err != nil {
@@ -59,7 +65,7 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "stopped %s %s%s, by %s; lift it with `toolward block lift %s`\n",
 				made.Kind, printable(made.Name), until(made), printable(made.By.String()), made.ID)
-			return nil
+			return sayUnknown(cmd, o, made)
 		},
 	}
 	fl := cmd.Flags()
@@ -86,6 +92,42 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive(flags...)
 	cmd.MarkFlagsOneRequired(flags...)
 	return cmd
+}
+
+// sayUnknown says when a block names what the gateway does not know: in a hurry
+// names are misspelt, and a block of nothing looks like one of something. It holds
+// all the same: what is unknown now may come.
+func sayUnknown(cmd *cobra.Command, o *operations, b gateway.Block) error {
+	known, err := knows(cmd.Context(), o, b)
+	var p *problemError
+	switch {
+	case errors.As(err, &p):
+		return nil // no gateway runs that has upstreams
+	case err != nil || known:
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "no %s %s is known to the gateway now: is the name right?\n", b.Kind, printable(b.Name))
+	return nil
+}
+
+// knows reports whether there is what a block names. What tokens and sessions
+// there are is not all known.
+func knows(ctx context.Context, o *operations, b gateway.Block) (bool, error) {
+	switch b.Kind {
+	case gateway.BlockTool:
+		var list admin.ToolList
+		err := o.ask(ctx, http.MethodGet, "tools", nil, &list)
+		return slices.ContainsFunc(list.Tools, func(t admin.Tool) bool { return t.Name == b.Name }), err
+	case gateway.BlockServer:
+		var h admin.Health
+		err := o.ask(ctx, http.MethodGet, "health", nil, &h)
+		return slices.ContainsFunc(h.Upstreams, func(u admin.UpstreamHealth) bool { return u.Name == b.Name }), err
+	case gateway.BlockAgent:
+		var list admin.SessionList
+		err := o.ask(ctx, http.MethodGet, "sessions?agent="+url.QueryEscape(b.Name), nil, &list)
+		return len(list.Sessions) > 0, err
+	}
+	return true, nil
 }
 
 func until(b gateway.Block) string {
