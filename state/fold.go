@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -82,7 +83,12 @@ func (r *Room) Fold(e gateway.Entry) error {
 	case EventPinned:
 		return with(e, func(p gateway.Pin) error { return r.settle(func() error { r.pins.put(p); return nil }) })
 	case EventBlocked:
-		return with(e, func(b gateway.Block) error { return r.settle(func() error { r.putBlock(b); return nil }) })
+		return with(e, func(b gateway.Block) error {
+			if b.ID == "" {
+				return errors.New("a block without an ID")
+			}
+			return r.settle(func() error { r.putBlock(b); return nil })
+		})
 	case EventLifted:
 		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })
 	}

@@ -616,6 +616,7 @@ func TestEventsThatMakeNoSenseCountForNothing(t *testing.T) {
 		{Type: EventApproved, Body: []byte(`{"id":"nobody asked"}`)},
 		{Type: EventAsked, Body: []byte(`{"binding":"no ID"}`)},
 		{Type: EventBlocked, Body: []byte(`[]`)},
+		{Type: EventBlocked, Body: []byte(`{"kind":"all","reason":"no ID"}`)},
 		{Type: EventPinned, Body: nil},
 		{Type: EventLabelled, Body: []byte(`"x"`)},
 	} {
