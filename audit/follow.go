@@ -18,7 +18,7 @@ const TypeSnapshot = "state.snapshot"
 
 // snapshotEvery is how many events may follow a snapshot: a start reads about as
 // many.
-const snapshotEvery = 20_000
+const snapshotEvery = 50_000
 
 // Follower is kept in step with the record. Its methods are called on one
 // goroutine at a time, between commits, and must be quick: nothing is recorded
