@@ -71,7 +71,10 @@ func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error)
 		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity, c.checkDerived,
 		c.readBackup, c.readSegments, c.anchor, c.walk, c.checkKept, c.checkPrunes, c.end,
 	} {
-		if err := step(ctx, r.db); err != nil {
+		err := step(ctx, r.db)
+		if err != nil && c.damaged && ctx.Err() == nil {
+			c.problem(0, "", "something could not be looked at for it: %v", err)
+		} else if err != nil {
 			return v, err
 		}
 	}
@@ -90,10 +93,12 @@ type verifier struct {
 	files    []notesFile       // what left the database
 	stated   []string          // statements outside that this record's keys signed
 	furthest claim             // of the outside checkpoints
+	held     []claim           // outside, and about the events that are here
 	inDB     []int64           // the events that checkpoints in the database cover
 	last     []byte            // hash of the event before
 	good     claim             // the last event that is the record's own
 	row      *rowView          // the event that is looked at
+	damaged  bool              // SQLite finds the file damaged
 	grouped  map[string]int    // the problem of a kind that further ones belong to
 	began    int64             // number of the first row
 	pruneAt  []int64           // the events of the first of Prunes

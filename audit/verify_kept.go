@@ -56,7 +56,7 @@ func (v *verifier) checkKept(ctx context.Context, db *sql.DB) error {
 	}
 	v.Gone = slices.DeleteFunc(v.Gone, func(g *Gone) bool { return g.Texts == 0 || g.Whose == "" }) // a snapshot that another replaced is no loss
 	return v.eachSeq(ctx, db, "SELECT b.seq FROM bodies b LEFT JOIN events e ON e.seq = b.seq WHERE e.digest IS NULL ORDER BY 1", func(seq int64) {
-		v.problem(seq, "", "there is a text for it that it does not have")
+		v.problem(seq, groupExtra, "there is a text for it that it does not have")
 	})
 }
 
@@ -179,7 +179,7 @@ func (v *verifier) keptBeside(k *keptRow, there map[string]bool) {
 		by.Texts++
 	default:
 		if sum := sha256.Sum256(append(k.salt, k.text.String...)); string(sum[:]) != string(k.digest) {
-			v.problem(k.seq, "", "its text is not the one that was recorded")
+			v.problem(k.seq, groupOther, "its text is not the one that was recorded")
 		}
 	}
 	for i, digest := range k.shared {

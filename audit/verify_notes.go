@@ -237,7 +237,8 @@ func (v *verifier) compare(seq int64, hash []byte) {
 			v.problem(seq, groupOutside, "the event is not the one that the checkpoint of %s in %s was made of: the record was rewritten", c.time, c.file)
 			continue
 		}
-		if v.Outside++; c.seq >= v.newest.seq {
+		v.Outside++
+		if v.held = append(v.held, c); c.seq >= v.newest.seq {
 			v.newest = c
 		}
 	}

@@ -53,6 +53,8 @@ const (
 	groupOutside = "outside"
 	groupText    = "text"
 	groupShared  = "shared"
+	groupOther   = "other text"
+	groupExtra   = "text more"
 )
 
 // areEvents begins a sentence about a range of events.
@@ -105,23 +107,41 @@ type Proof struct {
 	What    string `json:"what"`
 }
 
-// prove divides the record by what proves it.
+// prove divides the record by what proves it, up to the first event that is not
+// as it was: what comes after one cannot be told from it.
 func (v *verifier) prove() {
-	from := v.First
+	from, end := v.First, v.Last
+	for _, p := range v.Problems {
+		if p.Seq > 0 {
+			end = min(end, p.Seq-1)
+		}
+	}
+	var newest claim
+	for _, c := range v.held {
+		if c.seq <= end && c.seq >= newest.seq {
+			newest = c
+		}
+	}
+	signed := v.Pruned
+	for _, seq := range v.inDB {
+		if seq <= end {
+			signed = seq
+		}
+	}
 	part := func(through int64, by, format string, args ...any) {
 		if through >= from && from > 0 {
 			v.Proof = append(v.Proof, Proof{from, through, by, fmt.Sprintf(format, args...)})
 			from = through + 1
 		}
 	}
-	if n := v.newest; n.seq > 0 {
-		part(min(n.seq, v.Last), "outside", "a checkpoint of %s outside of the record, in %s: not even who has the gateway's key can have changed them since", n.time, n.file)
+	if n := newest; n.seq > 0 {
+		part(n.seq, "outside", "a checkpoint of %s outside of the record, in %s: not even who has the gateway's key can have changed them since", n.time, n.file)
 	}
 	if v.maced {
-		part(v.Last, "mac", "the MAC of the gateway's key: who has it could have written them anew, and cut off what came after them")
+		part(end, "mac", "the MAC of the gateway's key: who has it could have written them anew, and cut off what came after them")
 	}
-	part(v.Signed, "signed", "a checkpoint in the record: who has the gateway's key could have written them anew, and anybody cut off what came after them")
-	part(v.Last, "chain", "nothing but the chain, which anybody who can write the file could have computed; the key file proves more (--keys)")
+	part(signed, "signed", "a checkpoint in the record: who has the gateway's key could have written them anew, and anybody cut off what came after them")
+	part(end, "chain", "nothing but the chain, which anybody who can write the file could have computed; the key file proves more (--keys)")
 	if v.besideOnly {
 		v.Notices = append(v.Notices, "the public key was read beside the record: who could write there could have made another record with another key; keep the key elsewhere (--public-key)")
 	}

@@ -43,9 +43,10 @@ func (v *verifier) checkTables(ctx context.Context, db *sql.DB) (err error) {
 // that lacks a row hides the event from whoever searches by it, though the
 // chain, which is read in the order of the table, holds.
 func (v *verifier) checkIntegrity(ctx context.Context, db *sql.DB) (err error) {
-	rows, err := db.QueryContext(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxProblems))
+	rows, err := db.QueryContext(ctx, "PRAGMA integrity_check(10)")
 	if err != nil {
 		v.problem(0, "", "SQLite cannot check the database: %v", err)
+		v.damaged = true
 		return ctx.Err()
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
@@ -56,6 +57,7 @@ func (v *verifier) checkIntegrity(ctx context.Context, db *sql.DB) (err error) {
 		}
 		if said != "ok" {
 			v.problem(0, "", "the database is damaged or was tampered with: %s", said)
+			v.damaged = true
 		}
 	}
 	if err := rows.Err(); err != nil && ctx.Err() == nil {
