@@ -4,10 +4,11 @@ FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
 MUTATE ?= ./gateway
+KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint vuln pairs mutate e2e field conformance frameworks cli apis fuzz bench review growth dress image clean
+.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench review growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -39,6 +40,9 @@ mutate: ## what the tests of a package would notice: MUTATE=./gateway, which is 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
 	$(GO) test -tags e2e -count=1 ./e2e ./e2e/attacks/...
+
+crash: ## a gateway killed 200 times, or KILLS, in each stage and under load: the record verifies, nothing acknowledged is missing
+	TOOLWARD_KILLS=$(KILLS) $(GO) test ./audit -run '^TestKilled' -count=1 -v -timeout 2h
 
 field: build ## what the field throws at it, in tables by kind, against the built binary; needs Node
 	cd e2e && npm ci --no-audit --no-fund && node --test field/*.test.js

@@ -4,14 +4,20 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"go.uber.org/goleak"
 
 	"toolward/gateway"
@@ -33,7 +39,20 @@ func TestMain(m *testing.M) {
 }
 
 func recordForever(path string) {
-	s, err := Open(Options{Path: path, Every: 1})
+	stage, number, _ := strings.Cut(os.Getenv(crashStage), " ")
+	at, err := strconv.Atoi(number)
+	if stage != "" && (err != nil || at < 1) {
+		fmt.Fprintln(os.Stderr, "die when?", stage, number)
+		os.Exit(3)
+	}
+	dies := &dying{Handler: slog.DiscardHandler, stage: stage, at: int64(at)}
+	s, err := Open(Options{Path: path, Every: 1, Log: slog.New(dies), Observe: func(int, time.Duration, error) { dies.reach("committed") }})
+	if err == nil {
+		err = s.Attach(context.Background(), nobody{})
+	}
+	if err == nil {
+		err = s.writer.do(context.Background(), func() error { return dies.watch(s.writer.conn) })
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
@@ -62,7 +81,121 @@ func recordForever(path string) {
 			}
 		})
 	}
+	if stage == "announced" || stage == "removing" {
+		wg.Go(func() { // again and again what was closed before
+			for {
+				if _, err := s.Prune(context.Background(), time.Now(), "rita", "a test"); err != nil {
+					panic(err)
+				}
+			}
+		})
+	}
 	wg.Wait()
+}
+
+// crashStage, when set, has the gateway die by itself, in a stage and at the
+// time that it reaches it: "committed 17".
+const crashStage = "AUDIT_TEST_CRASH_STAGE"
+
+// dying kills the process where it is told to.
+type dying struct {
+	slog.Handler
+	stage   string
+	at      int64
+	reached atomic.Int64
+}
+
+func (d *dying) reach(stage string) {
+	if d.stage == stage && d.reached.Add(1) == d.at {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+func (d *dying) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle knows by what is logged how far the writer is.
+func (d *dying) Handle(_ context.Context, r slog.Record) error {
+	switch r.Message {
+	case "audit checkpoint":
+		d.reach("handed-out")
+	case "audit record is pruned":
+		d.reach("announced") // the statement left, and nothing is removed
+	}
+	return nil
+}
+
+// watch has SQLite say how far it is.
+func (d *dying) watch(c *conn) error {
+	c.c.RegisterCommitHook(func() int { d.reach("committing"); return 0 })
+	c.c.RegisterUpdateHook(func(op int, _, table string, _ int64) {
+		switch {
+		case op == sqlite3.SQLITE_INSERT && table == "events":
+			d.reach("inserting")
+		case op == sqlite3.SQLITE_DELETE && table == "events":
+			d.reach("removing")
+		}
+	})
+	return nil
+}
+
+// TestKilledInEachStage has a gateway die in each stage of what it does, some
+// times each (TOOLWARD_KILLS: how many in all). Every time the record verifies, it
+// is gone on with, and every event that was acknowledged is there, unless a prune
+// that was signed for took it.
+func TestKilledInEachStage(t *testing.T) {
+	stages := []string{"inserting", "committing", "committed", "handed-out", "announced", "removing"}
+	for i, stage := range stages {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "toolward.db")
+			acknowledged := map[string]string{}
+			for round := range (kills(12) + i) / len(stages) {
+				reached := 1 + rand.IntN(map[string]int{"announced": 2, "handed-out": 3}[stage]+1)
+				if stage == "inserting" || stage == "committing" || stage == "committed" || stage == "removing" {
+					reached = 1 + rand.IntN(200)
+				}
+				killAt(t, path, fmt.Sprint(stage, " ", reached), acknowledged)
+				v, err := Verify(t.Context(), VerifyOptions{Path: path, Keys: path + ".keys"})
+				must(t, err)
+				if len(v.Problems) > 0 {
+					t.Fatalf("round %d, the %dth time: %v", round, reached, v.Problems)
+				}
+			}
+			s, err := Open(Options{Path: path})
+			must(t, err)
+			seen := map[string]string{}
+			for c, err := range s.All(t.Context(), Filter{}) {
+				must(t, err)
+				seen[c.ID] = c.Outcome
+			}
+			pruned := stage == "announced" || stage == "removing"
+			for id, what := range acknowledged {
+				if outcome := seen[id]; outcome == "" && !pruned || what == "outcome" && outcome != "ok" && !pruned {
+					t.Errorf("acknowledged %s of %s shows as %q", what, id, outcome)
+				}
+			}
+			checkChain(t, s)
+			t.Logf("%d acknowledged, %d in the record", len(acknowledged), len(seen))
+		})
+	}
+}
+
+// kills is how often a gateway is killed: so often, or TOOLWARD_KILLS.
+func kills(most int) int {
+	if n, err := strconv.Atoi(os.Getenv("TOOLWARD_KILLS")); err == nil {
+		return n
+	}
+	return most
+}
+
+// killAt starts a gateway that dies by itself, and reads what it acknowledges.
+func killAt(t *testing.T, path, stage string, acknowledged map[string]string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), crashPath+"="+path, crashStage+"="+stage)
+	cmd.Stderr = os.Stderr
+	readAcknowledged(t, cmd, -1, acknowledged)
 }
 
 // TestKilledUnderLoad kills a gateway at random again and again. Every event
@@ -70,7 +203,7 @@ func recordForever(path string) {
 func TestKilledUnderLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db")
 	acknowledged := map[string]string{}
-	rounds := 15
+	rounds := kills(15)
 	if testing.Short() {
 		rounds = 5
 	}
@@ -118,6 +251,13 @@ func killAfter(t *testing.T, path string, n int, acknowledged map[string]string)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), crashPath+"="+path)
 	cmd.Stderr = os.Stderr
+	readAcknowledged(t, cmd, n, acknowledged)
+}
+
+// readAcknowledged reads what a gateway acknowledges until it is dead, and kills
+// it at the nth.
+func readAcknowledged(t *testing.T, cmd *exec.Cmd, n int, acknowledged map[string]string) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())

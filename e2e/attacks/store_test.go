@@ -35,10 +35,10 @@ func checkUnrecorded(t *testing.T, g *lab.Gateway) {
 	}
 }
 
-// TestDiskFull fills the disk of the record: calls are refused until there is
-// room, and then go on without anybody's help.
-func TestDiskFull(t *testing.T) {
-	disk := t.TempDir()
+// smallDisk is a disk of 4 MiB, and how to fill it and to make room again.
+func smallDisk(t *testing.T) (disk string, fill, free func()) {
+	t.Helper()
+	disk = t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
 		t.Skip("mounting a small disk is not permitted here: ", err)
 	}
@@ -47,27 +47,92 @@ func TestDiskFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	filler := filepath.Join(disk, "filler")
+	return disk, func() {
+		f, err := os.Create(filler)
+		must(t, err)
+		_, _ = io.Copy(f, io.LimitReader(endlessly('x'), 16<<20)) // until there is no room
+		must(t, f.Close())
+	}, func() { must(t, os.Remove(filler)) }
+}
+
+// TestDiskFull fills the disk of the record: calls are refused until there is
+// room, and then go on without anybody's help.
+func TestDiskFull(t *testing.T) {
+	disk, fill, free := smallDisk(t)
 	g := lab.Start(t, lab.Options{Config: map[string]any{"audit": map[string]any{"path": filepath.Join(disk, "toolward.db")}}})
 	g.CheckAlive(t)
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(filler, io.LimitReader(endlessly('x'), 16<<20)) // until there is no room
-	if err := filler.Close(); err != nil {
-		t.Fatal(err)
-	}
+	fill()
+	untilFull(t, g)
+	checkUnrecorded(t, g)
+	free()
+	untilRoom(t, g)
+	g.CheckAlive(t)
+}
+
+func untilFull(t *testing.T, g *lab.Gateway) {
+	t.Helper()
 	g.Until(t, "the full disk is not noticed", func() bool {
 		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("filling")).Code == "unrecorded"
 	})
-	checkUnrecorded(t, g)
-	if err := os.Remove(filler.Name()); err != nil {
-		t.Fatal(err)
-	}
+}
+
+func untilRoom(t *testing.T, g *lab.Gateway) {
+	t.Helper()
 	g.Until(t, "it does not recover", func() bool {
 		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("is there room?")).Code == ""
 	})
-	g.CheckAlive(t)
+}
+
+// TestDiskFullWhileAPersonDecides has people decide while nothing can be recorded:
+// they are told that it did not happen, and it did not. When there is room they
+// decide again, and a restart remembers what they were told.
+func TestDiskFullWhileAPersonDecides(t *testing.T) {
+	disk, fill, free := smallDisk(t)
+	g := lab.Start(t, lab.Options{
+		Config: map[string]any{"audit": map[string]any{"path": filepath.Join(disk, "toolward.db")}, "approvals": map[string]any{"wait": "0s"}},
+		Policies: map[string]string{"all.rego": "package gateway\n\nallow if \"tester\" in input.agent.roles\n\n" +
+			"approve contains \"ask\" if contains(input.args.text, \"ask-me\")\n"},
+	})
+	asking := lab.Text("ask-me " + lab.Marker())
+	if a := lab.CallREST(t, g, g.Tester(), "lab__echo", asking); a.Code != "approval_pending" {
+		t.Fatalf("the call does not wait: %+v", a)
+	}
+	id := waiting(t, g)
+	decide := map[string][]string{
+		"approve": {"approvals", "approve", id, "--config", "toolward.yaml"},
+		"block":   {"block", "add", "--agent", "somebody", "--why", "a test", "--config", "toolward.yaml"},
+	}
+	fill()
+	untilFull(t, g)
+	for name, args := range decide {
+		if code, out := g.Run(t, args...); code == 0 {
+			t.Errorf("%s: nothing could be recorded, and the person is told that it is done:\n%s", name, out)
+		}
+	}
+	free()
+	untilRoom(t, g)
+	if _, out := g.Run(t, "block", "list", "--config", "toolward.yaml"); strings.Contains(out, "somebody") {
+		t.Errorf("the block that was not recorded is in force:\n%s", out)
+	}
+	if a := lab.CallREST(t, g, g.Tester(), "lab__echo", asking); a.Code != "approval_pending" {
+		t.Errorf("the approval that was not recorded counts: %+v", a)
+	}
+	for name, args := range decide {
+		if code, out := g.Run(t, args...); code != 0 {
+			t.Errorf("%s, with room: %d\n%s", name, code, out)
+		}
+	}
+	g.Kill()
+	g.Wait(t)
+	g.Restart(t)
+	if a := lab.CallREST(t, g, g.Tester(), "lab__echo", asking); a.Code != "" {
+		t.Errorf("the approval that was recorded does not count: %+v", a)
+	}
+	if _, out := g.Run(t, "block", "list", "--config", "toolward.yaml"); !strings.Contains(out, "somebody") {
+		t.Errorf("the block that was recorded is gone:\n%s", out)
+	}
+	g.CheckChain(t, "")
 }
 
 // TestLockedDatabase has another process hold the database.
