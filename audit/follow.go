@@ -132,7 +132,7 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 		entry.Body = []byte(e.Body)
 		return entry, w.beside(e, &entry)
 	case e.left != nil:
-		entry.Session, entry.Issuer, entry.Labels = e.left.session, e.left.issuer, e.left.labels
+		entry.Session, entry.Issuer, entry.Labels, entry.Tally = e.left.session, e.left.issuer, e.left.labels, e.left.tally
 	default:
 		return entry, w.remembered(e, &entry)
 	}
@@ -143,6 +143,8 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 type left struct {
 	session, issuer string
 	labels          []string
+	tally           *gateway.Tally
+	hidden          bool // a value that policy remembers is not shown
 }
 
 func leftBy(p gateway.Phase, c *gateway.Call) *left {
@@ -192,13 +194,15 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	var b struct {
 		Who    string
 		Labels []string
+		Adds   *gateway.Tally
 	}
-	if e.Type == TypeOutcome && !bytes.Contains([]byte(e.Body), []byte(`"labels"`)) {
+	if e.Type == TypeOutcome && !bytes.Contains([]byte(e.Body), []byte(`"labels"`)) && !bytes.Contains([]byte(e.Body), []byte(`"adds"`)) {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(e.Body), &b); err != nil {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
+	entry.Tally = b.Adds
 	query, args := "SELECT text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(b.Who)
 	into := &entry.Issuer
 	if e.Type == TypeOutcome {

@@ -98,6 +98,7 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 		d.Code = string(c.Refusal.Code)
 		refusal(&d.object, &d.secrecy, c.Refusal)
 	}
+	d.tally(p, c)
 	if p != gateway.PhaseAttempt {
 		stages(&d.object, c.Stages) // an attempt's are in its outcome
 	}
@@ -247,6 +248,7 @@ func (d *draft) request(c *gateway.Call) {
 	}
 	if c.Session.ID != "" {
 		session(&d.object, &c.Session)
+		d.seen(&c.Session)
 	}
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageRequest)
 	d.float("score", c.Score)
@@ -421,6 +423,10 @@ func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
 // durable (see [Options.Durability]), a *gateway.Refusal with code Overloaded
 // when the queue is full, and another error when the record cannot be written.
 func (s *Store) Record(ctx context.Context, p gateway.Phase, c *gateway.Call) error {
-	_, err := s.writer.append(ctx, s.recorder.event(p, c))
+	e := s.recorder.event(p, c)
+	if e.left.hidden && p == gateway.PhaseAttempt {
+		return gateway.Refuse("audit", gateway.GuardBlocked, "policy would remember a value that the record may not show; meter it under a key instead")
+	}
+	_, err := s.writer.append(ctx, e)
 	return err
 }

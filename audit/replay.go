@@ -61,7 +61,9 @@ type body struct {
 	Calls             int
 	Seen              []string // labels of the session before the call
 	Recent            string   // check sum
-	IsError           bool     `json:"is_error"`
+	Meters            []gateway.Used
+	History           []gateway.Memory
+	IsError           bool `json:"is_error"`
 	Findings          []gateway.Finding
 	Score             float64
 	Reasons           []string
@@ -194,7 +196,7 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 			c.Name = t.Wire // not written where it says nothing new
 		}
 	}
-	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.Seen}
+	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.Seen, Meters: b.Meters, History: b.History}
 	if len(b.Args) > 0 {
 		o, err := gateway.Split(b.Args)
 		if err != nil {

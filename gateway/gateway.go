@@ -95,14 +95,19 @@ type Agent struct {
 // but that issuer can mint. Limits, labels and sessions are kept by it.
 func (a *Agent) Principal() string { return a.Issuer + "\x1f" + a.ID }
 
+// PrincipalID is the public name of [Agent.Principal]: a digest, no secret.
+func (a *Agent) PrincipalID() string { return publicID(a.Principal()) }
+
 // LabelKey is what labels accumulate by: the token's session if it names one,
 // else the principal, so that reconnecting does not shed them.
 func (a *Agent) LabelKey() string { return a.Principal() + "\x1f" + a.Session }
 
 // SessionID is the public name of what labels accumulate by: a digest of
 // [Agent.LabelKey], no secret.
-func (a *Agent) SessionID() string {
-	sum := sha256.Sum256([]byte(a.LabelKey()))
+func (a *Agent) SessionID() string { return publicID(a.LabelKey()) }
+
+func publicID(key string) string {
+	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:12])
 }
 
@@ -174,6 +179,7 @@ type Call struct {
 
 	Tool    *Tool   // written by catalog
 	Task    *Task   // written by catalog: the task that a call of KindTask is about; nil if it is about all
+	Tally   Tally   // written by policy: what the call adds to meters and history
 	Session Session // written by state: the principal's, before this call
 
 	Findings []Finding // written by guard, request first, then result
@@ -182,6 +188,7 @@ type Call struct {
 
 	Decision       Decision // written by policy, on the request
 	ResultDecision Decision // written by policy, on the result
+	ResultTally    Tally    // written by policy: what the result adds to meters and history
 	Sent           Args     // written by the road: what the upstream gets; Args unless something was redacted
 
 	Result  *Result // written by upstream; rewritten only by a redaction
@@ -264,6 +271,9 @@ type Session struct {
 	Calls  int      // calls so far that reached an upstream
 	Labels []string // accumulated, sorted
 	Recent []Recent // newest last, at most 16
+
+	Meters  []Used   // of the call's Tally, in its order
+	History []Memory // that hold, newest last
 }
 
 // Recent is one earlier call of a session.

@@ -120,20 +120,27 @@ func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 
 // walk is the road. The name is looked up before state is asked, so that a
 // tool has one bucket whatever endpoint names it, and answered after it, so
-// that guessing names costs as much as calling.
+// that guessing names costs as much as calling. Likewise the arguments, which
+// policy's meters read.
 func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	task, tool, missing := r.find(c)
 	c.Task, c.Tool = task, tool
+	var unusable *Refusal
+	if missing != nil {
+		unusable = AsRefusal("catalog", missing)
+	} else {
+		unusable = usable(c, tool)
+	}
+	if unusable == nil {
+		unusable = r.count(ctx, c)
+	}
 	ctx, end, refusal := r.begin(ctx, c)
 	if refusal != nil {
 		return refusal
 	}
 	defer end()
-	if missing != nil {
-		return AsRefusal("catalog", missing)
-	}
-	if refusal := usable(c, tool); refusal != nil {
-		return refusal
+	if unusable != nil {
+		return unusable
 	}
 	if refusal := r.answers(ctx, c); refusal != nil {
 		return refusal
@@ -157,9 +164,25 @@ func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	return r.conclude(ctx, c, err)
 }
 
-// begin has state reserve what a call needs. End gives back what the call did not
+// count asks policy what a call adds to meters and history.
+func (r *Road) count(ctx context.Context, c *Call) *Refusal {
+	tally, err := timed(&c.Stages.Policy, func() (Tally, error) { return r.Policy.CountRequest(ctx, c) })
+	if err != nil {
+		return AsRefusal("policy", err)
+	}
+	c.Tally = tally
+	return nil
+}
+
+// begin has state reserve what a call needs. A question of an upstream's adds to
+// no meter, but is judged by what they say. End gives back what the call did not
 // use, however it ended.
 func (r *Road) begin(ctx context.Context, c *Call) (context.Context, func(), *Refusal) {
+	if c.Kind.Reverse() {
+		if refusal := r.count(ctx, c); refusal != nil {
+			return ctx, nil, refusal
+		}
+	}
 	under := ctx
 	_, err := timed(&c.Stages.Limit, func() (_ struct{}, err error) {
 		under, c.held, err = r.State.Begin(ctx, c)
@@ -308,6 +331,9 @@ func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
 		}
 		c.Tool = tool
 	}
+	if refusal := r.count(ctx, c); refusal != nil {
+		return refusal
+	}
 	if err := c.held.Again(ctx, c); err != nil {
 		return AsRefusal("state", err)
 	}
@@ -336,7 +362,14 @@ func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 	return c.Refusal
 }
 
+// judgeResult is policy's meters, guard and policy on the result. What it adds to
+// meters counts whether or not the agent sees it: the upstream has done it.
 func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
+	var err error
+	c.ResultTally, err = timed(&c.Stages.Policy, func() (Tally, error) { return r.Policy.CountResult(ctx, c) })
+	if err != nil {
+		return withheld("policy", "policy failed on what the result adds to meters").Because(err)
+	}
 	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Result(ctx, c) })
 	if err != nil {
 		return withheld("guard", "the result could not be scanned").Because(err)

@@ -95,6 +95,12 @@ func (r *rooms) Request(context.Context, *Call) (Report, error) {
 func (r *rooms) Result(context.Context, *Call) (Report, error) {
 	return r.result, r.ask("guard result")
 }
+func (r *rooms) CountRequest(context.Context, *Call) (Tally, error) {
+	return Tally{}, r.fail["count request"]
+}
+func (r *rooms) CountResult(context.Context, *Call) (Tally, error) {
+	return Tally{}, r.fail["count result"]
+}
 func (r *rooms) DecideRequest(context.Context, *Call) (Decision, error) {
 	return r.decision, r.ask("policy request")
 }

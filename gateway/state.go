@@ -88,6 +88,7 @@ type Entry struct {
 	Effect  Effect    // what policy decided on the request
 	Code    Code      // why it was refused; "" if it was not
 	Labels  []string  // of call.outcome: what the session has seen by it
+	Tally   *Tally    // what the call adds to meters and history; nil if nothing
 	Body    []byte    // of the gateway's own events: JSON
 	Text    []byte    // of the same: JSON that may go before the event does; nil if there is none, or it is gone
 }

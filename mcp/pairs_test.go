@@ -46,6 +46,12 @@ func (open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
+func (open) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
+func (open) CountResult(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
 func (open) DecideRequest(context.Context, *gateway.Call) (gateway.Decision, error) {
 	return gateway.Decision{Effect: gateway.EffectAllow}, nil
 }

@@ -89,6 +89,8 @@ func checkRule(rule *ast.Rule) []Problem {
 		return []Problem{problemAt(rule.Location, "rule_form", "flow must be a string").hint("write `flow := \"approve\" if …`")}
 	case name == ruleFlow:
 		return checkFlow(rule)
+	case counts(name):
+		return checkEntry(rule, name)
 	case single || len(rule.Head.Ref()) != 1:
 		return []Problem{problemAt(rule.Location, "rule_form", "%s must be a set of strings", name).
 			hint("write `%s contains \"%s\" if …`", name, map[string]string{

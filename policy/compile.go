@@ -96,9 +96,12 @@ const (
 	ruleRedact  = "redact"
 	ruleLabel   = "label"
 	ruleFlow    = "flow"
+
+	ruleMeter    = "meter"
+	ruleRemember = "remember"
 )
 
-var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleLabel, ruleFlow}
+var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleLabel, ruleFlow, ruleMeter, ruleRemember}
 
 // Recording which rules took part without OPA's tracer, which costs more than
 // the evaluation: to the body of each public rule a call of an own built-in

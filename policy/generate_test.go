@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"toolward/gateway"
 )
@@ -96,7 +97,12 @@ func (a *author) expr(rules []known, late bool) string {
 	}
 	a.vars++
 	v := "v" + strconv.Itoa(a.vars)
-	switch a.IntN(24) {
+	switch a.IntN(26) {
+	case 24:
+		return a.pick("input.meters.m1", "input.meters.m2") + a.pick(".count", ".sum", ".total", ".amount") + a.pick(" == ", " > ", " <= ") + a.pick(a.number(), "input.args.size", "input.meters.m2.sum")
+	case 25:
+		return a.pick("some "+v+" in input.history\n\t"+v+".value == "+a.pick(a.value(), "input.args.mode"), "some "+v+" in input.history\n\t"+v+".name == \"n\"\n\t"+v+".age_s < "+a.number(),
+			"count(input.history)"+a.pick(" > ", " == ")+a.number(), "not input.history[0]", "input.meters[input.args.mode].count > 0")
 	case 0, 1, 2, 3:
 		return a.pick("contains", "startswith", "endswith") + "(" + a.pick("input.args.path", "input.args.note", "input.args.mode", "input.args.deep.er", "input.args.who") + ", " + a.text() + ")"
 	case 4, 5:
@@ -227,6 +233,16 @@ func (a *author) pkg(path string, helpers []known) string {
 	return head + b.String()
 }
 
+// counting writes rules that count and remember: decisions read of them what
+// state says, whatever they yield.
+func (a *author) counting() string {
+	condition := func() string { return a.input(false) + a.pick(" == ", " != ") + a.value() }
+	return "package gateway\n\n" +
+		"meter contains {\"name\": \"m1\", \"window\": \"1h\"} if " + condition() + "\n\n" +
+		"meter contains {\"name\": \"m2\", \"per\": " + a.pick(`"agent"`, `"all"`) + ", \"amount\": input.args.size, \"window\": \"1d\"} if " + condition() + "\n\n" +
+		"remember contains {\"name\": \"n\", \"value\": input.args.mode, \"for\": \"1h\"} if " + condition() + "\n"
+}
+
 // policy writes the files of a policy.
 func (a *author) policy() map[string]string {
 	var helpers []known
@@ -238,7 +254,7 @@ func (a *author) policy() map[string]string {
 		helpers = append(helpers, known{"helpers." + k.name, k.is})
 	}
 	files := map[string]string{
-		"h.rego": b.String(), "t.rego": a.pkg("tools.files.read_file", helpers),
+		"m.rego": a.counting(), "h.rego": b.String(), "t.rego": a.pkg("tools.files.read_file", helpers),
 		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"}}`,
 	}
 	for name, path := range map[string]string{"s.rego": "servers.files", "g.rego": "gateway", "w.rego": "tools.files.write_file"} {
@@ -310,6 +326,13 @@ func (a *author) call(t testing.TB, agent *gateway.Agent, tool *gateway.Tool) *g
 	}
 	s := callSpec{Args: json.RawMessage("{" + strings.Join(members, ",") + "}")}
 	s.Session.ID, s.Session.Calls, s.Session.Labels = usual("s", "t"), a.IntN(3), strings.Fields(usual("", "private untrusted", "private", "x"))
+	for _, name := range []string{"m1", "m2"} {
+		sum, _ := gateway.ParseAmount(usual("0", "1", "2.5", "10"))
+		s.Session.Meters = append(s.Session.Meters, gateway.Used{Name: name, Count: a.IntN(3), Sum: sum, Amount: gateway.One})
+	}
+	for range a.IntN(3) {
+		s.Session.History = append(s.Session.History, gateway.Memory{Name: "n", Value: json.RawMessage(usual(`"r"`, `"w"`, "1", "true")), Tool: "files__list", Time: callTime.Add(-time.Duration(a.IntN(3)) * time.Second)})
+	}
 	s.Guard.Score = float64(a.IntN(3)) / 2
 	if a.oneIn(4) {
 		s.Guard.Findings = []gateway.Finding{{Kind: gateway.FindingInjection, Stage: gateway.StageResult, Rule: "r", Action: gateway.ActionPolicy}}

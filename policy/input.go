@@ -17,10 +17,10 @@ import (
 // json.marshal as they are.
 
 // extent says which of the parts of input that cost much are built.
-type extent struct{ result, recent, beside bool }
+type extent struct{ result, recent, beside, meters, history bool }
 
 // all of what a call has, for people and for [Engine.Explain].
-var all = extent{result: true, recent: true, beside: true}
+var all = extent{result: true, recent: true, beside: true, meters: true, history: true}
 
 // input builds the input document of a stage of a call.
 func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[string]any {
@@ -35,6 +35,12 @@ func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[
 	}
 	if stage == gateway.StageResult && with.result {
 		in["result"] = resultInput(c.Result)
+	}
+	if with.meters {
+		in["meters"] = r.metersInput(&c.Session)
+	}
+	if with.history {
+		in["history"] = historyInput(c)
 	}
 	return in
 }

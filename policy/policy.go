@@ -165,26 +165,30 @@ func (d degraded) Unwrap() error { return d.error }
 // revisionOf returns the revision that judged the request of a call: it judges the
 // result too, so that no call sees two policies. If that one is too long ago, the
 // one in force judges, and its digest in the record says so.
-func (e *Engine) revisionOf(c *gateway.Call) *revision {
+func (e *Engine) revisionOf(c *gateway.Call) *revision { return e.named(c.Decision.Revision) }
+
+// named returns a revision by its digest, the one in force if there is none.
+func (e *Engine) named(digest string) *revision {
 	now := e.current.Load()
-	if c.Decision.Revision == "" || c.Decision.Revision == now.digest {
+	if digest == "" || digest == now.digest {
 		return now
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range slices.Backward(e.past) {
-		if r.digest == c.Decision.Revision {
+		if r.digest == digest {
 			return r
 		}
 	}
 	return now
 }
 
-// DecideRequest implements [gateway.Policy]. If the policy cannot be evaluated, it
+// DecideRequest implements [gateway.Policy]. It decides by the revision that said
+// what the call counts for, so that what rules read was asked for. If the policy cannot be evaluated, it
 // returns a decision that denies together with a *gateway.Refusal that holds the
 // fault.
 func (e *Engine) DecideRequest(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
-	return e.decide(ctx, e.current.Load(), c, gateway.StageRequest)
+	return e.decide(ctx, e.named(c.Tally.Revision), c, gateway.StageRequest)
 }
 
 // DecideResult implements [gateway.Policy], with the errors of [Engine.DecideRequest].

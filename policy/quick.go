@@ -90,7 +90,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 			continue
 		}
 		for _, rule := range marked[name].Rules {
-			if rule.Default || rule.Else != nil || !isPublic(ruleName(rule)) {
+			if rule.Default || rule.Else != nil || !isPublic(ruleName(rule)) || counts(ruleName(rule)) {
 				continue
 			}
 			if conditions, rest := conditionsOf(rule, f); conditions != nil {

@@ -13,13 +13,15 @@ import (
 // reads is what a policy's rules look at, found once per revision. It decides
 // what input has to be built and which calls may share an answer.
 type reads struct {
-	all    bool      // some rule reads input as a whole
-	result bool      // some rule reads input.result
-	recent bool      // some rule reads input.session.recent
-	beside bool      // some rule reads what is sent beside the arguments
-	agent  []string  // what is read of input.agent: paths to roles or claims; "" is all of it
-	spoken []address // packages with rules that can come out otherwise on the result than on the request
-	noted  []address // … or on a notification
+	all     bool      // some rule reads input as a whole
+	result  bool      // some rule reads input.result
+	recent  bool      // some rule reads input.session.recent
+	meters  bool      // some rule reads input.meters
+	history bool      // some rule reads input.history
+	beside  bool      // some rule reads what is sent beside the arguments
+	agent   []string  // what is read of input.agent: paths to roles or claims; "" is all of it
+	spoken  []address // packages with rules that can come out otherwise on the result than on the request
+	noted   []address // … or on a notification
 }
 
 // reader finds what rules read, directly and through what they refer to.
@@ -42,6 +44,8 @@ func readsOf(c *ast.Compiler) reads {
 			set := rd.of(rule)
 			out.result = out.result || touches(set, "result")
 			out.recent = out.recent || touches(set, pathTo("session", "recent"))
+			out.meters = out.meters || touches(set, "meters")
+			out.history = out.history || touches(set, "history")
 			for _, name := range []string{"meta", "task", "answers", "client"} {
 				out.beside = out.beside || touches(set, pathTo("call", name))
 			}

@@ -28,6 +28,7 @@ type revision struct {
 	rules    []gateway.Rule      // by the number that marks them; see instrument
 	reads    reads
 	mayAsk   map[string]bool        // see asking
+	counting *counting              // what it counts and remembers; nil if nothing
 	sees     *seer                  // what lists can know of the rules
 	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
 	problems []Problem              // warnings
@@ -52,7 +53,8 @@ const (
 	entryDecision = "data.toolward.decision"
 	entryReverse  = "data.toolward.reverse.decision"
 	entryVisible  = "data.toolward.visible"
-	entryAll      = "data.toolward" // every rule of the library, for [Engine.Explain]
+	entryTally    = "data.toolward.tally" // of policies that count
+	entryAll      = "data.toolward"       // every rule of the library, for [Engine.Explain]
 )
 
 var entries = []string{entryDecision, entryReverse, entryVisible, entryAll}
@@ -80,6 +82,9 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	ps = append(ps, checkStages(r.compiler)...)
 	ps = append(ps, checkUse(r.compiler)...)
 	ps = append(ps, checkOperatorsInput(r.compiler)...)
+	var more []Problem
+	r.counting, more = countingOf(modules, r.compiler)
+	ps = append(ps, more...)
 	if failing(ps) != nil {
 		return nil, sorted(ps)
 	}
@@ -95,6 +100,12 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	if len(r.compiler.GetRulesExact(ast.MustParseRef(entryOperators))) > 0 {
 		var broken []Problem
 		if r.queries[entryOperators], broken = prepare(r.compiler, entryOperators); broken != nil {
+			return nil, broken
+		}
+	}
+	if r.counting != nil {
+		var broken []Problem
+		if r.queries[entryTally], broken = prepare(r.compiler, entryTally); broken != nil {
 			return nil, broken
 		}
 	}

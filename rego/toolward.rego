@@ -180,3 +180,55 @@ label contains "untrusted" if {
 	finding.kind == "injection"
 	finding.action != "observe"
 }
+
+# METADATA
+# title: Tally
+# description: |
+#   What a stage of a call adds to meters and to the history of its session. It is
+#   asked before the decision, and only of policies that have such rules.
+# entrypoint: true
+tally := {"meter": meter, "remember": remember}
+
+# METADATA
+# title: Meter
+# description: What the call counts for.
+meter contains entry if {
+	input.tool.kind == "tool"
+	some entry in data.tools[input.tool.server][input.tool.name].meter
+}
+
+meter contains entry if {
+	input.tool.kind == "prompt"
+	some entry in data.prompts[input.tool.server][input.tool.name].meter
+}
+
+meter contains entry if {
+	input.tool.kind == "resource"
+	some entry in data.resources[input.tool.server][input.tool.name].meter
+}
+
+meter contains entry if some entry in data.servers[input.tool.server].meter
+
+meter contains entry if some entry in data.gateway.meter
+
+# METADATA
+# title: Remember
+# description: What is to be known of the call later.
+remember contains entry if {
+	input.tool.kind == "tool"
+	some entry in data.tools[input.tool.server][input.tool.name].remember
+}
+
+remember contains entry if {
+	input.tool.kind == "prompt"
+	some entry in data.prompts[input.tool.server][input.tool.name].remember
+}
+
+remember contains entry if {
+	input.tool.kind == "resource"
+	some entry in data.resources[input.tool.server][input.tool.name].remember
+}
+
+remember contains entry if some entry in data.servers[input.tool.server].remember
+
+remember contains entry if some entry in data.gateway.remember

@@ -18,6 +18,8 @@ type reservation struct {
 	id      string        // of the session
 	session *session      // nil if the call leaves nothing behind
 	release func()        // gives the place among calls in progress back; nil if it took none
+	tally   held          // guarded by the tallies' lock
+	counts  bool          // the tallies were asked
 	cancel  context.CancelCauseFunc
 }
 
@@ -49,6 +51,12 @@ func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gat
 	under, cancel := context.WithCancelCause(ctx)
 	v.cancel = cancel
 	v.enter(c)
+	if leaves(c.Kind) {
+		if refusal := v.count(c); refusal != nil {
+			v.leave()
+			return ctx, nil, refusal
+		}
+	}
 	// A block that was added meanwhile has found the call, or is found by it.
 	if refusal := v.stops(); refusal != nil {
 		v.leave()
@@ -85,11 +93,19 @@ func (v *reservation) enter(c *gateway.Call) {
 	}
 }
 
+// count reserves what the call adds to meters and history, and has it told what is
+// there without it.
+func (v *reservation) count(c *gateway.Call) (refusal *gateway.Refusal) {
+	c.Session.Meters, c.Session.History, refusal = v.room.tallies.begin(time.Now(), v, &c.Tally, v.room.opts.Journal.Token)
+	return refusal
+}
+
 // leave undoes what enter did, but for what was folded since.
 func (v *reservation) leave() {
 	if v.cancel == nil {
 		return
 	}
+	v.room.tallies.giveBack(v)
 	sh := v.room.sessions.shard(v.id)
 	sh.mu.Lock()
 	delete(sh.live, v)
@@ -116,10 +132,13 @@ func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
 	}
 	sh := v.room.sessions.shard(v.id)
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
 	c.Session = sh.look(time.Now(), v.id)
 	if v.session != nil && v.session.pending[v.call] == v {
 		c.Session.Calls-- // not counting this one
+	}
+	sh.mu.Unlock()
+	if refusal := v.count(c); refusal != nil {
+		return refusal
 	}
 	return nil
 }

@@ -52,10 +52,12 @@ type (
 func (r *Room) Fold(e gateway.Entry) error {
 	switch e.Type {
 	case "call.attempt":
+		r.tallies.add(e)
 		r.attempted(e)
 	case "call.refusal":
 		r.refused(e)
 	case "call.outcome":
+		r.tallies.add(e)
 		r.sessions.label(e.Time, e.Session, e.Labels)
 	case EventLabelled:
 		return with(e, func(b labelled) error { r.sessions.label(e.Time, b.Session, b.Labels); return nil })

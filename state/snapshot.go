@@ -17,6 +17,8 @@ type snapshot struct {
 	Approvals []gateway.Approval `json:"approvals,omitempty"`
 	Pins      []gateway.Pin      `json:"pins,omitempty"`
 	Blocks    []gateway.Block    `json:"blocks,omitempty"`
+	Counters  []snapshotCounter  `json:"counters,omitempty"`
+	Histories []snapshotHistory  `json:"histories,omitempty"`
 }
 
 type snapshotSession struct {
@@ -38,6 +40,7 @@ func (r *Room) Snapshot() (json.RawMessage, error) {
 		r.sessions.shards[i].snapshot(now, &s)
 	}
 	slices.SortFunc(s.Sessions, func(a, b snapshotSession) int { return a.Seen.Compare(b.Seen) })
+	r.tallies.snapshot(now, &s)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range r.consents.byID {
@@ -92,6 +95,7 @@ func (r *Room) Restore(text json.RawMessage) error {
 		sh.shed, sh.shedAt = s.Shed, s.ShedAt
 		sh.mu.Unlock()
 	}
+	r.tallies.restore(&s)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range s.Approvals {

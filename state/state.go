@@ -12,8 +12,9 @@
 // was told, and what it was counted for, holds after a restart. A snapshot of the
 // whole, itself an event, bounds how far back a start has to read.
 //
-//	call.attempt      the call counts in its session, whatever becomes of it
-//	call.outcome      its labels are the session's
+//	call.attempt      the call counts in its session, whatever becomes of it, and
+//	                  adds to meters and history what policy said
+//	call.outcome      its labels are the session's, and what its result adds
 //	call.refusal      the session is not idle
 //	session.labelled  labels of what an agent was told before its call was over
 //	session.cleared   a person took labels away
@@ -32,6 +33,16 @@
 // through than one after the other: what [Room.Begin] answers counts those that
 // may yet become attempts. Once the attempt is durable it is counted for good;
 // if the call ends without one, Finish gives the count back.
+//
+// # Meters and history
+//
+// What policy counts ([gateway.Tally]) is kept per meter, for whom it counts and
+// by key: amounts with their times, exactly up to a bound, then together with
+// those of the same sixtieth of the window and as long as the youngest of them. So an entry
+// counts for at least the window. Keys are tokens. The history of a session holds
+// what policy remembers for as long as policy said, whether or not the session is
+// idle. Both are bounded, and never to the good of who fills them: keys that have
+// no place count together, and a call for whose entry there is no place is refused.
 //
 // # Sessions
 //
@@ -62,6 +73,9 @@ type Journal interface {
 	// NoteAbout is Note for an event about the session of an agent, of which e has
 	// type, agent and session. Kept stands beside it, and can be erased.
 	NoteAbout(ctx context.Context, e gateway.Entry, detail, kept any) error
+	// Token is what stands for a value in the record: equal for equal values, and
+	// without the record's key it says nothing about them.
+	Token(value string) string
 }
 
 // Options configures a [Room]. Journal is required.
@@ -80,10 +94,11 @@ type Room struct {
 	opts     Options
 	limits   *limit.Limiter
 	sessions sessions
+	tallies  tallies
 
 	// deciding is held while a decision is checked and appended, so that of two
 	// one is the first. It is never taken by [Room.Fold], which runs while the
-	// holder waits for the record. Lock order: deciding, mu, a shard's.
+	// holder waits for the record. Lock order: deciding, mu, the tallies', a shard's.
 	deciding sync.Mutex
 
 	mu       sync.Mutex
@@ -112,6 +127,7 @@ func New(opts Options) (*Room, error) {
 	}
 	r := &Room{opts: opts, limits: limits}
 	r.sessions.init(opts.Max, opts.Idle)
+	r.tallies.init()
 	r.consents.init()
 	r.pins.init()
 	r.blocks.Store(&blockSet{})

@@ -151,6 +151,14 @@ func (s *stub) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
 
+func (s *stub) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
+
+func (s *stub) CountResult(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
+
 func (s *stub) DecideResult(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
 	return s.DecideRequest(ctx, c)
 }

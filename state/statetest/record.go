@@ -42,6 +42,9 @@ func (r *Record) NoteAbout(_ context.Context, e gateway.Entry, detail, kept any)
 	return r.Add(e)
 }
 
+// Token is the value: this record hides nothing.
+func (r *Record) Token(value string) string { return "token of " + value }
+
 // Add appends an event.
 func (r *Record) Add(e gateway.Entry) error {
 	r.mu.Lock()

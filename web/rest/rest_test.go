@@ -58,6 +58,12 @@ func (o *open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (o *open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
+func (o *open) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
+func (o *open) CountResult(context.Context, *gateway.Call) (gateway.Tally, error) {
+	return gateway.Tally{}, nil
+}
 func (o *open) DecideRequest(context.Context, *gateway.Call) (gateway.Decision, error) {
 	return gateway.Decision{Effect: gateway.EffectAllow}, nil
 }

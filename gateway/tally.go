@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Adds reports whether there is anything to be counted or remembered.
+func (t *Tally) Adds() bool {
+	return len(t.Memories) > 0 || slices.ContainsFunc(t.Meters, func(m Meter) bool { return !m.Looks })
+}
+
+// MeterPer says for whom a meter counts.
+type MeterPer string
+
+// What meters count for. A token session is what labels are kept by.
+const (
+	PerAgent   MeterPer = "agent"
+	PerSession MeterPer = "session"
+	PerTool    MeterPer = "tool"
+	PerAll     MeterPer = "all"
+)
+
+// Tally is what policy says that a call adds to meters and to history.
+type Tally struct {
+	Revision string    `json:"-"`                  // of the policy that said so
+	Meters   []Meter   `json:"meters,omitempty"`   // with those that are only looked at
+	Memories []Memory  `json:"memories,omitempty"` //
+	May      bool      `json:"-"`                  // rules on the result may add to the history too
+	At       time.Time `json:"at,omitzero"`        // written by the record: when it counts from
+}
+
+// Meter is one meter's part in a call.
+type Meter struct {
+	Name   string        `json:"name"`
+	Per    MeterPer      `json:"per"`
+	Of     string        `json:"of,omitempty"`  // whose it is: an agent's [Agent.PrincipalID], a session, a tool's wire name; "" for all
+	Key    string        `json:"key,omitempty"` // of a counter of its own, beside that of all keys; a token in the record
+	Window time.Duration `json:"window"`
+	Amount Amount        `json:"amount"`
+	Looks  bool          `json:"-"` // the call adds nothing; it is asked about all the same
+}
+
+// Used is what a meter had counted within its window when a call began, calls in
+// progress among it, and what the call itself adds.
+type Used struct {
+	Name   string `json:"name"`
+	Count  int    `json:"count"`
+	Sum    Amount `json:"sum"`
+	Amount Amount `json:"amount"`
+}
+
+// Memory is one entry of a session's history: what policy wants to know again.
+type Memory struct {
+	Name  string          `json:"name"`
+	Value json.RawMessage `json:"value"`          // a string, number, boolean or null
+	Tool  string          `json:"tool"`           // wire name
+	For   time.Duration   `json:"for"`            // how long it is to be known, as policy said
+	Time  time.Time       `json:"time,omitzero"`  // written by state: when the call was attempted
+	Until time.Time       `json:"until,omitzero"` // written by state
+}

@@ -1,0 +1,239 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"toolward/gateway"
+)
+
+// Bounds of what one call adds.
+const (
+	maxEntries = 16      // to meters, and to the history
+	maxKept    = 1 << 10 // bytes of a value or a key
+)
+
+// CountRequest implements [gateway.Policy]. Where the rules cannot be evaluated, or
+// give what cannot be counted, the error is a *gateway.Refusal that holds the fault.
+func (e *Engine) CountRequest(ctx context.Context, c *gateway.Call) (gateway.Tally, error) {
+	r := e.current.Load()
+	t := gateway.Tally{Revision: r.digest}
+	n := r.counting
+	if n == nil {
+		return t, nil
+	}
+	if plan, ok := n.asks(c); ok {
+		t.May = plan.recall
+		if plan.early {
+			if err := r.count(ctx, e.opt.Timeout, c, gateway.StageRequest, &t); err != nil {
+				return t, err
+			}
+		}
+	}
+	for _, name := range n.looks {
+		if !slices.ContainsFunc(t.Meters, func(m gateway.Meter) bool { return m.Name == name }) {
+			t.Meters = append(t.Meters, n.meter(name, c, true))
+		}
+	}
+	return t, nil
+}
+
+// CountResult implements [gateway.Policy], with the errors of [Engine.CountRequest].
+func (e *Engine) CountResult(ctx context.Context, c *gateway.Call) (gateway.Tally, error) {
+	r := e.revisionOf(c)
+	var t gateway.Tally
+	if r.counting == nil {
+		return t, nil
+	}
+	if plan, ok := r.counting.asks(c); ok && plan.late {
+		return t, r.count(ctx, e.opt.Timeout, c, gateway.StageResult, &t)
+	}
+	return t, nil
+}
+
+// asks answers which rules there are about a call. Only what an agent asks for
+// adds: to look after a task, which has the arguments of the call that made it,
+// would add to its meters once more.
+func (n *counting) asks(c *gateway.Call) (countPlan, bool) {
+	switch c.Kind {
+	case gateway.KindTool, gateway.KindPrompt, gateway.KindResource:
+		if c.Tool != nil {
+			return n.plan(c.Tool), true
+		}
+	}
+	return countPlan{}, false
+}
+
+// meter is a meter's part in a call, without key and amount.
+func (n *counting) meter(name string, c *gateway.Call, looks bool) gateway.Meter {
+	d := n.meters[name]
+	m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Looks: looks}
+	switch {
+	case d.per == gateway.PerTool && c.Tool != nil:
+		m.Of = c.Tool.Wire
+	case d.per == gateway.PerAgent && c.Agent != nil:
+		m.Of = c.Agent.PrincipalID()
+	case d.per == gateway.PerSession && c.Agent != nil:
+		m.Of = c.Agent.SessionID()
+	}
+	return m
+}
+
+// count asks for what a stage of a call adds.
+func (r *revision) count(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage, t *gateway.Tally) error {
+	in := map[string]any{
+		"stage": string(stage), "call": callInput(c, r.reads.beside), "agent": r.agent(c.Agent), "tool": r.tool(c), "args": argsInput(c, stage),
+	}
+	if stage == gateway.StageResult {
+		in["result"] = resultInput(c.Result)
+	}
+	value, _, err := r.eval(ctx, limit, r.queries[entryTally], ast.LazyObject(in), c.Time, nil)
+	if err == nil {
+		err = r.counting.read(value, c, stage == gateway.StageResult, t)
+	}
+	if err != nil {
+		_, err = r.broken(ctx, err)
+	}
+	return err
+}
+
+// read reads the library's tally. Rules of the other stage may hold too, and have
+// added, or will.
+func (n *counting) read(value ast.Value, c *gateway.Call, late bool, t *gateway.Tally) error {
+	doc, ok := value.(ast.Object)
+	if !ok {
+		return errors.New("the library gave no tally")
+	}
+	err := eachEntry(doc, ruleMeter, n.meters, late, func(name string, entry ast.Object) error {
+		if slices.ContainsFunc(t.Meters, func(m gateway.Meter) bool { return m.Name == name }) {
+			return fmt.Errorf("the call adds to meter %s twice; a rule can add up the parts", name)
+		}
+		m := n.meter(name, c, false)
+		m.Amount = gateway.One
+		if v := field(entry, "amount"); v != nil {
+			number, ok := v.(ast.Number)
+			if !ok {
+				return fmt.Errorf("the amount for meter %s is %s, which is not a number", name, clip(v.String()))
+			}
+			var err error
+			if m.Amount, err = gateway.ParseAmount(string(number)); err != nil {
+				return fmt.Errorf("the amount for meter %s: %w", name, err)
+			}
+		}
+		if v := field(entry, "key"); v != nil {
+			key, ok := v.(ast.String)
+			if !ok || key == "" || len(key) > maxKept {
+				return fmt.Errorf("the key for meter %s is not a text of 1 to %d bytes", name, maxKept)
+			}
+			m.Key = string(key)
+		}
+		t.Meters = append(t.Meters, m)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return eachEntry(doc, ruleRemember, n.memories, late, func(name string, entry ast.Object) error {
+		value, err := scalarOf(field(entry, "value"))
+		if err != nil {
+			return fmt.Errorf("what is to be remembered as %s: %w", name, err)
+		}
+		span, _ := spanOf(field(entry, "for"))
+		t.Memories = append(t.Memories, gateway.Memory{Name: name, Value: value, Tool: c.Tool.Wire, For: span})
+		return nil
+	})
+}
+
+// eachEntry hands on, in a fixed order, the entries of a stage.
+func eachEntry(doc ast.Object, rule string, names map[string]*declared, late bool, take func(string, ast.Object) error) error {
+	set, ok := field(doc, rule).(ast.Set)
+	if !ok {
+		return fmt.Errorf("the library gave no set of %s", rule)
+	}
+	if set.Len() > 2*maxEntries {
+		return fmt.Errorf("%s gave more than %d entries", rule, maxEntries)
+	}
+	taken := 0
+	for _, term := range set.Slice() {
+		entry, ok := term.Value.(ast.Object)
+		if !ok {
+			return fmt.Errorf("%s gave %s", rule, clip(term.String()))
+		}
+		name, _ := field(entry, "name").(ast.String)
+		d := names[string(name)]
+		if d == nil {
+			return fmt.Errorf("%s gave %s, which no rule declares", rule, clip(term.String()))
+		}
+		if d.late != late {
+			continue
+		}
+		if taken++; taken > maxEntries {
+			return fmt.Errorf("%s gave more than %d entries", rule, maxEntries)
+		}
+		if err := take(string(name), entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scalarOf is a value that can be remembered, as JSON.
+func scalarOf(v ast.Value) (json.RawMessage, error) {
+	switch v := v.(type) {
+	case ast.Number:
+		if len(v) <= maxKept {
+			return json.RawMessage(v), nil
+		}
+	case ast.String:
+		if len(v) <= maxKept {
+			return json.Marshal(string(v))
+		}
+	case ast.Boolean:
+		return json.Marshal(bool(v))
+	case ast.Null:
+		return json.RawMessage("null"), nil
+	default:
+		return nil, errors.New("it is no text, number, boolean or null")
+	}
+	return nil, fmt.Errorf("it is longer than %d bytes", maxKept)
+}
+
+// metersInput is what meters say, by name. What policy declares is there, also
+// where a call was not asked about it.
+func (r *revision) metersInput(s *gateway.Session) map[string]any {
+	out := map[string]any{}
+	if r.counting != nil {
+		for name := range r.counting.meters {
+			out[name] = usedInput(&gateway.Used{})
+		}
+	}
+	for i := range s.Meters {
+		out[s.Meters[i].Name] = usedInput(&s.Meters[i])
+	}
+	return out
+}
+
+// usedInput has the total too, because OPA adds fractions as binary ones.
+func usedInput(u *gateway.Used) map[string]any {
+	return map[string]any{
+		"count": u.Count, "sum": json.Number(u.Sum.String()), "amount": json.Number(u.Amount.String()), "total": json.Number(u.Sum.Add(u.Amount).String()),
+	}
+}
+
+func historyInput(c *gateway.Call) []any {
+	list := make([]any, len(c.Session.History))
+	for i, m := range c.Session.History {
+		list[i] = map[string]any{
+			"name": m.Name, "value": gateway.Decode(m.Value), "tool": m.Tool, "time": m.Time.UTC().Format(time.RFC3339Nano),
+			"age_s": json.Number(strings.TrimSuffix(fmt.Sprintf("%.3f", max(0, c.Time.Sub(m.Time).Seconds())), ".000")),
+		}
+	}
+	return list
+}

@@ -1,0 +1,375 @@
+package state
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"toolward/gateway"
+)
+
+// Bounds of what is kept of meters and histories: some tens of MiB.
+const (
+	maxCounters = 1 << 16
+	maxKeys     = 1 << 12 // keys of one meter for one of those that it counts for
+	maxHistory  = 64      // entries of a session
+	maxMemories = 1 << 16 // entries in all, each at most about 1 KiB
+)
+
+// tallies are the counters of meters and the histories of sessions.
+type tallies struct {
+	mu        sync.Mutex
+	counters  map[counterID]*counter
+	keys      map[counterID]int // keyed counters, by the ID of that of all keys
+	swept     time.Time
+	histories map[string][]memory // by session; durable ones in the order of the record, then others
+	memories  int
+	remembers atomic.Bool             // there has been a history
+	held      map[string]*reservation // calls that have not been attempted, by ID
+}
+
+// counterID names a counter. Key is "" of the one of all keys, and others of the
+// one of keys that have none of their own.
+type counterID struct {
+	name string
+	per  gateway.MeterPer
+	of   string
+	key  string
+}
+
+// others is no token.
+const others = "others"
+
+// memory is an entry of a history, and the call in progress that it is of, "" once
+// it is on record.
+type memory struct {
+	gateway.Memory
+	call string
+}
+
+// held is what a reservation holds of tallies.
+type held struct {
+	session  string
+	counters []heldCounter
+	memories int
+}
+
+type heldCounter struct {
+	*counter
+	amount gateway.Amount
+}
+
+func (t *tallies) init() {
+	t.counters, t.keys = map[counterID]*counter{}, map[counterID]int{}
+	t.histories, t.held = map[string][]memory{}, map[string]*reservation{}
+}
+
+// begin reserves what a call adds, in place of what it had reserved before, and
+// says what was there without it. A call that could add to a history in which
+// there is no place is refused.
+func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) (meters []gateway.Used, history []gateway.Memory, refusal *gateway.Refusal) {
+	if !v.counts && len(tally.Meters) == 0 && len(tally.Memories) == 0 && !tally.May && !t.remembers.Load() {
+		return nil, nil, nil // policy has nothing of the kind
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v.counts = true
+	t.release(v)
+	history = t.history(now, v.id)
+	if len(tally.Memories) > 0 || tally.May {
+		if refusal := t.full(now, v.id, len(tally.Memories)); refusal != nil {
+			return nil, nil, refusal
+		}
+	}
+	v.tally.session = v.id
+	for i := range tally.Meters {
+		m := &tally.Meters[i]
+		id := counterID{m.Name, m.Per, m.Of, ""}
+		if m.Looks {
+			count, sum := t.look(now, id, m.Window)
+			meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum})
+			continue
+		}
+		of := t.counter(now, id)
+		t.reserve(v, of, m.Amount)
+		if m.Key != "" {
+			id.key = token(m.Key)
+			of = t.counter(now, id)
+			t.reserve(v, of, m.Amount)
+		}
+		of.live, of.liveSum = of.live-1, of.liveSum.Sub(m.Amount) // without this call
+		count, sum := of.used(now, m.Window)
+		of.live, of.liveSum = of.live+1, of.liveSum.Add(m.Amount)
+		meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum, Amount: m.Amount})
+	}
+	for _, m := range tally.Memories {
+		m.Time, m.Until = now, now.Add(m.For)
+		t.histories[v.id] = append(t.histories[v.id], memory{m, v.call})
+		t.memories++
+		t.remembers.Store(true)
+		v.tally.memories++
+	}
+	if v.tally.counters != nil || v.tally.memories > 0 {
+		t.held[v.call] = v
+	}
+	return meters, history, nil
+}
+
+func (t *tallies) reserve(v *reservation, of *counter, amount gateway.Amount) {
+	of.live, of.liveSum = of.live+1, of.liveSum.Add(amount)
+	v.tally.counters = append(v.tally.counters, heldCounter{of, amount})
+}
+
+// giveBack releases what a call reserved and did not use.
+func (t *tallies) giveBack(v *reservation) {
+	if !v.counts {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.release(v)
+}
+
+func (t *tallies) release(v *reservation) {
+	if t.held[v.call] != v {
+		return
+	}
+	delete(t.held, v.call)
+	for _, h := range v.tally.counters {
+		h.live, h.liveSum = h.live-1, h.liveSum.Sub(h.amount)
+	}
+	if v.tally.memories > 0 {
+		t.keep(v.tally.session, func(m *memory) bool { return m.call != v.call })
+	}
+	v.tally = held{}
+}
+
+// add counts for good what an event says.
+func (t *tallies) add(e gateway.Entry) {
+	if e.Tally == nil {
+		return // nothing was reserved for it either
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v := t.held[e.Call]; v != nil {
+		t.release(v)
+	}
+	at := e.Time
+	if e.Tally.At.After(at) {
+		at = e.Tally.At
+	}
+	for _, m := range e.Tally.Meters {
+		id := counterID{m.Name, m.Per, m.Of, ""}
+		t.counter(at, id).add(at, m.Window, m.Amount)
+		if m.Key != "" {
+			id.key = m.Key
+			t.counter(at, id).add(at, m.Window, m.Amount)
+		}
+	}
+	for _, m := range e.Tally.Memories {
+		m.Time, m.Until = at, at.Add(m.For)
+		t.remember(e.Session, m)
+	}
+}
+
+// remember adds an entry that is on record. The same name and value is there
+// once, as of the last time.
+func (t *tallies) remember(session string, m gateway.Memory) {
+	t.keep(session, func(old *memory) bool {
+		same := old.call == "" && old.Name == m.Name && bytes.Equal(old.Value, m.Value)
+		if same && old.Until.After(m.Until) {
+			m.Until = old.Until
+		}
+		return !same && m.Time.Before(old.Until)
+	})
+	list := t.histories[session]
+	n := slices.IndexFunc(list, func(m memory) bool { return m.call != "" })
+	if n < 0 {
+		n = len(list)
+	}
+	t.histories[session] = slices.Insert(list, n, memory{Memory: m})
+	t.memories++
+	t.remembers.Store(true)
+}
+
+// keep drops entries of a history.
+func (t *tallies) keep(session string, which func(*memory) bool) {
+	list := t.histories[session]
+	kept := slices.DeleteFunc(list, func(m memory) bool { return !which(&m) })
+	t.memories -= len(list) - len(kept)
+	if len(kept) == 0 {
+		delete(t.histories, session)
+		return
+	}
+	t.histories[session] = kept
+}
+
+func (t *tallies) history(now time.Time, session string) []gateway.Memory {
+	if t.histories[session] == nil {
+		return nil
+	}
+	t.keep(session, func(m *memory) bool { return m.call != "" || now.Before(m.Until) })
+	list := t.histories[session]
+	out := make([]gateway.Memory, len(list))
+	for i := range list {
+		out[i] = list[i].Memory
+	}
+	return out
+}
+
+// full refuses a call whose entries have no place. Nothing that still holds is
+// dropped for it: who fills the history would make policy forget.
+func (t *tallies) full(now time.Time, session string, more int) *gateway.Refusal {
+	list := t.histories[session]
+	if len(list)+max(more, 1) > maxHistory {
+		refusal := gateway.Refuse("state", gateway.RateLimited, "policy remembers as much of this session as it can; wait until some of it is forgotten")
+		next := slices.MinFunc(list, func(a, b memory) int { return a.Until.Compare(b.Until) })
+		refusal.RetryAfter = max(next.Until.Sub(now), time.Second)
+		return refusal
+	}
+	if t.memories+more > maxMemories {
+		t.sweep(now)
+	}
+	if t.memories+more > maxMemories {
+		return gateway.Refuse("state", gateway.Overloaded, "policy remembers as much as the gateway can hold")
+	}
+	return nil
+}
+
+// counter returns a counter, made if there is none. Where there is no place for
+// it, and as long as what had none counts, it is the one of all others.
+func (t *tallies) counter(now time.Time, id counterID) *counter {
+	if c := t.counters[id]; c != nil {
+		return c
+	}
+	all := counterID{id.name, id.per, "", others}
+	if c := t.counters[all]; c != nil && !c.idle(now) {
+		return c
+	}
+	if len(t.counters) >= maxCounters {
+		t.sweep(now)
+	}
+	if len(t.counters) >= maxCounters {
+		return t.make(all)
+	}
+	if id.key == "" {
+		return t.make(id)
+	}
+	owner, rest := id, id
+	owner.key, rest.key = "", others
+	if c := t.counters[rest]; c != nil && !c.idle(now) {
+		return c
+	}
+	if t.keys[owner] >= maxKeys {
+		t.sweep(now)
+	}
+	if t.keys[owner] >= maxKeys {
+		return t.make(rest)
+	}
+	t.keys[owner]++
+	return t.make(id)
+}
+
+func (t *tallies) make(id counterID) *counter {
+	if t.counters[id] == nil {
+		t.counters[id] = &counter{}
+	}
+	return t.counters[id]
+}
+
+// look is what a counter says to who adds nothing to it.
+func (t *tallies) look(now time.Time, id counterID, window time.Duration) (int, gateway.Amount) {
+	c := t.counters[id]
+	if c == nil {
+		c = t.counters[counterID{id.name, id.per, "", others}]
+	}
+	if c == nil {
+		return 0, gateway.Amount{}
+	}
+	return c.used(now, window)
+}
+
+// sweep drops what no longer counts, at most once a second: a table that is full
+// must not cost a walk per call.
+func (t *tallies) sweep(now time.Time) {
+	if since := now.Sub(t.swept); since >= 0 && since < time.Second {
+		return
+	}
+	t.swept = now
+	for id, c := range t.counters {
+		if !c.idle(now) {
+			continue
+		}
+		delete(t.counters, id)
+		if id.key != "" && id.key != others {
+			id.key = ""
+			if t.keys[id]--; t.keys[id] == 0 {
+				delete(t.keys, id)
+			}
+		}
+	}
+	for session := range t.histories {
+		t.keep(session, func(m *memory) bool { return m.call != "" || now.Before(m.Until) })
+	}
+}
+
+type snapshotCounter struct {
+	Name    string           `json:"name"`
+	Per     gateway.MeterPer `json:"per"`
+	Of      string           `json:"of,omitempty"`
+	Key     string           `json:"key,omitempty"`
+	Window  time.Duration    `json:"window"`
+	Buckets []bucket         `json:"buckets"`
+}
+
+type snapshotHistory struct {
+	Session  string           `json:"session"`
+	Memories []gateway.Memory `json:"memories"`
+}
+
+func (t *tallies) snapshot(now time.Time, s *snapshot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, c := range t.counters {
+		c.expire(now)
+		if len(c.buckets) > 0 {
+			s.Counters = append(s.Counters, snapshotCounter{id.name, id.per, id.of, id.key, c.window, slices.Clone(c.buckets)})
+		}
+	}
+	slices.SortFunc(s.Counters, func(a, b snapshotCounter) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Key, b.Key))
+	})
+	for session, list := range t.histories {
+		h := snapshotHistory{Session: session}
+		for _, m := range list {
+			if m.call == "" && now.Before(m.Until) {
+				h.Memories = append(h.Memories, m.Memory)
+			}
+		}
+		if h.Memories != nil {
+			s.Histories = append(s.Histories, h)
+		}
+	}
+	slices.SortFunc(s.Histories, func(a, b snapshotHistory) int { return cmp.Compare(a.Session, b.Session) })
+}
+
+func (t *tallies) restore(s *snapshot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range s.Counters {
+		id := counterID{in.Name, in.Per, in.Of, in.Key}
+		t.counters[id] = &counter{window: in.Window, buckets: in.Buckets}
+		if in.Key != "" && in.Key != others {
+			id.key = ""
+			t.keys[id]++
+		}
+	}
+	for _, in := range s.Histories {
+		for _, m := range in.Memories {
+			t.remember(in.Session, m)
+		}
+	}
+}
