@@ -128,8 +128,8 @@ func TestConsentIsForOneInteger(t *testing.T) {
 	if code := ask("9007199254740993"); code != "approval_pending" {
 		t.Fatalf("got %q", code)
 	}
-	id, _ := g.Rows(t, "", "SELECT id FROM approvals")[0]["id"].(string)
-	if code, out := g.Run(t, "approvals", "approve", id, "--config", "toolward.yaml"); code != 0 {
+	id := g.Waiting(t)
+	if code, out := g.Run(t, "approvals", "approve", id, "--note", "asked for", "--config", "toolward.yaml"); code != 0 {
 		t.Fatal(out)
 	}
 	if code := ask("9007199254740992"); code != "approval_pending" {

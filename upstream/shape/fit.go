@@ -36,6 +36,9 @@ func (w *walker) plain(t *typ) error {
 		if c == '[' {
 			return w.list(t)
 		}
+		if t.elem.says && c != 'n' {
+			return w.alone(t)
+		}
 	case many:
 		if c != '[' {
 			return w.value(t.elem)
@@ -46,11 +49,16 @@ func (w *walker) plain(t *typ) error {
 	case words:
 		return w.word(t)
 	case scalar:
+		start := w.i
 		v := w.skip()
-		if !t.fits(v) {
-			return w.misfit(t, v)
+		if t.fits(v) {
+			return nil
 		}
-		return nil
+		if with, ok := flags[string(v)]; ok && t.name == "flag" {
+			w.note(edit{start, w.i, with})
+			return nil
+		}
+		return w.misfit(t, v)
 	}
 	return w.misfit(t, w.skip())
 }
@@ -117,6 +125,19 @@ func (w *walker) word(t *typ) error {
 		return nil
 	}
 	return w.misfit(t, v)
+}
+
+// alone makes an array of what stands where one belongs:
+//
+//	"content":{"type":"text","text":"a"}  "content":[{"type":"text","text":"a"}]
+func (w *walker) alone(t *typ) error {
+	start := w.i
+	w.note(edit{start, start, "["})
+	if err := w.value(t.elem); err != nil {
+		return err
+	}
+	w.edits = append(w.edits, edit{w.i, w.i, "]"})
+	return nil
 }
 
 func (w *walker) list(t *typ) error {

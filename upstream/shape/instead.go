@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// saying holds a block of content against its shape. Where it does not fit, a
-// text takes its place that says what it was, for the model to know that
+// saying holds a block of content, or contents of a resource, against its shape.
+// Where it does not fit and cannot be mended either, a text takes its place that says what it was, for the model to know that
 // something is missing: clients throw away the whole result for one block that
 // they cannot read.
 //
@@ -24,7 +24,22 @@ func (w *walker) saying(t *typ) error {
 	w.edits, w.changed, w.path = w.edits[:edits], w.changed[:changed], w.path[:depth]
 	w.i = start
 	v := w.skip()
-	w.note(edit{start, w.i, instead(v, err)})
+	if better := mended(v); better != nil {
+		again := walker{b: better}
+		again.path = again.room[:0]
+		if again.plain(t) == nil {
+			w.note(edit{start, w.i, string(again.apply())})
+			return nil
+		}
+	}
+	with := instead(v, err)
+	switch t.name {
+	case "Contents":
+		with = `{"uri":"about:blank","text":` + strings.TrimPrefix(with, `{"type":"text","text":`)
+	case "Message":
+		with = `{"role":"user","content":` + with + `}`
+	}
+	w.note(edit{start, w.i, with})
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 var scalars = map[string]func(json.RawMessage) bool{
 	"string":   isString,
 	"boolean":  func(v json.RawMessage) bool { return v[0] == 't' || v[0] == 'f' },
+	"flag":     func(v json.RawMessage) bool { return v[0] == 't' || v[0] == 'f' },
 	"number":   isNumber,
 	"integer":  isInteger,
 	"whole":    func(v json.RawMessage) bool { return isInteger(v) && v[0] != '-' },
@@ -30,6 +31,9 @@ var scalars = map[string]func(json.RawMessage) bool{
 	"field":    isField,
 	"choices":  isChoices,
 }
+
+// flags are booleans as some servers write them.
+var flags = map[string]string{`"true"`: "true", `"True"`: "true", "1": "true", `"false"`: "false", `"False"`: "false", "0": "false"}
 
 func isString(v json.RawMessage) bool { return v[0] == '"' }
 

@@ -23,7 +23,9 @@
 //	Tool                               the shape of this name
 //	T[] T{} T+                         an array, an object of any names, of T; a T or an array of them
 //	T[100]                             an array; what comes after the first hundred is taken out
-//	T?                                 a T; where something else stands, a block of text that says so takes its place
+//	T?                                 a Block, Contents or Message; where something else stands, a text that says so takes its place
+//	T?[]                               as well: one T that stands where an array of them belongs is an array of one
+//	flag                               a boolean, also in words ("true") or numbers (1)
 //	by, by V                           which variant holds; V where it is missing
 //
 //	no mark   may be missing; null counts as missing and is taken out
@@ -124,7 +126,7 @@ type typ struct {
 	mark  byte   // '!', '=', '~', or 0
 	with  string // what is put in, if the mark says so; "" is what its kind is when empty
 	null  bool   // null is a value of it
-	says  bool   // where it does not fit, a text says so
+	says  bool   // where it does not fit, what says so takes its place
 	most  int    // of a list; 0 is without end
 	fits  func(json.RawMessage) bool
 	of    *object // for shaped

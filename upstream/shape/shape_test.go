@@ -113,7 +113,8 @@ func TestABlockThatDoesNotFitIsSaid(t *testing.T) {
 		{"", `null`, `4 bytes; at /content/1: an object is wanted, not null`},
 		{"", `["b"]`, `5 bytes; at /content/1: an object is wanted, not an array`},
 		{"", `{"text":7,"type":"text"}`, `type \"text\", 24 bytes; at /content/1/text: a string is wanted, not this number`},
-		{"", `{"type":"image","mimeType":"image/png","data":"a-_="}`, `type \"image\", image/png, 53 bytes; at /content/1/data: base64`},
+		{"", `{"type":"image","mimeType":"image/png","data":"no base64"}`, `type \"image\", image/png, 58 bytes; at /content/1/data: base64`},
+		{"", `{"type":"image","data":"AAEC"}`, `type \"image\", 30 bytes; at /content/1: \"mimeType\" is missing`},
 		{"", `{"type":"resource","resource":{"uri":"a:b"}}`, `type \"resource\", 44 bytes; at /content/1/resource: \"text\" or \"blob\" is missing`},
 		{"2024-11-05", `{"type":"audio","mimeType":"audio/wav","data":"AAEC"}`, `type \"audio\", audio/wav, 53 bytes; at /content/1/type: \"image\" or \"resource\" or \"text\"`},
 		{"2025-03-26", `{"type":"audio","mimeType":"audio/wav","data":"AAEC"}`, ""},
@@ -137,6 +138,54 @@ func TestABlockThatDoesNotFitIsSaid(t *testing.T) {
 		head, tail := `{"content":[`+good+`,{"type":"text","text":"[content that cannot be passed on was left out: `, `]"},`+good+`]}`
 		if !strings.HasPrefix(string(got), head+tt.said) || !strings.HasSuffix(string(got), tail) || !slices.Equal(changed, []string{"/content/1"}) {
 			t.Errorf("%s: %s became %s, changed %v", tt.revision, tt.block, got, changed)
+		}
+	}
+}
+
+// What can be read is not lost: data that are written in another way, contents
+// without a name, messages of no role, one where several belong, and several where
+// one belongs.
+func TestWhatCanBeReadIsMended(t *testing.T) {
+	const png = "iVBORw0KGgo="
+	image := func(data string) string { return `{"data":"` + data + `","mimeType":"image/png","type":"image"}` }
+	left := func(was string) string {
+		return `{"type":"text","text":"[content that cannot be passed on was left out: ` + was + `]"}`
+	}
+	for _, tt := range []struct{ shape, value, want string }{
+		{"Called", `{"content":[{"type":"image","data":"data:image/png;base64,` + png + `"}]}`, `{"content":[` + image(png) + `]}`},
+		{"Called", `{"content":[{"type":"image","mimeType":"image/png","data":"data:application/x;name=a;base64,` + png + `"}]}`, `{"content":[` + image(png) + `]}`},
+		{"Called", `{"content":[{"type":"image","data":"` + png + `"}]}`, `{"content":[` + image(png) + `]}`},
+		{"Called", `{"content":[{"type":"image","mimeType":null,"data":"iVBORw0KGgo"}]}`, `{"content":[` + image(png) + `]}`},
+		{"Called", `{"content":[{"type":"image","mimeType":"image/png","data":"-_-_"}]}`, `{"content":[` + image("+/+/") + `]}`},
+		{"Called", `{"content":[{"type":"image","mimeType":"image/png","data":"iVBO\nRw0K\nGgo"}]}`, `{"content":[` + image(png) + `]}`},
+		{"Called", `{"content":[{"type":"audio","data":"data:audio/wav;base64,AAEC"}]}`, `{"content":[{"data":"AAEC","mimeType":"audio/wav","type":"audio"}]}`},
+		{"Called", `{"content":[{"type":"resource","resource":{"uri":"a:b","blob":"data:image/png;base64,` + png + `"}}]}`,
+			`{"content":[{"resource":{"blob":"` + png + `","mimeType":"image/png","uri":"a:b"},"type":"resource"}]}`},
+		{"Called", `{"content":[{"type":"resource","resource":{"text":"a"}}]}`, `{"content":[{"type":"resource","resource":{"uri":"about:blank","text":"a"}}]}`},
+		{"Called", `{"content":{"type":"text","text":"a"}}`, `{"content":[{"type":"text","text":"a"}]}`},
+		{"Called", `{"content":"a"}`, `{"content":[{"type":"text","text":"a"}]}`},
+		{"Called", `{"content":7}`, `{"content":[` + left("1 bytes; at /content: an object is wanted, not this number") + `]}`},
+		{"Called", `{"content":[],"isError":"true"}`, `{"content":[],"isError":true}`},
+		{"Called", `{"content":[],"isError":0}`, `{"content":[],"isError":false}`},
+		{"Called", `{"content":[],"isError":{}}`, `{"content":[]}`},
+		{"Got", `{"description":7,"messages":[{"role":"system","content":{"type":"text","text":"a"}}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"a"}}]}`},
+		{"Got", `{"messages":[{"content":"a"}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"a"}}]}`},
+		{"Got", `{"messages":{"role":null,"content":"a"}}`, `{"messages":[{"role":"user","content":{"type":"text","text":"a"}}]}`},
+		{"Got", `{"messages":["a",{"role":"assistant"}]}`,
+			`{"messages":[{"role":"user","content":{"type":"text","text":"a"}},{"role":"user","content":` + left(`20 bytes; at /messages/1: \"content\" is missing`) + `}]}`},
+		{"Got", `{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"a"}}]}`},
+		{"Got", `{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"a\n\nb"}}]}`},
+		{"Read", `{"contents":[{"text":"a"}]}`, `{"contents":[{"uri":"about:blank","text":"a"}]}`},
+		{"Read", `{"contents":{"uri":"a:b","text":"a"}}`, `{"contents":[{"uri":"a:b","text":"a"}]}`},
+		{"Read", `{"contents":[{"uri":"a:b"},{"uri":"a:b","mimeType":7,"text":"a"}]}`,
+			`{"contents":[{"uri":"about:blank","text":"[content that cannot be passed on was left out: a:b, 13 bytes; at /contents/0: \"text\" or \"blob\" is missing]"},{"uri":"a:b","text":"a"}]}`},
+		{"Read", `{"contents":[{"uri":"a:b","blob":"AAE"}]}`, `{"contents":[{"blob":"AAE=","uri":"a:b"}]}`},
+	} {
+		for _, era := range []*Shapes{Legacy, Modern} {
+			got, changed, err := era.Fit(tt.shape, json.RawMessage(tt.value))
+			if err != nil || string(got) != tt.want || len(changed) == 0 {
+				t.Errorf("%s\n got %s, %v, %v\nwant %s", tt.value, got, changed, err, tt.want)
+			}
 		}
 	}
 }

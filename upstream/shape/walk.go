@@ -155,7 +155,7 @@ func (t *typ) wanted() string {
 }
 
 var articles = map[string]string{
-	"string": "a string", "boolean": "a boolean", "number": "a number", "integer": "an integer", "count": "an integer that is not negative", "whole": "an integer that is not negative",
+	"string": "a string", "boolean": "a boolean", "flag": "a boolean", "number": "a number", "integer": "an integer", "count": "an integer that is not negative", "whole": "an integer that is not negative",
 	"token": "a string or an integer", "fraction": "a number from 0 to 1", "uri": "a URI with a scheme", "base64": "base64 with padding", "datetime": "a date and time with its offset",
 	"url": "a URL that can be visited", "file": "a file:// URI", "lifetime": "a number or null",
 	"field": "a string, a number, a boolean or an array of strings", "choices": "an enum of strings, or anyOf with const and title",
