@@ -15,8 +15,9 @@ func (r *Reader) Compare(ctx context.Context) (problems []Problem, err error) {
 	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&last); err != nil {
 		return nil, fmt.Errorf("compare counts: %w", err)
 	}
+	shared := map[string]*Shared{}
 	for span := int64(0); span <= last/spanSize; span++ {
-		found, err := r.compareSpan(ctx, span)
+		found, err := r.compareSpan(ctx, span, shared)
 		if err != nil {
 			return problems, fmt.Errorf("compare counts: %w", err)
 		}
@@ -31,9 +32,9 @@ type group struct {
 	hour, slot int64
 }
 
-func (r *Reader) compareSpan(ctx context.Context, span int64) (problems []Problem, err error) {
+func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]*Shared) (problems []Problem, err error) {
 	first, last := span*spanSize, span*spanSize+spanSize-1
-	want, unknown, err := r.countSpan(ctx, first, last)
+	want, unknown, err := r.countSpan(ctx, first, last, shared)
 	if err != nil {
 		return nil, err
 	}
@@ -59,31 +60,36 @@ func (r *Reader) compareSpan(ctx context.Context, span int64) (problems []Proble
 
 // countSpan counts the calls that begin in a range of events. unknown is set
 // where some of them cannot be told apart as they were: who asked was erased.
-func (r *Reader) countSpan(ctx context.Context, first, last int64) (want map[group]counted, unknown bool, err error) {
+func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[string]*Shared) (want map[group]counted, unknown bool, err error) {
 	want = map[group]counted{}
 	type pair struct{ attempt, end Event }
 	var pairs []pair
-	attempts, err := r.whole(ctx, "WHERE seq BETWEEN ? AND ? AND type IN ('call.attempt', 'call.refusal') ORDER BY seq", first, last)
+	attempts, err := r.events(ctx, "WHERE seq BETWEEN ? AND ? AND type IN ('call.attempt', 'call.refusal') ORDER BY seq", first, last)
 	if err != nil {
 		return nil, false, err
 	}
+	outcomes, err := r.events(ctx, "WHERE type = 'call.outcome' AND call IN (SELECT call FROM events WHERE seq BETWEEN ? AND ? AND type = 'call.attempt') ORDER BY seq DESC", first, last)
+	if err != nil {
+		return nil, false, err
+	}
+	ends := map[string]Event{}
+	for _, e := range outcomes {
+		ends[e.Call] = e
+	}
 	for _, a := range attempts {
-		end := a
-		if a.Type == TypeAttempt {
-			outcomes, err := r.whole(ctx, "WHERE call = ? AND type = 'call.outcome' ORDER BY seq LIMIT 1", a.Call)
-			if err != nil {
+		end, ok := ends[a.Call]
+		if !ok || a.Type == TypeRefusal {
+			end = a
+		}
+		for _, e := range []*Event{&a, &end} {
+			if err := r.use(ctx, e, shared); err != nil {
 				return nil, false, err
 			}
-			if len(outcomes) > 0 {
-				end = outcomes[0]
-			}
-		}
-		pairs = append(pairs, pair{a, end})
-		for _, e := range []*Event{&a, &end} {
 			if _, lost, err := readBody(e); err == nil && lost != "" {
 				unknown = true
 			}
 		}
+		pairs = append(pairs, pair{a, end})
 	}
 	for _, p := range pairs {
 		f, err := facetOf(&p.attempt, &p.end)
@@ -103,6 +109,30 @@ func (r *Reader) countSpan(ctx context.Context, first, last int64) (want map[gro
 		want[g] = counted{n.calls + 1, n.first, a.Seq}
 	}
 	return want, unknown, nil
+}
+
+// use finds what an event has in common with others, in memory or in the record.
+func (r *Reader) use(ctx context.Context, e *Event, shared map[string]*Shared) error {
+	var b struct{ Who, What, Ruling string }
+	if json.Unmarshal([]byte(e.Body), &b) != nil {
+		return nil // it cannot be read, and is compared as such
+	}
+	e.Uses = nil
+	for _, digest := range []string{b.Who, b.What, b.Ruling} {
+		s, ok := shared[digest]
+		if !ok && digest != "" {
+			s = &Shared{Digest: digest}
+			err := r.db.QueryRowContext(ctx, "SELECT text FROM interned WHERE digest = ?", digest).Scan(&s.Text)
+			if err != nil && !noRows(err) {
+				return err
+			}
+			shared[digest] = s
+		}
+		if s != nil && s.Text != "" {
+			e.Uses = append(e.Uses, s)
+		}
+	}
+	return nil
 }
 
 // counted reads what the tables count of a span, without marks if they cannot be

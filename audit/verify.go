@@ -24,6 +24,7 @@ type VerifyOptions struct {
 	AsOfEvent   int64     // it is a copy that ends there: checkpoints of later events are left aside; 0: it is not
 	AsOfTime    time.Time // likewise, of later times
 	Live        bool      // it is the record that a gateway has in use: a backup in its place is a problem
+	Counts      bool      // compare what listings and statistics read with the events; it takes several times as long
 	Strict      bool      // what was pruned, and breaks that a person went on behind, are problems too
 
 	// Progress is called now and then with how many events are verified, and how
@@ -68,8 +69,8 @@ func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error)
 	defer func() { err = errors.Join(err, r.Close()) }()
 	c := &verifier{Verification: &v, opts: opts, outside: map[int64][]claim{}, grouped: map[string]int{}}
 	for _, step := range []func(context.Context, *sql.DB) error{
-		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity, c.checkDerived,
-		c.readBackup, c.readSegments, c.anchor, c.walk, c.checkKept, c.checkPrunes, c.end,
+		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity,
+		c.readBackup, c.readSegments, c.anchor, c.walk, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
 	} {
 		err := step(ctx, r.db)
 		if err != nil && c.damaged && ctx.Err() == nil {

@@ -68,6 +68,7 @@ func newAuditVerify(g *globals) *cobra.Command {
 	fl.StringVar(&opt.Keys, "keys", "", "key file, to look at the MAC of each event, instead of the one beside the database if that can be read")
 	fl.Int64Var(&opt.ExpectFirst, "expect-first", 0, "the event at which the record has to begin, at the latest")
 	fl.StringVar(&asOf, "as-of", "", "the record is a copy of this time, or up to this event: later checkpoints are left aside")
+	fl.BoolVar(&opt.Counts, "counts", false, "compare what listings and statistics read with the events too; it takes several times as long")
 	fl.BoolVar(&opt.Strict, "strict", false, "what was pruned, and breaks that somebody went on behind, are problems too")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
