@@ -26,6 +26,7 @@ type Call struct {
 type Upstream struct {
 	srv     *httptest.Server
 	waiting chan string   // gets the text of each call of "wait" that has begun
+	left    chan string   // gets the text of each that its caller gave up
 	release chan struct{} // closed by Release
 
 	mu     sync.Mutex
@@ -34,7 +35,7 @@ type Upstream struct {
 
 // NewUpstream starts an upstream that closes with the test.
 func NewUpstream(t testing.TB) *Upstream {
-	u := &Upstream{waiting: make(chan string, 1024), release: make(chan struct{})}
+	u := &Upstream{waiting: make(chan string, 1024), left: make(chan string, 1024), release: make(chan struct{})}
 	u.srv = httptest.NewServer(http.HandlerFunc(u.serve))
 	t.Cleanup(func() {
 		u.srv.CloseClientConnections()
@@ -54,6 +55,9 @@ func (u *Upstream) Close() {
 
 // Waiting gets the text of each call of the tool "wait", once it has begun.
 func (u *Upstream) Waiting() <-chan string { return u.waiting }
+
+// Left gets the text of each call of "wait" that was given up while it waited.
+func (u *Upstream) Left() <-chan string { return u.left }
 
 // Release lets every call of "wait" go on, now and later.
 func (u *Upstream) Release() { close(u.release) }
@@ -128,6 +132,7 @@ var hostileHTTP = map[string]func(*Upstream, http.ResponseWriter, *http.Request,
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(result(m.ID, m.text()))
 		case <-r.Context().Done():
+			u.left <- m.text()
 		}
 	},
 	"hang": func(_ *Upstream, _ http.ResponseWriter, r *http.Request, _ message) { <-r.Context().Done() },
