@@ -77,14 +77,15 @@ func TestResultsThatDoNotFitAreRefusedOrCompleted(t *testing.T) {
 	for _, tt := range []struct{ method, result, want string }{
 		{"tools/call", `{"content":[]}`, `{"content":[]}`},
 		{"tools/call", `{"structuredContent":{"a":1}}`, `{"content":[],"structuredContent":{"a":1}}`},
-		{"tools/call", `{"content":{}}`, ""},
+		{"tools/call", `{"content":{"type":"text","text":"a"}}`, `{"content":[{"type":"text","text":"a"}]}`},
 		{"tools/call", `{"content":["a"]}`, `{"content":[{"type":"text","text":"a"}]}`},
 		{"tools/call", `{"task":{"taskId":"t"}}`, `{"task":{"taskId":"t"}}`},
 		{"tools/call", `{"resultType":"input_required","inputRequests":{}}`, `{"resultType":"input_required","inputRequests":{}}`},
 		{"tools/call", `{"resultType":"complete","content":null}`, `{"resultType":"complete","content":[]}`},
 		{"prompts/get", `{"messages":[{"role":"user","content":"hi"}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`},
-		{"prompts/get", `{"messages":[{"role":"system","content":"hi"}]}`, ""},
-		{"resources/read", `{"contents":[{"uri":"a:b"}]}`, ""},
+		{"prompts/get", `{"messages":[{"role":"system","content":"hi"}]}`, `{"messages":[{"role":"user","content":{"type":"text","text":"hi"}}]}`},
+		{"resources/read", `{"contents":[{"text":"a"}]}`, `{"contents":[{"uri":"about:blank","text":"a"}]}`},
+		{"completion/complete", `{}`, ""},
 		{"resources/subscribe", `{}`, `{}`},
 	} {
 		got, err := s.fitResult(&gateway.Call{Method: tt.method}, &gateway.Result{Raw: json.RawMessage(tt.result)})
