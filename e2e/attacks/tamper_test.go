@@ -120,10 +120,10 @@ var tamperings = []tampering{
 	}, killed: true, off: "MAC is not of the gateway's key", on: "MAC is not of the gateway's key"},
 	{name: "17 a row appended", do: func(t *testing.T, s *scene) { s.insert(t, "block.lifted", `{}`) }, killed: true,
 		off: "MAC is not of the gateway's key", on: "MAC is not of the gateway's key"},
-	{name: "18 an index without an agent's rows", do: func(t *testing.T, s *scene) {
-		s.sql(t, `CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'events_agent'; DROP INDEX events_agent;
-			CREATE INDEX events_agent ON events (agent, seq) WHERE agent <> 'tester'; PRAGMA writable_schema = ON;
-			UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = 'events_agent'; PRAGMA writable_schema = RESET; DROP TABLE kept`)
+	{name: "18 an index without a row", do: func(t *testing.T, s *scene) {
+		s.sql(t, `CREATE TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'events_call'; DROP INDEX events_call;
+			CREATE INDEX events_call ON events (call) WHERE call IS NULL; PRAGMA writable_schema = ON;
+			UPDATE sqlite_schema SET sql = (SELECT sql FROM kept) WHERE name = 'events_call'; PRAGMA writable_schema = RESET; DROP TABLE kept`)
 	}, off: "tampered with", on: "tampered with"},
 	{name: "19 a trigger that decides", do: func(t *testing.T, s *scene) {
 		s.sql(t, `CREATE TRIGGER helper AFTER INSERT ON events WHEN new.type = 'approval.asked' BEGIN SELECT 1; END`)
