@@ -174,7 +174,7 @@ func TestAttackForgedDecisions(t *testing.T) {
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			store, room = open(t, path) // from here on behind a snapshot
+			_, room = open(t, path) // from here on behind a snapshot
 			a := gateway.Approval{ID: "1", Binding: "1", Agent: "ann", Args: json.RawMessage(`{"amount":"a lot"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}
 			if _, err := room.Ask(t.Context(), a, 32); err != nil {
 				t.Fatal(err)
