@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -203,4 +204,18 @@ func (r *Raw) Scan(v any) error {
 	}
 	*r = Raw(s)
 	return nil
+}
+
+// TypePolicy is an event that says which policy is in force from then on: its
+// revision, and beside it the text of its files.
+const TypePolicy = "policy.loaded"
+
+// Policy is the text beside the latest [TypePolicy] event of a revision, nil if the
+// record has none.
+func (r *Reader) Policy(ctx context.Context, revision string) (json.RawMessage, error) {
+	events, err := r.whole(ctx, "WHERE type = ? AND call IS NULL AND body ->> '$.revision' = ? ORDER BY seq DESC LIMIT 1", TypePolicy, revision)
+	if err != nil || len(events) == 0 || events[0].Text == "" {
+		return nil, err
+	}
+	return json.RawMessage(events[0].Text), nil
 }

@@ -26,14 +26,10 @@ type SilentRule struct {
 	Expression string `json:"expression,omitempty"` // that expression, on one line
 }
 
-// Explain decides a call again, with its result if it has one, and says which
-// rules took part. It follows every rule and so costs much more than Decide.
-func (e *Engine) Explain(ctx context.Context, c *gateway.Call) (Explanation, error) {
+// Explain decides a stage of a call again, and says which rules took part. It
+// follows every rule and so costs much more than deciding.
+func (e *Engine) Explain(ctx context.Context, c *gateway.Call, stage gateway.Stage) (Explanation, error) {
 	r := e.current.Load()
-	stage := gateway.StageRequest
-	if c.Result != nil {
-		stage = gateway.StageResult
-	}
 	input, err := InputJSON(c, stage)
 	if err != nil {
 		return Explanation{}, err

@@ -27,7 +27,7 @@ deny contains "b" if {
 	contains(input.args.path, "..")
 }
 `)
-	x, err := e.Explain(t.Context(), readCall(t, `{"path":"/etc/passwd"}`, "reader"))
+	x, err := e.Explain(t.Context(), readCall(t, `{"path":"/etc/passwd"}`, "reader"), gateway.StageRequest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ type Options struct {
 	Path    string // a directory of .rego and data files, or one .rego file; "" is the embedded policy for trying out
 	Data    string // one more JSON or YAML file for the data document; "" is none
 	Library string // a directory of Rego that replaces the embedded library; "" is the embedded one
+	Files   []File // what stands in the place of Path and Data; nil reads those
 	Shadow  string // a policy that decides beside the real one, for the record only; "" is none
 
 	// Exact asks OPA about every call and changes nothing about the policy first,
@@ -143,6 +144,10 @@ func (e *Engine) Status() Status {
 
 // Revision is the digest of the policy in force.
 func (e *Engine) Revision() string { return e.current.Load().digest }
+
+// Files are those of the policy in force and of its data, without the library. With
+// them as [Options.Files] and the same library the revision is the same.
+func (e *Engine) Files() []File { return e.current.Load().files }
 
 // Ready is nil if the files as they are now are in force. Otherwise the last
 // good revision goes on deciding, and the error says what is wrong: it has a method

@@ -27,11 +27,18 @@ type file struct {
 	library bool
 }
 
+// File is a file of a policy or of its data.
+type File struct {
+	Name string `json:"name"` // as problems and rules name it
+	Text string `json:"text"`
+}
+
 // sources is everything a revision is made of.
 type sources struct {
 	modules []file // .rego, without tests
 	tests   []file // _test.rego
 	data    map[string]any
+	files   []File // of the operator's: all but the library, in the order of the digest
 	digest  string
 	demo    bool // the embedded policy of a gateway without configuration
 	own     bool // the library is the operator's
@@ -50,6 +57,9 @@ func read(o Options) (*sources, []Problem) {
 	add := func(f file) {
 		fmt.Fprintf(hash, "%d %s %d\n", len(f.name), f.name, len(f.content))
 		hash.Write(f.content)
+		if !f.library {
+			s.files = append(s.files, File{f.name, string(f.content)})
+		}
 		switch {
 		case isTest(f.name):
 			s.tests = append(s.tests, f)
@@ -62,17 +72,22 @@ func read(o Options) (*sources, []Problem) {
 	for _, f := range library {
 		add(f)
 	}
-	if o.Path == "" {
+	switch {
+	case o.Files != nil:
+		for _, f := range o.Files {
+			add(file{name: f.Name, content: []byte(f.Text)})
+		}
+	case o.Path == "":
 		s.demo = true
 		add(file{name: "toolward/dev/dev.rego", content: rego.Dev})
-	} else {
+	default:
 		files, more := readTree(o.Path)
 		ps = append(ps, more...)
 		for _, f := range files {
 			add(f)
 		}
 	}
-	if o.Data != "" {
+	if o.Data != "" && o.Files == nil {
 		content, p := readFile(o.Data)
 		if p != nil {
 			ps = append(ps, *p)

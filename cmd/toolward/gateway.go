@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +41,7 @@ type rooms struct {
 	verifier *auth.Verifier
 	scanner  *guard.Scanner
 	engine   *policy.Engine
+	loaded   sync.Mutex // held while the policy in force is noted: files can change before there is an engine
 	catalog  *upstream.Catalog
 	state    *state.Room
 	waiting  *approval.Room
@@ -211,22 +216,53 @@ func (r *rooms) openGuard(context.Context) error {
 func (r *rooms) openPolicy(ctx context.Context) error {
 	reloads := r.metrics.Counts("toolward_policy_reloads_total", "Changes of the policy on disk, by whether they are in force.", "result", []string{"ok", "failed"})
 	engine, err := policy.New(ctx, policyOptions(r.cfg, r.log, func(err error) {
-		result, detail := "ok", map[string]any{}
+		result := "ok"
 		if err != nil {
-			result, detail = "failed", map[string]any{"error": err.Error()}
+			result = "failed"
+			err = r.store.Note(context.Background(), "policy.reload_failed", map[string]any{"error": err.Error()})
+		} else {
+			err = r.notePolicy(context.Background())
 		}
 		reloads(result)
-		if noteErr := r.store.Note(context.Background(), "policy.reload_"+result, detail); noteErr != nil {
-			r.log.Error("the policy's reload could not be recorded", "error", noteErr)
+		if err != nil {
+			r.log.Error("the policy's reload could not be recorded", "error", err)
 		}
 		r.listsChanged()
 	}))
 	if err != nil {
 		return err
 	}
+	r.loaded.Lock()
 	r.engine = engine
+	r.loaded.Unlock()
 	r.onClose(engine.Close)
-	return nil
+	return r.notePolicy(ctx)
+}
+
+// notePolicy records which policy is in force, with its text: what a call was decided
+// by can be read as long as the call can.
+func (r *rooms) notePolicy(ctx context.Context) error {
+	r.loaded.Lock()
+	defer r.loaded.Unlock()
+	if r.engine == nil {
+		return nil // a change that came before the first is noted, with which it will be
+	}
+	status, files := r.engine.Status(), r.engine.Files()
+	digests := make(map[string]string, len(files))
+	for _, f := range files {
+		sum := sha256.Sum256([]byte(f.Text))
+		digests[f.Name] = hex.EncodeToString(sum[:])
+	}
+	body, err := json.Marshal(map[string]any{"revision": status.Revision, "shadow": status.Shadow, "digests": digests})
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{"files": files})
+	if err != nil {
+		return err
+	}
+	_, err = r.store.Append(ctx, audit.Event{Type: audit.TypePolicy, Body: audit.Raw(body), Kept: audit.Kept{Text: audit.Raw(text)}})
+	return err
 }
 
 // listsChanged tells agents to ask for their lists again: what policy lets
