@@ -236,6 +236,9 @@ func unixMilli(ms int64) time.Time {
 	return time.UnixMilli(ms)
 }
 
+// KeyName names the key that signs checkpoints, as they do.
+func (s *Store) KeyName() string { return s.recorder.keys.signer.Name() }
+
 // Queued is the number of events that wait for the writer.
 func (s *Store) Queued() int { return len(s.writer.queue) }
 

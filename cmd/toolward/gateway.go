@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -55,7 +52,7 @@ type rooms struct {
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
 	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad,
+		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -237,32 +234,6 @@ func (r *rooms) openPolicy(ctx context.Context) error {
 	r.loaded.Unlock()
 	r.onClose(engine.Close)
 	return r.notePolicy(ctx)
-}
-
-// notePolicy records which policy is in force, with its text: what a call was decided
-// by can be read as long as the call can.
-func (r *rooms) notePolicy(ctx context.Context) error {
-	r.loaded.Lock()
-	defer r.loaded.Unlock()
-	if r.engine == nil {
-		return nil // a change that came before the first is noted, with which it will be
-	}
-	status, files := r.engine.Status(), r.engine.Files()
-	digests := make(map[string]string, len(files))
-	for _, f := range files {
-		sum := sha256.Sum256([]byte(f.Text))
-		digests[f.Name] = hex.EncodeToString(sum[:])
-	}
-	body, err := json.Marshal(map[string]any{"revision": status.Revision, "shadow": status.Shadow, "digests": digests})
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(map[string]any{"files": files})
-	if err != nil {
-		return err
-	}
-	_, err = r.store.Append(ctx, audit.Event{Type: audit.TypePolicy, Body: audit.Raw(body), Kept: audit.Kept{Text: audit.Raw(text)}})
-	return err
 }
 
 // listsChanged tells agents to ask for their lists again: what policy lets

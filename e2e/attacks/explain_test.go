@@ -67,3 +67,26 @@ func TestExplainByTheRevisionThatDecided(t *testing.T) {
 		t.Errorf("by another policy: %d %s", code, out)
 	}
 }
+
+// What was in force at a start is on record, with the configuration as it was read
+// and without its secrets.
+func TestWhatIsInForceIsOnRecord(t *testing.T) {
+	const secret = "synthetic-header-value-4711-ab"
+	u := lab.NewUpstream(t)
+	g := lab.Start(t, lab.Options{Upstream: u, Env: []string{"LAB_SECRET=" + secret}, Config: map[string]any{
+		"upstreams": map[string]any{"lab": map[string]any{"url": u.URL(), "headers": map[string]any{"X-Lab": "${LAB_SECRET}"}}},
+	}})
+	rows := g.Rows(t, "", "SELECT body, bodies FROM timeline WHERE type = 'gateway.start'")
+	if len(rows) != 1 {
+		t.Fatalf("%d starts", len(rows))
+	}
+	body, text := rows[0]["body"].(string), rows[0]["bodies"].(string)
+	for _, member := range []string{"version", "host", "user", "pid", "upstreams", "policy", "config_digest", "key"} {
+		if !strings.Contains(body, `"`+member+`":`) {
+			t.Errorf("no %s in %s", member, body)
+		}
+	}
+	if !strings.Contains(text, u.URL()) || !strings.Contains(text, "LAB_SECRET") || strings.Contains(text, secret) {
+		t.Errorf("the configuration: %s", text)
+	}
+}
