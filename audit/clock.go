@@ -43,16 +43,15 @@ func (e *FutureError) Error() string {
 // Degraded is true: the gateway works.
 func (e *FutureError) Degraded() bool { return true }
 
-// lookAhead looks for calls from the future, and says so once.
+// lookAhead looks for calls from an hour that has not begun, and says so once.
 func (w *writer) lookAhead() {
-	const slack = time.Minute
-	rows, err := w.conn.rows("SELECT max(time_unix_ms) FROM events WHERE type IN ('call.attempt', 'call.refusal')")
+	rows, err := w.conn.rows("SELECT max(hour) FROM hours")
 	if err != nil {
 		w.opts.Log.Error("the audit record's times could not be looked at", "error", err)
 		return
 	}
-	newest, _ := rows[0][0].(int64)
-	if until := time.UnixMilli(newest); time.Until(until) > slack {
+	hour, _ := rows[0][0].(int64)
+	if until := time.UnixMilli(hour * time.Hour.Milliseconds()); time.Until(until) > 0 {
 		ahead := &FutureError{until}
 		if w.ahead.Swap(ahead) == nil {
 			w.opts.Log.Warn("audit record", "error", ahead)
