@@ -25,7 +25,7 @@ race:
 lint: ## formatting, vet, staticcheck
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	$(GO) vet ./...
-	$(GO) vet -tags e2e,apis ./e2e/...
+	$(GO) vet -tags e2e,apis ./e2e/... ./audit
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 vuln: ## known vulnerabilities in what is reachable; needs the vulnerability database
@@ -37,9 +37,10 @@ pairs: ## random policies and calls, the engine against plain OPA, a million pai
 mutate: ## what the tests of a package would notice: MUTATE=./gateway, which is the hub and the rooms under it
 	$(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --workers 1 --timeout-coefficient 10 $(MUTATE)
 
-e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer
+e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, and Python 3 for the second verifier
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
 	$(GO) test -tags e2e -count=1 ./e2e ./e2e/attacks/...
+	$(GO) test -tags e2e -count=1 ./audit -run SecondVerifier
 
 crash: ## a gateway killed 200 times, or KILLS, in each stage and under load: the record verifies, nothing acknowledged is missing
 	TOOLWARD_KILLS=$(KILLS) $(GO) test ./audit -run '^TestKilled' -count=1 -v -timeout 2h
