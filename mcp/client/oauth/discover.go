@@ -48,7 +48,8 @@ type found struct {
 // (RFC 9728), which names the server, whose own metadata must say the same
 // name. Nothing of that is trusted: each address must be https, or loopback if
 // the upstream is on loopback; what an upstream on the internet names must be
-// on the internet too, unless the configuration names the server.
+// on the internet too, and nothing that one names may only stand for an address or
+// be link-local, unless the configuration names the server.
 func discover(ctx context.Context, o Options) (found, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
@@ -59,8 +60,10 @@ func discover(ctx context.Context, o Options) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("ask %s what it wants: %w", u.Redacted(), err)
 	}
-	if !inside && o.Issuer == "" && o.HTTP == nil {
-		f.client = outward()
+	if o.Issuer == "" && o.HTTP == nil {
+		if f.client = outward(); inside {
+			f.client = inward()
+		}
 	}
 	about, err := protectedResource(ctx, f.client, u, wants.metadata)
 	if err != nil {

@@ -28,10 +28,17 @@ func httpClient(given *http.Client) *http.Client {
 // outward is a client for addresses that a server on the internet chose. It
 // connects to no address of this machine or of a private network, whatever
 // name that has. Behind a proxy the proxy decides what can be reached.
-func outward() *http.Client {
+func outward() *http.Client { return reaching(publicOnly) }
+
+// inward is a client for addresses that a server on this machine or a private
+// network chose: the internet and such networks, but nothing that only stands for
+// an address, and nothing link-local, where clouds have their metadata.
+func inward() *http.Client { return reaching(publicOrOurs) }
+
+func reaching(control func(network, address string, c syscall.RawConn) error) *http.Client {
 	c := httpClient(nil)
 	c.Transport = outwardTransport{&http.Transport{
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, Control: publicOnly}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, Control: control}).DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
 		IdleConnTimeout:        30 * time.Second,
@@ -61,6 +68,21 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	}
 	return nil
 }
+
+// publicOrOurs likewise.
+func publicOrOurs(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if a := at.Addr(); !isPublic(a) && (!isOurs(a) || within(a, linkLocal) || a.Is4In6()) {
+		return fmt.Errorf("%s stands for another address or for none; if it is right, name the authorization server in oauth.issuer", a)
+	}
+	return nil
+}
+
+// linkLocal is RFC 3927 and RFC 4291 section 2.5.6.
+var linkLocal = prefixes("169.254.0.0/16", "fe80::/10")
 
 // notPublic is what a server on the internet has no business to lead to: IANA's
 // special-purpose registries (RFC 6890), and what carries an address of IPv4 in
