@@ -45,6 +45,9 @@ e2e: build ## real MCP servers and clients from npm against the built binary; ne
 crash: ## a gateway killed 200 times, or KILLS, in each stage and under load: the record verifies, nothing acknowledged is missing
 	TOOLWARD_KILLS=$(KILLS) $(GO) test ./audit -run '^TestKilled' -count=1 -v -timeout 2h
 
+slow: build ## attacks that take minutes, on the built binary
+	$(GO) test -tags e2e,slow -count=1 -timeout 20m ./e2e/attacks -run SlowReaders
+
 field: build ## what the field throws at it, in tables by kind, against the built binary; needs Node
 	cd e2e && npm ci --no-audit --no-fund && node --test field/*.test.js
 	cd e2e/providers && npm ci --no-audit --no-fund
