@@ -31,10 +31,19 @@ type road struct {
 }
 
 func (r *road) AdmitPerson(_ context.Context, c gateway.Credentials) (*gateway.Agent, *gateway.Refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if a := r.agents[c.Token]; a != nil && time.Now().Before(a.Expires.Add(r.leeway)) {
 		return a, nil
 	}
 	return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no such token")
+}
+
+// change changes what the road knows, while requests ask it.
+func (r *road) change(how func(*road)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	how(r)
 }
 
 func (r *road) Stranger(ctx context.Context, c *gateway.Call, refusal *gateway.Refusal) *gateway.Refusal {
@@ -639,10 +648,12 @@ func TestWatchTellsWhatChanges(t *testing.T) {
 // A stream ends with what lets its operator see it.
 func TestAttackTokenThatExpiresInAStream(t *testing.T) {
 	for name, end := range map[string]func(*desk){
-		"it expires":       func(*desk) { time.Sleep(time.Hour) },
-		"within a leeway":  func(d *desk) { d.road.leeway = time.Hour; time.Sleep(time.Hour) },
-		"it is revoked":    func(d *desk) { d.road.agents["viewer"] = nil },
-		"it loses a role":  func(d *desk) { a := *d.road.agents["viewer"]; a.Roles = nil; d.road.agents["viewer"] = &a },
+		"it expires":      func(*desk) { time.Sleep(time.Hour) },
+		"within a leeway": func(d *desk) { d.road.change(func(r *road) { r.leeway = time.Hour }); time.Sleep(time.Hour) },
+		"it is revoked":   func(d *desk) { d.road.change(func(r *road) { r.agents["viewer"] = nil }) },
+		"it loses a role": func(d *desk) {
+			d.road.change(func(r *road) { a := *r.agents["viewer"]; a.Roles = nil; r.agents["viewer"] = &a })
+		},
 		"the gateway ends": func(d *desk) { d.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
