@@ -80,12 +80,11 @@ var tamperings = []tampering{
 		off: "events_refuse_update is missing", on: "events_refuse_update is missing"},
 	{name: "11 a text in a page overwritten", do: func(t *testing.T, s *scene) {
 		b := []byte(s.read(t, ""))
-		if i := bytes.Index(b, []byte("marker-3-")); i > 0 {
-			copy(b[i:], "MARKER-3-")
-		} else {
+		if !bytes.Contains(b, []byte("marker-3-")) {
 			t.Fatal("the text is not in the file")
 		}
-		s.write(t, "", string(b))
+		// Everywhere: SQLite leaves old copies of a row where nobody reads them.
+		s.write(t, "", string(bytes.ReplaceAll(b, []byte("marker-3-"), []byte("MARKER-3-"))))
 	}, off: "its text is not the one that was recorded", on: "its text is not the one that was recorded"},
 	{name: "11 two pages exchanged", do: func(t *testing.T, s *scene) {
 		b := []byte(s.read(t, ""))
