@@ -2,14 +2,14 @@ package gateway
 
 import "context"
 
-// quick is how many bytes of arguments are still read once a call is refused for a
-// limit: about what writing the record costs as well.
+// quick is how many bytes of arguments are still read of a call that somebody
+// stopped: about what writing the record costs as well.
 const quick = 4 << 10
 
 // cover finds what must not be written of a call that is refused before guard and
 // policy were asked: arguments that do not fit a schema hold passwords as often as
 // others. What nobody could read is not shown in the record ([Call.Scanned]), and
-// neither is what is long of a call over a limit: to refuse it must cost less than
+// neither is what a call over a limit holds: to refuse it must cost less than
 // to make it.
 func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 	size := len(c.Args.Raw())
@@ -23,7 +23,7 @@ func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 		return
 	case refusal.Step == "guard" && c.Scanned == "": // it could not
 		return
-	case (refusal.Step == "limit" || refusal.Step == "block") && size > quick:
+	case refusal.Step == "limit", refusal.Step == "block" && size > quick:
 		return
 	}
 	if c.Scanned == "" {

@@ -120,27 +120,24 @@ func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 
 // walk is the road. The name is looked up before state is asked, so that a
 // tool has one bucket whatever endpoint names it, and answered after it, so
-// that guessing names costs as much as calling. Likewise the arguments, which
-// policy's meters read.
+// that guessing names costs as much as calling. What costs more than a look into
+// a table comes after the buckets: a call over its rate must be cheap to refuse.
 func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	task, tool, missing := r.find(c)
 	c.Task, c.Tool = task, tool
-	var unusable *Refusal
-	if missing != nil {
-		unusable = AsRefusal("catalog", missing)
-	} else {
-		unusable = usable(c, tool)
-	}
-	if unusable == nil {
-		unusable = r.count(ctx, c)
-	}
 	ctx, end, refusal := r.begin(ctx, c)
 	if refusal != nil {
 		return refusal
 	}
 	defer end()
-	if unusable != nil {
-		return unusable
+	if missing != nil {
+		return AsRefusal("catalog", missing)
+	}
+	if refusal := usable(c, tool); refusal != nil {
+		return refusal
+	}
+	if refusal := r.count(ctx, c); refusal != nil {
+		return refusal
 	}
 	if refusal := r.answers(ctx, c); refusal != nil {
 		return refusal
@@ -164,13 +161,18 @@ func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
 	return r.conclude(ctx, c, err)
 }
 
-// count asks policy what a call adds to meters and history.
+// count asks policy what a call adds to meters and history, and has state reserve
+// that and say what is there.
 func (r *Road) count(ctx context.Context, c *Call) *Refusal {
 	tally, err := timed(&c.Stages.Policy, func() (Tally, error) { return r.Policy.CountRequest(ctx, c) })
 	if err != nil {
 		return AsRefusal("policy", err)
 	}
 	c.Tally = tally
+	_, err = timed(&c.Stages.Limit, func() (struct{}, error) { return struct{}{}, c.held.Count(ctx, c) })
+	if err != nil {
+		return AsRefusal("state", err)
+	}
 	return nil
 }
 
@@ -178,11 +180,6 @@ func (r *Road) count(ctx context.Context, c *Call) *Refusal {
 // no meter, but is judged by what they say. End gives back what the call did not
 // use, however it ended.
 func (r *Road) begin(ctx context.Context, c *Call) (context.Context, func(), *Refusal) {
-	if c.Kind.Reverse() {
-		if refusal := r.count(ctx, c); refusal != nil {
-			return ctx, nil, refusal
-		}
-	}
 	under := ctx
 	_, err := timed(&c.Stages.Limit, func() (_ struct{}, err error) {
 		under, c.held, err = r.State.Begin(ctx, c)
@@ -192,7 +189,14 @@ func (r *Road) begin(ctx context.Context, c *Call) (context.Context, func(), *Re
 		c.held = nil
 		return ctx, nil, AsRefusal("state", err)
 	}
-	return under, func() { _ = r.finish(under, c) }, nil
+	end := func() { _ = r.finish(under, c) }
+	if c.Kind.Reverse() {
+		if refusal := r.count(ctx, c); refusal != nil {
+			end()
+			return ctx, nil, refusal
+		}
+	}
+	return under, end, nil
 }
 
 // finish settles with state, once.
@@ -331,11 +335,11 @@ func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
 		}
 		c.Tool = tool
 	}
-	if refusal := r.count(ctx, c); refusal != nil {
-		return refusal
-	}
 	if err := c.held.Again(ctx, c); err != nil {
 		return AsRefusal("state", err)
+	}
+	if refusal := r.count(ctx, c); refusal != nil {
+		return refusal
 	}
 	return r.judge(ctx, c)
 }

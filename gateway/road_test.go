@@ -68,6 +68,7 @@ func (r *rooms) Begin(ctx context.Context, c *Call) (context.Context, Reservatio
 	return ctx, r, nil
 }
 func (r *rooms) Finish(context.Context, *Call) error { return r.ask("finish") }
+func (r *rooms) Count(context.Context, *Call) error  { return r.ask("count") }
 func (r *rooms) Again(context.Context, *Call) error  { return r.ask("again") }
 func (r *rooms) Label(_ context.Context, labels []string) error {
 	r.labelled = append(r.labelled, labels...)
@@ -96,10 +97,10 @@ func (r *rooms) Result(context.Context, *Call) (Report, error) {
 	return r.result, r.ask("guard result")
 }
 func (r *rooms) CountRequest(context.Context, *Call) (Tally, error) {
-	return Tally{}, r.fail["count request"]
+	return Tally{}, r.ask("count request")
 }
 func (r *rooms) CountResult(context.Context, *Call) (Tally, error) {
-	return Tally{}, r.fail["count result"]
+	return Tally{}, r.ask("count result")
 }
 func (r *rooms) DecideRequest(context.Context, *Call) (Decision, error) {
 	return r.decision, r.ask("policy request")
@@ -145,8 +146,8 @@ func TestRoadAsksEveryRoomInOrder(t *testing.T) {
 	if refusal != nil || !strings.Contains(string(result.Raw), "the answer") {
 		t.Fatalf("got %v, %v", result, refusal)
 	}
-	want := []string{"find", "begin", "guard request", "policy request", "record attempt", "upstream",
-		"guard result", "policy result", "finish", "record outcome"}
+	want := []string{"find", "begin", "count request", "count", "guard request", "policy request", "record attempt", "upstream",
+		"count result", "guard result", "policy result", "finish", "record outcome"}
 	if !slices.Equal(r.asked, want) {
 		t.Errorf("got  %v\nwant %v", r.asked, want)
 	}
@@ -171,8 +172,9 @@ func TestRoadCoversWhatIsRefusedEarly(t *testing.T) {
 		"against the schema":           {`{"x":1}`, nil, errors.New("no"), StageRequest, true},
 		"against it, and policy fails": {`{"x":1}`, map[string]error{"policy request": errors.New("no")}, errors.New("no"), "", false},
 		"against it, and guard panics": {`{"x":1}`, map[string]error{"guard request": errPanics}, errors.New("no"), "", false},
-		"over the limit":               {`{"x":1}`, map[string]error{"begin": Refuse("limit", RateLimited, "no")}, nil, StageRequest, true},
-		"over the limit, and long":     {long, map[string]error{"begin": Refuse("limit", RateLimited, "no")}, nil, "", false},
+		"over the limit":               {`{"x":1}`, map[string]error{"begin": Refuse("limit", RateLimited, "no")}, nil, "", false},
+		"stopped":                      {`{"x":1}`, map[string]error{"begin": Refuse("block", Blocked, "no")}, nil, StageRequest, true},
+		"stopped, and long":            {long, map[string]error{"begin": Refuse("block", Blocked, "no")}, nil, "", false},
 		"guard fails":                  {`{"x":1}`, map[string]error{"guard request": errors.New("no")}, nil, "", false},
 		"nothing to look at":           {`{}`, map[string]error{"find": errors.New("no")}, nil, "", false},
 	} {
@@ -191,11 +193,51 @@ func TestRoadCoversWhatIsRefusedEarly(t *testing.T) {
 	}
 }
 
+// A call over its rate, or that somebody stopped, is refused before anything is
+// asked that costs more than a look into a table, and whatever else is wrong with it.
+func TestRoadRefusesWhatIsTooMuchFirst(t *testing.T) {
+	for _, code := range []Code{RateLimited, Overloaded} {
+		for _, missing := range []error{nil, Refuse("catalog", UnknownTool, "no")} {
+			r := newRooms()
+			r.fail["begin"], r.fail["find"] = Refuse("limit", code, "too much"), missing
+			r.tool.Check = func(a Args) (Args, error) { return a, r.ask("schema") }
+			r.fail["schema"] = errors.New("does not fit")
+			_, refusal := r.road().Do(t.Context(), newTestCall(t, `{"x":1}`))
+			if refusal == nil || refusal.Code != code {
+				t.Errorf("got %v, want %s", refusal, code)
+			}
+			if want := []string{"find", "begin", "record refusal"}; !slices.Equal(r.asked, want) {
+				t.Errorf("%s: asked %v, want %v", code, r.asked, want)
+			}
+		}
+	}
+}
+
+// Whatever is refused after state was asked is given back once.
+func TestRoadGivesBackOnce(t *testing.T) {
+	for _, room := range []string{"find", "schema", "count request", "count", "guard request", "policy request", "approve", "again", "record attempt", "upstream", "guard result", "policy result", "record outcome", ""} {
+		r := newRooms()
+		r.decision.Effect = EffectApprove
+		r.tool.Check = func(a Args) (Args, error) { return a, r.ask("schema") }
+		r.fail[room] = errors.New("no")
+		_, _ = r.road().Do(t.Context(), newTestCall(t, `{"x":1}`))
+		n := 0
+		for _, asked := range r.asked {
+			if asked == "finish" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q fails: given back %d times (%v)", room, n, r.asked)
+		}
+	}
+}
+
 // Whatever a room before the upstream says but yes, the upstream is not
 // touched, and the refusal is recorded.
 func TestRoadFailsClosedBeforeTheUpstream(t *testing.T) {
 	fault := errors.New("disk on fire at /secret/path")
-	for _, room := range []string{"begin", "find", "guard request", "policy request", "approve", "again", "record attempt"} {
+	for _, room := range []string{"begin", "find", "count request", "count", "guard request", "policy request", "approve", "again", "record attempt"} {
 		t.Run(room, func(t *testing.T) {
 			r := newRooms()
 			r.decision.Effect = EffectApprove

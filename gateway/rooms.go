@@ -30,13 +30,12 @@ type Attempt struct {
 }
 
 // State is what calls leave behind: buckets, counts, labels, blocks. The road
-// asks it twice a call. A failure of either refuses the call.
+// asks it when a call begins and when it ends. A failure of either refuses the call.
 type State interface {
 	// Begin is asked before a call is judged. It checks blocks, takes a token from
 	// every bucket that applies and a place among calls in progress, all or none,
-	// counts the call, and what its Tally adds, for as long as it may yet reach an
-	// upstream, and writes c.Session: what is known of the principal, without this
-	// call. Else it returns a *Refusal (Blocked, RateLimited, Overloaded) or a
+	// counts the call for as long as it may yet reach an upstream, and writes
+	// c.Session: what is known of the principal, without this call. Else it returns a *Refusal (Blocked, RateLimited, Overloaded) or a
 	// fault; c.Session.ID is written then too. The call goes on under the context that it returns, which
 	// ends with a *Refusal (Blocked) as its cause if somebody stops the call.
 	// Calls of a reverse kind take from no bucket: their cause did.
@@ -55,9 +54,12 @@ type State interface {
 
 // Reservation is what a call holds of the state while it is under way.
 type Reservation interface {
-	// Again reserves c.Tally instead of the one before and writes c.Session once
-	// more, after a person was asked, and returns a *Refusal (Blocked, RateLimited)
-	// if the call is stopped by now.
+	// Count reserves what c.Tally adds, instead of what was reserved before, and
+	// writes what meters and history say without it into c.Session. It returns a
+	// *Refusal (RateLimited, Overloaded) if there is no place for it.
+	Count(ctx context.Context, c *Call) error
+	// Again writes c.Session once more, after a person was asked, and returns a
+	// *Refusal (Blocked) if the call is stopped by now.
 	Again(ctx context.Context, c *Call) error
 	// Label adds labels of what is about to reach the agent before the call is
 	// over. When it returns nil, they hold whatever becomes of the call.
@@ -92,8 +94,8 @@ type Guard interface {
 // Policy says whether a call may be made and its result be seen.
 type Policy interface {
 	// CountRequest says what the call adds to meters and history, from what was
-	// asked alone, and which meters the rules about it look at. It is asked before
-	// state, which reserves it. An error refuses the call.
+	// asked alone, and which meters the rules about it look at. State reserves it. An
+	// error refuses the call.
 	CountRequest(context.Context, *Call) (Tally, error)
 	// CountResult says what the result adds, by the policy that judged the request.
 	CountResult(context.Context, *Call) (Tally, error)

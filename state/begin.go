@@ -51,12 +51,6 @@ func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gat
 	under, cancel := context.WithCancelCause(ctx)
 	v.cancel = cancel
 	v.enter(c)
-	if leaves(c.Kind) {
-		if refusal := v.count(c); refusal != nil {
-			v.leave()
-			return ctx, nil, refusal
-		}
-	}
 	// A block that was added meanwhile has found the call, or is found by it.
 	if refusal := v.stops(); refusal != nil {
 		v.leave()
@@ -93,11 +87,14 @@ func (v *reservation) enter(c *gateway.Call) {
 	}
 }
 
-// count reserves what the call adds to meters and history, and has it told what is
-// there without it.
-func (v *reservation) count(c *gateway.Call) (refusal *gateway.Refusal) {
-	c.Session.Meters, c.Session.History, refusal = v.room.tallies.begin(time.Now(), v, &c.Tally, v.room.opts.Journal.Token)
-	return refusal
+// Count implements [gateway.Reservation].
+func (v *reservation) Count(_ context.Context, c *gateway.Call) error {
+	meters, history, refusal := v.room.tallies.begin(time.Now(), v, &c.Tally, v.room.opts.Journal.Token)
+	if refusal != nil {
+		return refusal
+	}
+	c.Session.Meters, c.Session.History = meters, history
+	return nil
 }
 
 // leave undoes what enter did, but for what was folded since.
@@ -137,9 +134,6 @@ func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
 		c.Session.Calls-- // not counting this one
 	}
 	sh.mu.Unlock()
-	if refusal := v.count(c); refusal != nil {
-		return refusal
-	}
 	return nil
 }
 

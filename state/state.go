@@ -1,7 +1,8 @@
 // Package state is the room of what calls leave behind: buckets, counts, labels,
 // what people consented to, what they blocked, and what they accepted of
-// upstreams. The road asks it twice a call, [Room.Begin] and
-// [gateway.Reservation.Finish]; whatever else wants to know what happened before
+// upstreams. The road asks it when a call begins, [Room.Begin], and when it ends,
+// [gateway.Reservation.Finish], and between the two, for what policy counts,
+// [gateway.Reservation.Count]; whatever else wants to know what happened before
 // asks here too.
 //
 // # The record is the source
@@ -30,8 +31,11 @@
 // # Reservations
 //
 // A call is counted from when it begins, so that of many at once no more get
-// through than one after the other: what [Room.Begin] answers counts those that
-// may yet become attempts. Once the attempt is durable it is counted for good;
+// through than one after the other: what [Room.Begin] and Count answer has in it
+// those that may yet become attempts. Blocks, buckets and places come first and
+// cost a look into a table; what a call adds to meters is known only once its
+// arguments were held against the schema and policy was asked, which a call over
+// its rate must not cost. Once the attempt is durable it is counted for good;
 // if the call ends without one, Finish gives the count back.
 //
 // # Meters and history

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -40,11 +41,25 @@ func looked(t testing.TB, a *gateway.Agent) *gateway.Call {
 // begun is what a call is told, and its reservation.
 func begun(t testing.TB, r *Room, c *gateway.Call) gateway.Reservation {
 	t.Helper()
-	_, held, err := r.Begin(t.Context(), c)
+	held, err := counting(t, r, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return held
+}
+
+// counting begins a call and reserves what it adds.
+func counting(t testing.TB, r *Room, c *gateway.Call) (gateway.Reservation, error) {
+	t.Helper()
+	_, held, err := r.Begin(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Count(t.Context(), c); err != nil {
+		finish(t, held, c)
+		return nil, err
+	}
+	return held, nil
 }
 
 // counted is what a meter says to a call, as "count/sum".
@@ -104,7 +119,7 @@ func TestMetersReserve(t *testing.T) {
 	finish(t, held, first)
 	want("over", "1/0.1")
 	held = begun(t, r, second)
-	if err := held.Again(t.Context(), second); err != nil || second.Session.Meters[0].Count != 1 {
+	if err := errors.Join(held.Again(t.Context(), second), held.Count(t.Context(), second)); err != nil || second.Session.Meters[0].Count != 1 {
 		t.Errorf("asked again: %+v %v, want 1 without itself", second.Session.Meters, err)
 	}
 	attempted(t, rec, second)
@@ -279,7 +294,9 @@ func remembering(a *gateway.Agent, value string, span time.Duration) *gateway.Ca
 func recalled(t testing.TB, r *Room, a *gateway.Agent) []string {
 	t.Helper()
 	var values []string
-	for _, m := range begin(t, r, a).History {
+	c := newCall(a, "s__t")
+	finish(t, begun(t, r, c), c)
+	for _, m := range c.Session.History {
 		values = append(values, string(m.Value))
 	}
 	return values
@@ -339,13 +356,13 @@ func TestFullHistoryRefuses(t *testing.T) {
 			finish(t, held, c)
 		}
 		c := remembering(a, "64", time.Hour)
-		_, _, err := r.Begin(t.Context(), c)
+		_, err := counting(t, r, c)
 		if got := code(t, err); got != gateway.RateLimited {
 			t.Fatalf("%v, want rate_limited", err)
 		}
 		later := newCall(a, "s__t")
 		later.Tally.May = true
-		if _, _, err := r.Begin(t.Context(), later); code(t, err) != gateway.RateLimited {
+		if _, err := counting(t, r, later); code(t, err) != gateway.RateLimited {
 			t.Errorf("%v, want rate_limited for what its result may add", err)
 		}
 		if got := recalled(t, r, a); len(got) != maxHistory || got[0] != "0" {

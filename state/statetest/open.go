@@ -66,6 +66,8 @@ func (o *Open) Failed(string) {}
 
 type held struct{ o *Open }
 
+func (held) Count(context.Context, *gateway.Call) error { return nil }
+
 func (held) Again(context.Context, *gateway.Call) error { return nil }
 
 func (h held) Label(_ context.Context, labels []string) error {
