@@ -233,14 +233,35 @@ func (a *author) pkg(path string, helpers []known) string {
 	return head + b.String()
 }
 
-// counting writes rules that count and remember: decisions read of them what
-// state says, whatever they yield.
+// counting writes rules that count and remember, of what was asked and of what came
+// back.
 func (a *author) counting() string {
-	condition := func() string { return a.input(false) + a.pick(" == ", " != ") + a.value() }
-	return "package gateway\n\n" +
-		"meter contains {\"name\": \"m1\", \"window\": \"1h\"} if " + condition() + "\n\n" +
-		"meter contains {\"name\": \"m2\", \"per\": " + a.pick(`"agent"`, `"all"`) + ", \"amount\": input.args.size, \"window\": \"1d\"} if " + condition() + "\n\n" +
-		"remember contains {\"name\": \"n\", \"value\": input.args.mode, \"for\": \"1h\"} if " + condition() + "\n"
+	var b strings.Builder
+	b.WriteString("package gateway\n\n")
+	condition := func(late bool) string {
+		given := a.input(late) + a.pick(" == ", " != ") + a.value()
+		return a.pick(given, given, given, a.input(late), a.text()+" in input.agent.roles", "contains(input.args.path, "+a.text()+")", "input.tool.name == \"read_file\"",
+			"input.args.size > "+a.number(), "to_number(input.args.note) > "+a.number(), "lower(input.args.mode) == "+a.text(),
+			"input.call.surface == \"mcp\"", "data.closed[input.args.mode]", "some x in input.args.tags\n\tx == "+a.text(), "not "+a.input(late), "wanted")
+	}
+	rule := func(head string, late bool) {
+		b.WriteString(head + " if {\n\t" + condition(false))
+		if late {
+			b.WriteString("\n\tinput.stage == \"result\"")
+		}
+		b.WriteString("\n\t" + condition(late) + "\n}\n\n")
+	}
+	b.WriteString("wanted if " + a.input(false) + " == " + a.value() + "\n\n")
+	rule("meter contains {\"name\": \"m1\", \"key\": "+a.pick("input.args.mode", "input.args.who", "sprintf(\"%v\", [input.args.n])", `"k"`)+", \"window\": \"1h\"}", false)
+	rule("meter contains {\"name\": \"m2\", \"per\": "+a.pick(`"agent"`, `"all"`, `"tool"`, `"session"`)+", \"amount\": "+a.pick("input.args.size", "input.args.n", "count(input.args.tags)", "2")+", \"window\": \"1d\"}", false)
+	rule("remember contains {\"name\": \"n\", \"value\": "+a.input(false)+", \"for\": \"1h\"}", false)
+	for range a.IntN(2) {
+		rule("meter contains {\"name\": \"late\", \"amount\": "+a.pick("input.result.n", "1")+", \"window\": \"1h\"}", true)
+	}
+	for range a.IntN(2) {
+		rule("remember contains {\"name\": \"told\", \"value\": "+a.input(true)+", \"for\": \"1h\"}", true)
+	}
+	return b.String()
 }
 
 // policy writes the files of a policy.

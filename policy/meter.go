@@ -42,7 +42,10 @@ type counting struct {
 	late     []address // … on the result
 	recall   []address // … to the history, on the result
 	looks    []string  // meters that rules read, sorted
+	compiler *ast.Compiler
 	plans    cache[*gateway.Tool, countPlan]
+	about    cache[*gateway.Tool, []string] // what the rules about a tool read of input
+	known    cache[countQuestion, entered]  // keeps nothing where an answer is not the next call's
 }
 
 // countPlan says which rules there are about a tool.
@@ -166,8 +169,8 @@ func spanOf(v ast.Value) (time.Duration, error) {
 // countingOf finds what a policy that was compiled counts, and what is wrong with
 // that.
 func countingOf(parsed map[string]*ast.Module, c *ast.Compiler) (*counting, []Problem) {
-	n := &counting{meters: map[string]*declared{}, memories: map[string]*declared{}}
-	n.plans.most = 16384
+	n := &counting{meters: map[string]*declared{}, memories: map[string]*declared{}, compiler: c}
+	n.plans.most, n.about.most = 16384, 16384
 	compiled := map[string]*ast.Rule{}
 	for _, m := range c.Modules {
 		for _, rule := range m.Rules {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"toolward/gateway"
 )
@@ -56,7 +59,7 @@ func TestRandomPoliciesDecideAsWritten(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", sum)
-	if sum.effects[gateway.EffectAllow] == 0 || sum.effects[gateway.EffectApprove] == 0 || sum.failed == 0 || sum.hidden == 0 {
+	if sum.effects[gateway.EffectAllow] == 0 || sum.effects[gateway.EffectApprove] == 0 || sum.failed == 0 || sum.hidden == 0 || sum.adding == 0 || sum.uncountable == 0 {
 		t.Error("the random policies are too much alike")
 	}
 }
@@ -64,7 +67,49 @@ func TestRandomPoliciesDecideAsWritten(t *testing.T) {
 // tally is what was compared.
 type tally struct {
 	pairs, policies, unloaded, exact, failed, hidden, shown int
+	adding, uncountable                                     int
 	effects                                                 map[gateway.Effect]int
+}
+
+// counts holds what a call adds, as the engine says it, against what OPA says.
+func (sum *tally) counts(ctx context.Context, e *Engine, c *gateway.Call) string {
+	r, stage, ask := e.current.Load(), stageOf(c), e.CountRequest
+	if stage == gateway.StageResult {
+		ask = e.CountResult
+		if plan, _ := r.counting.asks(c); !plan.late {
+			return "" // no rule waits for it
+		}
+	}
+	got, gotErr := ask(ctx, c)
+	in := r.input(c, stage, all)
+	value, _, err := r.eval(ctx, time.Minute, r.queries[entryTally], ast.LazyObject(in), c.Time, nil)
+	var want entered
+	if err == nil {
+		want, err = r.counting.read(value, c.Tool, stage == gateway.StageResult)
+	}
+	var said entered
+	for _, m := range got.Meters {
+		if m.Looks {
+			continue
+		}
+		if m.Of != ownerOf(m.Per, c) {
+			return fmt.Sprintf("%+v is counted for %q", m, ownerOf(m.Per, c))
+		}
+		m.Of = ""
+		said.meters = append(said.meters, m)
+	}
+	said.memories = got.Memories
+	if err != nil {
+		sum.uncountable++
+	} else if len(want.meters)+len(want.memories) > 0 {
+		sum.adding++
+	}
+	diff := cmp.Diff(want, said, cmp.AllowUnexported(entered{}), cmpopts.EquateEmpty(), cmp.Comparer(func(a, b gateway.Amount) bool { return a == b }))
+	if err == nil && diff != "" || (gotErr == nil) != (err == nil) {
+		in, _ := InputJSON(c, stage)
+		return fmt.Sprintf("what is added (-as OPA says +engine):\n%s%v\n%v\n%s", diff, err, gotErr, in)
+	}
+	return ""
 }
 
 // compare asks both about two hundred calls.
@@ -91,6 +136,9 @@ func (a *author) compare(t *testing.T, e *Engine, plain func(*gateway.Call) (gat
 		sum.effects[want.Effect]++
 		if wantErr != nil {
 			sum.failed++
+		}
+		if failure := sum.counts(t.Context(), e, c); failure != "" {
+			return failure
 		}
 		in, err := InputJSON(c, stageOf(c))
 		if err != nil {

@@ -138,7 +138,7 @@ func conditionOf(e *ast.Expr) (x condition, ok bool) {
 		return x, false
 	}
 	ref, isRef := terms[1].Value.(ast.Ref)
-	if !isRef || len(ref) < 3 || !ref.HasPrefix(argsRef) && !ref.Equal(scoreRef) {
+	if !isRef || len(ref) < 3 || !answerable(ref) {
 		return x, false
 	}
 	for _, t := range ref[1:] {
@@ -158,7 +158,16 @@ func conditionOf(e *ast.Expr) (x condition, ok bool) {
 	return x, x.text != nil || x.order != nil
 }
 
-var argsRef, scoreRef = ast.MustParseRef("input.args"), ast.MustParseRef("input.guard.score")
+var (
+	argsRef, scoreRef   = ast.MustParseRef("input.args"), ast.MustParseRef("input.guard.score")
+	metersRef, callsRef = ast.MustParseRef("input.meters"), ast.MustParseRef("input.session.calls")
+)
+
+// answerable reports whether a reference is to what differs from call to call and
+// is compared for itself: an argument, or a number of guard's or state's.
+func answerable(ref ast.Ref) bool {
+	return ref.HasPrefix(argsRef) || ref.Equal(scoreRef) || ref.Equal(callsRef) || ref.HasPrefix(metersRef) && len(ref) == 4
+}
 
 // replacesInput reports whether anything is evaluated with another input.
 func replacesInput(modules map[string]*ast.Module) bool {
@@ -253,6 +262,11 @@ func (x *condition) answer(input any) answer {
 			return unsure
 		}
 		yes = x.order(ast.Number(v).Compare(x.constant))
+	case int:
+		if x.order == nil {
+			return unsure
+		}
+		yes = x.order(ast.Number(strconv.Itoa(v)).Compare(x.constant))
 	case float64:
 		n, err := ast.InterfaceToValue(v)
 		if x.order == nil || err != nil {

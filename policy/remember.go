@@ -202,6 +202,20 @@ func (q *quick) plan(t *gateway.Tool) *plan {
 			p.rules = append(p.rules, rule)
 		}
 	}
+	p.reads = readsAbout(q.reader.compiler, entryDecision, t, func(own map[string]bool) bool {
+		for path := range own {
+			if isMay(path) {
+				return true // what it reads counts if its conditions hold
+			}
+		}
+		return false
+	})
+	return p
+}
+
+// readsAbout finds what an entry point reads about a tool, but for rules that are
+// skipped by what they name themselves.
+func readsAbout(c *ast.Compiler, entry string, t *gateway.Tool, skip func(own map[string]bool) bool) []string {
 	read, seen := map[string]bool{}, map[*ast.Rule]bool{}
 	var visit func(*ast.Rule)
 	visit = func(rule *ast.Rule) {
@@ -210,27 +224,24 @@ func (q *quick) plan(t *gateway.Tool) *plan {
 		}
 		seen[rule] = true
 		own := direct(rule)
-		for path := range own {
-			if isMay(path) {
-				return // what it reads counts if its conditions hold
-			}
+		if skip(own) {
+			return
 		}
 		for path := range own {
 			read[path] = true
 		}
 		for r := rule; r != nil; r = r.Else {
-			for dep := range q.reader.compiler.Graph.Dependencies(r) {
+			for dep := range c.Graph.Dependencies(r) {
 				if other, ok := dep.(*ast.Rule); ok {
 					visit(other)
 				}
 			}
 		}
 	}
-	for _, rule := range q.reader.compiler.GetRulesExact(ast.MustParseRef(entryDecision)) {
+	for _, rule := range c.GetRulesExact(ast.MustParseRef(entry)) {
 		visit(rule)
 	}
-	p.reads = paths(read)
-	return p
+	return paths(read)
 }
 
 func isMay(path string) bool { return strings.HasPrefix(path, pathTo(mayKey, "")) }

@@ -118,6 +118,9 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 		if r.quick, ps = r.quicken(marked); ps != nil {
 			return nil, ps
 		}
+		if r.quick != nil && r.counting != nil && !r.quick.timed {
+			r.counting.known.most = maxOutcomes
+		}
 	}
 	return r, nil
 }

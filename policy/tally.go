@@ -74,49 +74,98 @@ func (n *counting) asks(c *gateway.Call) (countPlan, bool) {
 // meter is a meter's part in a call, without key and amount.
 func (n *counting) meter(name string, c *gateway.Call, looks bool) gateway.Meter {
 	d := n.meters[name]
-	m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Looks: looks}
-	switch {
-	case d.per == gateway.PerTool && c.Tool != nil:
-		m.Of = c.Tool.Wire
-	case d.per == gateway.PerAgent && c.Agent != nil:
-		m.Of = c.Agent.PrincipalID()
-	case d.per == gateway.PerSession && c.Agent != nil:
-		m.Of = c.Agent.SessionID()
-	}
-	return m
+	return gateway.Meter{Name: name, Per: d.per, Of: ownerOf(d.per, c), Window: d.window, Looks: looks}
 }
 
-// count asks for what a stage of a call adds.
+// ownerOf says whose counter a call is counted by.
+func ownerOf(per gateway.MeterPer, c *gateway.Call) string {
+	switch {
+	case per == gateway.PerTool && c.Tool != nil:
+		return c.Tool.Wire
+	case per == gateway.PerAgent && c.Agent != nil:
+		return c.Agent.PrincipalID()
+	case per == gateway.PerSession && c.Agent != nil:
+		return c.Agent.SessionID()
+	}
+	return ""
+}
+
+// entered is what the rules give for a call, whoever makes it.
+type entered struct {
+	meters   []gateway.Meter // without whose they are
+	memories []gateway.Memory
+}
+
+// countQuestion is what a tally depends on in one call.
+type countQuestion struct {
+	tool   *gateway.Tool
+	late   bool
+	values string
+}
+
+// count asks for what a stage of a call adds. Calls with the same values in what
+// the rules read add the same, as with decisions (remember.go), so OPA is asked
+// once for all of them.
 func (r *revision) count(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage, t *gateway.Tally) error {
 	in := map[string]any{
 		"stage": string(stage), "call": callInput(c, r.reads.beside), "agent": r.agent(c.Agent), "tool": r.tool(c), "args": argsInput(c, stage),
 	}
-	if stage == gateway.StageResult {
+	late := stage == gateway.StageResult
+	if late {
 		in["result"] = resultInput(c.Result)
 	}
-	value, _, err := r.eval(ctx, limit, r.queries[entryTally], ast.LazyObject(in), c.Time, nil)
-	if err == nil {
-		err = r.counting.read(value, c, stage == gateway.StageResult, t)
+	asked, short := r.counting.question(c.Tool, late, in)
+	said, known := entered{}, false
+	if short {
+		said, known = r.counting.known.look(asked)
 	}
-	if err != nil {
-		_, err = r.broken(ctx, err)
+	if !known {
+		value, _, err := r.eval(ctx, limit, r.queries[entryTally], ast.LazyObject(in), c.Time, nil)
+		if err == nil {
+			said, err = r.counting.read(value, c.Tool, late)
+		}
+		if err != nil {
+			_, err = r.broken(ctx, err)
+			return err
+		}
+		if short {
+			r.counting.known.put(asked, said)
+		}
 	}
-	return err
+	for _, m := range said.meters {
+		m.Of = ownerOf(m.Per, c)
+		t.Meters = append(t.Meters, m)
+	}
+	t.Memories = append(t.Memories, said.memories...)
+	return nil
+}
+
+// question is what the answer depends on. ok is false if it is not to be remembered.
+func (n *counting) question(t *gateway.Tool, late bool, in map[string]any) (q countQuestion, ok bool) {
+	if n.known.most == 0 {
+		return q, false
+	}
+	reads := n.about.get(t, func() []string {
+		return readsAbout(n.compiler, entryTally, t, func(map[string]bool) bool { return false })
+	})
+	var space [maxValues]byte
+	values, ok := appendPaths(space[:0], in, reads)
+	return countQuestion{t, late, string(values)}, ok
 }
 
 // read reads the library's tally. Rules of the other stage may hold too, and have
 // added, or will.
-func (n *counting) read(value ast.Value, c *gateway.Call, late bool, t *gateway.Tally) error {
+func (n *counting) read(value ast.Value, tool *gateway.Tool, late bool) (said entered, err error) {
 	doc, ok := value.(ast.Object)
 	if !ok {
-		return errors.New("the library gave no tally")
+		return said, errors.New("the library gave no tally")
 	}
-	err := eachEntry(doc, ruleMeter, n.meters, late, func(name string, entry ast.Object) error {
-		if slices.ContainsFunc(t.Meters, func(m gateway.Meter) bool { return m.Name == name }) {
+	err = eachEntry(doc, ruleMeter, n.meters, late, func(name string, entry ast.Object) error {
+		if slices.ContainsFunc(said.meters, func(m gateway.Meter) bool { return m.Name == name }) {
 			return fmt.Errorf("the call adds to meter %s twice; a rule can add up the parts", name)
 		}
-		m := n.meter(name, c, false)
-		m.Amount = gateway.One
+		d := n.meters[name]
+		m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Amount: gateway.One}
 		if v := field(entry, "amount"); v != nil {
 			number, ok := v.(ast.Number)
 			if !ok {
@@ -134,19 +183,19 @@ func (n *counting) read(value ast.Value, c *gateway.Call, late bool, t *gateway.
 			}
 			m.Key = string(key)
 		}
-		t.Meters = append(t.Meters, m)
+		said.meters = append(said.meters, m)
 		return nil
 	})
 	if err != nil {
-		return err
+		return said, err
 	}
-	return eachEntry(doc, ruleRemember, n.memories, late, func(name string, entry ast.Object) error {
+	return said, eachEntry(doc, ruleRemember, n.memories, late, func(name string, entry ast.Object) error {
 		value, err := scalarOf(field(entry, "value"))
 		if err != nil {
 			return fmt.Errorf("what is to be remembered as %s: %w", name, err)
 		}
 		span, _ := spanOf(field(entry, "for"))
-		t.Memories = append(t.Memories, gateway.Memory{Name: name, Value: value, Tool: c.Tool.Wire, For: span})
+		said.memories = append(said.memories, gateway.Memory{Name: name, Value: value, Tool: tool.Wire, For: span})
 		return nil
 	})
 }

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +203,76 @@ func TestDecidesByTheRevisionThatCounted(t *testing.T) {
 	if d := decide(t, e, c); d.Revision != before || d.Effect != gateway.EffectAllow {
 		t.Errorf("%+v, want a decision by %s", d, before)
 	}
+}
+
+// TestCountsAreRemembered: OPA is asked once for calls that add the same, and the
+// decision about a sum does not need it.
+func TestCountsAreRemembered(t *testing.T) {
+	e := open(t, refunds)
+	r := e.current.Load()
+	tool := readCall(t, `{}`).Tool
+	for i := range 100 {
+		c := readCall(t, fmt.Sprintf(`{"amount":%d,"order":"o%d"}`, i%2, i))
+		c.Tool, c.Agent = tool, &gateway.Agent{ID: fmt.Sprint(i % 3)}
+		tally, err := e.CountRequest(t.Context(), c)
+		if err != nil || tally.Meters[0].Of != c.Agent.PrincipalID() || tally.Meters[0].Amount.String() != fmt.Sprint(i%2) {
+			t.Fatalf("%+v %v", tally, err)
+		}
+		c.Session.Meters = []gateway.Used{{Name: "refunds", Count: i, Sum: amountOf(t, fmt.Sprint(20*i)), Amount: tally.Meters[0].Amount}}
+		c.Args = readCall(t, `{"amount":1}`).Args // without an order, of which the history is asked
+		if d := decide(t, e, c); (d.Effect == gateway.EffectDeny) != (20*i+i%2 > 1000) {
+			t.Fatalf("%d: %+v", i, d)
+		}
+	}
+	if counts, decisions := len(r.counting.known.m), len(r.quick.known.m); counts != 2 || decisions != 2 {
+		t.Errorf("%d counts and %d decisions are remembered, want 2 and 2", counts, decisions)
+	}
+}
+
+// BenchmarkMetered is what a call under a sum costs policy: what it adds, and the
+// decision. Amounts are of a hundred kinds.
+func BenchmarkMetered(b *testing.B) {
+	for _, exact := range []bool{false, true} {
+		b.Run(fmt.Sprintf("exact=%v", exact), func(b *testing.B) {
+			dir := writeFiles(b, map[string]string{"p.rego": `package servers.files
+
+allow := true
+
+meter contains {"name": "spent", "amount": input.args.amount, "window": "24h"} if input.tool.name == "read_file"
+
+deny contains "more than 1000 a day" if input.meters.spent.total > 1000
+`})
+			e, err := Open(b.Context(), Options{Path: dir, Exact: exact})
+			if err != nil {
+				b.Fatal(err)
+			}
+			calls := make([]*gateway.Call, 100)
+			for i := range calls {
+				calls[i] = readCall(b, fmt.Sprintf(`{"amount":%d.5}`, i))
+				calls[i].Tool = calls[0].Tool
+				calls[i].Args.Value()
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				c := calls[i%len(calls)]
+				if c.Tally, err = e.CountRequest(b.Context(), c); err != nil {
+					b.Fatal(err)
+				}
+				m := c.Tally.Meters[0]
+				c.Session.Meters = []gateway.Used{{Name: m.Name, Count: i, Sum: amountOf(b, strconv.Itoa(i%900)), Amount: m.Amount}}
+				if d, err := e.DecideRequest(b.Context(), c); err != nil || d.Effect != gateway.EffectAllow {
+					b.Fatal(d, err)
+				}
+			}
+		})
+	}
+}
+
+func amountOf(t testing.TB, s string) gateway.Amount {
+	t.Helper()
+	a, err := gateway.ParseAmount(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
