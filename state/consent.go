@@ -27,6 +27,7 @@ type decided struct {
 	By   gateway.Operator `json:"by,omitzero"`
 	Note string           `json:"note,omitempty"`
 	Call string           `json:"call,omitempty"` // the one that ran on it
+	Was  string           `json:"was,omitempty"`  // of one that expired: pending or approved
 }
 
 // sent is what stands beside an approval's event: what the call would send, for
@@ -69,6 +70,9 @@ func (c *consents) decide(eventType string, at time.Time, d decided) error {
 	if a == nil {
 		return gateway.ErrNoApproval
 	}
+	if eventType == EventExpired {
+		return c.expire(a)
+	}
 	now := c.seen(a, at)
 	from, to := gateway.ApprovalOpen, gateway.ApprovalGiven
 	switch eventType {
@@ -96,10 +100,27 @@ func (c *consents) decide(eventType string, at time.Time, d decided) error {
 	return nil
 }
 
+// expire ends an approval for good.
+func (c *consents) expire(a *gateway.Approval) error {
+	if !runs(a) {
+		return fmt.Errorf("%w: it is %s", gateway.ErrDecided, a.State)
+	}
+	b := *a
+	b.State = gateway.ApprovalExpired
+	c.byID[a.ID] = &b
+	c.over = append(c.over, a.ID)
+	return nil
+}
+
+// runs reports whether time alone can end an approval.
+func runs(a *gateway.Approval) bool {
+	return a.State == gateway.ApprovalOpen || a.State == gateway.ApprovalGiven
+}
+
 // seen is an approval as it stands at a time.
 func (c *consents) seen(a *gateway.Approval, now time.Time) gateway.Approval {
 	b := *a
-	if open := b.State == gateway.ApprovalOpen || b.State == gateway.ApprovalGiven; open && !b.Expires.After(now) {
+	if runs(a) && !b.Expires.After(now) {
 		b.State = gateway.ApprovalExpired
 	}
 	return b
@@ -111,7 +132,7 @@ func (c *consents) tidy(now time.Time) {
 		return
 	}
 	for id, a := range c.byID {
-		if !a.Expires.After(now) && !slices.Contains(c.over, id) {
+		if !a.Expires.After(now) && !runs(a) && !slices.Contains(c.over, id) { // denied, for as long as it would have held
 			c.over = append(c.over, id)
 		}
 	}

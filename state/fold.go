@@ -18,6 +18,7 @@ const (
 	EventDenied   = "approval.denied"
 	EventUsed     = "approval.used"
 	EventRevoked  = "approval.revoked"
+	EventExpired  = "approval.expired"
 	EventPinned   = "pin.accepted"
 	EventBlocked  = "block.added"
 	EventLifted   = "block.lifted"
@@ -70,11 +71,13 @@ func (r *Room) Fold(e gateway.Entry) error {
 					return err
 				}
 			}
-			return r.settle(func() error { return r.consents.ask(a) })
+			err := r.settle(func() error { return r.consents.ask(a) })
+			r.wake()
+			return err
 		})
 	case "audit.erase":
 		return with(e, func(of erased) error { return r.settle(func() error { r.consents.erase(of); return nil }) })
-	case EventApproved, EventDenied, EventUsed, EventRevoked:
+	case EventApproved, EventDenied, EventUsed, EventRevoked, EventExpired:
 		return with(e, func(b decided) error {
 			err := r.settle(func() error { return r.consents.decide(e.Type, e.Time, b) })
 			if err == nil && r.opts.Decided != nil {

@@ -215,7 +215,7 @@ func TestErasureReachesApprovals(t *testing.T) {
 	if a, err := room.Approval(t.Context(), "ann"); err != nil || !strings.Contains(string(a.Args), person) {
 		t.Fatalf("after a restart: %s, %v", a.Args, err)
 	}
-	if _, err := store.Erase(t.Context(), audit.Erasure{Agent: "ann", Why: "asked to", By: "rita"}); err != nil {
+	if _, err := store.Erase(t.Context(), audit.Erasure{Agent: "ann", Why: "asked to", By: gateway.Operator{Issuer: gateway.LocalOperators, Subject: "rita"}}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(room *state.Room) {

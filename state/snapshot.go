@@ -100,7 +100,7 @@ func (r *Room) Restore(text json.RawMessage) error {
 	defer r.mu.Unlock()
 	for _, a := range s.Approvals {
 		r.consents.byID[a.ID] = &a
-		if a.State == gateway.ApprovalUsed || a.State == gateway.ApprovalRevoked {
+		if !runs(&a) && a.State != gateway.ApprovalRefused {
 			r.consents.over = append(r.consents.over, a.ID)
 		}
 	}

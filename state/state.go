@@ -19,7 +19,7 @@
 //	call.refusal      the session is not idle
 //	session.labelled  labels of what an agent was told before its call was over
 //	session.cleared   a person took labels away
-//	approval.*        asked, approved, denied, used, revoked
+//	approval.*        asked, approved, denied, used, revoked, expired
 //	pin.accepted      a definition that a person, or first use, accepted
 //	block.added, block.lifted
 //	state.snapshot    all of the above up to there
@@ -109,6 +109,8 @@ type Room struct {
 	consents consents
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
+
+	asked chan struct{} // full once an approval was asked that [Room.Expire] has not seen
 }
 
 var _ gateway.State = (*Room)(nil)
@@ -129,7 +131,7 @@ func New(opts Options) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{opts: opts, limits: limits}
+	r := &Room{opts: opts, limits: limits, asked: make(chan struct{}, 1)}
 	r.sessions.init(opts.Max, opts.Idle)
 	r.tallies.init()
 	r.consents.init()
