@@ -242,9 +242,9 @@ func (s *Store) KeyName() string { return s.recorder.keys.signer.Name() }
 // Queued is the number of events that wait for the writer.
 func (s *Store) Queued() int { return len(s.writer.queue) }
 
-// Note appends an event of the gateway itself: "gateway.start",
-// "policy.reload", "tool.quarantined". Detail is anything with a JSON form. It
-// returns when the event is durable, with the errors of [Store.Record].
+// Note appends an event of the gateway itself, of one of [Types]. Detail is
+// anything with a JSON form. It returns when the event is durable, with the errors
+// of [Store.Record].
 func (s *Store) Note(ctx context.Context, eventType string, detail any) error {
 	_, err := s.Append(ctx, *ownEvent(eventType, detail))
 	return err
@@ -264,6 +264,9 @@ func (s *Store) NoteAbout(ctx context.Context, e gateway.Entry, detail, kept any
 // able to go before the event goes is its Text, a JSON object. Texts are made one line, and an event without a time gets the present. The number is 0
 // while the standby has the event: it gets one when the database takes it over.
 func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
+	if err := known(e.Type); err != nil {
+		return 0, err
+	}
 	for _, text := range []*string{&e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome} {
 		*text = column(*text)
 	}

@@ -74,8 +74,8 @@ func TestAppendSaysWhichNumber(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
-			name := fmt.Sprint("block.", i)
-			seq, err := s.Append(t.Context(), Event{Type: name, Body: `{}`})
+			name := fmt.Sprint("agent ", i)
+			seq, err := s.Append(t.Context(), Event{Type: "block.added", Agent: name, Body: `{}`})
 			if err != nil {
 				t.Error(err)
 			}
@@ -86,8 +86,8 @@ func TestAppendSaysWhichNumber(t *testing.T) {
 	}
 	wg.Wait()
 	must(t, s.Fold(t.Context(), 2, func(e Event) error {
-		if got[e.Seq] != e.Type {
-			t.Errorf("event %d is %s, and whoever appended it was told %s", e.Seq, e.Type, got[e.Seq])
+		if got[e.Seq] != e.Agent {
+			t.Errorf("event %d is of %s, and whoever appended it was told %s", e.Seq, e.Agent, got[e.Seq])
 		}
 		return nil
 	}))

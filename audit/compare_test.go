@@ -217,7 +217,7 @@ func TestTextByIndex(t *testing.T) {
 	c := record(t, s, `{"n":"needle one"}`, `{"content":[{"type":"text","text":"hay"}]}`)
 	other := newCall(t, `{"n":"straw"}`)
 	for i := range spanSize { // the next span begins
-		must(t, s.Note(t.Context(), "test.fill", i))
+		must(t, s.Note(t.Context(), TypeHangup, i))
 		if i == 0 {
 			must(t, s.Record(t.Context(), gateway.PhaseAttempt, other))
 		}

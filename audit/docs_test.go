@@ -22,7 +22,7 @@ func TestReviewQueriesRun(t *testing.T) {
 	last := newCall(t, `{}`)
 	last.Refusal = gateway.Refuse("limit", gateway.RateLimited, "slow down")
 	must(t, s.Record(t.Context(), gateway.PhaseRefusal, last))
-	must(t, s.Note(t.Context(), "pin.accepted", gateway.Pin{Server: "files", Name: "read_file", Definition: []byte("{}"), Decider: gateway.Operator{Issuer: "local", Subject: "rita"}}))
+	must(t, s.Note(t.Context(), "pin.accepted", gateway.Pin{Server: "files", Name: "read_file", Definition: []byte("{}"), By: gateway.Operator{Issuer: "local", Subject: "rita"}}))
 	queries := 0
 	for part := range strings.SplitSeq(read(t, "../docs/review-queries.sql"), ";\n") {
 		if !strings.Contains(part, "SELECT") {

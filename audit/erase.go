@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"toolward/gateway"
 )
 
 // Erasure says whose texts go: arguments, results and what stands beside them,
@@ -16,14 +18,14 @@ import (
 // holds, and [Verify] says which texts are gone by which event. It is for what
 // was recorded until now; what the agent does later is recorded as ever.
 type Erasure struct {
-	Agent   string `json:"agent,omitempty"` // ID, of every issuer
-	Session string `json:"session,omitempty"`
-	Call    string `json:"call,omitempty"` // its whole ID
-	Why     string `json:"why"`
-	By      string `json:"by"`
-	Through int64  `json:"through"` // events up to this one
-	Texts   int64  `json:"texts"`   // rows of bodies that go
-	Shared  int64  `json:"shared"`  // rows of interned that go
+	Agent   string           `json:"agent,omitempty"` // ID, of every issuer
+	Session string           `json:"session,omitempty"`
+	Call    string           `json:"call,omitempty"` // its whole ID
+	Why     string           `json:"why"`
+	By      gateway.Operator `json:"by"`
+	Through int64            `json:"through"` // events up to this one
+	Texts   int64            `json:"texts"`   // rows of bodies that go
+	Shared  int64            `json:"shared"`  // rows of interned that go
 }
 
 func (e *Erasure) check() error {

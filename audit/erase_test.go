@@ -51,7 +51,7 @@ func TestErase(t *testing.T) {
 			s := openStore(t)
 			ann, bob := diaries(t, s)
 			e := test.whose(ann)
-			e.Why, e.By = "she asked for it", "dpo"
+			e.Why, e.By = "she asked for it", gateway.Operator{Issuer: gateway.LocalOperators, Subject: "dpo"}
 			got, err := s.Erase(t.Context(), e)
 			must(t, err)
 			if got.Texts != test.texts || (got.Shared > 0) != test.claims {
@@ -74,7 +74,7 @@ func TestErase(t *testing.T) {
 				}
 			}
 			v := verify(t, s.opts.Path)
-			if len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != test.texts || v.Gone[0].By != "dpo" || v.Gone[0].Why == "" {
+			if len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != test.texts || v.Gone[0].By != "local:dpo" || v.Gone[0].Why == "" {
 				t.Errorf("verify says %+v", v)
 			}
 			record(t, s, `{}`, `{}`) // and it goes on

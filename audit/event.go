@@ -6,26 +6,6 @@ import (
 	"time"
 )
 
-// The types of events about calls. Events of the gateway itself have types of
-// their own: those below, and what is given to [Store.Note].
-const (
-	TypeAttempt = "call.attempt" // the call is about to be made
-	TypeOutcome = "call.outcome" // what became of it
-	TypeRefusal = "call.refusal" // it was not made
-
-	TypeOpen       = "audit.open"       // a gateway opened the record: calls before that have no outcome were interrupted
-	TypeClose      = "audit.close"      // it closed it in order
-	TypeCheckpoint = "audit.checkpoint" // a signed note over the events so far
-	TypePrune      = "audit.prune"      // a signed statement about what was removed
-	TypeSegment    = "audit.segment"    // likewise, of what is not the record's: a person decided to go on behind it
-	TypeKeys       = "audit.keys"       // likewise, of a key that took over
-	TypeBackup     = "audit.backup"     // likewise, in a copy: up to where it is one
-	TypeErase      = "audit.erase"      // texts of one agent, session or call are removed: an [Erasure]
-	TypeExpire     = "audit.expire"     // texts of calls are removed because they are old: an [Expired]
-	TypeClock      = "audit.clock"      // the wall clock was set
-	TypeRecover    = "audit.recover"    // the record can be written again; outcomes may be missing before it
-)
-
 // Event is one row of the table events. Empty texts are NULL there.
 type Event struct {
 	Seq        int64  `json:"seq"`

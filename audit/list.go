@@ -206,10 +206,6 @@ func (r *Raw) Scan(v any) error {
 	return nil
 }
 
-// TypePolicy is an event that says which policy is in force from then on: its
-// revision, and beside it the text of its files.
-const TypePolicy = "policy.loaded"
-
 // Policy is the text beside the latest [TypePolicy] event of a revision, nil if the
 // record has none.
 func (r *Reader) Policy(ctx context.Context, revision string) (json.RawMessage, error) {

@@ -150,7 +150,7 @@ func TestPruneWithWrongClocks(t *testing.T) {
 			// audit.open and its checkpoint are there: as old as the first.
 			now := time.Now()
 			for _, age := range test.ages {
-				_, err := s.Append(t.Context(), Event{Type: "test", TimeUnixMs: now.AddDate(0, 0, -age).UnixMilli(), Body: "{}"})
+				_, err := s.Append(t.Context(), Event{Type: TypeHangup, TimeUnixMs: now.AddDate(0, 0, -age).UnixMilli(), Body: "{}"})
 				must(t, err)
 			}
 			must(t, s.writer.do(t.Context(), func() error {

@@ -221,7 +221,7 @@ func TestAttackLogForging(t *testing.T) {
 	c.Tool, c.Name, c.Server, c.Peer = nil, forgery, forgery, forgery
 	c.Refusal = gateway.Refuse("x", gateway.UnknownTool, forgery).Because(errors.New(forgery))
 	must(t, s.Record(t.Context(), gateway.PhaseRefusal, c))
-	must(t, s.Note(t.Context(), forgery, map[string]string{forgery: forgery}))
+	must(t, s.Note(t.Context(), TypeHangup, map[string]string{forgery: forgery}))
 
 	for _, line := range column1(t, s, "SELECT concat_ws('|', type, call, agent, server, tool, kind, code, body) FROM events UNION ALL SELECT text FROM bodies UNION ALL SELECT text FROM interned") {
 		if i := strings.IndexFunc(line, unsafeRune); i >= 0 {

@@ -209,40 +209,47 @@ SELECT session, max(agent) AS agent, max(session_name) AS name, min(time) AS fir
   sum(outcome IN ('refused', 'withheld')) AS refused, max(session_labels) AS labels
 FROM calls WHERE session IS NOT NULL GROUP BY session;
 
--- people is what persons decided: approvals, blocks, labels, definitions, erasures, prunes.
+-- people is what persons decided: approvals, blocks, labels, definitions, exceptions, tokens, logins, erasures, prunes. What was
+-- pinned on first use, nobody accepted.
 CREATE VIEW people AS
 SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type,
-  coalesce(body ->> '$.by.subject', body ->> '$.decider.subject', iif(json_type(body, '$.by') = 'text', body ->> '$.by', NULL)) AS person,
-  coalesce(body ->> '$.by.issuer', body ->> '$.decider.issuer') AS issuer,
-  coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
+  coalesce(body ->> '$.by.subject', iif(json_type(body, '$.by') = 'text', body ->> '$.by', NULL)) AS person, body ->> '$.by.issuer' AS issuer,
+  coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.subject', body ->> '$.server', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
   coalesce(body ->> '$.note', body ->> '$.reason', body ->> '$.why') AS note, body
 FROM events WHERE call IS NULL AND type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'pin.accepted', 'block.added', 'block.lifted',
-  'session.cleared', 'audit.erase', 'audit.prune');
+  'session.cleared', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
+  AND body ->> '$.by' IS NOT NULL;
 
 -- approvals has a row for each question to a person: what became of it, and who decided.
 CREATE VIEW approvals AS
 SELECT q.seq, strftime('%Y-%m-%dT%H:%M:%fZ', q.time_unix_ms / 1000.0, 'unixepoch') AS asked, q.body ->> '$.id' AS id, q.body ->> '$.call' AS call,
   q.body ->> '$.agent' AS agent, q.body ->> '$.tool' AS tool, qb.text -> '$.args' AS args, q.body -> '$.reasons' AS reasons,
   substr(d.type, 10) AS decision, strftime('%Y-%m-%dT%H:%M:%fZ', d.time_unix_ms / 1000.0, 'unixepoch') AS decided, d.body ->> '$.by.subject' AS decided_by,
-  d.body ->> '$.by.issuer' AS vouched_by, d.body ->> '$.note' AS note, u.body ->> '$.call' AS used_by
+  d.body ->> '$.by.issuer' AS vouched_by, d.body ->> '$.note' AS note, substr(u.type, 10) AS ended, u.body ->> '$.call' AS used_by, -- ended: used, revoked, expired
+  u.body ->> '$.by.subject' AS revoked_by
 FROM events q
 LEFT JOIN bodies qb ON qb.seq = q.seq
 LEFT JOIN events d ON d.type IN ('approval.approved', 'approval.denied') AND d.call IS NULL AND d.body ->> '$.id' = q.body ->> '$.id'
-LEFT JOIN events u ON u.type = 'approval.used' AND u.call IS NULL AND u.body ->> '$.id' = q.body ->> '$.id'
+LEFT JOIN events u ON u.type IN ('approval.used', 'approval.revoked', 'approval.expired') AND u.call IS NULL AND u.body ->> '$.id' = q.body ->> '$.id'
 WHERE q.type = 'approval.asked' AND q.call IS NULL;
 
 -- definitions is what people, or first use, accepted of what upstreams offer, and what was held back.
 CREATE VIEW definitions AS
-SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type, body ->> '$.server' AS server, body ->> '$.kind' AS kind,
-  coalesce(body ->> '$.name', body ->> '$.tool') AS name, body ->> '$.fingerprint' AS fingerprint, body ->> '$.decider.subject' AS accepted_by,
-  body ->> '$.reason' AS reason, body -> '$.definition' AS definition, body -> '$.was' AS was
-FROM events WHERE call IS NULL AND type IN ('pin.accepted', 'tool.quarantined');
+SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type, body ->> '$.server' AS server, body ->> '$.kind' AS kind,
+  body ->> '$.name' AS name, body ->> '$.fingerprint' AS fingerprint, body ->> '$.by.subject' AS accepted_by, body ->> '$.by.issuer' AS vouched_by,
+  body ->> '$.note' AS note, body ->> '$.reason' AS reason, coalesce(body -> '$.definition', text -> '$.definition') AS definition, coalesce(body -> '$.was', text -> '$.was') AS was
+FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE call IS NULL AND type IN ('pin.accepted', 'tool.quarantined');
 
--- policies is which revision decided from when to when, to the hour.
+-- policies is which revision decided from when to when, to the hour, and its text as it was put in force last.
 CREATE VIEW policies AS
-SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last,
-  sum(calls) AS calls, sum(iif(effect = 'deny', calls, 0)) AS denied
-FROM counts JOIN facets ON id = facet WHERE calls > 0 AND mark ->> '$.revision' IS NOT NULL GROUP BY 1;
+SELECT used.*, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS loaded, e.seq AS loaded_seq, e.body -> '$.digests' AS digests,
+  b.text -> '$.files' AS files           -- JSON array: name and text; NULL where the event is not in the record any more
+FROM (
+  SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last,
+    sum(calls) AS calls, sum(iif(effect = 'deny', calls, 0)) AS denied
+  FROM counts JOIN facets ON id = facet WHERE calls > 0 AND mark ->> '$.revision' IS NOT NULL GROUP BY 1) used
+LEFT JOIN events e ON e.seq = (SELECT max(l.seq) FROM events l WHERE l.type = 'policy.loaded' AND l.call IS NULL AND l.body ->> '$.revision' = used.revision)
+LEFT JOIN bodies b ON b.seq = e.seq;
 
 -- grants is what agents used with which roles, to the hour.
 CREATE VIEW grants AS

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"toolward/gateway"
 )
 
 // Gone is texts that are not in the record any more, as an event in it says.
@@ -77,15 +79,20 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 			continue
 		}
 		var said struct {
-			Agent, Session, Call, Why, By string
-			Through, Replaces             int64
-			Before                        int64 `json:"before_unix_ms"`
+			Agent, Session, Call, Why string
+			By                        gateway.Operator
+			Through, Replaces         int64
+			Before                    int64 `json:"before_unix_ms"`
 		}
 		if err := json.Unmarshal([]byte(body), &said); err != nil {
 			v.problem(seq, "", "what it says about texts that went cannot be read: %v", err)
 			continue
 		}
-		g := &Gone{Seq: seq, By: said.By, Why: said.Why, calls: map[string]bool{}}
+		by := ""
+		if !said.By.None() {
+			by = said.By.String()
+		}
+		g := &Gone{Seq: seq, By: by, Why: said.Why, calls: map[string]bool{}}
 		through := min(said.Through, seq-1)
 		switch {
 		case kind == "state.snapshot":

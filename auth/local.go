@@ -180,21 +180,41 @@ type MintOptions struct {
 // maxTTL bounds what is minted: a leaked token should not outlive a day.
 const maxTTL = 24 * time.Hour
 
+// Minted is a token, and what may be said of it: all but the token itself.
+type Minted struct {
+	Token    string    `json:"-"`
+	ID       string    `json:"jti"`
+	Subject  string    `json:"subject"`
+	Roles    []string  `json:"roles,omitempty"`
+	Scopes   []string  `json:"scopes,omitempty"`
+	Audience string    `json:"audience"`
+	Session  string    `json:"session,omitempty"`
+	Expires  time.Time `json:"expires"`
+}
+
+// EventMinted is the event that says which token the local issuer made: a [Minted],
+// and by whom.
+const EventMinted = "token.minted"
+
 // Mint makes an access token (RFC 9068, typ at+jwt) that is valid from now on.
-func (l *Local) Mint(o MintOptions) (string, error) {
+func (l *Local) Mint(o MintOptions) (Minted, error) {
 	c := claims{m: map[string]any{"sub": o.Subject}}
 	if _, err := c.identifier(claimPath{name: "sub"}); err != nil {
-		return "", fmt.Errorf("subject: %w", err)
+		return Minted{}, fmt.Errorf("subject: %w", err)
 	}
 	orDuration(&o.TTL, DefaultTTL)
 	if o.TTL > maxTTL {
-		return "", fmt.Errorf("a lifetime of %s is over %s; mint a new token instead", o.TTL, maxTTL)
+		return Minted{}, fmt.Errorf("a lifetime of %s is over %s; mint a new token instead", o.TTL, maxTTL)
 	}
 	orString(&o.Audience, l.audience)
 	now := time.Now()
+	made := Minted{
+		ID: uuid.NewString(), Subject: o.Subject, Roles: o.Roles, Scopes: o.Scopes, Audience: o.Audience, Session: o.Session,
+		Expires: now.Add(o.TTL).UTC().Truncate(time.Second),
+	}
 	m := jwt.MapClaims{
-		"iss": l.issuer, "sub": o.Subject, "aud": o.Audience, "jti": uuid.NewString(),
-		"iat": now.Unix(), "exp": now.Add(o.TTL).Unix(),
+		"iss": l.issuer, "sub": o.Subject, "aud": o.Audience, "jti": made.ID,
+		"iat": now.Unix(), "exp": made.Expires.Unix(),
 	}
 	if len(o.Roles) > 0 {
 		m["roles"] = o.Roles
@@ -210,5 +230,7 @@ func (l *Local) Mint(o MintOptions) (string, error) {
 	if l.kid != "" {
 		t.Header["kid"] = l.kid
 	}
-	return t.SignedString(l.private)
+	var err error
+	made.Token, err = t.SignedString(l.private)
+	return made, err
 }

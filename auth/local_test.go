@@ -39,11 +39,11 @@ func openLocal(t testing.TB, o auth.LocalOptions) *auth.Local {
 
 func mint(t testing.TB, l *auth.Local, o auth.MintOptions) string {
 	t.Helper()
-	token, err := l.Mint(o)
+	made, err := l.Mint(o)
 	if err != nil {
 		t.Fatalf("Mint: %v", err)
 	}
-	return token
+	return made.Token
 }
 
 func TestLocalIssuerMintsWhatIsAccepted(t *testing.T) {
@@ -112,8 +112,8 @@ func TestMintRefuses(t *testing.T) {
 		"control in it":   {Subject: "a\nb"},
 		"a long lifetime": {Subject: "a", TTL: 1000 * time.Hour},
 	} {
-		if token, err := l.Mint(o); err == nil {
-			t.Errorf("%s: minted %s", name, token)
+		if made, err := l.Mint(o); err == nil {
+			t.Errorf("%s: minted %+v", name, made)
 		}
 	}
 }

@@ -12,6 +12,9 @@ type Operator struct {
 // No issuer of tokens may be named so.
 const LocalOperators = "local"
 
+// None reports whether it is nobody: what no person decided.
+func (o Operator) None() bool { return o.Subject == "" }
+
 // String names the operator for people: "local:ann", "rita of https://id.example.com".
 func (o Operator) String() string {
 	if o.Issuer == LocalOperators {

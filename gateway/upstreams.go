@@ -11,14 +11,14 @@ import (
 // lists with it, and quarantines what differs.
 type Pin struct {
 	Server      string          `json:"server"`
-	Kind        Kind            `json:"kind"`             // KindTool, KindPrompt, KindResource (templates), KindLifecycle (what the server says beside)
-	Name        string          `json:"name"`             // the upstream's own name; "" for the instructions, "serverInfo", a list's method for what it says beside
-	Fingerprint string          `json:"fingerprint"`      // see [Tool.Fingerprint]
-	By          string          `json:"by,omitempty"`     // who accepted it, for people; "" if it was pinned on first use
-	Decider     Operator        `json:"decider,omitzero"` // and as verified; zero if it was pinned on first use
-	Time        time.Time       `json:"time"`             // when
-	Definition  json.RawMessage `json:"definition"`       // as the upstream wrote it, for the diff
-	Was         json.RawMessage `json:"was,omitempty"`    // in the record: the definition that was accepted before, nil if there was none
+	Kind        Kind            `json:"kind"`           // KindTool, KindPrompt, KindResource (templates), KindLifecycle (what the server says beside)
+	Name        string          `json:"name"`           // the upstream's own name; "" for the instructions, "serverInfo", a list's method for what it says beside
+	Fingerprint string          `json:"fingerprint"`    // see [Tool.Fingerprint]
+	By          Operator        `json:"by,omitzero"`    // who accepted it, as verified; zero if it was pinned on first use
+	Note        string          `json:"note,omitempty"` // what they said about it
+	Time        time.Time       `json:"time"`           // when
+	Definition  json.RawMessage `json:"definition"`     // as the upstream wrote it, for the diff
+	Was         json.RawMessage `json:"was,omitempty"`  // in the record: the definition that was accepted before, nil if there was none
 }
 
 // Change is a definition that differs from its pin, or has none.

@@ -32,6 +32,12 @@ type Exception struct {
 	Expires time.Time `json:"expires,omitzero"` // it no longer covers anything at or after this; zero is never
 }
 
+// The events that say what became of an exception: it, and by whom.
+const (
+	EventExcepted         = "guard.excepted"
+	EventExceptionRemoved = "guard.exception_removed"
+)
+
 // AllowList is the operator's exceptions, kept in a JSON file:
 //
 //	{"allow": [{"id": "k3v9", "print": "8c0f…", "rule": "secret.generic", "tool": "files__read_file",

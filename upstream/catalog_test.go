@@ -271,10 +271,10 @@ func TestChangedDefinitionIsQuarantinedUntilAccepted(t *testing.T) {
 		t.Fatalf("diff: %+v", changes)
 	}
 	after, _ := c.Find(gateway.KindTool, "", "s__echo")
-	if err := c.Pin(t.Context(), "s", gateway.KindTool, "echo", before.Fingerprint, alice); err == nil {
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "echo", before.Fingerprint, alice, ""); err == nil {
 		t.Error("a definition that is gone was accepted")
 	}
-	if err := c.Pin(t.Context(), "s", gateway.KindTool, "echo", after.Fingerprint, alice); err != nil {
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "echo", after.Fingerprint, alice, ""); err != nil {
 		t.Fatal(err)
 	}
 	if tool, _ := c.Find(gateway.KindTool, "", "s__echo"); tool.Quarantined != "" || !tool.Pinned {
@@ -295,7 +295,7 @@ func TestAcceptedElsewhereIsAcceptedHere(t *testing.T) {
 	other := start(t, upstream.Options{Strict: true, Pins: upstream.NewLockFile(path), Servers: []upstream.Server{server(t, "s", tools(def("a")), client.Options{})}})
 	told := one.events.count("s", "notifications/tools/list_changed")
 	tool, _ := other.Find(gateway.KindTool, "", "s__a")
-	if err := other.Pin(t.Context(), "s", gateway.KindTool, "a", tool.Fingerprint, alice); err != nil {
+	if err := other.Pin(t.Context(), "s", gateway.KindTool, "a", tool.Fingerprint, alice, ""); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the other's pin", func() bool { return names(one.List(gateway.KindTool, "")) == "s__a" })
@@ -311,7 +311,7 @@ func TestStrictQuarantinesWhatNobodyAccepted(t *testing.T) {
 		t.Errorf("instructions: %q", about.Instructions)
 	}
 	tool, _ := c.Find(gateway.KindTool, "", "s__a")
-	if err := c.Pin(t.Context(), "s", gateway.KindTool, "a", tool.Fingerprint, alice); err != nil {
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "a", tool.Fingerprint, alice, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(c.List(gateway.KindTool, "")); got != "s__a" {
@@ -352,7 +352,7 @@ func TestWhatGuardObjectsToIsQuarantined(t *testing.T) {
 	if tool.Quarantined != "it gives orders to the model" {
 		t.Errorf("quarantined: %q", tool.Quarantined)
 	}
-	if err := c.Pin(t.Context(), "s", gateway.KindTool, "evil", tool.Fingerprint, alice); err != nil {
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "evil", tool.Fingerprint, alice, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(c.List(gateway.KindTool, "")); got != "s__evil s__good" {

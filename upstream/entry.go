@@ -238,7 +238,7 @@ func (c *Catalog) judge(e *entry) *gateway.Tool {
 	switch {
 	case e.invalid != "":
 		t.Quarantined = e.invalid
-	case ok && pin.Fingerprint == t.Fingerprint && pin.By != "":
+	case ok && pin.Fingerprint == t.Fingerprint && !pin.By.None():
 		t.Pinned = true
 	case ok && pin.Fingerprint != t.Fingerprint:
 		t.Quarantined = changedReason(pin, t.Definition)

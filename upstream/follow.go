@@ -52,7 +52,7 @@ func (c *Catalog) adopt(all []gateway.Pin) (events []gateway.Event) {
 	defer c.mu.Unlock()
 	for _, pin := range all {
 		k := keyOf(pin)
-		if old, ok := c.pins.byKey[k]; ok && old.Fingerprint == pin.Fingerprint && old.By == pin.By {
+		if old, ok := c.pins.byKey[k]; ok && old.Fingerprint == pin.Fingerprint && old.By.String() == pin.By.String() {
 			continue
 		}
 		c.pins.byKey[k] = pin

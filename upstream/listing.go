@@ -235,10 +235,10 @@ func (s *server) publish(ctx context.Context, l *listed) {
 }
 
 // quarantined are the entries that agents do not get. The caller holds c.mu.
-func (c *Catalog) quarantined(entries []*entry) (out []*gateway.Tool) {
+func (c *Catalog) quarantined(entries []*entry) (out []gateway.Change) {
 	for _, e := range entries {
 		if t := c.judge(e); t.Quarantined != "" {
-			out = append(out, t)
+			out = append(out, c.change(e, t))
 		}
 	}
 	return out
@@ -246,13 +246,13 @@ func (c *Catalog) quarantined(entries []*entry) (out []*gateway.Tool) {
 
 // tell logs and hands on what is quarantined now and was not before, or for
 // another reason.
-func (s *server) tell(ctx context.Context, out []*gateway.Tool) {
+func (s *server) tell(ctx context.Context, out []gateway.Change) {
 	told := make(map[string]bool, len(out))
-	for _, t := range out {
-		key := string(t.Kind) + " " + t.Wire + " " + t.Fingerprint + " " + t.Quarantined
+	for _, ch := range out {
+		key := string(ch.Kind) + " " + ch.Wire + " " + ch.Fingerprint + " " + ch.Quarantined
 		if !s.told[key] && !told[key] {
-			s.log.Warn("definition is quarantined", "kind", t.Kind, "tool", t.Wire, "reason", t.Quarantined)
-			s.cat.opts.Quarantined(ctx, t)
+			s.log.Warn("definition is quarantined", "kind", ch.Kind, "tool", ch.Wire, "reason", ch.Quarantined)
+			s.cat.opts.Quarantined(ctx, ch)
 		}
 		told[key] = true
 	}

@@ -19,7 +19,7 @@ func pinOf(t *testing.T, name, definition string) gateway.Pin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return gateway.Pin{Server: "s", Kind: gateway.KindTool, Name: name, Fingerprint: fp, By: "alice", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Definition: []byte(definition)}
+	return gateway.Pin{Server: "s", Kind: gateway.KindTool, Name: name, Fingerprint: fp, By: alice, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Definition: []byte(definition)}
 }
 
 func TestLockFileRoundTrip(t *testing.T) {

@@ -62,27 +62,31 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 	var changes []gateway.Change
 	for _, s := range c.order {
 		for _, e := range s.entries {
-			pin, ok := c.pins.byKey[e.key()]
 			t := c.judge(e)
 			if t.Quarantined == "" && (t.Pinned || !all || e.unpinned && !e.listed) {
 				continue
 			}
-			ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
-			if ok {
-				ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
-			}
-			changes = append(changes, ch)
+			changes = append(changes, c.change(e, t))
 		}
 	}
 	return changes
 }
 
+// change is an entry, judged, beside what was accepted. The caller holds c.mu.
+func (c *Catalog) change(e *entry, t *gateway.Tool) gateway.Change {
+	ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
+	if pin, ok := c.pins.byKey[e.key()]; ok {
+		ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
+	}
+	return ch
+}
+
 // Pin accepts, as a person's decision, what a server offers now under a name of a
 // kind. It returns once that is stored and in force. Accept what [Catalog.Diff]
 // showed: fingerprint is that of the definition the person saw, and Pin fails
-// if the upstream has changed it since.
-func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator) error {
-	if by.Subject == "" {
+// if the upstream has changed it since. Note is what they say about it.
+func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator, note string) error {
+	if by.None() {
 		return fmt.Errorf("pin %s of %s: who accepts it is not given", name, server)
 	}
 	s := c.servers[server]
@@ -102,7 +106,7 @@ func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, nam
 	case e.tool.Fingerprint != fingerprint:
 		return fmt.Errorf("%w: the fingerprint of %s is %s now", gateway.ErrUnseen, e.tool.Wire, e.tool.Fingerprint)
 	}
-	if err := c.pins.put(ctx, []gateway.Pin{e.accepted(by)}); err != nil {
+	if err := c.pins.put(ctx, []gateway.Pin{e.accepted(by, note)}); err != nil {
 		return fmt.Errorf("store the pin of %s: %w", e.tool.Wire, err)
 	}
 	c.log.Info("definition accepted", "tool", e.tool.Wire, "fingerprint", fingerprint, "by", by.String())
@@ -198,9 +202,9 @@ func sortedPins(byKey map[pinKey]gateway.Pin) []gateway.Pin {
 }
 
 // accepted is the pin of a definition that a person accepted.
-func (e *entry) accepted(by gateway.Operator) gateway.Pin {
+func (e *entry) accepted(by gateway.Operator, note string) gateway.Pin {
 	p := e.pin()
-	p.By, p.Decider = by.String(), by
+	p.By, p.Note = by, note
 	return p
 }
 

@@ -49,7 +49,7 @@ func TestWhatAServerSaysBesideIsInspected(t *testing.T) {
 			if len(changes) != 1 || changes[0].Wire != "s "+evil || changes[0].Findings == "" {
 				t.Fatalf("to decide: %+v", changes)
 			}
-			if err := c.Pin(t.Context(), "s", changes[0].Kind, changes[0].Name, changes[0].Fingerprint, alice); err != nil {
+			if err := c.Pin(t.Context(), "s", changes[0].Kind, changes[0].Name, changes[0].Fingerprint, alice, ""); err != nil {
 				t.Fatal(err)
 			}
 			if got := shown(); got != "" {

@@ -128,10 +128,10 @@ type Options struct {
 	// why it must be quarantined, "" if it need not. An error quarantines too.
 	// Definitions that a person pinned are not inspected. Optional.
 	Inspect func(ctx context.Context, tool *gateway.Tool, others []*gateway.Tool) (reason string, err error)
-	// Quarantined gets what is out of the lists from now on, and why
-	// ([gateway.Tool.Quarantined]): once for each definition and reason. It may
-	// take its time. Optional.
-	Quarantined func(ctx context.Context, tool *gateway.Tool)
+	// Quarantined gets what is out of the lists from now on, why, and what was
+	// accepted in its place: once for each definition and reason. It may take its
+	// time. Optional.
+	Quarantined func(context.Context, gateway.Change)
 	// Events gets what agents should hear of: list changes, after the catalog
 	// has read the new list, and resource updates. It must not block. Optional.
 	Events func(gateway.Event)
@@ -167,7 +167,7 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Quarantined == nil {
-		o.Quarantined = func(context.Context, *gateway.Tool) {}
+		o.Quarantined = func(context.Context, gateway.Change) {}
 	}
 	if o.Events == nil {
 		o.Events = func(gateway.Event) {}

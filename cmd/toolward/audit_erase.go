@@ -19,12 +19,11 @@ func newAuditErase(g *globals) *cobra.Command {
 			"`toolward audit verify` says what is gone, by which event, and why.",
 		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			by, err := whoRuns()
-			if err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if e.By, err = whoRuns(); err != nil {
 				return err
 			}
-			e.By = by.String()
 			return withStore(g, func(s *audit.Store) error {
 				erased, err := s.Erase(cmd.Context(), e)
 				if err == nil {

@@ -33,17 +33,19 @@ type rooms struct {
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer // nil unless an exporter is configured
 
-	store    *audit.Store
-	local    *auth.Local // nil if the configuration has issuers only
-	verifier *auth.Verifier
-	scanner  *guard.Scanner
-	engine   *policy.Engine
-	loaded   sync.Mutex // held while the policy in force is noted: files can change before there is an engine
-	catalog  *upstream.Catalog
-	state    *state.Room
-	waiting  *approval.Room
-	road     *gateway.Road
-	surface  atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
+	store      *audit.Store
+	local      *auth.Local // nil if the configuration has issuers only
+	verifier   *auth.Verifier
+	scanner    *guard.Scanner
+	exceptions *guard.AllowList
+	engine     *policy.Engine
+	loaded     sync.Mutex // held while the policy in force is noted: files can change before there is an engine
+	catalog    *upstream.Catalog
+	held       heldBack
+	state      *state.Room
+	waiting    *approval.Room
+	road       *gateway.Road
+	surface    atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
 
 	closers []func() error // in the order of opening
 }
@@ -52,7 +54,7 @@ type rooms struct {
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
 	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart,
+		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart, r.expireApprovals,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -146,6 +148,17 @@ func (r *rooms) openState(ctx context.Context) error {
 	return r.store.Attach(ctx, r.state)
 }
 
+// expireApprovals puts on record which questions nobody answered in time.
+func (r *rooms) expireApprovals(context.Context) error {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(gateway.Contain(r.log, "approvals that run out", func() {
+		r.state.Expire(ctx, func(err error) { r.log.Error("approvals that ran out could not be recorded", "error", err) })
+	}))
+	r.onClose(func() error { stop(); running.Wait(); return nil })
+	return nil
+}
+
 func (r *rooms) openAuth(context.Context) error {
 	if r.cfg.Auth.Local != nil {
 		local, err := openLocal(r.cfg)
@@ -206,6 +219,7 @@ func (r *rooms) openGuard(context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.exceptions = opt.Allow
 	r.scanner, err = guard.New(opt)
 	return err
 }
@@ -216,7 +230,7 @@ func (r *rooms) openPolicy(ctx context.Context) error {
 		result := "ok"
 		if err != nil {
 			result = "failed"
-			err = r.store.Note(context.Background(), "policy.reload_failed", map[string]any{"error": err.Error()})
+			err = r.store.Note(context.Background(), audit.TypeReloadFailed, map[string]any{"error": err.Error()})
 		} else {
 			err = r.notePolicy(context.Background())
 		}
@@ -253,7 +267,7 @@ func (r *rooms) listsChanged() {
 func (r *rooms) openUpstreams(ctx context.Context) error {
 	servers := make([]upstream.Server, 0, len(r.cfg.Upstreams))
 	for _, u := range r.cfg.Upstreams {
-		s, err := upstreamServer(r.cfg, u, questions{r.engine.Asks, r.store.Record}, r.log)
+		s, err := upstreamServer(r.cfg, u, questions{r.engine.Asks, r.store.Record, r.noteLost}, r.log)
 		if err != nil {
 			return err
 		}
@@ -287,14 +301,6 @@ func (r *rooms) pins() upstream.Pins {
 		return upstream.NewMemoryPins()
 	}
 	return r.state
-}
-
-// noteQuarantined records what agents do not get, and why.
-func (r *rooms) noteQuarantined(ctx context.Context, t *gateway.Tool) {
-	detail := map[string]any{"kind": t.Kind, "server": t.Server, "tool": t.Wire, "fingerprint": t.Fingerprint, "reason": t.Quarantined}
-	if err := r.store.Note(ctx, "tool.quarantined", detail); err != nil {
-		r.log.Error("a quarantine could not be recorded", "tool", t.Wire, "error", err)
-	}
 }
 
 func (r *rooms) openRoad(context.Context) error {

@@ -1,8 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os/user"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,9 +46,11 @@ func newGuardAllowAdd(g *globals) *cobra.Command {
 				}
 				e.Expires = then
 			}
-			if u, err := user.Current(); err == nil && e.By == "" {
-				e.By = u.Username
+			who, err := whoRuns()
+			if err != nil {
+				return err
 			}
+			e.By = who.String()
 			list, err := openAllow(g)
 			if err != nil {
 				return err
@@ -55,6 +58,9 @@ func newGuardAllowAdd(g *globals) *cobra.Command {
 			added, err := list.Add(e)
 			if err != nil {
 				return err
+			}
+			if err := noteDone(cmd.Context(), g, guard.EventExcepted, added); err != nil {
+				return errors.Join(fmt.Errorf("an exception that is not on record does not hold: %w", err), list.Remove(added.ID))
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), added.ID)
 			return nil
@@ -65,7 +71,6 @@ func newGuardAllowAdd(g *globals) *cobra.Command {
 	f.StringVar(&e.Rule, "rule", "", "rule, or kind.*")
 	f.StringVar(&e.Tool, "tool", "", "wire name of a tool, or server__*")
 	f.StringVar(&e.Reason, "reason", "", "why, for the next reviewer")
-	f.StringVar(&e.By, "by", "", "who says so; the user who runs the command by default")
 	f.StringVar(&ttl, "expires", "", "until when: 2027-01-31, or in 90d")
 	_ = cmd.MarkFlagRequired("reason") // fails only for a flag that does not exist
 	return cmd
@@ -100,9 +105,16 @@ func newGuardAllowRemove(g *globals) *cobra.Command {
 		Use:   "remove ID",
 		Short: "Act on the findings again",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := openAllow(g)
 			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(list.List(), func(e guard.Exception) bool { return e.ID == args[0] })
+			if i < 0 {
+				return fmt.Errorf("%w: %q", guard.ErrNoException, args[0])
+			}
+			if err := noteDone(cmd.Context(), g, guard.EventExceptionRemoved, list.List()[i]); err != nil {
 				return err
 			}
 			return list.Remove(args[0])

@@ -39,7 +39,9 @@ func newLogin(g *globals) *cobra.Command {
 				return err
 			}
 			talk := cmd.ErrOrStderr()
+			var seen oauth.Consent
 			renewable, err := oauth.Login(ctx, opt, scopes, func(c oauth.Consent) {
+				seen = c
 				fmt.Fprintln(talk, "authorization server:", printable(c.Issuer))
 				if len(c.Scopes) > 0 {
 					fmt.Fprintln(talk, "scopes:", printable(strings.Join(c.Scopes, " ")))
@@ -49,6 +51,10 @@ func newLogin(g *globals) *cobra.Command {
 			})
 			if err != nil {
 				return err
+			}
+			done := map[string]any{"server": args[0], "issuer": seen.Issuer, "scopes": seen.Scopes, "renewable": renewable}
+			if err := noteDone(cmd.Context(), g, oauth.EventLogin, done); err != nil {
+				return fmt.Errorf("logged in to %s, and that is not on record: %w", args[0], err)
 			}
 			fmt.Fprintln(talk, "logged in to", args[0])
 			if !renewable {

@@ -7,8 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"sync"
+	"time"
 
 	"toolward/audit"
+	"toolward/auth"
+	"toolward/gateway"
+	"toolward/mcp/client/oauth"
 )
 
 // What the gateway is, for the record: which program, with which configuration and
@@ -29,10 +34,10 @@ func (r *rooms) noteStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.noteWith(ctx, "gateway.start", map[string]any{
+	return r.noteWith(ctx, audit.TypeStart, map[string]any{
 		"version": version(), "host": host, "user": who.Subject, "pid": os.Getpid(), "upstreams": r.catalog.Servers(),
 		"policy": r.engine.Revision(), "config_digest": digestOf(text.Bytes()), "key": r.store.KeyName(),
-	}, map[string]any{"config": text.String()})
+	}, map[string]any{"config": text.String(), "exceptions": r.exceptions.List()})
 }
 
 // notePolicy records which policy is in force, with its text: what a call was decided
@@ -51,17 +56,82 @@ func (r *rooms) notePolicy(ctx context.Context) error {
 	return r.noteWith(ctx, audit.TypePolicy, map[string]any{"revision": status.Revision, "shadow": status.Shadow, "digests": digests}, map[string]any{"files": files})
 }
 
-// noteWith records an event with a text beside it.
-func (r *rooms) noteWith(ctx context.Context, eventType string, detail, beside any) error {
+// noteQuarantined records what agents do not get, why, what was accepted before,
+// and what is offered instead.
+func (r *rooms) noteQuarantined(ctx context.Context, ch gateway.Change) {
+	detail := map[string]any{"kind": ch.Kind, "server": ch.Server, "name": ch.Name, "tool": ch.Wire, "fingerprint": ch.Fingerprint, "reason": ch.Quarantined}
+	texts := map[string]any{"definition": ch.Current}
+	if ch.Pinned != nil {
+		texts["was"] = ch.Pinned
+	}
+	if size := len(ch.Current) + len(ch.Pinned); !r.held.spend(ch.Server, size) {
+		detail["left_out_bytes"], texts = size, nil
+	}
+	if err := r.noteWith(ctx, audit.TypeQuarantined, detail, texts); err != nil {
+		r.log.Error("a quarantine could not be recorded", "tool", ch.Wire, "error", err)
+	}
+}
+
+// noteMinted records a token that the gateway made for who started it.
+func (r *rooms) noteMinted(m auth.Minted) error {
+	who, err := whoRuns()
+	if err != nil {
+		return err
+	}
+	return r.store.Note(context.Background(), auth.EventMinted, struct {
+		auth.Minted
+		By gateway.Operator `json:"by"`
+	}{m, who})
+}
+
+// noteLost records that a person has to log in again.
+func (r *rooms) noteLost(ctx context.Context, server, why string) {
+	err := r.store.Note(context.WithoutCancel(ctx), oauth.EventLost, map[string]any{"server": server, "reason": why})
+	if err != nil {
+		r.log.Error("that a login does not work any more could not be recorded", "upstream", server, "error", err)
+	}
+}
+
+// heldBack bounds what definitions that are held back take in the record: an
+// upstream that offers another one each second must not fill the disk.
+type heldBack struct {
+	mu    sync.Mutex
+	hour  int64
+	bytes map[string]int // of a server, in this hour
+}
+
+// mostHeldBack is how much of each upstream is kept an hour, in bytes.
+const mostHeldBack = 4 << 20
+
+// spend reports whether there is place for n more bytes of a server.
+func (h *heldBack) spend(server string, n int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if hour := time.Now().Unix() / 3600; h.hour != hour || h.bytes == nil {
+		h.hour, h.bytes = hour, map[string]int{}
+	}
+	if h.bytes[server]+n > mostHeldBack {
+		return false
+	}
+	h.bytes[server] += n
+	return true
+}
+
+// noteWith records an event with texts beside it, if there are any.
+func (r *rooms) noteWith(ctx context.Context, eventType string, detail, texts map[string]any) error {
 	body, err := json.Marshal(detail)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(beside)
-	if err != nil {
-		return err
+	e := audit.Event{Type: eventType, Body: audit.Raw(body)}
+	if len(texts) > 0 {
+		text, err := json.Marshal(texts)
+		if err != nil {
+			return err
+		}
+		e.Text = audit.Raw(text)
 	}
-	_, err = r.store.Append(ctx, audit.Event{Type: eventType, Body: audit.Raw(body), Kept: audit.Kept{Text: audit.Raw(text)}})
+	_, err = r.store.Append(ctx, e)
 	return err
 }
 

@@ -105,7 +105,7 @@ func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.
 	}
 	opt := r.operators(&admin.Local{Credential: credential, User: who.Subject})
 	opt.Permit = r.permit
-	opt.Road = &gateway.Road{Recorder: r.store}
+	opt.Road = recordOnly(r)
 	opt.Challenge = func(string, *gateway.Refusal, bool) string { return "" }
 	opt.Limit = func(*gateway.Agent) (func(), error) { return func() {}, nil }
 	if err := local(r, &opt); err != nil {
@@ -131,14 +131,25 @@ func openRecord(ctx context.Context, cfg *config.Config) (*rooms, error) {
 	if !exists(cfg.Audit.Path) {
 		return r, nil
 	}
-	cfg.Audit.Retain = 0                                                                        // a command removes only what it is told to
-	for _, step := range []func(context.Context) error{r.openGuard, r.openAudit, r.openState} { // guard reads what is recorded
-		if err := step(ctx); err != nil {
-			return nil, errors.Join(err, r.close())
-		}
+	if err := r.openFiles(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
+
+// openFiles opens the record, or makes it.
+func (r *rooms) openFiles(ctx context.Context) error {
+	r.cfg.Audit.Retain, r.cfg.Audit.RetainBodies = 0, 0                                         // a command removes only what it is told to
+	for _, step := range []func(context.Context) error{r.openGuard, r.openAudit, r.openState} { // guard reads what is recorded
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordOnly is a road on which nothing is called, and refusals are recorded.
+func recordOnly(r *rooms) *gateway.Road { return &gateway.Road{Recorder: r.store} }
 
 // clientFor trusts, at an https address that no public URL names, exactly the
 // certificate that the configuration gives the listener: no name in it need be

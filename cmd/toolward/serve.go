@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"toolward/audit"
 	"toolward/auth"
 	"toolward/config"
 	"toolward/gateway"
@@ -239,7 +240,7 @@ func (r *rooms) hangup(ctx context.Context) {
 		done["configuration"] = "changed: restart the gateway for it to take effect"
 	}
 	r.log.Info("SIGHUP", "policy", done["policy"], "revision", done["revision"], "configuration", done["configuration"])
-	if err := r.store.Note(ctx, "gateway.hangup", done); err != nil {
+	if err := r.store.Note(ctx, audit.TypeHangup, done); err != nil {
 		r.log.Error("a SIGHUP could not be recorded", "error", err)
 	}
 }
@@ -267,8 +268,11 @@ func announce(r *rooms, base string, demo bool, out, talk io.Writer) error {
 		fmt.Fprintln(talk)
 		return nil
 	}
-	token, err := r.local.Mint(auth.MintOptions{Subject: "you", Roles: []string{"demo"}})
+	made, err := r.local.Mint(auth.MintOptions{Subject: "you", Roles: []string{"demo"}})
 	if err != nil {
+		return err
+	}
+	if err := r.noteMinted(made); err != nil {
 		return err
 	}
 	fmt.Fprintf(talk, `
@@ -281,7 +285,7 @@ Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini
   toolward connect claude-code
 
 `, base)
-	fmt.Fprintln(out, token)
+	fmt.Fprintln(out, made.Token)
 	return nil
 }
 

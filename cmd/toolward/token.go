@@ -25,6 +25,7 @@ func newTokenMint(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "mint --subject NAME",
 		Short:   "Make a token; it is alone on standard output",
+		Long:    "Makes a token of the local issuer. That it was made, for whom and by whom, is on record before it is printed:\nthrough the gateway that runs on the record, or, if none does, by this command.",
 		Example: "  toolward token mint --subject ci-agent --role reader --ttl 15m",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,11 +40,14 @@ func newTokenMint(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			token, err := local.Mint(m)
+			made, err := local.Mint(m)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), token)
+			if err := noteDone(cmd.Context(), g, auth.EventMinted, made); err != nil {
+				return fmt.Errorf("a token that is not on record is not given out: %w", err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), made.Token)
 			return nil
 		},
 	}

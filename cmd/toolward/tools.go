@@ -219,7 +219,8 @@ func mintForCall(cfg *config.Config, role string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return local.Mint(auth.MintOptions{Subject: "toolward-cli", Roles: []string{role}, TTL: time.Minute})
+	made, err := local.Mint(auth.MintOptions{Subject: "toolward-cli", Roles: []string{role}, TTL: time.Minute})
+	return made.Token, err
 }
 
 func callTool(cmd *cobra.Command, url, token, body string) error {

@@ -82,7 +82,8 @@ func shownAs(ch gateway.Change) string {
 }
 
 func newToolsPin(g *globals, f *whereFlags) *cobra.Command {
-	return &cobra.Command{
+	var note string
+	cmd := &cobra.Command{
 		Use:   "pin NAME@FINGERPRINT…",
 		Short: "Accept definitions as `tools diff` showed them",
 		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
@@ -93,17 +94,19 @@ func newToolsPin(g *globals, f *whereFlags) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, o.close()) }()
-			return pinAll(cmd, o, args)
+			return pinAll(cmd, o, args, note)
 		},
 	}
+	cmd.Flags().StringVar(&note, "note", "", "what you say about it, for the record")
+	return cmd
 }
 
 // pinAll accepts what is named, as it was shown. One that is not accepted does
 // not keep the others from it.
-func pinAll(cmd *cobra.Command, o *operations, shown []string) error {
+func pinAll(cmd *cobra.Command, o *operations, shown []string, note string) error {
 	refused := 0
 	for _, name := range shown {
-		if why := pin(cmd, o, name); why != nil {
+		if why := pin(cmd, o, name, note); why != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "not accepted: %s\n", printable(why.Error()))
 			refused++
 		}
@@ -114,13 +117,13 @@ func pinAll(cmd *cobra.Command, o *operations, shown []string) error {
 	return nil
 }
 
-func pin(cmd *cobra.Command, o *operations, shown string) error {
+func pin(cmd *cobra.Command, o *operations, shown, note string) error {
 	at := strings.LastIndexByte(shown, '@')
 	if at < 0 {
 		return fmt.Errorf("%s: which definition? `toolward tools diff` shows it and prints NAME@FINGERPRINT", shown)
 	}
 	var accepted admin.Accepted
-	if err := o.ask(cmd.Context(), http.MethodPost, "changes/accept", admin.Accept{Name: shown[:at], Fingerprint: shown[at+1:]}, &accepted); err != nil {
+	if err := o.ask(cmd.Context(), http.MethodPost, "changes/accept", admin.Accept{Name: shown[:at], Fingerprint: shown[at+1:], Note: note}, &accepted); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "accepted %s, by %s\n", printable(shown), printable(accepted.By))

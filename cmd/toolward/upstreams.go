@@ -24,22 +24,25 @@ import (
 var passedOn = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "TZ", "TMPDIR",
 	"SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "TEMP", "TMP", "PATHEXT", "COMSPEC"}
 
-// questions are the other rooms' part in what upstreams ask.
+// questions are the other rooms' part in what upstreams ask, and in what becomes
+// of logins to them.
 type questions struct {
 	allowed func(server string) bool // whether a rule could let it ask anything
 	record  func(context.Context, gateway.Phase, *gateway.Call) error
+	lost    func(ctx context.Context, server, why string) // a person's login does not work any more
 }
 
 // noQuestions is for commands that call nothing.
 var noQuestions = questions{
 	allowed: func(string) bool { return false },
 	record:  func(context.Context, gateway.Phase, *gateway.Call) error { return nil },
+	lost:    func(context.Context, string, string) {},
 }
 
 // upstreamServer joins a configured upstream with the client that reaches it.
 func upstreamServer(cfg *config.Config, u config.Upstream, q questions, log *slog.Logger) (upstream.Server, error) {
 	log = log.With("upstream", u.Name)
-	credentials, err := credentialsOf(cfg, u)
+	credentials, err := credentialsOf(cfg, u, q.lost)
 	if err != nil {
 		return upstream.Server{}, err
 	}
@@ -153,7 +156,7 @@ func revealed(secrets map[string]config.Secret) map[string]string {
 }
 
 // credentialsOf is the source of tokens for an upstream, nil if it has none.
-func credentialsOf(cfg *config.Config, u config.Upstream) (*oauth.Source, error) {
+func credentialsOf(cfg *config.Config, u config.Upstream, lost func(ctx context.Context, server, why string)) (*oauth.Source, error) {
 	if u.OAuth == nil {
 		return nil, nil
 	}
@@ -161,6 +164,7 @@ func credentialsOf(cfg *config.Config, u config.Upstream) (*oauth.Source, error)
 	if err != nil {
 		return nil, err
 	}
+	o.Lost = func(ctx context.Context, why string) { lost(ctx, u.Name, why) }
 	return oauth.New(o)
 }
 

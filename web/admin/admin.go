@@ -60,10 +60,11 @@ type Tools interface {
 	// Diff lists the definitions that nobody accepted: those that may not be used,
 	// and with all those that were pinned on first use too.
 	Diff(all bool) []gateway.Change
-	// Pin accepts the definition with exactly this fingerprint. It returns
+	// Pin accepts the definition with exactly this fingerprint, and keeps what the
+	// operator says about it. It returns
 	// [gateway.ErrUnseen] if the upstream offers another by now, [gateway.ErrUnfit] if
 	// nobody can accept it, [gateway.ErrNoDefinition] if there is none.
-	Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator) error
+	Pin(ctx context.Context, server string, kind gateway.Kind, name, fingerprint string, by gateway.Operator, note string) error
 }
 
 // Road says whose a token is, and records what was refused: [gateway.Road].
@@ -83,6 +84,7 @@ type Options struct {
 	Blocks    Blocks
 	Sessions  Sessions
 	Health    func() Health
+	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string
 
 	Roles Roles
@@ -161,6 +163,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, op operation) {
 		return
 	}
 	defer release()
+	if op.local && who.token != "" {
+		h.refuse(w, r, h.opt.Road.Refused(r.Context(), call, gateway.Refuse("admin", gateway.Forbidden, "that is for who runs commands on the gateway's machine, with the credential beside the record")), call.ID)
+		return
+	}
 	if who.role < op.role {
 		h.refuse(w, r, h.opt.Road.Refused(r.Context(), call, lacks(who.role, op.role)), call.ID)
 		return

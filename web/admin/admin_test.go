@@ -151,7 +151,7 @@ func (t *tools) Diff(bool) []gateway.Change {
 	return []gateway.Change{{Server: "bank", Kind: gateway.KindTool, Name: "pay", Wire: "bank__pay", Current: []byte(`{"name":"pay"}`), Fingerprint: t.fingerprint.Load().(string), Quarantined: "changed"}}
 }
 
-func (t *tools) Pin(_ context.Context, _ string, _ gateway.Kind, _, fingerprint string, by gateway.Operator) error {
+func (t *tools) Pin(_ context.Context, _ string, _ gateway.Kind, _, fingerprint string, by gateway.Operator, note string) error {
 	if fingerprint != t.fingerprint.Load() {
 		return gateway.ErrUnseen
 	}
@@ -163,6 +163,7 @@ const issuer = "https://id.test"
 
 // desk is a handler with everything behind it.
 type desk struct {
+	notes []string // what was put on record
 	*Handler
 	road  *road
 	room  *waiting
@@ -188,9 +189,13 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 	opt := Options{
 		Road: d.road, Approvals: d.room, Tools: d.tools, Version: "test",
 		Health: func() Health { return Health{Version: "test", Ready: true} },
-		Roles:  Roles{Viewers: []string{"v"}, Approvers: []string{"ap"}, Admins: []string{"ad"}},
-		Local:  &Local{Credential: credential, User: "ann"},
-		Limit:  func(*gateway.Agent) (func(), error) { return func() {}, nil },
+		Note: func(_ context.Context, eventType string, detail any) error {
+			d.notes = append(d.notes, fmt.Sprint(eventType, " ", detail))
+			return nil
+		},
+		Roles: Roles{Viewers: []string{"v"}, Approvers: []string{"ap"}, Admins: []string{"ad"}},
+		Local: &Local{Credential: credential, User: "ann"},
+		Limit: func(*gateway.Agent) (func(), error) { return func() {}, nil },
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 		},
@@ -233,6 +238,7 @@ var requests = map[string]struct{ path, body string }{
 	"approvals.list": {"approvals", ""}, "approvals.show": {"approvals/a1", ""},
 	"approvals.approve": {"approvals/a1/approve", `{"note":"fine"}`}, "approvals.deny": {"approvals/a1/deny", ""}, "approvals.revoke": {"approvals/a2/revoke", ""},
 	"tools.list": {"tools", ""}, "tools.show": {"tools/bank__read", ""},
+	"notes.add":    {"notes", `{"what":"token.minted","detail":{"subject":"bot","by":"ceo"}}`},
 	"changes.list": {"changes?all=true", ""}, "changes.accept": {"changes/accept", `{"name":"bank__pay","fingerprint":"` + shown + `"}`},
 }
 
@@ -263,8 +269,11 @@ func TestTableByRole(t *testing.T) {
 				switch {
 				case who.role < 0:
 					want = http.StatusUnauthorized
-				case who.role < op.role:
+				case who.role < op.role, op.local && who.token != "local":
 					want = http.StatusForbidden
+				}
+				if (len(d.notes) > 0) != (op.id == "notes.add" && want == http.StatusOK) {
+					t.Errorf("on record: %q", d.notes)
 				}
 				if status != want {
 					t.Fatalf("status %d, want %d: %v", status, want, m)
@@ -673,5 +682,27 @@ func TestAttackTokenThatExpiresInAStream(t *testing.T) {
 				d.room.ask("a1", "bot")
 			})
 		})
+	}
+}
+
+// Commands may say what they did, and nothing that did not happen in them; who says
+// so is not theirs to say.
+func TestNotesAreOfCommands(t *testing.T) {
+	for body, want := range map[string]int{
+		`{"what":"token.minted","detail":{"subject":"bot"}}`:       200,
+		`{"what":"approval.approved","detail":{"id":"a1"}}`:        400,
+		`{"what":"gateway.start","detail":{}}`:                     400,
+		`{"what":"token.minted"}`:                                  400,
+		`{"detail":{}}`:                                            400,
+		`{"what":"token.minted","detail":{},"by":"ceo"}`:           400,
+		`{"what":"token.minted","detail":{"by":"ceo","roles":[]}}`: 200,
+	} {
+		d := newDesk(t)
+		if status, m := d.do(t, d.local, "POST", "notes", body); status != want || (len(d.notes) > 0) != (want == 200) {
+			t.Errorf("%s: %d %v, on record %q", body, status, m, d.notes)
+		}
+		if strings.Contains(fmt.Sprint(d.notes), "ceo") {
+			t.Errorf("on record: %q", d.notes)
+		}
 	}
 }

@@ -17,6 +17,7 @@ type operation struct {
 	body    any  // pointer to a zero value of what is sent; nil for nothing
 	answer  any  // zero value of what comes back, or of one line
 	tails   bool // with ?watch=true it goes on, a JSON document a line
+	local   bool // for the local operator only, whatever the role
 
 	run func(*request) (any, error)
 }
@@ -48,6 +49,9 @@ func (h *Handler) operations() []operation {
 	}
 	if h.opt.Blocks != nil {
 		ops = append(ops, h.blockOperations()...)
+	}
+	if h.opt.Note != nil {
+		ops = append(ops, h.noteOperations()...)
 	}
 	if h.opt.Sessions != nil {
 		ops = append(ops, h.sessionOperations()...)

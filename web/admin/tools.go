@@ -42,8 +42,9 @@ type ChangeList struct {
 
 // Accept names a definition as it was shown.
 type Accept struct {
-	Name        string `json:"name"`        // on /mcp
-	Fingerprint string `json:"fingerprint"` // at least its first 32 digits
+	Name        string `json:"name"`           // on /mcp
+	Fingerprint string `json:"fingerprint"`    // at least its first 32 digits
+	Note        string `json:"note,omitempty"` // for the record
 }
 
 // Accepted is what was accepted, and in whose name.
@@ -137,6 +138,9 @@ func (h *Handler) accept(r *request) (any, error) {
 	if len(shown.Fingerprint) < ShownDigits {
 		return nil, malformed(fmt.Sprintf("a fingerprint has at least %d digits", ShownDigits))
 	}
+	if len(shown.Note) > mostNote {
+		return nil, malformed("a note is at most 2000 bytes")
+	}
 	ch, ok := h.change(shown.Name)
 	if ok {
 		h.look(r, ch.Server)
@@ -148,7 +152,7 @@ func (h *Handler) accept(r *request) (any, error) {
 	case !strings.HasPrefix(ch.Fingerprint, shown.Fingerprint):
 		return nil, fmt.Errorf("%s: %w", shown.Name, gateway.ErrUnseen)
 	}
-	if err := h.opt.Tools.Pin(r.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, r.who.Operator); err != nil {
+	if err := h.opt.Tools.Pin(r.Context(), ch.Server, ch.Kind, ch.Name, ch.Fingerprint, r.who.Operator, shown.Note); err != nil {
 		return nil, err
 	}
 	return Accepted{shown.Name, ch.Fingerprint, r.who.String()}, nil

@@ -17,6 +17,13 @@ import (
 	"time"
 )
 
+// The events that say that a person logged in to an upstream, and that their login
+// does not work any more.
+const (
+	EventLogin = "upstream.login"
+	EventLost  = "upstream.login_lost"
+)
+
 // Consent is what a person is asked to agree to, in a browser.
 type Consent struct {
 	Issuer  string   // the authorization server, which the upstream or the configuration names

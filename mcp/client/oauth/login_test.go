@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -404,6 +405,43 @@ func TestRunningGatewayTakesUpAWiderLogin(t *testing.T) {
 	}
 	if got := authorization(t, s, t.Context()); got == value {
 		t.Error("the old token is used still")
+	}
+}
+
+// Whoever keeps a record hears once of each login that is of no use any more, and not
+// of a server that is down, nor where nobody has logged in.
+func TestLostLoginIsToldOnce(t *testing.T) {
+	i := newIssuer(t)
+	o := i.login(t)
+	var told []string
+	o.Lost = func(_ context.Context, why string) { told = append(told, why) }
+	fails := func(s *Source, status int, body string) {
+		t.Helper()
+		i.status, i.body = status, body
+		if _, err := s.Authorization(t.Context()); err == nil {
+			t.Error("authorized")
+		}
+		i.status, i.body = 0, ""
+	}
+	s := source(t, o)
+	fails(s, 0, "")
+	login(t, i, o)
+	fails(s, http.StatusServiceUnavailable, "")
+	if told != nil {
+		t.Errorf("told %q", told)
+	}
+	for n := range 3 {
+		fails(s, http.StatusBadRequest, `{"error":"invalid_grant"}`)
+		fails(s, http.StatusBadRequest, `{"error":"invalid_grant"}`)
+		if len(told) != n+1 {
+			t.Errorf("%d logins were lost, and told %q", n+1, told)
+		}
+		login(t, i, o)
+	}
+	o.URL = i.URL + "/other"
+	fails(source(t, o), 0, "")
+	if len(told) != 4 {
+		t.Errorf("a login for another address: told %q", told)
 	}
 }
 

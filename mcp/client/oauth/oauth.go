@@ -91,6 +91,9 @@ type Options struct {
 
 	Scopes []string // none is those that the upstream wants
 	Vault  *Vault   // where the login is; required for AuthorizationCode
+	// Lost is told, once for each login, that a person's login does not work any
+	// more, and why. Optional.
+	Lost func(ctx context.Context, why string)
 	// HTTP replaces the client for all requests; whoever sets it decides what can
 	// be reached. Optional.
 	HTTP *http.Client
@@ -105,6 +108,7 @@ type Source struct {
 	mu     sync.Mutex
 	tokens map[[32]byte]*slot
 	found  *endpoint // that was discovered
+	lost   string    // the login of which [Options.Lost] was told
 }
 
 // slot is one token: the gateway's own, or one of an agent's.
@@ -177,6 +181,9 @@ func (s *Source) Authorization(ctx context.Context) (string, error) {
 		return value, nil
 	}
 	t, err := s.get(ctx, sl, subject)
+	if err != nil {
+		s.tellLost(ctx, err)
+	}
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
 	if err != nil {
@@ -185,6 +192,25 @@ func (s *Source) Authorization(ctx context.Context) (string, error) {
 	}
 	sl.value, sl.expires = "Bearer "+t.AccessToken, time.Now().Add(t.lifetime())
 	return sl.value, nil
+}
+
+// tellLost says that a login is of no use any more, if that is what an error means.
+func (s *Source) tellLost(ctx context.Context, err error) {
+	var gone *LoginError
+	if s.opts.Lost == nil || !errors.As(err, &gone) || errors.Is(err, ErrNoLogin) {
+		return
+	}
+	k, err := s.opts.Vault.Load(s.opts.Server)
+	if err != nil {
+		return // somebody changes it just now
+	}
+	s.mu.Lock()
+	told := s.lost == k.Login
+	s.lost = k.Login
+	s.mu.Unlock()
+	if !told {
+		s.opts.Lost(ctx, gone.Why.Error())
+	}
 }
 
 // good is the token if it can be used for a while yet, else "".

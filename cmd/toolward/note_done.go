@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"toolward/audit"
+	"toolward/config"
+	"toolward/web/admin"
+)
+
+// notePatience is how long a command waits for another that has the record open.
+const notePatience = 10 * time.Second
+
+// noteDone puts on record what a command did, as done by who runs it: through the
+// gateway that runs on the record, else as its only writer. Where there is no
+// record yet, it begins with this.
+func noteDone(ctx context.Context, g *globals, what string, detail any) error {
+	cfg, err := loadBeside(g)
+	if err != nil {
+		return err
+	}
+	said := admin.Done{What: what}
+	raw, err := json.Marshal(detail)
+	if err == nil {
+		err = json.Unmarshal(raw, &said.Detail)
+	}
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(ctx, notePatience)
+	defer cancel()
+	for {
+		err := noteOnce(ctx, cfg, said)
+		// Another command may have the record for a moment, whose gateway does not
+		// answer because there is none.
+		if gone := (*url.Error)(nil); err == nil || !errors.Is(err, audit.ErrInUse) && !errors.As(err, &gone) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func noteOnce(ctx context.Context, cfg *config.Config, said admin.Done) (err error) {
+	o, err := inFiles(ctx, cfg, beginning(ctx))
+	if errors.Is(err, audit.ErrInUse) {
+		o, err = inRunning(cfg, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	var noted admin.Noted
+	return o.ask(ctx, http.MethodPost, "notes", said, &noted)
+}
+
+// beginning is for commands that need a record and make one if there is none.
+func beginning(ctx context.Context) func(*rooms, *admin.Options) error {
+	return func(r *rooms, opt *admin.Options) error {
+		if r.store == nil {
+			if err := r.openFiles(ctx); err != nil {
+				return err
+			}
+		}
+		opt.Note, opt.Road = r.store.Note, recordOnly(r) // of the record that is new
+		return nil
+	}
+}
