@@ -1,0 +1,140 @@
+//go:build e2e
+
+package field
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"toolward/audit"
+	"toolward/e2e/lab"
+)
+
+// elsewhere are what the running program is not made to write here, and why.
+var elsewhere = map[string]string{
+	"audit.clock":                     "nobody sets this machine's clock: TestClock of package audit",
+	"tool.quarantined left_out_bytes": "takes four mebibytes of definitions: TestHeldBackIsBounded of cmd/toolward",
+}
+
+// event is one of the record, with what stands beside it.
+type event struct {
+	Type   string
+	Body   map[string]any
+	Beside map[string]any
+}
+
+// events are those of a record that are not about calls.
+func events(t *testing.T, g *lab.Gateway, db string) (all []event) {
+	t.Helper()
+	for _, row := range g.Rows(t, db, "SELECT type, body, bodies FROM timeline WHERE type NOT LIKE 'call.%' ORDER BY seq") {
+		e := event{Type: row["type"].(string)}
+		if err := json.Unmarshal([]byte(row["body"].(string)), &e.Body); err != nil {
+			t.Fatalf("%s: %v", e.Type, err)
+		}
+		if text, ok := row["bodies"].(string); ok {
+			if err := json.Unmarshal([]byte(text), &e.Beside); err != nil {
+				t.Fatalf("%s: %v", e.Type, err)
+			}
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// TestEveryTypeOfEvent provokes each type of event of the table on the running
+// program. Each is written, has the fields that the table says and no other, and each
+// field is there at least once.
+func TestEveryTypeOfEvent(t *testing.T) {
+	var all []event
+	for _, scene := range []func(*testing.T) []event{decisions, strangersAndLogins, oldRecord, stoppedCommands} {
+		all = append(all, scene(t)...)
+	}
+	fields, beside := map[string]map[string]bool{}, map[string]map[string]bool{}
+	for _, e := range all {
+		if fields[e.Type] == nil {
+			fields[e.Type], beside[e.Type] = map[string]bool{}, map[string]bool{}
+		}
+		for name := range e.Body {
+			fields[e.Type][name] = true
+		}
+		for name := range e.Beside {
+			beside[e.Type][name] = true
+		}
+	}
+	compare := func(what string, got map[string]bool, want []string) {
+		for name := range got {
+			if !slices.Contains(want, name) {
+				t.Errorf("%s has %q, of which the table says nothing", what, name)
+			}
+		}
+		for _, name := range want {
+			if _, excused := elsewhere[what+" "+name]; !got[name] && !excused {
+				t.Errorf("no %s has %q: not provoked, or not written", what, name)
+			}
+		}
+	}
+	known := map[string]bool{}
+	for _, typ := range audit.Types {
+		known[typ.Name] = true
+		_, excused := elsewhere[typ.Name]
+		if strings.HasPrefix(typ.Name, "call.") || excused {
+			continue
+		}
+		if fields[typ.Name] == nil {
+			t.Errorf("nothing provokes %s", typ.Name)
+			continue
+		}
+		compare(typ.Name, fields[typ.Name], typ.Fields)
+		compare("beside "+typ.Name, beside[typ.Name], typ.Texts)
+	}
+	for name := range fields {
+		if !known[name] {
+			t.Errorf("%s is on record, and in no table", name)
+		}
+	}
+	decidedByOneForm(t, all)
+}
+
+// decidedByOneForm checks that who decided is an identity everywhere but in signed
+// statements, which have its text.
+func decidedByOneForm(t *testing.T, all []event) {
+	t.Helper()
+	for _, e := range all {
+		by, ok := e.Body["by"]
+		if !ok {
+			continue
+		}
+		if _, signed := e.Body["note"].(string); signed && strings.HasPrefix(e.Type, "audit.") {
+			if text, _ := by.(string); text == "" {
+				t.Errorf("%s: by %v", e.Type, by)
+			}
+			continue
+		}
+		who, _ := by.(map[string]any)
+		if who["issuer"] == nil || who["subject"] == nil {
+			t.Errorf("%s: by %v", e.Type, by)
+		}
+		for _, name := range slices.Sorted(maps.Keys(who)) {
+			if !slices.Contains([]string{"issuer", "subject", "roles"}, name) {
+				t.Errorf("%s: by has %s", e.Type, name)
+			}
+		}
+	}
+}
+
+// of are the events of a type.
+func of(all []event, eventType string) (some []event) {
+	for _, e := range all {
+		if e.Type == eventType {
+			some = append(some, e)
+		}
+	}
+	return some
+}
+
+// said is an event's body as text.
+func said(e event) string { return fmt.Sprint(e.Body) }
