@@ -132,7 +132,7 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 		entry.Body = []byte(e.Body)
 		return entry, w.beside(e, &entry)
 	case e.left != nil:
-		entry.Session, entry.Issuer, entry.Labels, entry.Tally = e.left.session, e.left.issuer, e.left.labels, e.left.tally
+		entry.Session, entry.Agent, entry.Issuer, entry.Labels, entry.Tally = e.left.session, e.left.agent, e.left.issuer, e.left.labels, e.left.tally
 	default:
 		return entry, w.remembered(e, &entry)
 	}
@@ -141,17 +141,17 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 
 // left is what a call's event says to followers besides its columns.
 type left struct {
-	session, issuer string
-	labels          []string
-	tally           *gateway.Tally
-	hidden          bool // a value that policy remembers is not shown
+	session, agent, issuer string
+	labels                 []string
+	tally                  *gateway.Tally
+	hidden                 bool // a value that policy remembers is not shown
 }
 
 func leftBy(p gateway.Phase, c *gateway.Call) *left {
 	if c.Agent == nil {
 		return &left{}
 	}
-	l := &left{session: c.Session.ID, issuer: c.Agent.Issuer}
+	l := &left{session: c.Session.ID, agent: column(c.Agent.ID), issuer: c.Agent.Issuer}
 	if p == gateway.PhaseOutcome {
 		l.labels = c.Said().Labels
 		if c.Result != nil && len(c.Result.Labels) > 0 {
@@ -203,15 +203,19 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	entry.Tally = b.Adds
-	query, args := "SELECT text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(b.Who)
-	into := &entry.Issuer
+	query, args := "SELECT NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(b.Who)
 	if e.Type == TypeOutcome {
-		entry.Labels, into = b.Labels, &entry.Session
-		query, args = "SELECT session FROM events WHERE call = ? AND type = ?", values(e.Call, TypeAttempt)
+		entry.Labels = b.Labels
+		query, args = `SELECT a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.body ->> '$.who'
+			WHERE a.call = ? AND a.type = ?`, values(e.Call, TypeAttempt)
 	}
 	rows, err := w.conn.rows(query, args...)
 	if err == nil && len(rows) > 0 {
-		*into, _ = rows[0][0].(string)
+		for i, into := range []*string{&entry.Session, &entry.Agent, &entry.Issuer} {
+			if text, ok := rows[0][i].(string); ok {
+				*into = text
+			}
+		}
 	}
 	return err
 }

@@ -209,7 +209,17 @@ SELECT session, max(agent) AS agent, max(session_name) AS name, min(time) AS fir
   sum(outcome IN ('refused', 'withheld')) AS refused, max(session_labels) AS labels
 FROM calls WHERE session IS NOT NULL GROUP BY session;
 
--- people is what persons decided: approvals, blocks, labels, definitions, exceptions, tokens, logins, erasures, prunes. What was
+-- meters has a row for each time that a call added to a meter of policy. (What counts now: toolward meters list.)
+CREATE VIEW meters AS
+SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.time_unix_ms, e.call, a.agent, a.session, a.tool,
+  iif(e.type = 'call.outcome', 'result', 'request') AS stage,
+  m.value ->> '$.name' AS name, m.value ->> '$.per' AS per, m.value ->> '$.of' AS of, -- for whom it counts: a digest of the agent, a session, a tool
+  m.value ->> '$.key' AS key,                    -- its token: toolward audit hash
+  m.value ->> '$.amount' AS amount, m.value ->> '$.window' / 1e9 AS window_s
+FROM events e JOIN json_each(e.body, '$.adds.meters') m LEFT JOIN events a ON a.call = e.call AND a.type = 'call.attempt'
+WHERE e.type IN ('call.attempt', 'call.outcome') AND e.call IS NOT NULL;
+
+-- people is what persons decided: approvals, blocks, labels, meters, definitions, exceptions, tokens, logins, erasures, prunes. What was
 -- pinned on first use, nobody accepted.
 CREATE VIEW people AS
 SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type,
@@ -217,7 +227,7 @@ SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') A
   coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.subject', body ->> '$.server', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
   coalesce(body ->> '$.note', body ->> '$.reason', body ->> '$.why') AS note, body
 FROM events WHERE call IS NULL AND type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'pin.accepted', 'block.added', 'block.lifted',
-  'session.cleared', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
+  'session.cleared', 'meter.reset', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
   AND body ->> '$.by' IS NOT NULL;
 
 -- approvals has a row for each question to a person: what became of it, and who decided.

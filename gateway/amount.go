@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +62,11 @@ func (a Amount) Sub(b Amount) Amount {
 	lo, borrow := bits.Sub64(a.lo, b.lo, 0)
 	hi, _ := bits.Sub64(a.hi, b.hi, borrow)
 	return Amount{hi, lo}
+}
+
+// Compare is -1, 0 or 1, as a is less than, equal to or more than b.
+func (a Amount) Compare(b Amount) int {
+	return cmp.Or(cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo))
 }
 
 // String is the number in decimal, as short as it can be: 12.5.

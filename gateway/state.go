@@ -80,8 +80,8 @@ type Entry struct {
 	Time    time.Time //
 	Type    string    // call.attempt, call.outcome, …
 	Call    string    // ID of the call, "" in the gateway's own events
-	Agent   string    // ID of its agent; "" in call.outcome
-	Issuer  string    // who vouches for it; "" in call.outcome
+	Agent   string    // ID of its agent
+	Issuer  string    // who vouches for it
 	Session string    // [Session.ID] of the call
 	Kind    Kind      //
 	Tool    string    // wire name

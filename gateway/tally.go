@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 )
@@ -60,3 +61,33 @@ type Memory struct {
 	Time  time.Time       `json:"time,omitzero"`  // written by state: when the call was attempted
 	Until time.Time       `json:"until,omitzero"` // written by state
 }
+
+// Counter is what one meter counted within its window for one of those that it
+// counts for, for people.
+type Counter struct {
+	Name    string    `json:"name"`
+	Per     MeterPer  `json:"per"`
+	Of      string    `json:"of,omitempty"`    // [Meter.Of]
+	Agent   string    `json:"agent,omitempty"` // whose it is, if it is an agent's or a session's
+	Issuer  string    `json:"issuer,omitempty"`
+	Key     string    `json:"key,omitempty"`    // its token; "others" of those that have no counter of their own
+	Window  string    `json:"window,omitempty"` // "24h0m0s"; "" while nothing is on record
+	Count   int       `json:"count"`
+	Sum     Amount    `json:"sum"`
+	Running int       `json:"running,omitempty"` // of Count: calls that are under way
+	Oldest  time.Time `json:"oldest,omitzero"`   // entry that counts
+	Until   time.Time `json:"until,omitzero"`    // when the youngest stops counting
+}
+
+// MeterOf says which counters are meant. Empty members mean any.
+type MeterOf struct {
+	Name    string `json:"name,omitempty"`
+	Agent   string `json:"agent,omitempty"` // its ID: its own and its sessions' counters
+	Issuer  string `json:"issuer,omitempty"`
+	Session string `json:"session,omitempty"`
+	Tool    string `json:"tool,omitempty"` // wire name
+	Key     string `json:"key,omitempty"`  // as policy gave it, or its token
+}
+
+// ErrNoMeter is returned where no counter is meant.
+var ErrNoMeter = errors.New("no meter has counted anything of the kind")

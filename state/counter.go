@@ -9,8 +9,10 @@ import (
 // counter is what one meter counted for one of those that it counts for.
 type counter struct {
 	window  time.Duration // of the policy that counted last
-	buckets []bucket      // oldest first
-	live    int           // entries of calls in progress, and their sum
+	agent   string        // whose it is, if it counts per agent or session, and who vouches for that
+	issuer  string
+	buckets []bucket // oldest first
+	live    int      // entries of calls in progress, and their sum
 	liveSum gateway.Amount
 }
 
@@ -19,6 +21,13 @@ type bucket struct {
 	At    time.Time      `json:"at"` // of the youngest
 	Count int            `json:"count"`
 	Sum   gateway.Amount `json:"sum"`
+}
+
+// belongs notes whose a counter is.
+func (c *counter) belongs(per gateway.MeterPer, agent, issuer string) {
+	if agent != "" && (per == gateway.PerAgent || per == gateway.PerSession) {
+		c.agent, c.issuer = agent, issuer
+	}
 }
 
 const (

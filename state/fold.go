@@ -22,6 +22,7 @@ const (
 	EventPinned   = "pin.accepted"
 	EventBlocked  = "block.added"
 	EventLifted   = "block.lifted"
+	EventReset    = "meter.reset"
 )
 
 // The bodies of events that have no type of their own elsewhere.
@@ -93,6 +94,14 @@ func (r *Room) Fold(e gateway.Entry) error {
 				return errors.New("a block without an ID")
 			}
 			return r.settle(func() error { r.putBlock(b); return nil })
+		})
+	case EventReset:
+		return with(e, func(b reset) error {
+			if b.Name == "" {
+				return errors.New("a reset of no meter")
+			}
+			r.tallies.reset(b.MeterOf)
+			return nil
 		})
 	case EventLifted:
 		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })

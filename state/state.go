@@ -22,6 +22,7 @@
 //	approval.*        asked, approved, denied, used, revoked, expired
 //	pin.accepted      a definition that a person, or first use, accepted
 //	block.added, block.lifted
+//	meter.reset       a person let counters begin anew
 //	state.snapshot    all of the above up to there
 //
 // What is not in the record is what only the present needs: token buckets are

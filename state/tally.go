@@ -93,11 +93,11 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 			meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum})
 			continue
 		}
-		of := t.counter(now, id)
+		of := t.counter(now, id, v.agent.ID, v.agent.Issuer)
 		t.reserve(v, of, m.Amount)
 		if m.Key != "" {
 			id.key = token(m.Key)
-			of = t.counter(now, id)
+			of = t.counter(now, id, v.agent.ID, v.agent.Issuer)
 			t.reserve(v, of, m.Amount)
 		}
 		of.live, of.liveSum = of.live-1, of.liveSum.Sub(m.Amount) // without this call
@@ -163,10 +163,10 @@ func (t *tallies) add(e gateway.Entry) {
 	}
 	for _, m := range e.Tally.Meters {
 		id := counterID{m.Name, m.Per, m.Of, ""}
-		t.counter(at, id).add(at, m.Window, m.Amount)
+		t.counter(at, id, e.Agent, e.Issuer).add(at, m.Window, m.Amount)
 		if m.Key != "" {
 			id.key = m.Key
-			t.counter(at, id).add(at, m.Window, m.Amount)
+			t.counter(at, id, e.Agent, e.Issuer).add(at, m.Window, m.Amount)
 		}
 	}
 	for _, m := range e.Tally.Memories {
@@ -239,38 +239,47 @@ func (t *tallies) full(now time.Time, session string, more int) *gateway.Refusal
 	return nil
 }
 
-// counter returns a counter, made if there is none. Where there is no place for
-// it, and as long as what had none counts, it is the one of all others.
-func (t *tallies) counter(now time.Time, id counterID) *counter {
+// counter returns a counter, made if there is none, and notes whose it is. Where
+// there is no place for it, and as long as what had none counts, it is the one of
+// all others.
+func (t *tallies) counter(now time.Time, id counterID, agent, issuer string) *counter {
+	made, placed := t.place(now, id)
+	if placed.of != "" {
+		made.belongs(placed.per, agent, issuer)
+	}
+	return made
+}
+
+func (t *tallies) place(now time.Time, id counterID) (*counter, counterID) {
 	if c := t.counters[id]; c != nil {
-		return c
+		return c, id
 	}
 	all := counterID{id.name, id.per, "", others}
 	if c := t.counters[all]; c != nil && !c.idle(now) {
-		return c
+		return c, all
 	}
 	if len(t.counters) >= maxCounters {
 		t.sweep(now)
 	}
 	if len(t.counters) >= maxCounters {
-		return t.make(all)
+		return t.make(all), all
 	}
 	if id.key == "" {
-		return t.make(id)
+		return t.make(id), id
 	}
 	owner, rest := id, id
 	owner.key, rest.key = "", others
 	if c := t.counters[rest]; c != nil && !c.idle(now) {
-		return c
+		return c, rest
 	}
 	if t.keys[owner] >= maxKeys {
 		t.sweep(now)
 	}
 	if t.keys[owner] >= maxKeys {
-		return t.make(rest)
+		return t.make(rest), rest
 	}
 	t.keys[owner]++
-	return t.make(id)
+	return t.make(id), id
 }
 
 func (t *tallies) make(id counterID) *counter {
@@ -321,6 +330,8 @@ type snapshotCounter struct {
 	Per     gateway.MeterPer `json:"per"`
 	Of      string           `json:"of,omitempty"`
 	Key     string           `json:"key,omitempty"`
+	Agent   string           `json:"agent,omitempty"`
+	Issuer  string           `json:"issuer,omitempty"`
 	Window  time.Duration    `json:"window"`
 	Buckets []bucket         `json:"buckets"`
 }
@@ -336,7 +347,7 @@ func (t *tallies) snapshot(now time.Time, s *snapshot) {
 	for id, c := range t.counters {
 		c.expire(now)
 		if len(c.buckets) > 0 {
-			s.Counters = append(s.Counters, snapshotCounter{id.name, id.per, id.of, id.key, c.window, slices.Clone(c.buckets)})
+			s.Counters = append(s.Counters, snapshotCounter{id.name, id.per, id.of, id.key, c.agent, c.issuer, c.window, slices.Clone(c.buckets)})
 		}
 	}
 	slices.SortFunc(s.Counters, func(a, b snapshotCounter) int {
@@ -361,7 +372,7 @@ func (t *tallies) restore(s *snapshot) {
 	defer t.mu.Unlock()
 	for _, in := range s.Counters {
 		id := counterID{in.Name, in.Per, in.Of, in.Key}
-		t.counters[id] = &counter{window: in.Window, buckets: in.Buckets}
+		t.counters[id] = &counter{window: in.Window, agent: in.Agent, issuer: in.Issuer, buckets: in.Buckets}
 		if in.Key != "" && in.Key != others {
 			id.key = ""
 			t.keys[id]++

@@ -43,7 +43,7 @@ func (r *rooms) operators(local *admin.Local) admin.Options {
 		Token: auth.Token, Peer: web.PeerOf, Nearby: nearby,
 	}
 	if r.state != nil { // nil where there is no record
-		opt.Approvals, opt.Blocks, opt.Sessions, opt.Note = r.state, r.state, r.state, r.store.Note
+		opt.Approvals, opt.Blocks, opt.Sessions, opt.Meters, opt.Note = r.state, r.state, r.state, r.state, r.store.Note
 	}
 	return opt
 }

@@ -24,7 +24,8 @@
 // origins are kept out by package web, and there are no cookies.
 //
 // It decides nothing itself about calls: what an approval or a pin means is the
-// rooms' to say, which it knows as [Approvals], [Tools], [Blocks] and [Sessions].
+// rooms' to say, which it knows as [Approvals], [Tools], [Blocks],
+// [Sessions] and [Meters].
 package admin
 
 import (
@@ -83,6 +84,7 @@ type Options struct {
 	Tools     Tools
 	Blocks    Blocks
 	Sessions  Sessions
+	Meters    Meters
 	Health    func() Health
 	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"toolward/gateway"
 )
 
 // object is a JSON object of the description.
@@ -88,6 +90,8 @@ func schemaOf(t reflect.Type) object {
 		return object{"type": "string", "format": "date-time"}
 	case reflect.TypeFor[json.RawMessage]():
 		return object{}
+	case reflect.TypeFor[gateway.Amount]():
+		return object{"type": "number"}
 	}
 	switch t.Kind() {
 	case reflect.String:

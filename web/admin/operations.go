@@ -56,6 +56,9 @@ func (h *Handler) operations() []operation {
 	if h.opt.Sessions != nil {
 		ops = append(ops, h.sessionOperations()...)
 	}
+	if h.opt.Meters != nil {
+		ops = append(ops, h.meterOperations()...)
+	}
 	return ops
 }
 

@@ -40,6 +40,8 @@ func asProblem(err error) *Problem {
 		return &Problem{Status: http.StatusNotFound, Code: "no_block", Detail: err.Error()}
 	case errors.Is(err, gateway.ErrNoSession):
 		return &Problem{Status: http.StatusNotFound, Code: "no_session", Detail: err.Error()}
+	case errors.Is(err, gateway.ErrNoMeter):
+		return &Problem{Status: http.StatusNotFound, Code: "no_meter", Detail: err.Error(), Remedy: "see what there is with `toolward meters list`"}
 	case errors.Is(err, gateway.ErrBadBlock):
 		return &Problem{Status: http.StatusUnprocessableEntity, Code: "bad_block", Detail: err.Error()}
 	case errors.Is(err, gateway.ErrUnseen):
