@@ -43,6 +43,7 @@ type Call struct {
 	Cause          string  `json:"cause,omitempty"`
 	Scope          string  `json:"scope,omitempty"`
 	Approval       string  `json:"approval,omitempty"`
+	DecidedBy      string  `json:"decided_by,omitempty"`
 	Rules          Raw     `json:"rules,omitempty"`
 	Revision       string  `json:"revision,omitempty"`
 	Shadow         string  `json:"shadow,omitempty"`
@@ -51,6 +52,8 @@ type Call struct {
 	ResultShadow   string  `json:"result_shadow,omitempty"`
 	Findings       Raw     `json:"findings,omitempty"`
 	ResultFindings Raw     `json:"result_findings,omitempty"`
+	FindingKinds   Raw     `json:"finding_kinds,omitempty"`
+	FromCalls      Raw     `json:"from_calls,omitempty"`
 	Score          float64 `json:"score,omitempty"`
 	Fingerprint    string  `json:"fingerprint,omitempty"`
 	Args           Raw     `json:"args,omitempty"`

@@ -147,7 +147,7 @@ func filtersAgree(t *testing.T, rt *rapid.T, s *Store) {
 	}
 	stats, err := s.Stats(t.Context(), f)
 	must(t, err)
-	points, err := s.Series(t.Context(), f, "outcome", 0)
+	points, err := s.Series(t.Context(), f, []string{"outcome"}, 0)
 	must(t, err)
 	sum := int64(0)
 	for _, p := range points {

@@ -19,6 +19,13 @@ func TestReviewQueriesRun(t *testing.T) {
 	sink := newCall(t, `{"to":"x"}`)
 	sink.Findings = []gateway.Finding{{Kind: gateway.FindingProvenance, Rule: "provenance.copy", Stage: gateway.StageRequest, Where: "/to", From: secret.ID, Severity: gateway.SeverityHigh}}
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, sink))
+	out := newCall(t, `{}`)
+	out.Tool = &gateway.Tool{Server: "mail", Name: "send", Wire: "mail__send", Labels: []string{"external"}}
+	out.Session.Labels = []string{"private"}
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, out))
+	respond(out, `{"isError":true}`)
+	out.Result.IsError = true
+	must(t, s.Record(t.Context(), gateway.PhaseOutcome, out))
 	last := newCall(t, `{}`)
 	last.Refusal = gateway.Refuse("limit", gateway.RateLimited, "slow down")
 	must(t, s.Record(t.Context(), gateway.PhaseRefusal, last))
@@ -29,6 +36,7 @@ func TestReviewQueriesRun(t *testing.T) {
 			continue
 		}
 		queries++
+		part = strings.NewReplacer("s-4711", testAgent.Session, "01a20cb2-b175-7aaa-8aaa-aaaaaaaaaaaa", sink.ID, "hmac:9f2c41d07a55e1b3", "hmac:").Replace(part)
 		rows, err := s.Reader.db.QueryContext(t.Context(), part)
 		if err != nil {
 			t.Errorf("%v in\n%s", err, part)

@@ -20,6 +20,10 @@ type Filter struct {
 	Session      Values    // digest, as the view calls shows it, or the session's name in the token
 	Call         string    // ID, or its beginning
 	FromCall     string    // calls whose arguments copy what this call brought
+	ToolLabel    Values    // the tool has one of these labels
+	Seen         Values    // the session had one of these labels before
+	Approval     Values    // question that a person was asked about the call, by its ID
+	DecidedBy    Values    // person who answered it
 	Args         []Arg     // arguments that have a value
 	MinMs        float64   // took at least so long
 	Text         string    // stands in arguments, result, what was beside them, or reasons, as whole words; exact case, at most 1 KiB
@@ -118,6 +122,14 @@ func (f *Filter) facets() condition {
 	if f.Differs {
 		c.and(condition{"mark ->> '$.differs'", nil})
 	}
+	for _, labels := range []Values{f.ToolLabel, f.Seen} { // facets do not say whose a label is
+		if len(labels) > 0 {
+			c.and(ofFacet("", "labels[]", labels))
+		}
+	}
+	if len(f.Approval) > 0 || len(f.DecidedBy) > 0 {
+		c.and(condition{"(effect = 'approve' OR code IN ('approval_pending', 'approval_denied'))", nil})
+	}
 	return c
 }
 
@@ -194,6 +206,22 @@ func (f *Filter) others(c *condition) error {
 	if f.FromCall != "" {
 		c.and(condition{"seq IN (SELECT seq FROM sources WHERE source = ?)", []any{f.FromCall}})
 	}
+	for _, one := range []struct {
+		what, sql string
+		values    Values
+	}{
+		{"approval", "approval IN (SELECT value FROM json_each(?))", f.Approval},
+		{"decided-by", "decided_by IN (SELECT value FROM json_each(?))", f.DecidedBy},
+		{"tool-label", "EXISTS (SELECT value FROM json_each(tool_labels) INTERSECT SELECT value FROM json_each(?))", f.ToolLabel},
+		{"seen", "EXISTS (SELECT value FROM json_each(session_labels) INTERSECT SELECT value FROM json_each(?))", f.Seen},
+	} {
+		if err := tooLong(one.what, one.values...); err != nil {
+			return err
+		}
+		if len(one.values) > 0 {
+			c.and(condition{one.sql, []any{string(marshal(one.values))}})
+		}
+	}
 	if f.MinMs > 0 {
 		c.and(condition{"ms >= ?", []any{f.MinMs}})
 	}
@@ -201,7 +229,8 @@ func (f *Filter) others(c *condition) error {
 		if err := tooLong("an argument", a.Path, a.Value); err != nil {
 			return err
 		}
-		c.and(condition{"args ->> ? = ?", []any{jsonPath(a.Path), a.Value}})
+		// A text is compared as such, anything else as it is written: 1, true, null.
+		c.and(condition{"(args ->> ? = ? OR args -> ? = ?)", []any{jsonPath(a.Path), a.Value, jsonPath(a.Path), a.Value}})
 	}
 	if f.Text != "" {
 		c.and(condition{"(instr(args, ?) OR instr(beside, ?) OR instr(result, ?) OR instr(reasons, ?) OR instr(cause, ?))", []any{f.Text, f.Text, f.Text, f.Text, f.Text}})

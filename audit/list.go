@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -36,6 +38,47 @@ func (r *Reader) list(ctx context.Context, f Filter, down bool, limit int, curso
 		next = calls[limit-1].Seq
 	}
 	return calls, next, err
+}
+
+// Sorted returns the first of all calls of a filter in the order of a column, the
+// greatest first if down. It reads every call of the filter.
+func (r *Reader) Sorted(ctx context.Context, f Filter, name string, down bool, limit int) ([]Call, error) {
+	limit = min(max(limit, 1), 1000)
+	order := func(a, b Call) int {
+		n := compareValues(a.Column(name), b.Column(name))
+		if down {
+			n = -n
+		}
+		return cmp.Or(n, cmp.Compare(b.Seq, a.Seq))
+	}
+	var first []Call
+	for c, err := range r.All(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		at, _ := slices.BinarySearchFunc(first, c, order)
+		if at == limit {
+			continue
+		}
+		first = slices.Insert(first, at, c)
+		first = first[:min(len(first), limit)]
+	}
+	return first, nil
+}
+
+// compareValues orders two values of one column.
+func compareValues(a, b any) int {
+	switch a := a.(type) {
+	case int64:
+		return cmp.Compare(a, b.(int64))
+	case float64:
+		return cmp.Compare(a, b.(float64))
+	case Raw:
+		return cmp.Compare(a, b.(Raw))
+	case string:
+		return cmp.Compare(a, b.(string))
+	}
+	return 0
 }
 
 // All yields the calls of a filter, oldest first.
@@ -186,12 +229,6 @@ func (r *Reader) kept(ctx context.Context, e *Event) (err error) {
 		e.Uses = append(e.Uses, s)
 	}
 	return rows.Err()
-}
-
-// Own returns up to limit events of the gateway itself (those without a call),
-// newest first: starts, reloads, checkpoints.
-func (r *Reader) Own(ctx context.Context, limit int) ([]Event, error) {
-	return r.events(ctx, "WHERE call IS NULL ORDER BY seq DESC LIMIT ?", min(max(limit, 1), 1000))
 }
 
 var _ sql.Scanner = (*Raw)(nil)

@@ -102,8 +102,8 @@ func TestReviewAtScale(t *testing.T) {
 			_, err := r.Stats(t.Context(), since(is(Match{Agent: Values{"agent-03"}}), week))
 			return err
 		}},
-		{"series by outcome, hours", func() error { _, err := r.Series(t.Context(), Filter{}, "outcome", time.Hour); return err }},
-		{"series by role, days", func() error { _, err := r.Series(t.Context(), Filter{}, "role", 24*time.Hour); return err }},
+		{"series by outcome, hours", func() error { _, err := r.Series(t.Context(), Filter{}, []string{"outcome"}, time.Hour); return err }},
+		{"series by role, days", func() error { _, err := r.Series(t.Context(), Filter{}, []string{"role"}, 24*time.Hour); return err }},
 	} {
 		start := time.Now()
 		must(t, one.do())

@@ -44,6 +44,8 @@ CREATE TABLE interned (
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
 CREATE INDEX events_session ON events (session, seq) WHERE session IS NOT NULL;
 CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
+-- Questions to people, by their ID.
+CREATE INDEX events_about ON events (body ->> '$.id', type) WHERE call IS NULL AND body ->> '$.id' IS NOT NULL;
 
 CREATE TRIGGER bodies_follow AFTER DELETE ON events
 BEGIN DELETE FROM bodies WHERE seq = old.seq; END;
@@ -147,6 +149,8 @@ SELECT
   coalesce(o.body ->> '$.refusal.cause', a.body ->> '$.refusal.cause') AS cause,  -- the fault behind it, which the agent was not told
   a.body ->> '$.refusal.scope'                AS scope,         -- that the token lacked
   coalesce(a.body ->> '$.approval', a.body ->> '$.refusal.approval') AS approval, -- the question that a person was asked
+  (SELECT d.body ->> '$.by.subject' FROM events d WHERE d.body ->> '$.id' = coalesce(a.body ->> '$.approval', a.body ->> '$.refusal.approval')
+     AND d.type IN ('approval.approved', 'approval.denied') AND d.call IS NULL ORDER BY d.seq DESC LIMIT 1) AS decided_by, -- the person who answered it
   what.text -> '$.rules'                      AS rules,         -- JSON array: the policy rules that fired
   what.text ->> '$.revision'                  AS revision,      -- of the policy
   what.text ->> '$.shadow'                    AS shadow,        -- what the shadow policy would have decided
@@ -155,6 +159,8 @@ SELECT
   ruling.text ->> '$.shadow'                  AS result_shadow,
   a.body -> '$.findings'                      AS findings,      -- JSON array: what guard saw in the arguments
   o.body -> '$.findings'                      AS result_findings,
+  (SELECT nullif(json_group_array(DISTINCT value ->> '$.kind'), '[]') FROM (SELECT value FROM json_each(a.body, '$.findings') UNION ALL SELECT value FROM json_each(o.body, '$.findings'))) AS finding_kinds, -- JSON array
+  (SELECT nullif(json_group_array(DISTINCT value ->> '$.from'), '[]') FROM json_each(a.body, '$.findings') WHERE value ->> '$.from' IS NOT NULL) AS from_calls, -- JSON array: the calls whose results the arguments copy
   a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
   what.text ->> '$.tool.fingerprint'          AS fingerprint,   -- of the tool's definition
   ab.text -> '$.args'                         AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none, and when it is gone
@@ -267,10 +273,47 @@ SELECT agent, mark -> '$.roles' AS roles, server, tool, sum(calls) AS calls, sum
   strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
 FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY agent, roles, server, tool;
 
+-- slots says how long the calls of a slot took at most.
+CREATE VIEW slots AS
+WITH RECURSIVE top(slot, us) AS (SELECT 0, 0.8408964152537145 UNION ALL SELECT slot + 1, us * 1.189207115002721 FROM top WHERE slot < 200)
+SELECT slot, us / 1000.0 AS ms FROM top;
+
+-- identities is which roles an agent had, and who vouched for it, to the hour.
+CREATE VIEW identities AS
+SELECT agent, coalesce(mark ->> '$.issuer', '') AS issuer, mark -> '$.roles' AS roles, sum(calls) AS calls,
+  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
+FROM counts JOIN facets ON id = facet WHERE calls > 0 AND agent <> '' GROUP BY 1, 2, 3;
+
 -- hourly counts calls by hour.
 CREATE VIEW hourly AS
 SELECT strftime('%Y-%m-%dT%H:00:00Z', hour * 3600, 'unixepoch') AS hour, agent, server, tool, outcome, code, sum(calls) AS calls,
-  max(iif(slot > 0, pow2.ms, NULL)) AS most_ms
-FROM counts JOIN facets ON id = facet
-JOIN (WITH RECURSIVE top(s, us) AS (SELECT 0, 0.8408964152537145 UNION ALL SELECT s + 1, us * 1.189207115002721 FROM top WHERE s < 200) SELECT s, us / 1000.0 AS ms FROM top) pow2 ON pow2.s = slot
+  max(iif(counts.slot > 0, slots.ms, NULL)) AS most_ms
+FROM counts JOIN facets ON id = facet JOIN slots ON slots.slot = counts.slot
 WHERE calls > 0 GROUP BY counts.hour, agent, server, tool, outcome, code;
+
+-- habits is at which hours of the day (UTC) an agent calls.
+CREATE VIEW habits AS
+SELECT agent, hour % 24 AS hour_of_day, sum(calls) AS calls, count(DISTINCT hour / 24) AS days, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
+FROM counts JOIN facets ON id = facet WHERE calls > 0 AND agent <> '' GROUP BY agent, hour_of_day;
+
+-- peers is from which network addresses an agent called, to the hour. An agent '' is nobody who is known.
+CREATE VIEW peers AS
+SELECT agent, coalesce(mark ->> '$.peer', '') AS peer, sum(calls) AS calls, sum(iif(outcome = 'refused', calls, 0)) AS refused,
+  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
+FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY 1, 2;
+
+-- tools is how the calls of each tool ended, and how long those took that were made: up to a fifth less than it says.
+CREATE VIEW tools AS
+WITH n AS (SELECT server, tool, outcome, counts.slot, sum(calls) AS calls FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY 1, 2, 3, 4),
+  made AS (SELECT server, tool, slot, sum(sum(calls)) OVER (PARTITION BY server, tool ORDER BY slot) AS upto, sum(sum(calls)) OVER (PARTITION BY server, tool) AS whole
+           FROM n WHERE slot > 0 AND outcome <> 'refused' GROUP BY server, tool, slot),
+  q AS (SELECT server, tool, min(iif(upto >= whole * 0.5, ms, NULL)) AS p50_ms, min(iif(upto >= whole * 0.95, ms, NULL)) AS p95_ms, max(ms) AS most_ms
+        FROM made JOIN slots ON slots.slot = made.slot GROUP BY server, tool)
+SELECT n.server, n.tool, sum(calls) AS calls, sum(iif(outcome = 'refused', calls, 0)) AS refused, sum(iif(outcome = 'error', calls, 0)) AS errors,
+  sum(iif(outcome = 'failed', calls, 0)) AS failed, sum(iif(outcome = 'timeout', calls, 0)) AS timeouts, p50_ms, p95_ms, most_ms
+FROM n LEFT JOIN q ON q.server = n.server AND q.tool = n.tool GROUP BY n.server, n.tool;
+
+-- traffic is how much agents sent to tools and got from them, in bytes. It reads every call.
+CREATE VIEW traffic AS
+SELECT agent, server, tool, count(*) AS calls, coalesce(sum(args_bytes), 0) AS sent, coalesce(sum(result_bytes), 0) AS got, min(time) AS first, max(time) AS last
+FROM calls GROUP BY agent, server, tool;

@@ -41,13 +41,6 @@ type Spread struct {
 	Max float64 `json:"max"`
 }
 
-// Point is how many calls of an interval have a value.
-type Point struct {
-	Time  string `json:"time,omitempty"` // the interval's beginning; "" if all time is one
-	Value string `json:"value"`
-	Calls int64  `json:"calls"`
-}
-
 // exactly is up to how many calls each is read.
 const exactly = 5000
 
@@ -105,82 +98,6 @@ func (r *Reader) Stats(ctx context.Context, f Filter) (Stats, error) {
 	return s, err
 }
 
-// Series counts the calls of a filter by what they are counted by, for each
-// interval of some hours, or for all time if every is 0. A call with several
-// labels, roles or rules counts for each.
-func (r *Reader) Series(ctx context.Context, f Filter, by string, every time.Duration) ([]Point, error) {
-	if every%time.Hour != 0 {
-		return nil, fmt.Errorf("an interval of %v is not of whole hours", every)
-	}
-	values, err := valuesBy(by)
-	if err != nil {
-		return nil, err
-	}
-	step := int64(every / time.Hour)
-	type key struct {
-		at    int64
-		value string
-	}
-	counts := map[key]int64{}
-	_, err = r.sums(ctx, f, 0, step, func(one sum) {
-		at := int64(0)
-		if step > 0 {
-			at = one.at / step * step
-		}
-		for _, v := range values(&one) {
-			counts[key{at, v}] += one.calls
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("audit statistics: %w", err)
-	}
-	points := []Point{}
-	for k, n := range counts {
-		p := Point{Value: k.value, Calls: n}
-		if step > 0 {
-			p.Time = time.UnixMilli(k.at * hourMs).UTC().Format(time.RFC3339)
-		}
-		points = append(points, p)
-	}
-	slices.SortFunc(points, func(a, b Point) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Value, b.Value))
-	})
-	return points, nil
-}
-
-// valuesBy is how to read what calls are counted by, by its name.
-func valuesBy(name string) (func(*sum) []string, error) {
-	columns := map[string]func(*sum) string{
-		"agent": func(s *sum) string { return s.agent }, "server": func(s *sum) string { return s.server }, "tool": func(s *sum) string { return s.tool },
-		"kind": func(s *sum) string { return s.kind }, "effect": func(s *sum) string { return s.effect }, "outcome": func(s *sum) string { return s.outcome }, "code": func(s *sum) string { return s.code },
-	}
-	marks := map[string]func(*mark) []string{
-		"issuer": func(m *mark) []string { return []string{m.Issuer} }, "peer": func(m *mark) []string { return []string{m.Peer} }, "revision": func(m *mark) []string { return []string{m.Revision} },
-		"role": func(m *mark) []string { return m.Roles }, "label": func(m *mark) []string { return m.Labels }, "finding": func(m *mark) []string { return m.Findings }, "rule": func(m *mark) []string { return m.Rules },
-	}
-	if column := columns[name]; column != nil {
-		return func(s *sum) []string { return []string{column(s)} }, nil
-	}
-	if member := marks[name]; member != nil {
-		return func(s *sum) []string {
-			var m mark
-			if json.Unmarshal([]byte(s.mark), &m) != nil {
-				return nil
-			}
-			return member(&m)
-		}, nil
-	}
-	return nil, fmt.Errorf("calls are not counted by %q", name)
-}
-
-// Attributes are the names of what calls are counted by.
-func Attributes() (names []string) {
-	for _, a := range attributes {
-		names = append(names, a.name)
-	}
-	return names
-}
-
 // sums hands over the calls of a filter: one by one if they are at most so many
 // or what is asked is not counted, and then exact is true; else from the counts.
 func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(sum)) (exact bool, err error) {
@@ -190,7 +107,7 @@ func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(
 	if _, err := f.where(); err != nil {
 		return false, err
 	}
-	if f.Call != "" || len(f.Session) > 0 || f.FromCall != "" || f.Text != "" || len(f.Args) > 0 || f.MinMs > 0 || f.mixed() {
+	if f.uncounted() || f.mixed() {
 		return true, r.each(ctx, f, add)
 	}
 	from, to := int64(math.MinInt64), int64(math.MaxInt64)
@@ -225,6 +142,11 @@ func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(
 		}
 	}
 	return false, nil
+}
+
+// uncounted reports whether a filter asks for more than calls are counted by.
+func (f *Filter) uncounted() bool {
+	return f.Call != "" || len(f.Session) > 0 || f.FromCall != "" || len(f.ToolLabel)+len(f.Seen)+len(f.Approval)+len(f.DecidedBy) > 0 || f.Text != "" || len(f.Args) > 0 || f.MinMs > 0
 }
 
 // mixed reports whether a filter tells running calls from interrupted ones, which

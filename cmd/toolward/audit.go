@@ -15,7 +15,7 @@ import (
 
 func newAudit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
-	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditTrace(g), newAuditStory(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditTrace(g), newAuditStory(g), newAuditView(g), newAuditEvents(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
 	return cmd
 }
 
@@ -77,6 +77,7 @@ func newAuditList(g *globals) *cobra.Command {
 		before  int64
 		oldest  bool
 		columns []string
+		sort    string
 	)
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -86,11 +87,21 @@ func newAuditList(g *globals) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
-				page := reader.List
-				if oldest {
-					page = reader.ListOldest
+				var (
+					calls []audit.Call
+					next  int64
+					err   error
+				)
+				switch by, down := strings.CutPrefix(sort, "-"); {
+				case by != "" && !audit.HasColumn(by):
+					return fmt.Errorf("--sort %s: calls have no such column%s", sort, meant(by, audit.Columns()))
+				case by != "":
+					calls, err = reader.Sorted(cmd.Context(), filter, by, down, limit)
+				case oldest:
+					calls, next, err = reader.ListOldest(cmd.Context(), filter, limit, before)
+				default:
+					calls, next, err = reader.List(cmd.Context(), filter, limit, before)
 				}
-				calls, next, err := page(cmd.Context(), filter, limit, before)
 				if err != nil {
 					return err
 				}
@@ -105,11 +116,14 @@ func newAuditList(g *globals) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
-	cmd.Flags().StringVarP(&l.format, "output", "o", "table", "table, json, jsonl or csv")
+	l.tableFlag(cmd)
 	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of the view calls, such as time,agent,args")
 	cmd.Flags().BoolVar(&oldest, "oldest", false, "oldest first")
+	cmd.Flags().StringVar(&sort, "sort", "", "order by this column of all calls that are found, -ms for the slowest first; every one is read")
+	cmd.MarkFlagsMutuallyExclusive("sort", "oldest")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many, up to 1000")
 	cmd.Flags().Int64Var(&before, "before", 0, "go on where a listing ended")
+	cmd.MarkFlagsMutuallyExclusive("sort", "before")
 	return cmd
 }
 

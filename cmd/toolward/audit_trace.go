@@ -140,6 +140,8 @@ func newAuditStory(g *globals) *cobra.Command {
 	var (
 		r = record{g: g}
 		l = listing{format: "text"}
+
+		before string
 	)
 	cmd := &cobra.Command{
 		Use:   "story SESSION",
@@ -152,12 +154,22 @@ func newAuditStory(g *globals) *cobra.Command {
 				return err
 			}
 			defer reader.Close()
+			if before != "" {
+				call, _, err := reader.Show(cmd.Context(), before)
+				if err != nil {
+					return err
+				}
+				before = call.ID
+			}
 			n := 0
 			for c, err := range reader.All(cmd.Context(), audit.Filter{Session: audit.Values{args[0]}}) {
 				if err != nil {
 					return err
 				}
 				n++
+				if c.ID == before {
+					break
+				}
 				if l.format == "json" {
 					if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Call{c}, nil, nil); err != nil {
 						return err
@@ -174,6 +186,7 @@ func newAuditStory(g *globals) *cobra.Command {
 	}
 	r.flag(cmd)
 	l.textFlag(cmd)
+	cmd.Flags().StringVar(&before, "before", "", "up to this call: what the agent had done and seen before it")
 	return cmd
 }
 
@@ -196,6 +209,12 @@ func tell(w io.Writer, c audit.Call) {
 				line("    guard saw %s in the %s (%s)", f.Rule, part.where, f.Action)
 			}
 		}
+	}
+	if c.Shown == "redacted" {
+		line("    the agent was shown the result with parts redacted")
+	}
+	if c.Outcome == "withheld" {
+		line("    the agent was not shown the result")
 	}
 	if c.Labels != "" {
 		line("    the session has now seen %s", strings.Trim(string(c.Labels), "[]"))

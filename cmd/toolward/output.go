@@ -24,6 +24,17 @@ func (l *listing) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&l.format, "output", "o", "table", "table, json or jsonl")
 }
 
+// tableFlag is for commands whose rows may be CSV as well.
+func (l *listing) tableFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&l.format, "output", "o", "table", "table, json, jsonl or csv")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if l.format == "csv" {
+			return nil
+		}
+		return l.check()
+	}
+}
+
 // textFlag is for commands that tell about one thing, in sentences or JSON.
 func (l *listing) textFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&l.format, "output", "o", "text", "text or json")
