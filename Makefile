@@ -8,7 +8,7 @@ KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench review growth dress image clean
+.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -74,6 +74,9 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
+
+scale: ## a record of CALLS calls over thirty days at RECORD; says what a call of it takes
+	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestRecordOfAMonth$$' -count=1 -v -timeout 4h
 
 review: ## what a reviewer waits for on two million calls, or CALLS; the record is made at RECORD if it is not there
 	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestReviewAtScale$$' -count=1 -v -timeout 2h

@@ -1,25 +1,18 @@
 package audit
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"testing"
 	"time"
-
-	"toolward/gateway"
 )
 
 // TestReviewAtScale measures what a reviewer waits for, on a record of
 // TOOLWARD_CALLS calls over thirty days. It is made at TOOLWARD_RECORD if it is not
 // there. `make review` runs it; without the variable, a small one is tested.
 func TestReviewAtScale(t *testing.T) {
-	calls, path := 3000, t.TempDir()+"/toolward.db"
-	if n, err := strconv.Atoi(os.Getenv("TOOLWARD_CALLS")); err == nil {
-		calls, path = n, os.Getenv("TOOLWARD_RECORD")
-	}
+	calls, path := atScale(t)
 	if _, err := os.Stat(path); err != nil {
 		makeMonth(t, path, calls)
 	}
@@ -113,91 +106,4 @@ func TestReviewAtScale(t *testing.T) {
 			t.Errorf("%s took %v", one.name, took)
 		}
 	}
-}
-
-// makeMonth records calls that are spread over thirty days, as the store does.
-func makeMonth(t *testing.T, path string, calls int) {
-	t.Helper()
-	s, err := Open(Options{Path: path, Every: time.Hour})
-	must(t, err)
-	typical, random := newTypicalCalls(), rand.New(rand.NewPCG(1, 2))
-	begin, step := time.Now().Add(-30*24*time.Hour), 30*24*time.Hour/time.Duration(calls)
-	next := make(chan int, calls)
-	for i := range calls {
-		next <- i
-	}
-	close(next)
-	draw := make(chan float64, 64)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		for {
-			select {
-			case draw <- random.Float64():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	inFlightN(t, 64, calls, func() error {
-		i := <-next
-		c := typical.nth(t, i)
-		c.Time = begin.Add(time.Duration(i) * step)
-		return recordAt(ctx, t, s, typical, c, i, <-draw)
-	})
-	for {
-		more, err := s.indexWords(t.Context())
-		must(t, err)
-		if !more {
-			break
-		}
-	}
-	must(t, s.Close())
-}
-
-// recordAt records a call in the past: what became of it hangs on a draw.
-func recordAt(ctx context.Context, t *testing.T, s *Store, typical *typicalCalls, c *gateway.Call, i int, draw float64) error {
-	c.Args, _ = gateway.ParseArgs(fmt.Appendf(nil, `{"id":"%d","note":"note-%d of the quarterly report"}`, i, i))
-	c.Session.ID = fmt.Sprintf("%024x", i/7/40*12+i/7%12)
-	three := c.Agent == typical.agents[3]
-	if i == 1234 {
-		rare := *c.Agent
-		rare.ID = "agent-rare"
-		c.Agent = &rare
-	}
-	if draw > 0.99 && !three {
-		c.Findings = []gateway.Finding{{Kind: gateway.FindingSecret, Rule: "secret.github-pat", Stage: gateway.StageRequest, Where: "/note", Severity: gateway.SeverityHigh, Action: gateway.ActionObserve}}
-	}
-	us := int64(900 + 20000*draw)
-	if draw < 0.0001 {
-		us = 9_500_000
-	}
-	if draw > 0.9 && draw < 0.97 {
-		c.Decision.Effect = gateway.EffectDeny
-		c.Refusal = gateway.Refuse("policy", gateway.PolicyDenied, "not for this role")
-		return appendAt(ctx, s, gateway.PhaseRefusal, c, us)
-	}
-	if err := appendAt(ctx, s, gateway.PhaseAttempt, c, 0); err != nil || i%100_003 == 5 {
-		return err
-	}
-	switch {
-	case draw < 0.01 && !three:
-		c.Refusal = gateway.Refuse("upstream", gateway.UpstreamTimeout, "it took too long")
-	case draw < 0.012:
-		c.Refusal = gateway.Refuse("upstream", gateway.UpstreamDown, "it is down")
-	default:
-		typical.answer(c)
-		c.Result.Raw = fmt.Appendf(nil, `{"content":[{"type":"text","text":"Lorem ipsum %d %s"}]}`, i, c.ID[24:])
-	}
-	return appendAt(ctx, s, gateway.PhaseOutcome, c, us)
-}
-
-func appendAt(ctx context.Context, s *Store, p gateway.Phase, c *gateway.Call, us int64) error {
-	e := s.recorder.event(p, c)
-	if p == gateway.PhaseOutcome {
-		e.TimeUnixMs = c.Time.UnixMilli() + us/1000
-	}
-	e.Us = us
-	_, err := s.writer.append(ctx, e)
-	return err
 }

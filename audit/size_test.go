@@ -14,7 +14,7 @@ import (
 )
 
 // typicalCalls are calls like those of a working day: a dozen agents with the
-// claims of a company's provider, a dozen tools with annotations, sessions with
+// claims of a company's provider, two dozen tools of eight servers with annotations, sessions with
 // sixteen calls behind them, 257 bytes of arguments and 952 of result.
 type typicalCalls struct {
 	agents []*gateway.Agent
@@ -24,17 +24,20 @@ type typicalCalls struct {
 
 func newTypicalCalls() *typicalCalls {
 	t := &typicalCalls{}
-	for i := range 12 {
+	servers := []string{"files", "crm", "slack", "web", "mail", "tickets", "git", "wiki"}
+	for i := range 24 {
+		server, name := servers[i%8], []string{"read_file", "get_customer", "post_message", "fetch"}[i%4]+fmt.Sprint(i/8)
+		t.tools = append(t.tools, &gateway.Tool{
+			Kind: gateway.KindTool, Server: server, Name: name, Wire: server + "__" + name, Labels: [][]string{nil, {"private"}, {"external"}, {"untrusted"}}[i%4],
+			Fingerprint: fmt.Sprintf("%064x", i), Pinned: true, Annotations: json.RawMessage(`{"readOnlyHint":true,"openWorldHint":false,"title":"A tool"}`),
+		})
+		if i >= 12 {
+			continue
+		}
 		id := fmt.Sprintf("agent-%02d", i)
 		t.agents = append(t.agents, &gateway.Agent{
 			ID: id, Issuer: "https://id.example/realms/agents", Roles: []string{"support", "reader"}, Scopes: []string{"tools.call"}, Session: "s-" + id,
 			Claims: map[string]any{"sub": id, "azp": "desk", "jti": fmt.Sprintf("0c55b1a4-7f0d-4c1d-9f6b-%012d", i), "iat": json.Number("1795508467"), "exp": json.Number("1795512067")},
-		})
-		server := []string{"files", "crm", "slack", "web"}[i%4]
-		name := []string{"read_file", "get_customer", "post_message", "fetch"}[i%4] + fmt.Sprint(i/4)
-		t.tools = append(t.tools, &gateway.Tool{
-			Kind: gateway.KindTool, Server: server, Name: name, Wire: server + "__" + name, Labels: [][]string{nil, {"private"}, {"external"}, {"untrusted"}}[i%4],
-			Fingerprint: fmt.Sprintf("%064x", i), Pinned: true, Annotations: json.RawMessage(`{"readOnlyHint":true,"openWorldHint":false,"title":"A tool"}`),
 		})
 	}
 	for i := range 16 {
