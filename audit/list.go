@@ -243,12 +243,40 @@ func (r *Raw) Scan(v any) error {
 	return nil
 }
 
-// Policy is the text beside the latest [TypePolicy] event of a revision, nil if the
-// record has none.
-func (r *Reader) Policy(ctx context.Context, revision string) (json.RawMessage, error) {
-	events, err := r.whole(ctx, "WHERE type = ? AND call IS NULL AND body ->> '$.revision' = ? ORDER BY seq DESC LIMIT 1", TypePolicy, revision)
-	if err != nil || len(events) == 0 || events[0].Text == "" {
-		return nil, err
+// PolicyText is what the record has of a policy.
+type PolicyText struct {
+	Revision string
+	Files    json.RawMessage // as they were given to the record; nil if the record has none
+}
+
+// Policy is the text of a revision as it was put in force last.
+func (r *Reader) Policy(ctx context.Context, revision string) (PolicyText, error) {
+	e, err := r.loaded(ctx, "AND body ->> '$.revision' = ? ORDER BY seq DESC LIMIT 1", revision)
+	return PolicyText{revision, e.Files}, err
+}
+
+// ShadowAt is the shadow policy that was in force when an event was recorded.
+func (r *Reader) ShadowAt(ctx context.Context, seq int64) (PolicyText, error) {
+	e, err := r.loaded(ctx, "AND seq < ? ORDER BY seq DESC LIMIT 1", seq)
+	return PolicyText{e.Shadow, e.ShadowFiles}, err
+}
+
+// loaded reads one [TypePolicy] event.
+func (r *Reader) loaded(ctx context.Context, which string, value any) (said struct {
+	Shadow      string
+	Files       json.RawMessage
+	ShadowFiles json.RawMessage `json:"shadow_files"`
+}, err error) {
+	events, err := r.whole(ctx, "WHERE type = '"+TypePolicy+"' AND call IS NULL "+which, value)
+	if err != nil || len(events) == 0 {
+		return said, err
 	}
-	return json.RawMessage(events[0].Text), nil
+	err = json.Unmarshal([]byte(events[0].Body), &said)
+	if err == nil && events[0].Text != "" {
+		err = json.Unmarshal([]byte(events[0].Text), &said)
+	}
+	if err != nil {
+		err = fmt.Errorf("event %d: %w", events[0].Seq, err)
+	}
+	return said, err
 }

@@ -210,7 +210,7 @@ func (r *recorder) noted(line Raw) Raw {
 
 // quoting are the members of the gateway's own events in which others speak.
 // What else stands there, IDs and digests, is what events are found by.
-var quoting = []string{"config", "definition", "was", "error", "files", "note", "reason", "reasons"}
+var quoting = []string{"config", "definition", "was", "error", "files", "shadow_files", "note", "reason", "reasons"}
 
 func (d *draft) columns(c *gateway.Call) {
 	if c.Agent != nil {

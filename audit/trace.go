@@ -143,20 +143,47 @@ func (r *Reader) gained(ctx context.Context, call *Call) (all []Gained, err erro
 	}
 	for _, label := range labels {
 		g := Gained{Label: label}
-		calls, err := r.calls(ctx, "WHERE session = ? AND +seq < ? AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?) ORDER BY seq LIMIT 1", call.Session, call.Seq, label)
+		by, err := r.broughtBy(ctx, call, label)
 		if err != nil {
 			return nil, err
 		}
-		if len(calls) > 0 {
-			findings, err := calls[0].findings()
+		if by != nil {
+			findings, err := by.findings()
 			if err != nil {
 				return nil, err
 			}
-			g.By, g.Saw = &calls[0], observed(findings)
+			g.By, g.Saw = by, observed(findings)
 		}
 		all = append(all, g)
 	}
 	return all, nil
+}
+
+// broughtBy is the call by which a session got a label: the first before a call, and
+// after the last time that a person took the label away. A call brings it by its
+// result, or by what its upstream said meanwhile, whatever became of it then.
+func (r *Reader) broughtBy(ctx context.Context, call *Call, label string) (*Call, error) {
+	var id string
+	err := r.db.QueryRowContext(ctx, `WITH cleared AS (SELECT coalesce(max(seq), 0) AS seq FROM events
+			WHERE type = 'session.cleared' AND call IS NULL AND seq < ?2 AND body ->> '$.session' = ?1 AND EXISTS (SELECT 1 FROM json_each(body, '$.labels') WHERE value = ?3)),
+		gains AS (
+			SELECT o.seq, o.call FROM events a JOIN events o ON o.call = a.call AND o.type = 'call.outcome'
+			WHERE a.session = ?1 AND a.type = 'call.attempt' AND o.seq < ?2 AND EXISTS (SELECT 1 FROM json_each(o.body, '$.labels') WHERE value = ?3)
+			UNION ALL
+			SELECT seq, body ->> '$.call' FROM events
+			WHERE type = 'session.labelled' AND call IS NULL AND seq < ?2 AND body ->> '$.session' = ?1 AND EXISTS (SELECT 1 FROM json_each(body, '$.labels') WHERE value = ?3))
+		SELECT coalesce(call, '') FROM gains WHERE seq > (SELECT seq FROM cleared) ORDER BY seq LIMIT 1`, call.Session, call.Seq, label).Scan(&id)
+	if noRows(err) || err == nil && id == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("which call brought %s: %w", label, err)
+	}
+	calls, err := r.calls(ctx, "WHERE id = ? LIMIT 1", id)
+	if err != nil || len(calls) == 0 {
+		return nil, err
+	}
+	return &calls[0], nil
 }
 
 // consent is the question about a call, or the consent that it ran on.

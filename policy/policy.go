@@ -149,6 +149,14 @@ func (e *Engine) Revision() string { return e.current.Load().digest }
 // them as [Options.Files] and the same library the revision is the same.
 func (e *Engine) Files() []File { return e.current.Load().files }
 
+// ShadowFiles are those of the shadow policy, nil without one.
+func (e *Engine) ShadowFiles() []File {
+	if shadow := e.shadow.Load(); shadow != nil {
+		return shadow.files
+	}
+	return nil
+}
+
 // Ready is nil if the files as they are now are in force. Otherwise the last
 // good revision goes on deciding, and the error says what is wrong: it has a method
 // Degraded, since nothing is refused for it.

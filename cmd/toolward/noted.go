@@ -53,7 +53,11 @@ func (r *rooms) notePolicy(ctx context.Context) error {
 	for _, f := range files {
 		digests[f.Name] = digestOf([]byte(f.Text))
 	}
-	return r.noteWith(ctx, audit.TypePolicy, map[string]any{"revision": status.Revision, "shadow": status.Shadow, "digests": digests}, map[string]any{"files": files})
+	texts := map[string]any{"files": files}
+	if status.Shadow != "" {
+		texts["shadow_files"] = r.engine.ShadowFiles()
+	}
+	return r.noteWith(ctx, audit.TypePolicy, map[string]any{"revision": status.Revision, "shadow": status.Shadow, "digests": digests}, texts)
 }
 
 // noteQuarantined records what agents do not get, why, what was accepted before,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -172,109 +171,6 @@ func newPolicyTest(g *globals) *cobra.Command {
 	}
 	l.flag(cmd)
 	return cmd
-}
-
-// explained is why a recorded call was decided as it was.
-type explained struct {
-	Call     string              `json:"call"`
-	Recorded gateway.Decision    `json:"recorded"` // on the request
-	By       string              `json:"by"`       // the revision that explains it
-	From     string              `json:"from"`     // where that was read: "files" or "record"
-	Partial  string              `json:"partial,omitempty"`
-	Request  policy.Explanation  `json:"request"`
-	Result   *policy.Explanation `json:"result,omitempty"` // left out where there was no result to judge
-}
-
-func newPolicyExplain(g *globals) *cobra.Command {
-	var path, db string
-	cmd := &cobra.Command{
-		Use:   "explain CALL",
-		Short: "Which rules decided a recorded call, and which did not hold",
-		Long: "Explains both stages of a recorded call by the revision that decided it: the files as they are now, if they\n" +
-			"are that revision, else its text in the record. With --policy it says what another policy would make of it.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, cfg, err := openEngine(cmd.Context(), g, path)
-			if err != nil {
-				return err
-			}
-			r := record{g: g, db: db}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			found := false
-			for replayed, err := range reader.Replay(cmd.Context(), audit.Filter{Call: args[0]}) {
-				if err != nil {
-					return err
-				}
-				found = true
-				if replayed.Partial != "" {
-					fmt.Fprintf(cmd.ErrOrStderr(), "note: the record does not hold all that policy saw: %s\n", replayed.Partial)
-				}
-				x := explained{Call: replayed.Call.ID, Recorded: replayed.Call.Decision, From: "files", Partial: replayed.Partial}
-				if path == "" && engine.Revision() != x.Recorded.Revision {
-					if engine, err = recordedEngine(cmd.Context(), cfg, reader, x.Recorded.Revision); err != nil {
-						return err
-					}
-					x.From = "record"
-				}
-				if err := x.explain(cmd.Context(), engine, replayed.Call); err != nil {
-					return err
-				}
-				if err := printJSON(cmd.OutOrStdout(), x); err != nil {
-					return err
-				}
-			}
-			if !found {
-				return fmt.Errorf("the record has no call %q that policy judged", args[0])
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&path, "policy", "", "explain by this policy instead of the one that decided")
-	cmd.Flags().StringVar(&db, "db", "", "database to read, instead of the configuration's")
-	return cmd
-}
-
-// explain fills in both stages.
-func (x *explained) explain(ctx context.Context, engine *policy.Engine, c *gateway.Call) (err error) {
-	x.By = engine.Revision()
-	if x.Request, err = engine.Explain(ctx, c, gateway.StageRequest); err != nil || c.Result == nil {
-		return err
-	}
-	result, err := engine.Explain(ctx, c, gateway.StageResult)
-	x.Result = &result
-	return err
-}
-
-// recordedEngine is a revision as the record holds it. It is an error if what is
-// there is not all of it.
-func recordedEngine(ctx context.Context, cfg *config.Config, reader *audit.Reader, revision string) (*policy.Engine, error) {
-	text, err := reader.Policy(ctx, revision)
-	if err != nil {
-		return nil, err
-	}
-	var kept struct{ Files []policy.File }
-	if text != nil {
-		if err := json.Unmarshal(text, &kept); err != nil {
-			return nil, fmt.Errorf("the text of revision %s in the record: %w", revision, err)
-		}
-	}
-	if kept.Files == nil {
-		return nil, fmt.Errorf("revision %s decided the call, which is neither what the files hold now nor in the record: it cannot be explained\n  by another policy: --policy PATH", revision)
-	}
-	opt := policyOptions(cfg, slog.New(slog.DiscardHandler), nil)
-	opt.Files, opt.Shadow = kept.Files, ""
-	engine, err := policy.Open(ctx, opt)
-	if err != nil {
-		return nil, err
-	}
-	if engine.Revision() != revision {
-		return nil, fmt.Errorf("revision %s decided the call, and its text in the record comes to %s with this program's library: a credential was taken out of it, or another version of toolward decided\n  by another policy: --policy PATH", revision, engine.Revision())
-	}
-	return engine, nil
 }
 
 // redecided is a recorded call that another policy decides otherwise.
