@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -71,7 +72,8 @@ const (
 	failuresWindow = time.Minute
 	failuresKept   = 10 * time.Minute // how long a peer that was over its allowance is remembered
 	maxPeers       = 4096             // further ones are counted together, without an address
-	maxTokens      = 8                // tokens told apart, of each peer
+	maxTokens      = 64               // tokens told apart, of each peer: one that is more than a 64th of its failures is among them
+	mostTokens     = 8                // of these, those in the event
 )
 
 // The events about failures.
@@ -88,7 +90,7 @@ const (
 //	 "tokens": {"5f0c1a…": 60}, "first": "2026-11-29T01:00:00Z", "last": "2026-11-29T01:00:59Z"}
 //
 // Tokens are keyed digests: that one bad token is used again and again is seen,
-// and what it is is not. Memory is bounded: about 1 KiB for each of 4,096 peers.
+// and what it is is not. Memory is bounded: at most 4 KiB for each of 4,096 peers.
 // It is safe for concurrent use.
 type Failures struct {
 	opts FailuresOptions
@@ -103,7 +105,7 @@ type Failures struct {
 type peerFailures struct {
 	n, recorded int
 	reasons     map[string]int
-	tokens      map[string]int
+	tokens      []used
 	first, last time.Time
 	over        time.Time // when a window ended last in which not all was recorded
 }
@@ -159,16 +161,57 @@ func (f *Failures) Tried(a gateway.Attempt) {
 	defer f.mu.Unlock()
 	p := f.peer(a.Peer)
 	if p.n == 0 {
-		p.first, p.reasons, p.tokens = now, map[string]int{}, map[string]int{}
+		p.first, p.reasons, p.tokens = now, map[string]int{}, p.tokens[:0]
 	}
 	p.n, p.last = p.n+1, now
 	p.reasons[reason]++
 	if a.Recorded {
 		p.recorded++
 	}
-	if digest := f.digest(a.Token); digest != "" && (p.tokens[digest] > 0 || len(p.tokens) < maxTokens) {
-		p.tokens[digest]++
+	if digest := f.digest(a.Token); digest != "" {
+		p.use(digest)
 	}
+}
+
+// used is how often a token was tried: at least n - over times, at most n times.
+type used struct {
+	digest  string
+	n, over int
+}
+
+// use counts a token. Once there is no place, a new one takes that of the one that was
+// used least, with its number (the Space-Saving algorithm, Metwally and others, 2005,
+// §3.1): whatever number of guesses comes before and between, a token that is used
+// again and again stays.
+func (p *peerFailures) use(digest string) {
+	least := 0
+	for i := range p.tokens {
+		if p.tokens[i].digest == digest {
+			p.tokens[i].n++
+			return
+		}
+		if p.tokens[i].n < p.tokens[least].n {
+			least = i
+		}
+	}
+	if len(p.tokens) < maxTokens {
+		p.tokens = append(p.tokens, used{digest, 1, 0})
+		return
+	}
+	n := p.tokens[least].n
+	p.tokens[least] = used{digest, n + 1, n}
+}
+
+// most are the tokens that were used most, and how often at least.
+func (p *peerFailures) most() map[string]int {
+	slices.SortFunc(p.tokens, func(a, b used) int {
+		return cmp.Or(cmp.Compare(b.n-b.over, a.n-a.over), cmp.Compare(a.digest, b.digest))
+	})
+	all := map[string]int{}
+	for _, u := range p.tokens[:min(mostTokens, len(p.tokens))] {
+		all[u.digest] = u.n - u.over
+	}
+	return all
 }
 
 // peer is what is remembered of a peer; of one too many, of all those together.
@@ -261,7 +304,7 @@ func (p *peerFailures) event(address string) map[string]any {
 	e := map[string]any{"peer": address, "n": p.n, "recorded": p.recorded, "reasons": p.reasons,
 		"first": p.first.UTC().Format(time.RFC3339), "last": p.last.UTC().Format(time.RFC3339)}
 	if len(p.tokens) > 0 {
-		e["tokens"] = p.tokens
+		e["tokens"] = p.most()
 	}
 	return e
 }
