@@ -10,7 +10,10 @@ import (
 )
 
 // eventColumns are the columns of events in the order of the schema.
-const eventColumns = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac"
+const eventColumns = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac"
+
+// eventWidth is how many they are.
+const eventWidth = 20
 
 // row is an event as it is stored.
 type row struct {
@@ -22,13 +25,16 @@ type row struct {
 // parseRow reads eventColumns.
 func parseRow(columns []driver.Value) (row, error) {
 	text := func(i int) string { s, _ := columns[i].(string); return s }
-	r := row{Event: Event{Type: text(2), Call: text(3), Agent: text(4), Server: text(5), Tool: text(6), Kind: text(7), Effect: text(8), Code: text(9), Session: text(10), Outcome: text(11), Body: Raw(text(13))}}
+	r := row{Event: Event{Type: text(2), Call: text(3), Agent: text(4), Server: text(5), Tool: text(6), Kind: text(7), Effect: text(8), Code: text(9), Session: text(10), Outcome: text(11), Body: Raw(text(16))}}
 	r.Seq, _ = columns[0].(int64)
 	r.TimeUnixMs, _ = columns[1].(int64)
 	r.Us, _ = columns[12].(int64)
-	r.Digest, _ = columns[14].([]byte)
-	hash, _ := columns[15].([]byte)
-	mac, _ := columns[16].([]byte)
+	r.Bytes, _ = columns[13].(int64)
+	r.Who, _ = columns[14].([]byte)
+	r.What, _ = columns[15].([]byte)
+	r.Digest, _ = columns[17].([]byte)
+	hash, _ := columns[18].([]byte)
+	mac, _ := columns[19].([]byte)
 	if copy(r.hash[:], hash) != len(r.hash) || copy(r.mac[:], mac) != len(r.mac) {
 		return row{}, &ForeignError{Seq: r.Seq, What: "its hash or MAC is damaged"}
 	}
@@ -166,8 +172,8 @@ func (s *Store) pruned(ctx context.Context, c *chain) (head, error) {
 
 // scanRow reads eventColumns of a row.
 func scanRow(rows interface{ Scan(...any) error }) (row, error) {
-	var scanned [17]any
-	var columns [17]driver.Value
+	var scanned [eventWidth]any
+	var columns [eventWidth]driver.Value
 	dest := make([]any, len(scanned))
 	for i := range scanned {
 		dest[i] = &scanned[i]

@@ -106,7 +106,7 @@ func TestAttackEventWithoutTheKey(t *testing.T) {
 		"appended, no MAC":              {[]string{fmt.Sprintf(forged, "zeroblob(16)")}, "event 9 "},
 		"appended, another event's MAC": {[]string{fmt.Sprintf(forged, "(SELECT mac FROM events WHERE seq = 4)")}, "event 9 "},
 		"appended, the last one's MAC":  {[]string{fmt.Sprintf(forged, "(SELECT mac FROM events WHERE seq = 8)")}, "event 9 "},
-		"a copy, renumbered":            {[]string{`INSERT INTO events SELECT 9, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 4`}, "event 9 "},
+		"a copy, renumbered":            {[]string{`INSERT INTO events SELECT 9, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 4`}, "event 9 "},
 		"changed":                       {[]string{`UPDATE events SET body = '{"x":1}' WHERE seq = 5`}, "event 5 "},
 		"changed, the last":             {[]string{`UPDATE events SET time_unix_ms = 0 WHERE seq = 8`}, "event 8 "},
 		"changed, the first":            {[]string{`UPDATE events SET time_unix_ms = 0 WHERE seq = 1`}, "event 1 "},

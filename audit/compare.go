@@ -113,20 +113,16 @@ func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[st
 
 // use finds what an event has in common with others, in memory or in the record.
 func (r *Reader) use(ctx context.Context, e *Event, shared map[string]*Shared) error {
-	var b struct{ Who, What, Ruling string }
-	if json.Unmarshal([]byte(e.Body), &b) != nil {
-		return nil // it cannot be read, and is compared as such
-	}
 	e.Uses = nil
-	for _, digest := range []string{b.Who, b.What, b.Ruling} {
-		s, ok := shared[digest]
-		if !ok && digest != "" {
+	for _, digest := range [][]byte{e.Who, e.What} {
+		s, ok := shared[string(digest)]
+		if !ok && len(digest) > 0 {
 			s = &Shared{Digest: digest}
 			err := r.db.QueryRowContext(ctx, "SELECT text FROM interned WHERE digest = ?", digest).Scan(&s.Text)
 			if err != nil && !noRows(err) {
 				return err
 			}
-			shared[digest] = s
+			shared[string(digest)] = s
 		}
 		if s != nil && s.Text != "" {
 			e.Uses = append(e.Uses, s)

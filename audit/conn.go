@@ -35,10 +35,11 @@ type conn struct {
 	c                     *sqlite3.SQLiteConn
 	begin, insert, commit driver.Stmt
 	keep, intern          driver.Stmt
-	source, tally         driver.Stmt
+	source, tally, empty  driver.Stmt
 	counting              counting
-	args                  [17]driver.NamedValue
-	interned              map[string]int64 // by digest, the event for which it was last written
+	args                  [eventWidth]driver.NamedValue // of insert
+	few                   [8]driver.NamedValue          // of the others
+	interned              map[string]int64              // by digest, the event for which it was last written
 }
 
 // dial opens the database for writing and checks that it is ours. With fresh,
@@ -92,11 +93,12 @@ func (c *conn) prepare() error {
 	}{
 		{&c.begin, "BEGIN IMMEDIATE"},
 		{&c.commit, "COMMIT"},
-		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&c.keep, "INSERT OR REPLACE INTO bodies (seq, salt, text) VALUES (?, ?, ?)"},
 		{&c.source, "INSERT OR IGNORE INTO sources (source, seq) VALUES (?, ?)"},
 		{&c.tally, `INSERT INTO counts (span, hour, facet, slot, calls, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, first = min(first, excluded.first), last = max(last, excluded.last)`},
+		{&c.empty, "DELETE FROM counts WHERE span = ? AND hour = ? AND facet = ? AND slot = ? AND calls = 0"},
 		{&c.intern, "INSERT INTO interned (digest, salt, text, last) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET last = excluded.last"},
 	} {
 		stmt, err := c.c.Prepare(p.text)
@@ -246,15 +248,15 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 			v[3+i].Value = s
 		}
 	}
-	v[12].Value = nil
-	if e.Us != 0 {
-		v[12].Value = e.Us
+	for i, n := range [...]int64{e.Us, e.Bytes} {
+		v[12+i].Value = nil
+		if n != 0 {
+			v[12+i].Value = n
+		}
 	}
-	v[13].Value, v[14].Value = string(e.Body), nil
-	if e.Digest != nil {
-		v[14].Value = e.Digest
-	}
-	v[15].Value, v[16].Value = hash, mac
+	v[16].Value = string(e.Body)
+	v[14].Value, v[15].Value, v[17].Value = blob(e.Who), blob(e.What), blob(e.Digest)
+	v[18].Value, v[19].Value = hash, mac
 	if err := c.addKept(e); err != nil {
 		return err
 	}
@@ -271,6 +273,14 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 	return nil
 }
 
+// blob is the value of a column, which NULL is for none.
+func blob(b []byte) driver.Value {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
 // at is the chain at an event: the zero head before the first, and for one
 // that is not there.
 func (c *conn) at(seq int64) (head, error) {
@@ -284,6 +294,15 @@ func (c *conn) at(seq int64) (head, error) {
 	return h, nil
 }
 
+// do executes a prepared statement with a few values.
+func (c *conn) do(stmt driver.Stmt, values ...driver.Value) error {
+	args := c.few[:len(values)]
+	for i, v := range values {
+		args[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return run(stmt, args)
+}
+
 // run executes a prepared statement.
 func run(stmt driver.Stmt, args []driver.NamedValue) error {
 	_, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), args)
@@ -293,7 +312,7 @@ func run(stmt driver.Stmt, args []driver.NamedValue) error {
 // close closes the connection.
 func (c *conn) close() error {
 	var errs []error
-	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern, c.source, c.tally} {
+	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern, c.source, c.tally, c.empty} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -302,12 +321,3 @@ func (c *conn) close() error {
 }
 
 func values(v ...driver.Value) []driver.Value { return v }
-
-// numbered are the values of a prepared statement.
-func numbered(v ...driver.Value) []driver.NamedValue {
-	named := make([]driver.NamedValue, len(v))
-	for i := range v {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v[i]}
-	}
-	return named
-}

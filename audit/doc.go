@@ -38,9 +38,9 @@
 //
 // The hash of an event is the SHA-256 of the 32 bytes of the hash before it (32
 // zero bytes before event 1) and of its columns seq, time_unix_ms, type, call,
-// agent, server, tool, kind, effect, code, session, outcome, us, body and digest, in this order. A column is
-// written as a netstring: the number of its bytes in decimal, a colon, its UTF-8
-// bytes, a comma. Numbers are in decimal. NULL is the single byte "-".
+// agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body and digest, in
+// this order. A column is written as a netstring: the number of its bytes in decimal, a colon, its UTF-8
+// bytes, a comma. Numbers are in decimal, a BLOB is its bytes. NULL is the single byte "-".
 //
 //	SHA-256( hash[n-1]  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…" )
 //
@@ -49,12 +49,13 @@
 // Arguments, results and other texts are in the table bodies, under the event's
 // number. The event's digest is the SHA-256 of the row's salt and text:
 //
-//	SHA-256( 16 random bytes  {"args":{"path":"/srv/a"}} )
+//	SHA-256( 12 random bytes  {"args":{"path":"/srv/a"}} )
 //
-// What many events have in common (who asked, with roles and claims; the tool, and
-// the rules that decided) is in the table interned, under the base64url of the
-// first 15 bytes of the SHA-256 of its salt and text. So a text can go, and
-// neither breaks the chain nor can be guessed at from what stays.
+// What many events have in common is in the table interned, under the first 16
+// bytes of the SHA-256 of its salt and text: in the column who, who asked, with
+// roles and claims; in what, the tool, what the session had seen, and the rules
+// that decided. So a text can go, and neither breaks the chain nor can be guessed
+// at from what stays.
 //
 // # The MAC
 //

@@ -49,7 +49,6 @@ func stages(o *object, s gateway.Stages) {
 // what policy saw.
 func session(o *object, s *gateway.Session) {
 	o.number("calls", s.Calls)
-	o.texts("seen", s.Labels)
 	if len(s.Recent) > 0 {
 		o.text("recent", recentSum(s.Recent))
 	}

@@ -21,7 +21,10 @@ type Event struct {
 	Session    string `json:"session,omitempty"`
 	Outcome    string `json:"outcome,omitempty"`
 	Us         int64  `json:"us,omitempty"` // from reading the request to recording the answer, in microseconds
-	Body       Raw    `json:"body"`         // one line of JSON
+	Bytes      int64  `json:"bytes,omitempty"`
+	Who        []byte `json:"who,omitempty"`
+	What       []byte `json:"what,omitempty"`
+	Body       Raw    `json:"body"` // one line of JSON
 	Kept              // what stands beside it
 
 	left    *left    // of a call that was just recorded: what it says to followers
@@ -61,13 +64,17 @@ func (h head) next(e *Event, scratch []byte) (head, []byte) {
 	for _, text := range [...]string{e.Type, e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
 		b = appendText(b, text)
 	}
-	if e.Us != 0 {
-		b = appendNumber(b, e.Us)
-	} else {
-		b = append(b, '-')
+	for _, number := range [...]int64{e.Us, e.Bytes} {
+		if number != 0 {
+			b = appendNumber(b, number)
+		} else {
+			b = append(b, '-')
+		}
 	}
+	b = appendBytes(b, e.Who)
+	b = appendBytes(b, e.What)
 	b = appendText(b, string(e.Body))
-	b = appendText(b, string(e.Digest))
+	b = appendBytes(b, e.Digest)
 	return head{seq: e.Seq, hash: sha256.Sum256(b)}, b
 }
 
@@ -81,7 +88,17 @@ func appendText(b []byte, s string) []byte {
 	return append(b, ',')
 }
 
+func appendBytes(b, s []byte) []byte {
+	if len(s) == 0 {
+		return append(b, '-')
+	}
+	b = strconv.AppendInt(b, int64(len(s)), 10)
+	b = append(b, ':')
+	b = append(b, s...)
+	return append(b, ',')
+}
+
 func appendNumber(b []byte, n int64) []byte {
 	var digits [20]byte
-	return appendText(b, string(strconv.AppendInt(digits[:0], n, 10)))
+	return appendBytes(b, strconv.AppendInt(digits[:0], n, 10))
 }

@@ -107,7 +107,7 @@ func facetOf(attempt, e *Event) (facet, error) {
 		return facet{}, err
 	}
 	f := facet{outcome: e.Outcome, code: e.Code}
-	m := mark{Peer: first.who.Peer, Labels: slices.Clone(first.Seen)}
+	m := mark{Peer: first.who.Peer, Labels: slices.Clone(first.what.Seen)}
 	if a := first.who.Agent; a != nil {
 		m.Issuer, m.Roles = a.Issuer, a.Roles
 	}
@@ -177,7 +177,7 @@ func (c *conn) count(e *Event) error {
 		}
 		c.counting.add(t, e.Seq, 1)
 		for _, source := range sources(e) {
-			if err := run(c.source, numbered(source, e.Seq)); err != nil {
+			if err := c.do(c.source, source, e.Seq); err != nil {
 				return err
 			}
 		}
@@ -293,7 +293,11 @@ func (c *conn) flush() error {
 		if n.calls == 0 {
 			continue // begun and ended
 		}
-		if err := run(c.tally, numbered(t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)); err != nil {
+		err := c.do(c.tally, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
+		if err == nil && n.calls < 0 {
+			err = c.do(c.empty, t.span, t.hour, t.facet, t.slot) // the last call of it that ran has ended
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -399,9 +403,9 @@ func (c *conn) recount(from, to int64) error {
 
 // used reads what an event has in common with others.
 func (c *conn) used(e *Event) error {
-	shared, err := c.rows("SELECT digest, text FROM interned WHERE digest IN (?1 ->> '$.who', ?1 ->> '$.what', ?1 ->> '$.ruling')", string(e.Body))
+	shared, err := c.rows("SELECT digest, text FROM interned WHERE digest IN (?, ?)", e.Who, e.What)
 	for _, s := range shared {
-		e.Uses = append(e.Uses, &Shared{Digest: s[0].(string), Text: Raw(s[1].(string))})
+		e.Uses = append(e.Uses, &Shared{Digest: s[0].([]byte), Text: Raw(s[1].(string))})
 	}
 	return err
 }

@@ -192,7 +192,6 @@ func (w *writer) textOf(e *Event) ([]byte, error) {
 // remembered reads what a call's event left behind from the record.
 func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	var b struct {
-		Who    string
 		Labels []string
 		Adds   *gateway.Tally
 	}
@@ -203,10 +202,10 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	entry.Tally = b.Adds
-	query, args := "SELECT NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(b.Who)
+	query, args := "SELECT NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(e.Who)
 	if e.Type == TypeOutcome {
 		entry.Labels = b.Labels
-		query, args = `SELECT a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.body ->> '$.who'
+		query, args = `SELECT a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.who
 			WHERE a.call = ? AND a.type = ?`, values(e.Call, TypeAttempt)
 	}
 	rows, err := w.conn.rows(query, args...)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"hash/maphash"
 	"sync/atomic"
 )
@@ -16,11 +15,14 @@ type Kept struct {
 	Digest []byte    `json:"digest,omitempty"` // column of the event: SHA-256 of salt and text
 	Salt   []byte    `json:"salt,omitempty"`   // random: without it a guess at a text that is gone cannot be tried
 	Text   Raw       `json:"text,omitempty"`   // row of the table bodies: one line of JSON, an object: arguments, result
-	Uses   []*Shared `json:"uses,omitempty"`   // rows of the table interned: what many events have in common; the body has their digests
+	Uses   []*Shared `json:"uses,omitempty"`   // rows of the table interned: what many events have in common; Who and What are their digests
 }
 
-// saltSize is long enough that no two are equal.
-const saltSize = 16
+// saltSize is long enough that no two are equal, and that none can be tried out.
+const saltSize = 12
+
+// sharedSize is how many bytes of a digest name what is interned.
+const sharedSize = 16
 
 // seal keeps an object.
 func (k *Kept) seal(text []byte) {
@@ -34,7 +36,7 @@ func (k *Kept) seal(text []byte) {
 // Shared is an object that many events have in common: who asked, what was
 // asked for and which rules decided. It is a row of the table interned.
 type Shared struct {
-	Digest string `json:"digest"` // base64url of the first 15 bytes of SHA-256 of salt and text
+	Digest []byte `json:"digest"` // the first 16 bytes of SHA-256 of salt and text
 	Salt   []byte `json:"salt"`   // derived with a key of the record, so that equal texts have equal digests and nobody else can try guesses
 	Text   Raw    `json:"text"`   // one line of JSON
 }
@@ -43,7 +45,7 @@ func (k *Keys) share(text []byte) *Shared {
 	salted := sumOf(&k.hmacs, []byte("interned\n"), text)
 	s := &Shared{Salt: salted[:saltSize], Text: Raw(text)}
 	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
-	s.Digest = base64.RawURLEncoding.EncodeToString(sum[:15])
+	s.Digest = sum[:sharedSize:sharedSize]
 	return s
 }
 
@@ -92,21 +94,21 @@ const renew = 10_000
 // put there is no reason not to record.
 func (c *conn) addKept(e *Event) error {
 	if e.Text != "" {
-		if err := run(c.keep, numbered(e.Seq, e.Salt, string(e.Text))); err != nil {
+		if err := c.do(c.keep, e.Seq, e.Salt, string(e.Text)); err != nil {
 			return err
 		}
 	}
 	for _, s := range e.Uses {
-		if last, ok := c.interned[s.Digest]; ok && e.Seq-last < renew && e.Seq >= last {
+		if last, ok := c.interned[string(s.Digest)]; ok && e.Seq-last < renew && e.Seq >= last {
 			continue
 		}
-		if err := run(c.intern, numbered(s.Digest, s.Salt, string(s.Text), e.Seq)); err != nil {
+		if err := c.do(c.intern, s.Digest, s.Salt, string(s.Text), e.Seq); err != nil {
 			return err
 		}
 		if len(c.interned) >= 1<<14 {
 			clear(c.interned) // it is only a memory of what need not be written
 		}
-		c.interned[s.Digest] = e.Seq
+		c.interned[string(s.Digest)] = e.Seq
 	}
 	return nil
 }

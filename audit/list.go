@@ -186,14 +186,14 @@ func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []C
 
 func (r *Reader) events(ctx context.Context, rest string, args ...any) (events []Event, err error) {
 	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, coalesce(call, ''), coalesce(agent, ''), coalesce(server, ''),
-		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), body FROM events `+rest, args...)
+		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), coalesce(bytes, 0), who, what, body FROM events `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var e Event
-		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome, &e.Us, &e.Body); err != nil {
+		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome, &e.Us, &e.Bytes, &e.Who, &e.What, &e.Body); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
 		events = append(events, e)
@@ -216,7 +216,7 @@ func (r *Reader) kept(ctx context.Context, e *Event) (err error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what is kept: %w", err)
 	}
-	rows, err := r.db.QueryContext(ctx, "SELECT digest, salt, text FROM interned WHERE digest IN (?1 ->> '$.who', ?1 ->> '$.what', ?1 ->> '$.ruling') ORDER BY digest", string(e.Body))
+	rows, err := r.db.QueryContext(ctx, "SELECT digest, salt, text FROM interned WHERE digest IN (?, ?) ORDER BY digest", e.Who, e.What)
 	if err != nil {
 		return fmt.Errorf("read what is kept: %w", err)
 	}

@@ -180,7 +180,7 @@ func TestEventsRefuseToChange(t *testing.T) {
 		"UPDATE events SET agent = 'bob' WHERE seq = 3",
 		"DELETE FROM events WHERE seq = 3",
 		"DELETE FROM events",
-		"INSERT OR REPLACE INTO events SELECT seq, time_unix_ms, type, call, 'bob', server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 3",
+		"INSERT OR REPLACE INTO events SELECT seq, time_unix_ms, type, call, 'bob', server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 3",
 		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', 'not json', zeroblob(32), zeroblob(16))",
 		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', '{}', 'short', zeroblob(16))",
 		"INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) VALUES (99, 0, 'x', '{}', zeroblob(32), 'short')",

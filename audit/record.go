@@ -171,16 +171,16 @@ func micros(d time.Duration) int64 { return max(1, d.Microseconds()) }
 // sharing begins an object that many events have in common.
 func (d *draft) sharing() object { return object{b: append(d.scratch[:0], '{')} }
 
-// share ends it and writes its digest.
-func (d *draft) share(name string, o *object) {
+// share ends it and returns its digest.
+func (d *draft) share(o *object) []byte {
 	o.close()
 	d.scratch = o.b
 	if len(o.b) == len("{}") {
-		return
+		return nil
 	}
 	s := d.recorder.shared.shared(d.recorder.keys, o.b)
 	d.Uses = append(d.Uses, s)
-	d.text(name, s.Digest)
+	return s.Digest
 }
 
 // unjudged hides what stands in texts that guard does not read: the names in a
@@ -236,10 +236,10 @@ func (d *draft) request(c *gateway.Call) {
 	d.args(c)
 	o := d.sharing()
 	d.who(&o, c)
-	d.share("who", &o)
+	d.Who = d.share(&o)
 	o = d.sharing()
 	d.what(&o, c)
-	d.share("what", &o)
+	d.What = d.share(&o)
 	if c.Tool == nil || c.Name != c.Tool.Wire {
 		d.text("name", d.scrub(c.Name))
 	}
@@ -265,7 +265,8 @@ func (d *draft) who(o *object, c *gateway.Call) {
 	}
 }
 
-// what writes what was asked for, and which rules decided.
+// what writes what was asked for, which rules decided, and what the session had
+// seen before.
 func (d *draft) what(o *object, c *gateway.Call) {
 	o.text("method", clip(d.scrub(c.Method), maxColumn))
 	o.text("endpoint", clip(d.scrub(c.Server), maxColumn))
@@ -273,6 +274,9 @@ func (d *draft) what(o *object, c *gateway.Call) {
 		o.json("tool", d.tools.of(c.Tool))
 	}
 	ruling(o, &c.Decision)
+	if c.Session.ID != "" {
+		o.texts("seen", c.Session.Labels)
+	}
 }
 
 // outcome writes what became of a call that was attempted.
@@ -281,8 +285,12 @@ func (d *draft) outcome(c *gateway.Call) {
 	d.Outcome, d.Us = c.Outcome(), micros(time.Since(c.Time))
 	d.Effect = string(c.ResultDecision.Effect)
 	o := d.sharing()
-	ruling(&o, &c.ResultDecision)
-	d.share("ruling", &o)
+	said := c.ResultDecision
+	if said.Revision == c.Decision.Revision {
+		said.Revision = "" // that of the attempt
+	}
+	ruling(&o, &said)
+	d.What = d.share(&o)
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageResult)
 	d.float("score", c.Score)
 	d.texts("reasons", d.all(c.ResultDecision.Reasons, maxText))
@@ -396,11 +404,23 @@ func (d *draft) result(c *gateway.Call) {
 	d.texts("result_fitted", d.all(c.Result.Fitted, maxColumn))
 }
 
+// partOfSize is whose size the column bytes of an event says.
+func partOfSize(eventType string) string {
+	if eventType == TypeOutcome {
+		return "result"
+	}
+	return "args"
+}
+
 // part writes arguments or a result. If redaction failed, the text is left out
 // and the event says so: a record without a body is better than one with the
 // secret, and better than no record.
 func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
-	d.number(name+"_bytes", len(raw))
+	if name == partOfSize(d.Type) {
+		d.Bytes = int64(len(raw))
+	} else {
+		d.number(name+"_bytes", len(raw))
+	}
 	switch {
 	case err != nil && d.bodies != BodiesNone:
 		d.text(name+"_error", leftOut+err.Error())

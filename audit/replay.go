@@ -56,18 +56,16 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Replayed, error
 // body is an event's JSON, as record.go writes it, and what it names: its texts,
 // and what it shares with others.
 type body struct {
-	Who, What, Ruling string // digests
-	Name              string
-	Calls             int
-	Seen              []string // labels of the session before the call
-	Recent            string   // check sum
-	Meters            []gateway.Used
-	History           []gateway.Memory
-	IsError           bool `json:"is_error"`
-	Findings          []gateway.Finding
-	Score             float64
-	Reasons           []string
-	Labels            []string
+	Name     string
+	Calls    int
+	Recent   string // check sum
+	Meters   []gateway.Used
+	History  []gateway.Memory
+	IsError  bool `json:"is_error"`
+	Findings []gateway.Finding
+	Score    float64
+	Reasons  []string
+	Labels   []string
 
 	Args, Beside, Result json.RawMessage `json:"-"`
 	who                  who
@@ -85,7 +83,7 @@ type who struct {
 	}
 }
 
-// what is "what" of an attempt, and "ruling" of an outcome.
+// what is what an attempt names, and of an outcome the rules on the result.
 type what struct {
 	Method   string
 	Endpoint string
@@ -95,6 +93,7 @@ type what struct {
 		Annotations             json.RawMessage
 		Pinned                  bool
 	}
+	Seen []string // labels of the session before the call
 	gateway.Decision
 }
 
@@ -112,14 +111,19 @@ func readBody(e *Event) (b body, lost string, err error) {
 	}
 	named := map[string]Raw{}
 	for _, s := range e.Uses {
-		named[s.Digest] = s.Text
+		named[string(s.Digest)] = s.Text
+	}
+	what := "which tool it was"
+	if e.Type == TypeOutcome {
+		what = "the rules on the result"
 	}
 	for _, part := range []struct {
-		digest, lost string
-		into         any
-	}{{b.Who, "who asked", &b.who}, {b.What, "which tool it was", &b.what}, {b.Ruling, "the rules on the result", &b.what}} {
-		switch text, ok := named[part.digest]; {
-		case part.digest == "":
+		digest []byte
+		lost   string
+		into   any
+	}{{e.Who, "who asked", &b.who}, {e.What, what, &b.what}} {
+		switch text, ok := named[string(part.digest)]; {
+		case len(part.digest) == 0:
 		case !ok:
 			lost = part.lost + " is gone from the record"
 		default:
@@ -196,7 +200,7 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 			c.Name = t.Wire // not written where it says nothing new
 		}
 	}
-	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.Seen, Meters: b.Meters, History: b.History}
+	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.what.Seen, Meters: b.Meters, History: b.History}
 	if len(b.Args) > 0 {
 		o, err := gateway.Split(b.Args)
 		if err != nil {
@@ -225,6 +229,9 @@ func (b *body) outcome(c *gateway.Call, effect gateway.Effect) {
 	c.Findings = append(c.Findings, b.Findings...)
 	c.Score = b.Score
 	c.ResultDecision = b.decision(effect)
+	if effect != "" && c.ResultDecision.Revision == "" {
+		c.ResultDecision.Revision = c.Decision.Revision // written where it is another
+	}
 	if b.Result != nil {
 		c.Result = &gateway.Result{Raw: b.Result, IsError: b.IsError, Labels: b.Labels}
 	}

@@ -18,6 +18,9 @@ CREATE TABLE events (
   session      TEXT,                 -- joins the calls of one principal or token session; NULL in call.outcome and before anyone was known
   outcome      TEXT,                 -- of call.outcome and call.refusal: ok, error (the tool's own), refused, withheld, timeout, cancelled, failed
   us           INTEGER,              -- of the same: microseconds from reading the request to recording the answer
+  bytes        INTEGER,              -- of call.attempt and call.refusal: of the arguments, as they came; of call.outcome: of the result
+  who          BLOB,                 -- digest of a row of interned: surface, peer, agent with roles and claims
+  what         BLOB,                 -- likewise: method, tool, what the session had seen before, the rules that decided; of call.outcome: those on the result
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
   digest       BLOB,                 -- SHA-256 over salt and text of its row in bodies; NULL if it never had one
   hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
@@ -32,18 +35,18 @@ CREATE TABLE bodies (
   text TEXT NOT NULL CHECK (json_valid(text))  -- object: args, beside, client; result, said; what other events keep here
 ) STRICT;
 
--- interned is what many events have in common. They name it by its digest
--- (base64url of the first 15 bytes of SHA-256 over salt and text).
+-- interned is what many events have in common. They name it by its digest, in who
+-- and what (the first 16 bytes of SHA-256 over salt and text).
 CREATE TABLE interned (
-  digest TEXT PRIMARY KEY,
+  digest BLOB PRIMARY KEY,
   salt   BLOB NOT NULL,
-  text   TEXT NOT NULL CHECK (json_valid(text)), -- "who": surface, peer, agent with roles and claims; "what": method, tool, rules; "ruling" on a result: rules
+  text   TEXT NOT NULL CHECK (json_valid(text)),
   last   INTEGER NOT NULL            -- an event that uses it; none does after this number and 10,000 more
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
-CREATE INDEX events_session ON events (session, seq) WHERE session IS NOT NULL;
-CREATE INDEX events_own   ON events (type, seq) WHERE call IS NULL;
+CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
+CREATE INDEX events_own   ON events (type) WHERE call IS NULL;
 -- Questions to people, by their ID.
 CREATE INDEX events_about ON events (body ->> '$.id', type) WHERE call IS NULL AND body ->> '$.id' IS NOT NULL;
 
@@ -108,7 +111,7 @@ BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
 -- be computed at every insert.)
 CREATE VIEW timeline AS
 SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.type, e.call, e.agent, e.server, e.tool, e.kind,
-  e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.body, b.text AS bodies
+  e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.bytes, e.body, b.text AS bodies
 FROM events e LEFT JOIN bodies b ON b.seq = e.seq;
 
 -- calls has one row per call: what was asked, what was decided, what became of it.
@@ -130,7 +133,7 @@ SELECT
   who.text ->> '$.agent.claims.jti'           AS token_id,      -- of the token (its jti)
   a.session                                   AS session,       -- joins the calls of one principal or token session
   who.text ->> '$.agent.session'              AS session_name,  -- the token's sid
-  a.body -> '$.seen'                AS session_labels, -- JSON array: what the session had seen before the call
+  what.text -> '$.seen'                       AS session_labels, -- JSON array: what the session had seen before the call
   a.body ->> '$.parent'                       AS parent,        -- of what an upstream asked: the call that caused it
   a.server                                    AS server,
   what.text ->> '$.endpoint'                  AS endpoint,      -- of /mcp/{server}: that server
@@ -164,12 +167,12 @@ SELECT
   a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
   what.text ->> '$.tool.fingerprint'          AS fingerprint,   -- of the tool's definition
   ab.text -> '$.args'                         AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none, and when it is gone
-  a.body ->> '$.args_bytes'                   AS args_bytes,
+  a.bytes                                     AS args_bytes,
   a.body ->> '$.args_digest'                  AS args_digest,   -- keyed hash; with bodies: digest, and where a body was cut
   ab.text -> '$.beside'                       AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
   a.body -> '$.dropped'                       AS dropped,       -- JSON array: names of members of params that the method does not have; they were not sent
   ob.text -> '$.result'                       AS result,        -- JSON, secrets replaced
-  o.body ->> '$.result_bytes'                 AS result_bytes,
+  o.bytes                                     AS result_bytes,
   o.body ->> '$.result_digest'                AS result_digest,
   CASE WHEN o.outcome IN ('ok', 'error') THEN iif(o.body ->> '$.redacted', 'redacted', 'all') ELSE 'nothing' END AS shown, -- of the result, to the agent
   o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number
@@ -184,11 +187,11 @@ SELECT
   coalesce(o.body ->> '$.us[3]', a.body ->> '$.us[3]') / 1000.0 AS approve_ms,  -- waiting for a person
   o.body ->> '$.us[4]' / 1000.0           AS record_ms      -- until the attempt was on disk
 FROM events a
-LEFT JOIN interned who  ON who.digest = a.body ->> '$.who'
-LEFT JOIN interned what ON what.digest = a.body ->> '$.what'
+LEFT JOIN interned who  ON who.digest = a.who
+LEFT JOIN interned what ON what.digest = a.what
 LEFT JOIN bodies ab     ON ab.seq = a.seq
 LEFT JOIN events o      ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
-LEFT JOIN interned ruling ON ruling.digest = o.body ->> '$.ruling'
+LEFT JOIN interned ruling ON ruling.digest = o.what
 LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
 

@@ -25,7 +25,7 @@ func TestSecondVerifier(t *testing.T) {
 		}
 		return string(out), err == nil
 	}
-	const own = `INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 3`
+	const own = `INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 3`
 	statement := func(s ...string) func(*testing.T, string) {
 		return func(t *testing.T, path string) { tamper(t, path, s...) }
 	}

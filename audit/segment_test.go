@@ -61,7 +61,7 @@ func goOn(t *testing.T, path string, gap bool, foreign, missing [][2]int64) {
 func TestNewSegment(t *testing.T) {
 	// newRecord(5) has events 1 to 14: audit.open, a checkpoint, five calls,
 	// audit.close, a checkpoint.
-	const own = `INSERT INTO events SELECT %d, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 3`
+	const own = `INSERT INTO events SELECT %d, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 3`
 	ranges := func(bounds ...int64) (all [][2]int64) {
 		for i := 0; i < len(bounds); i += 2 {
 			all = append(all, [2]int64{bounds[i], bounds[i+1]})
@@ -84,7 +84,7 @@ func TestNewSegment(t *testing.T) {
 			ranges(13, 15), nil},
 		"one removed":      {[]string{`DELETE FROM events WHERE seq = 7`}, ranges(8, 8), ranges(7, 7)},
 		"a row far behind": {[]string{fmt.Sprintf(own, 100)}, ranges(100, 100), ranges(15, 99)},
-		"a forged prune": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, 'audit.prune', NULL, NULL, server, tool, kind, effect, code, session, outcome, us, '{"through":9,"note":"x"}', NULL, hash, mac FROM events WHERE seq = 3`},
+		"a forged prune": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, 'audit.prune', NULL, NULL, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, '{"through":9,"note":"x"}', NULL, hash, mac FROM events WHERE seq = 3`},
 			ranges(15, 15), nil},
 		"all rows are another's": {[]string{`UPDATE events SET mac = zeroblob(16)`}, ranges(1, 14), nil},
 	} {

@@ -115,7 +115,7 @@ type rowView struct {
 }
 
 // hashed are the columns that the hash of an event covers, in order.
-var hashed = []string{"seq", "time_unix_ms", "type", "call", "agent", "server", "tool", "kind", "effect", "code", "session", "outcome", "us", "body", "digest"}
+var hashed = []string{"seq", "time_unix_ms", "type", "call", "agent", "server", "tool", "kind", "effect", "code", "session", "outcome", "us", "bytes", "who", "what", "body", "digest"}
 
 // column is the text of one of hashed, "" if it is NULL.
 func (r *rowView) column(name string) string { return r.columns[slices.Index(hashed, name)-1].String }

@@ -1,10 +1,10 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +40,7 @@ type keptRow struct {
 	call, agent, session sql.NullString
 	digest, salt         []byte
 	text                 sql.NullString
-	shared               [3]sql.NullString // digests of who, what and ruling
+	shared               [2][]byte // digests of who and what
 }
 
 // checkKept compares the rows beside the events with the digests in them, and
@@ -131,25 +131,23 @@ func (v *verifier) checkInterned(ctx context.Context, db *sql.DB) (there map[str
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	there = map[string]bool{}
 	for rows.Next() {
-		var digest, text string
-		var salt []byte
+		var text string
+		var digest, salt []byte
 		if err := rows.Scan(&digest, &salt, &text); err != nil {
 			v.problem(0, "", "what is interned cannot be read: %v", err)
 			return there, nil
 		}
-		sum := sha256.Sum256(append(salt, text...))
-		if base64.RawURLEncoding.EncodeToString(sum[:15]) != digest {
-			v.problem(0, "interned", "what is interned as %s is not what was recorded", digest)
+		if sum := sha256.Sum256(append(salt, text...)); !bytes.Equal(sum[:16], digest) {
+			v.problem(0, "interned", "what is interned as %x is not what was recorded", digest)
 		}
-		there[digest] = true
+		there[string(digest)] = true
 	}
 	return there, rows.Err()
 }
 
 // checkBodies goes through the events that have something beside them.
 func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string]bool) (err error) {
-	rows, err := db.QueryContext(ctx, `SELECT e.seq, e.time_unix_ms, e.call, e.agent, e.session, e.digest, b.salt, b.text,
-		e.body ->> '$.who', e.body ->> '$.what', e.body ->> '$.ruling'
+	rows, err := db.QueryContext(ctx, `SELECT e.seq, e.time_unix_ms, e.call, e.agent, e.session, e.digest, b.salt, b.text, e.who, e.what
 		FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE e.seq > ? AND (e.digest IS NOT NULL OR e.call IS NOT NULL) ORDER BY e.seq`, v.Pruned)
 	if err != nil {
 		return fmt.Errorf("read texts: %w", err)
@@ -157,7 +155,7 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var k keptRow
-		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.shared[0], &k.shared[1], &k.shared[2]); err != nil {
+		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.shared[0], &k.shared[1]); err != nil {
 			v.problem(k.seq, "", "its text cannot be read: %v", err)
 			return nil
 		}
@@ -190,10 +188,10 @@ func (v *verifier) keptBeside(k *keptRow, there map[string]bool) {
 		}
 	}
 	for i, digest := range k.shared {
-		if !digest.Valid || there[digest.String] || i == 0 && by != nil {
+		if len(digest) == 0 || there[string(digest)] || i == 0 && by != nil {
 			continue
 		}
-		v.problem(k.seq, groupShared, "what it calls %s is missing, and nothing on record says that it may be", digest.String)
+		v.problem(k.seq, groupShared, "what it calls %x is missing, and nothing on record says that it may be", digest)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		statements []string
 		want       string // the first problem
 	}{
-		"edited body":         {[]string{`UPDATE events SET body = replace(body, '"args_bytes":7', '"args_bytes":8') WHERE seq = 5`}, "event 5: the event is not the one"},
+		"edited body":         {[]string{`UPDATE events SET body = replace(body, '"recent":"', '"recent":"f') WHERE seq = 5`}, "event 5: the event is not the one"},
 		"edited column":       {[]string{`UPDATE events SET agent = 'bob' WHERE seq = 3`}, "event 3: the event is not the one"},
 		"empty for NULL":      {[]string{`UPDATE events SET code = '' WHERE seq = 3`}, "event 3: the event is not the one"},
 		"moved between":       {[]string{`UPDATE events SET server = 'file', tool = 's' || tool WHERE seq = 3`}, "event 3: the event is not the one"},
@@ -92,7 +92,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		"deleted, renumbered": {[]string{`DELETE FROM events WHERE seq = 6`, `UPDATE events SET seq = seq - 1 WHERE seq > 6`}, "event 6: the event is not the one"},
 		"reordered": {[]string{`UPDATE events SET seq = 1000 WHERE seq = 5`, `UPDATE events SET seq = 5 WHERE seq = 6`, `UPDATE events SET seq = 6 WHERE seq = 1000`},
 			"event 5: the event is not the one"},
-		"inserted": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 3`},
+		"inserted": {[]string{`INSERT INTO events SELECT 15, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 3`},
 			"event 15: the event is not the one"},
 		"checkpoints swapped": {[]string{
 			`CREATE TEMP TABLE two AS SELECT seq, body FROM events WHERE type = 'audit.checkpoint'`,

@@ -160,8 +160,8 @@ func TestStateOutlivesAKill(t *testing.T) {
 // start on it.
 func TestAttackForgedDecisions(t *testing.T) {
 	for name, forge := range map[string]string{
-		"a new event, chained":             `INSERT INTO events SELECT max(seq) + 1, 0, 'block.lifted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{"id":"x"}', NULL, randomblob(32), randomblob(16) FROM events`,
-		"an old one again":                 `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE type = 'block.added'`,
+		"a new event, chained":             `INSERT INTO events SELECT max(seq) + 1, 0, 'block.lifted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{"id":"x"}', NULL, randomblob(32), randomblob(16) FROM events`,
+		"an old one again":                 `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE type = 'block.added'`,
 		"what a person is shown of a call": `UPDATE bodies SET text = replace(text, 'a lot', 'a bit') WHERE seq = (SELECT seq FROM events WHERE type = 'approval.asked')`,
 		"the snapshot":                     `UPDATE bodies SET text = '{"state":{}}' WHERE seq = (SELECT max(seq) FROM events WHERE type = 'state.snapshot')`,
 	} {

@@ -109,8 +109,8 @@ def field(value):
     return b"%d:%s," % (len(data), data)
 
 
-COLUMNS = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest"
-SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 13, 14
+COLUMNS = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest"
+SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 16, 17
 
 
 class Record:
@@ -228,8 +228,8 @@ class Record:
             if not self.foreign(seq) and hashlib.sha256(salt + text.encode()).digest() != digest:
                 problem("event %d: its text is not the one that was recorded" % seq)
         for digest, salt, text in self.db.execute("SELECT digest, salt, text FROM interned"):
-            if base64.urlsafe_b64encode(hashlib.sha256(salt + text.encode()).digest()[:15]).decode() != digest:
-                problem("what is interned as %s is not what was recorded" % digest)
+            if hashlib.sha256(salt + text.encode()).digest()[:16] != digest:
+                problem("what is interned as %s is not what was recorded" % digest.hex())
 
 
 def split_notes(text):

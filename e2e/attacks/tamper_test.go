@@ -32,7 +32,7 @@ var tamperings = []tampering{
 	{name: "2 a row deleted", do: statements(`DELETE FROM events WHERE seq = 9`), off: "event 9 is missing", on: "event 9 is missing"},
 	{name: "3 a row inserted and all after it renumbered", do: statements(
 		`UPDATE events SET seq = seq + 1000000 WHERE seq >= 9`, `UPDATE events SET seq = seq - 999999 WHERE seq > 1000000`,
-		`INSERT INTO events SELECT 9, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest, hash, mac FROM events WHERE seq = 8`),
+		`INSERT INTO events SELECT 9, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 8`),
 		off: "event 9 ", on: "event 9 "},
 	{name: "4 two rows exchanged", do: statements(`UPDATE events SET seq = 1000000 WHERE seq = 9`, `UPDATE events SET seq = 9 WHERE seq = 10`, `UPDATE events SET seq = 10 WHERE seq = 1000000`),
 		off: "event 9 ", on: "event 9 "},
