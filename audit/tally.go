@@ -8,22 +8,17 @@ import (
 )
 
 // tally writes what a call adds to meters and history: with its attempt what it
-// adds itself, with its outcome what its result adds. Keys are tokens.
+// adds itself, with its outcome what its result adds, with a refusal what counts
+// refusals. Keys are tokens.
 //
 //	"adds":{"at":"2026-11-24T12:00:00Z","meters":[{"name":"refunds","per":"agent","of":"1f…","window":86400000000000,"amount":12.5}]}
 func (d *draft) tally(p gateway.Phase, c *gateway.Call) {
-	said := &c.Tally
-	if p == gateway.PhaseOutcome {
-		said = &c.ResultTally
-	}
-	if p == gateway.PhaseRefusal || !said.Adds() {
+	said := c.Adds(p)
+	if said == nil {
 		return
 	}
 	noted := &gateway.Tally{At: time.Now().Round(0).UTC()}
 	for _, m := range said.Meters {
-		if m.Looks {
-			continue
-		}
 		if m.Key != "" {
 			m.Key = d.recorder.keys.Token(m.Key)
 		}

@@ -7,10 +7,40 @@ import (
 	"time"
 )
 
-// Adds reports whether there is anything to be counted or remembered.
-func (t *Tally) Adds() bool {
-	return len(t.Memories) > 0 || slices.ContainsFunc(t.Meters, func(m Meter) bool { return !m.Looks })
+// Adds is what a call adds for good with the event of a phase, nil if nothing: with
+// its attempt what was asked adds, with its outcome what came back, and once policy,
+// guard or a person has refused it, or its result was withheld, what counts denials.
+func (c *Call) Adds(p Phase) *Tally {
+	denied := c.Refusal != nil && slices.Contains(denials, c.Refusal.Code)
+	var adds Tally
+	take := func(said *Tally, asked bool) {
+		for _, m := range said.Meters {
+			if !m.Looks && (m.Denied && denied || !m.Denied && asked) {
+				adds.Meters = append(adds.Meters, m)
+			}
+		}
+		if asked {
+			adds.Memories = append(adds.Memories, said.Memories...)
+		}
+	}
+	switch p {
+	case PhaseAttempt:
+		denied = false
+		take(&c.Tally, true)
+	case PhaseRefusal:
+		take(&c.Tally, false)
+	case PhaseOutcome:
+		take(&c.Tally, false)
+		take(&c.ResultTally, true)
+	}
+	if len(adds.Meters) == 0 && len(adds.Memories) == 0 {
+		return nil
+	}
+	return &adds
 }
+
+// denials are the codes of calls that somebody decided against.
+var denials = []Code{PolicyDenied, GuardBlocked, ApprovalDenied, Withheld}
 
 // MeterPer says for whom a meter counts.
 type MeterPer string
@@ -40,7 +70,8 @@ type Meter struct {
 	Key    string        `json:"key,omitempty"` // of a counter of its own, beside that of all keys; a token in the record
 	Window time.Duration `json:"window"`
 	Amount Amount        `json:"amount"`
-	Looks  bool          `json:"-"` // the call adds nothing; it is asked about all the same
+	Denied bool          `json:"denied,omitempty"` // it counts calls that are refused or withheld, not those that are made
+	Looks  bool          `json:"-"`                // the call adds nothing; it is asked about all the same
 }
 
 // Used is what a meter had counted within its window when a call began, calls in

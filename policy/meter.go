@@ -30,6 +30,7 @@ import (
 type declared struct {
 	per    gateway.MeterPer
 	window time.Duration
+	denied bool // it counts calls that are refused
 	late   bool // its rules wait for the result
 	first  *ast.Location
 }
@@ -63,13 +64,14 @@ func (n *counting) plan(t *gateway.Tool) countPlan {
 func counts(name string) bool { return name == ruleMeter || name == ruleRemember }
 
 const (
+	onDenied  = "denied"
 	maxWindow = 366 * 24 * time.Hour
 	minWindow = time.Second
 )
 
 var (
 	entryName    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	entryMembers = map[string][]string{ruleMeter: {"name", "amount", "per", "key", "window"}, ruleRemember: {"name", "value", "for"}}
+	entryMembers = map[string][]string{ruleMeter: {"name", "amount", "per", "key", "window", "on"}, ruleRemember: {"name", "value", "for"}}
 	entryForms   = map[string]string{
 		ruleMeter:    "write `meter contains {\"name\": \"refunds\", \"amount\": input.args.amount, \"window\": \"24h\"} if …`",
 		ruleRemember: "write `remember contains {\"name\": \"refunded\", \"value\": input.args.order, \"for\": \"1h\"} if …`",
@@ -126,6 +128,9 @@ func checkEntryValues(rule *ast.Rule, name string, given map[string]ast.Value) [
 		if s, ok := per.(ast.String); !ok || !slices.Contains(pers, string(s)) {
 			wrong("per", "one of "+strings.Join(pers, ", ")+", written out")
 		}
+	}
+	if on := given["on"]; on != nil && on.Compare(ast.String(onDenied)) != 0 {
+		wrong("on", "\"denied\", written out; without it the meter counts calls that are made")
 	}
 	written := func(v ast.Value) bool { return v != nil && ast.IsConstant(v) }
 	if v := given["amount"]; written(v) {
@@ -216,6 +221,7 @@ func (n *counting) declare(a address, rule, compiled *ast.Rule, c *ast.Compiler,
 	if s, ok := field(entry, "per").(ast.String); ok {
 		d.per = gateway.MeterPer(s)
 	}
+	d.denied = field(entry, "on") != nil
 	span, names := "window", n.meters
 	if name == ruleRemember {
 		span, names = "for", n.memories
@@ -224,9 +230,9 @@ func (n *counting) declare(a address, rule, compiled *ast.Rule, c *ast.Compiler,
 	label := string(field(entry, "name").(ast.String))
 	if known := names[label]; known == nil {
 		names[label] = &d
-	} else if same := *known; name == ruleMeter && (same.per != d.per || same.window != d.window) || same.late != d.late {
+	} else if same := *known; name == ruleMeter && (same.per != d.per || same.window != d.window || same.denied != d.denied) || same.late != d.late {
 		return []Problem{problemAt(rule.Location, "meter_conflict", "%q is something else at %s", label, same.first).
-			hint("a name has one per and one window, and all of its rules wait for the result or none does")}
+			hint("a name has one per, one window and one on, and all of its rules wait for the result or none does")}
 	}
 	if d.late {
 		n.late = append(n.late, a)

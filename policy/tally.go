@@ -165,7 +165,7 @@ func (n *counting) read(value ast.Value, tool *gateway.Tool, late bool) (said en
 			return fmt.Errorf("the call adds to meter %s twice; a rule can add up the parts", name)
 		}
 		d := n.meters[name]
-		m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Amount: gateway.One}
+		m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Denied: d.denied, Amount: gateway.One}
 		if v := field(entry, "amount"); v != nil {
 			number, ok := v.(ast.Number)
 			if !ok {

@@ -25,6 +25,7 @@ func TestWhatACallAdds(t *testing.T) {
 		}
 		return gateway.Meter{Name: "m", Per: per, Of: of, Key: key, Window: time.Hour, Amount: a}
 	}
+	denied := func(m gateway.Meter) gateway.Meter { m.Denied = true; return m }
 	for _, tt := range []struct {
 		name, rego, args string
 		meters           []gateway.Meter
@@ -36,6 +37,7 @@ func TestWhatACallAdds(t *testing.T) {
 		{"an amount of zero", `meter contains {"name": "m", "amount": input.args.n, "window": "1h"}`, `{"n":0}`, []gateway.Meter{meter("agent", agent, "", "0")}, nil, ""},
 		{"more places than are kept", `meter contains {"name": "m", "amount": input.args.n, "window": "1h"}`, `{"n":0.00000000001}`, []gateway.Meter{meter("agent", agent, "", "0.000000001")}, nil, ""},
 		{"a key", `meter contains {"name": "m", "key": input.args.k, "window": "1h"}`, `{"k":"c"}`, []gateway.Meter{meter("agent", agent, "c", "1")}, nil, ""},
+		{"denials", `meter contains {"name": "m", "on": "denied", "window": "1h"}`, `{}`, []gateway.Meter{denied(meter("agent", agent, "", "1"))}, nil, ""},
 		{"per session", `meter contains {"name": "m", "per": "session", "window": "1h"}`, `{}`, []gateway.Meter{meter("session", session, "", "1")}, nil, ""},
 		{"per tool", `meter contains {"name": "m", "per": "tool", "window": "1h"}`, `{}`, []gateway.Meter{meter("tool", "files__read_file", "", "1")}, nil, ""},
 		{"in all", `meter contains {"name": "m", "per": "all", "window": "1h"}`, `{}`, []gateway.Meter{meter("all", "", "", "1")}, nil, ""},
@@ -175,7 +177,7 @@ func TestRulesReadMetersAndHistory(t *testing.T) {
 func TestPolicyWithoutMetersIsNotAsked(t *testing.T) {
 	e, c := open(t, "package gateway\n\nallow := true\n"), readCall(t, `{}`)
 	if n := testing.AllocsPerRun(100, func() {
-		if tally, err := e.CountRequest(t.Context(), c); err != nil || tally.Adds() {
+		if tally, err := e.CountRequest(t.Context(), c); err != nil || len(tally.Meters)+len(tally.Memories) > 0 {
 			t.Fatal(tally, err)
 		}
 	}); n != 0 {

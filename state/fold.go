@@ -57,6 +57,7 @@ func (r *Room) Fold(e gateway.Entry) error {
 		r.tallies.add(e)
 		r.attempted(e)
 	case "call.refusal":
+		r.tallies.add(e)
 		r.refused(e)
 	case "call.outcome":
 		r.tallies.add(e)

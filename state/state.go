@@ -16,7 +16,7 @@
 //	call.attempt      the call counts in its session, whatever becomes of it, and
 //	                  adds to meters and history what policy said
 //	call.outcome      its labels are the session's, and what its result adds
-//	call.refusal      the session is not idle
+//	call.refusal      the session is not idle, and meters count that it was denied
 //	session.labelled  labels of what an agent was told before its call was over
 //	session.cleared   a person took labels away
 //	approval.*        asked, approved, denied, used, revoked, expired

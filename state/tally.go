@@ -88,7 +88,10 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 	for i := range tally.Meters {
 		m := &tally.Meters[i]
 		id := counterID{m.Name, m.Per, m.Of, ""}
-		if m.Looks {
+		if m.Looks || m.Denied {
+			if m.Key != "" {
+				id.key = token(m.Key)
+			}
 			count, sum := t.look(now, id, m.Window)
 			meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum})
 			continue
