@@ -10,28 +10,47 @@ import (
 // read. It shows no secrets: fields that hold one are asterisks, and a value
 // that came from a variable is written with the variable's name.
 func (c *Config) Print(w io.Writer) error {
+	root, err := c.masked()
+	if err != nil {
+		return err
+	}
+	data, err := yaml.Dump(root)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// Masked is what [Config.Print] writes as a value that has a JSON form, so that each
+// field can be asked for and looked through by itself.
+func (c *Config) Masked() (map[string]any, error) {
+	root, err := c.masked()
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]any
+	return fields, root.Decode(&fields)
+}
+
+func (c *Config) masked() (*yaml.Node, error) {
 	var root yaml.Node
 	if err := root.Encode(c); err != nil {
-		return err
+		return nil, err
 	}
 	if len(c.Upstreams) > 0 {
 		ups := &yaml.Node{Kind: yaml.MappingNode}
 		for i := range c.Upstreams {
 			var u yaml.Node
 			if err := u.Encode(&c.Upstreams[i]); err != nil {
-				return err
+				return nil, err
 			}
 			ups.Content = append(ups.Content, name(c.Upstreams[i].Name), &u)
 		}
 		root.Content = append(root.Content, name("upstreams"), ups)
 	}
 	c.mask(&root, "")
-	data, err := yaml.Dump(&root)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
+	return &root, nil
 }
 
 func name(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }

@@ -26,6 +26,10 @@ func (r *rooms) noteStart(ctx context.Context) error {
 	if err := r.cfg.Print(&text); err != nil {
 		return err
 	}
+	fields, err := r.cfg.Masked()
+	if err != nil {
+		return err
+	}
 	who, err := whoRuns()
 	if err != nil {
 		return err
@@ -37,7 +41,7 @@ func (r *rooms) noteStart(ctx context.Context) error {
 	return r.noteWith(ctx, audit.TypeStart, map[string]any{
 		"version": version(), "host": host, "user": who.Subject, "pid": os.Getpid(), "upstreams": r.catalog.Servers(),
 		"policy": r.engine.Revision(), "config_digest": digestOf(text.Bytes()), "key": r.store.KeyName(),
-	}, map[string]any{"config": text.String(), "exceptions": r.exceptions.List()})
+	}, map[string]any{"config": fields, "exceptions": r.exceptions.List()})
 }
 
 // notePolicy records which policy is in force, with its text: what a call was decided
