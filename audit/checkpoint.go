@@ -1,12 +1,9 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -86,45 +83,6 @@ func (w *writer) writeDurably(events []*Event) error {
 	return nil
 }
 
-// appendNote appends a note and an empty line to a file of them, durably. What
-// a loss of power or a full disk left unfinished at the end goes first: it would
-// run into the next note.
-func appendNote(path, text string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	held, at, err := tailOf(f)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	end := at
-	if i := bytes.LastIndex(held, []byte("\n\n")); i >= 0 {
-		end += int64(i) + 2
-	}
-	err = f.Truncate(end)
-	if err == nil {
-		_, err = f.WriteAt([]byte(text+"\n"), end)
-	}
-	if err != nil {
-		err = errors.Join(err, f.Truncate(end))
-	}
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// tailOf reads the end of a file of checkpoints, where the newest are, and says
-// at what offset it begins. The file grows for years.
-func tailOf(f *os.File) (tail []byte, at int64, err error) {
-	const enough = 64 << 10
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	at = max(0, info.Size()-enough)
-	tail, err = io.ReadAll(io.NewSectionReader(f, at, enough))
-	return tail, at, err
-}
-
 // heldByCheckpoint refuses a database that does not hold what the newest
 // checkpoint outside of it says: its tail was cut, or it was replaced by an
 // older copy or another record.
@@ -151,44 +109,6 @@ func (w *writer) heldByCheckpoint(end head) error {
 		return fmt.Errorf("event %d is not the one that %s says: this is another record, or it was rewritten; run `toolward audit verify`", claim.seq, w.opts.Checkpoints)
 	}
 	return nil
-}
-
-// newest reads the last whole checkpoint of a file of them. A crash can cut the
-// last one short; the one before it then counts.
-func (k *Keys) newest(file []byte) (head, bool, error) {
-	known, err := k.verifiers()
-	if err != nil {
-		return head{}, false, err
-	}
-	for notes := splitNotes(file); len(notes) > 0; notes = notes[:len(notes)-1] {
-		n, err := note.Open(notes[len(notes)-1], known)
-		if err != nil || isStatement(n.Text) {
-			continue
-		}
-		h, err := parseCheckpoint(n.Text)
-		return h, err == nil, err
-	}
-	if len(bytes.TrimSpace(file)) > 0 {
-		return head{}, false, errors.New("it holds no checkpoint that this record's key signed")
-	}
-	return head{}, false, nil
-}
-
-// splitNotes cuts a file of signed notes: each begins with the line after a
-// signature's empty line.
-func splitNotes(file []byte) [][]byte {
-	var notes [][]byte
-	for part := range bytes.SplitSeq(file, []byte("\n\n")) {
-		if bytes.HasPrefix(part, []byte("— ")) && len(notes) > 0 {
-			last := len(notes) - 1
-			notes[last] = append(append(notes[last], "\n\n"...), append(bytes.TrimRight(part, "\n"), '\n')...)
-			continue
-		}
-		if len(part) > 0 {
-			notes = append(notes, bytes.Clone(part))
-		}
-	}
-	return notes
 }
 
 func parseCheckpoint(text string) (head, error) {

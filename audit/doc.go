@@ -79,7 +79,9 @@
 //
 // In the database it is the member "note" of the body of an audit.checkpoint
 // event, and covers exactly the events before that one. In the file outside,
-// each is followed by an empty line. There is one a minute while there are
+// each is followed by an empty line. A file of 4 MiB moves to the name with ".1" at
+// the end, and begins anew with the newest checkpoint and with the statements of
+// changes of keys. There is one a minute while there are
 // events, one an hour when there are none, one at every start and stop, and one
 // before a prune.
 //
@@ -136,7 +138,7 @@
 //
 // Beside toolward.db: .keys (0600; the signing key and the keys of the MACs and
 // of the hashes),
-// .pub (the public key, to verify with), .checkpoints, .lock (empty but for a
+// .pub (the public key, to verify with), .checkpoints and .checkpoints.1, .lock (empty but for a
 // process ID), and SQLite's own -wal and -shm, which belong to the database:
 // moving the .db alone loses events. A standby is a file of [Event] values, one
 // JSON object a line, each after a number and a MAC (standby.go).

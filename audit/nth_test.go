@@ -4,11 +4,13 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,16 @@ func recordThroughFault(path string) {
 		fmt.Println("refused to open:", err)
 		return
 	}
+	var followed witness
+	if err := s.Attach(context.Background(), &followed); err != nil {
+		fmt.Println("refused to follow:", err)
+		return
+	}
+	defer func() {
+		for _, id := range followed {
+			fmt.Println("saw", id)
+		}
+	}()
 	for calls := 0; calls < 3 || s.Ready() != nil && calls < 10; calls++ {
 		c := gateway.NewCall(gateway.SurfaceMCP, gateway.KindTool, "tools/call")
 		c.Agent, c.Tool = testAgent, testTool
@@ -41,10 +53,34 @@ func recordThroughFault(path string) {
 	_ = s.Close()
 }
 
+// witness is a follower that remembers which calls it saw.
+type witness []string
+
+func (w *witness) Restore(json.RawMessage) error      { return nil }
+func (w *witness) Snapshot() (json.RawMessage, error) { return json.RawMessage("{}"), nil }
+
+func (w *witness) Fold(e gateway.Entry) error {
+	if e.Type == TypeAttempt {
+		*w = append(*w, e.Call)
+	}
+	return nil
+}
+
+// sawCalls are the calls that a run says it followed.
+func sawCalls(out string) (ids []string) {
+	for line := range strings.Lines(out) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "saw "); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // TestEveryWriteFailsOnce makes the first write to the database fail, then the
 // second, and so on until a run has no more writes to fail; likewise syncs.
-// Each time, what was acknowledged is there, the chain verifies, and the record
-// goes on by itself.
+// Each time, what was acknowledged is there, the chain verifies, the record goes on
+// by itself, and whoever follows it saw what is in it: also what was reported as
+// failed and is durable.
 func TestEveryWriteFailsOnce(t *testing.T) {
 	shim := filepath.Join(t.TempDir(), "fault.so")
 	if out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", shim, "testdata/fault.c", "-ldl").CombinedOutput(); err != nil {
@@ -90,6 +126,9 @@ func faultAt(t *testing.T, shim, call string, n int) bool {
 	s, err := Open(Options{Path: path})
 	if err != nil {
 		t.Fatalf("%s %d: afterwards: %v\n%s%s", call, n, err, out, stderr.String())
+	}
+	if seen, there := sawCalls(string(out)), column1(t, s, "SELECT call FROM events WHERE type = 'call.attempt' ORDER BY seq"); len(seen) > 0 && !slices.Equal(seen, there) {
+		t.Errorf("%s %d: the follower saw %v, the record has %v", call, n, seen, there)
 	}
 	for line := range strings.Lines(string(out)) {
 		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "ack "); ok {

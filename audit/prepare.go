@@ -20,8 +20,16 @@ func prepare(opts Options) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size <= 0 && checkpoints > 0 {
-		return nil, fmt.Errorf("audit database %s is missing or empty, but %s says that there was one: restore it, or move that file away to begin a new record", opts.Path, opts.Checkpoints)
+	before, err := sizeOf(older(opts.Checkpoints))
+	if err != nil {
+		return nil, err
+	}
+	if size <= 0 && max(checkpoints, before) > 0 {
+		says := opts.Checkpoints
+		if before > 0 {
+			says = older(says)
+		}
+		return nil, fmt.Errorf("audit database %s is missing or empty, but %s says that there was one: restore it, or move that file away to begin a new record", opts.Path, says)
 	}
 	if err := finishRotation(opts); err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 )
 
@@ -131,19 +129,6 @@ func (w *writer) complete(p Prune, text string) error {
 		return err
 	}
 	return w.giveBack()
-}
-
-// noted reports whether a note is among the newest of a file of them.
-func noted(path, text string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	tail, _, err := tailOf(f)
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	return strings.Contains(string(tail), text), err
 }
 
 // remove deletes what a prune event covers, and serves the queue in between.

@@ -55,7 +55,8 @@ func (w *writer) recover() bool {
 
 // reconnect opens the database and finds the end of the chain where it was
 // left, or after events whose commit succeeded although it was reported as
-// failed.
+// failed: they are in the record, so they count from now on, and not only after
+// the next start.
 func (w *writer) reconnect() error {
 	if err := w.connect(); err != nil {
 		return err
@@ -74,7 +75,30 @@ func (w *writer) reconnect() error {
 	if held != w.head {
 		return fmt.Errorf("event %d is not the one that was committed", w.head.seq)
 	}
+	after := w.head.seq
 	w.head = end
+	if after == end.seq || w.follower == nil || w.stood {
+		return nil // what the standby took was followed then
+	}
+	return w.catchUp(after)
+}
+
+// catchUp shows the follower what came after an event. It is at most one commit,
+// that was reported as failed; verifiedEnd has verified it.
+func (w *writer) catchUp(after int64) error {
+	rows, err := w.conn.rows("SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq", after)
+	if err != nil {
+		return err
+	}
+	var events []*Event
+	for _, columns := range rows {
+		r, err := parseRow(columns)
+		if err != nil {
+			return err
+		}
+		events = append(events, &r.Event)
+	}
+	w.follow(events, nil)
 	return nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"time"
 )
@@ -132,26 +130,6 @@ func (s *survey) row(r row) {
 		s.Foreign = append(s.Foreign, [2]int64{r.Seq, r.Seq})
 	}
 	s.at, s.good = head{r.Seq, r.hash}, good
-}
-
-// claimed is what the newest checkpoint outside says.
-func (w *writer) claimed() (head, error) {
-	f, err := os.Open(w.opts.Checkpoints)
-	if errors.Is(err, fs.ErrNotExist) {
-		return head{}, nil // nothing left the database yet
-	}
-	if err != nil {
-		return head{}, err
-	}
-	text, _, err := tailOf(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return head{}, err
-	}
-	claim, _, err := w.keys.newest(text)
-	if err != nil {
-		return head{}, fmt.Errorf("%s: %w", w.opts.Checkpoints, err)
-	}
-	return claim, nil
 }
 
 // begin appends the first event of a segment and a checkpoint over it.

@@ -103,6 +103,7 @@ func (w *writer) takeOver() (n int, err error) {
 		events, more, err = w.missing(lines, &at)
 		if err == nil && len(events) > 0 {
 			_, err = w.write(events)
+			w.stood = err != nil // they were followed when the standby took them
 			n += len(events)
 		}
 	}

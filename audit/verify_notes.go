@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -115,7 +116,14 @@ func (v *verifier) openOutside(context.Context, *sql.DB) error {
 		if err != nil {
 			return fmt.Errorf("checkpoints: %w", err)
 		}
-		v.files = append(v.files, notesFile{path, notesIn(string(text))})
+		f := notesFile{path, notesIn(string(text))}
+		// What it held before it was begun anew lies beside it.
+		if before, err := os.ReadFile(path + ".1"); err == nil {
+			f.notes = append(notesIn(string(before)), f.notes...)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("checkpoints: %w", err)
+		}
+		v.files = append(v.files, f)
 	}
 	return nil
 }
@@ -124,10 +132,14 @@ func (v *verifier) openOutside(context.Context, *sql.DB) error {
 // or cut short at the end, was never finished; any other that does not hold is a
 // problem, and so is a file in which nothing holds.
 func (v *verifier) readOutside(context.Context, *sql.DB) error {
+	seen := map[string]bool{} // what was carried over is there twice
 	for _, f := range v.files {
 		before := v.claims
 		for i, n := range f.notes {
-			v.outsideNote(f.path, i+1, n)
+			if !seen[f.path+n.text] {
+				v.outsideNote(f.path, i+1, n)
+			}
+			seen[f.path+n.text] = true
 		}
 		if v.claims == before {
 			v.problem(0, "", "%s holds no checkpoint of this record: nothing was compared with it", f.path)

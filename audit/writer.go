@@ -60,6 +60,7 @@ type writer struct {
 	follower Follower // nil if nobody follows
 	folded   int      // events since the last snapshot
 	snapped  int64    // the event that holds it; 0 if there is none
+	stood    bool     // the standby has the events of the last commit, which failed
 
 	folds sync.WaitGroup // at most one
 }
@@ -239,8 +240,9 @@ func (w *writer) commit(batch []*entry) {
 		events[i] = &e.event
 	}
 	var rejected map[int]error
-	err := w.failure()
+	err, tried := w.failure(), false
 	if err == nil || w.recover() {
+		tried = true
 		start := time.Now()
 		rejected, err = w.write(events)
 		if w.opts.Observe != nil {
@@ -249,6 +251,7 @@ func (w *writer) commit(batch []*entry) {
 	}
 	if err != nil {
 		err = w.standIn(events)
+		w.stood = w.stood || tried && err == nil
 	}
 	if err == nil {
 		w.follow(events, rejected)
@@ -265,6 +268,7 @@ func (w *writer) commit(batch []*entry) {
 // write commits events as one transaction. A row that breaks a constraint is
 // rejected alone, and the rest is committed; any other error fails the store.
 func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
+	w.stood = false
 	if err := w.sameFile(); err != nil {
 		return nil, w.fail(err)
 	}

@@ -116,7 +116,7 @@ SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 16, 17
 class Record:
     def __init__(self, path, public, outside):
         self.db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
-        self.notes = [n for f in outside for n in split_notes(open(f, encoding="utf-8").read())]
+        self.notes = list(dict.fromkeys(n for f in outside for n in split_notes(open(f, encoding="utf-8").read())))
         self.keys = [(0, parse_key(public))]  # from which event on each signs
         self.follow_keys(public.strip())
         known = [key for _, key in self.keys]
