@@ -128,7 +128,7 @@ func (r *Reader) rememberedBy(ctx context.Context, call *Call, m gateway.Memory)
 	var e Earlier
 	const adds = `EXISTS (SELECT 1 FROM json_each(%s.body, '$.adds.memories') WHERE value ->> '$.name' = ?3 AND value -> '$.value' = json(?4))`
 	err := r.db.QueryRowContext(ctx, `SELECT a.call, coalesce(a.tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch')
-		FROM events a LEFT JOIN events o ON o.call = a.call AND o.type = 'call.outcome' AND o.seq < ?2
+		FROM events a LEFT JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome' AND o.seq < ?2
 		WHERE a.session = ?1 AND a.type = 'call.attempt' AND a.seq < ?2 AND (`+fmt.Sprintf(adds, "a")+` OR `+fmt.Sprintf(adds, "o")+`)
 		ORDER BY a.seq DESC LIMIT 1`, call.Session, call.Seq, m.Name, string(m.Value)).Scan(&e.Call, &e.Tool, &e.Time)
 	if noRows(err) {
@@ -144,7 +144,7 @@ func (r *Reader) rememberedBy(ctx context.Context, call *Call, m gateway.Memory)
 func (r *Reader) countedBy(ctx context.Context, call *Call, used gateway.Used, m gateway.Meter) (all []Counted, err error) {
 	window := m.Window + m.Window/60 // an entry counts up to a sixtieth longer
 	rows, err := r.db.QueryContext(ctx, `SELECT a.call, coalesce(a.tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch'), coalesce(a.agent, ''), added.value -> '$.amount'
-		FROM events e JOIN json_each(e.body, '$.adds.meters') added JOIN events a ON a.call = e.call AND a.type = 'call.attempt'
+		FROM events e JOIN json_each(e.body, '$.adds.meters') added JOIN events a ON a.seq = iif(e.type = 'call.outcome', e.call, e.seq)
 		WHERE e.seq < ?1 AND e.type IN ('call.attempt', 'call.outcome') AND e.time_unix_ms >= ?2 AND instr(e.body, '"adds":{')
 		AND added.value ->> '$.name' = ?3 AND coalesce(added.value ->> '$.of', '') = ?4 AND (?5 = '?' OR coalesce(added.value ->> '$.key', '') = ?5)
 		ORDER BY e.seq DESC LIMIT ?6`, call.Seq, call.TimeUnixMs-window.Milliseconds(), m.Name, m.Of, m.Key, min(used.Count, mostCounted))

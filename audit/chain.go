@@ -7,12 +7,17 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
-// eventColumns are the columns of events in the order of the schema.
+// eventColumns are the columns of events in the order of the schema. [parseRow]
+// takes one more: the ID of the call that an outcome is of.
 const eventColumns = "seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac"
 
-// eventWidth is how many they are.
+// readColumns are what parseRow takes.
+const readColumns = eventColumns + ", (SELECT a.call FROM events a WHERE a.seq = events.call)"
+
+// eventWidth is how many eventColumns are.
 const eventWidth = 20
 
 // row is an event as it is stored.
@@ -22,13 +27,19 @@ type row struct {
 	mac  [macSize]byte
 }
 
-// parseRow reads eventColumns.
+// parseRow reads readColumns.
 func parseRow(columns []driver.Value) (row, error) {
 	text := func(i int) string { s, _ := columns[i].(string); return s }
 	r := row{Event: Event{Type: text(2), Call: text(3), Agent: text(4), Server: text(5), Tool: text(6), Kind: text(7), Effect: text(8), Code: text(9), Session: text(10), Outcome: text(11), Body: Raw(text(16))}}
 	r.Seq, _ = columns[0].(int64)
 	r.TimeUnixMs, _ = columns[1].(int64)
 	r.Us, _ = columns[12].(int64)
+	if of, ok := columns[3].(int64); ok {
+		r.Of = of
+		if r.Call = text(eventWidth); r.Call == "" {
+			r.Call = "of event " + strconv.FormatInt(of, 10) // which is pruned
+		}
+	}
 	r.Bytes, _ = columns[13].(int64)
 	r.Who, _ = columns[14].([]byte)
 	r.What, _ = columns[15].([]byte)
@@ -111,7 +122,7 @@ func (s *Store) Fold(ctx context.Context, after int64, f func(Event) error) (err
 	if err := s.beginAt(ctx, &c, after); err != nil {
 		return err
 	}
-	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq", c.at.seq)
+	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq > ? ORDER BY seq", c.at.seq)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
@@ -143,7 +154,7 @@ func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) 
 		c.at, c.good = pruned, pruned
 		return nil
 	}
-	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE seq = ?", after)
+	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq = ?", after)
 	if err != nil {
 		return fmt.Errorf("read event %d: %w", after, err)
 	}
@@ -170,10 +181,10 @@ func (s *Store) pruned(ctx context.Context, c *chain) (head, error) {
 	return at, err
 }
 
-// scanRow reads eventColumns of a row.
+// scanRow reads readColumns of a row.
 func scanRow(rows interface{ Scan(...any) error }) (row, error) {
-	var scanned [eventWidth]any
-	var columns [eventWidth]driver.Value
+	var scanned [eventWidth + 1]any
+	var columns [eventWidth + 1]driver.Value
 	dest := make([]any, len(scanned))
 	for i := range scanned {
 		dest[i] = &scanned[i]

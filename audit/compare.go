@@ -68,7 +68,7 @@ func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[st
 	if err != nil {
 		return nil, false, err
 	}
-	outcomes, err := r.events(ctx, "WHERE type = 'call.outcome' AND call IN (SELECT call FROM events WHERE seq BETWEEN ? AND ? AND type = 'call.attempt') ORDER BY seq DESC", first, last)
+	outcomes, err := r.events(ctx, "WHERE type = 'call.outcome' AND call BETWEEN ? AND ? ORDER BY seq DESC", first, last)
 	if err != nil {
 		return nil, false, err
 	}

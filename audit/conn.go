@@ -241,12 +241,13 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 func (c *conn) add(e *Event, hash, mac []byte) error {
 	v := &c.args
 	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, e.Type
-	for i, s := range [...]string{e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
-		if s == "" {
-			v[3+i].Value = nil
-		} else {
-			v[3+i].Value = s
-		}
+	if e.Of != 0 {
+		v[3].Value = e.Of
+	} else {
+		v[3].Value = word(e.Call)
+	}
+	for i, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
+		v[4+i].Value = word(s)
 	}
 	for i, n := range [...]int64{e.Us, e.Bytes} {
 		v[12+i].Value = nil
@@ -271,6 +272,14 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 		return fmt.Errorf("count calls: %v", err) // the event is in: it cannot be rejected alone
 	}
 	return nil
+}
+
+// word is the value of a column, which NULL is for none.
+func word(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // blob is the value of a column, which NULL is for none.

@@ -47,7 +47,7 @@ func (e *Erasure) check() error {
 // matching selects the events that an erasure is about. Whose call it is stands
 // in its first event; others have its ID.
 const matching = `SELECT e.seq FROM events e WHERE e.seq <= ?1 AND (e.agent = ?2 OR e.session = ?3 OR e.call = ?4
-	OR e.call IN (SELECT call FROM events WHERE call IS NOT NULL AND (agent = ?2 OR session = ?3)))`
+	OR e.call IN (SELECT +seq FROM events WHERE call IS NOT NULL AND (agent = ?2 OR session = ?3 OR call = ?4)))`
 
 func (e *Erasure) values() []any {
 	return []any{e.Through, orNone(e.Agent), orNone(e.Session), orNone(e.Call)}

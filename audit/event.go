@@ -12,6 +12,7 @@ type Event struct {
 	TimeUnixMs int64  `json:"time_unix_ms"`
 	Type       string `json:"type"`
 	Call       string `json:"call,omitempty"`
+	Of         int64  `json:"-"` // of call.outcome: the number of the attempt, which stands in place of Call
 	Agent      string `json:"agent,omitempty"`
 	Server     string `json:"server,omitempty"`
 	Tool       string `json:"tool,omitempty"`
@@ -61,7 +62,13 @@ func (h head) next(e *Event, scratch []byte) (head, []byte) {
 	b := append(scratch[:0], h.hash[:]...)
 	b = appendNumber(b, e.Seq)
 	b = appendNumber(b, e.TimeUnixMs)
-	for _, text := range [...]string{e.Type, e.Call, e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
+	b = appendText(b, e.Type)
+	if e.Of != 0 {
+		b = appendNumber(b, e.Of)
+	} else {
+		b = appendText(b, e.Call)
+	}
+	for _, text := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
 		b = appendText(b, text)
 	}
 	for _, number := range [...]int64{e.Us, e.Bytes} {

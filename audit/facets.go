@@ -206,13 +206,25 @@ func (c *conn) count(e *Event) error {
 	return nil
 }
 
+// nameAttempt finds the number of the attempt that an outcome is of.
+func (c *conn) nameAttempt(e *Event) error {
+	if e.Type != TypeOutcome || e.Call == "" {
+		return nil
+	}
+	open, err := c.opened(e.Call)
+	if err == nil && open.attempt != nil {
+		e.Of = open.attempt.Seq
+	}
+	return err
+}
+
 // opened finds the attempt of a call: in memory, unless another process recorded
 // it.
 func (c *conn) opened(call string) (openCall, error) {
 	if open, ok := c.counting.open[call]; ok {
 		return open, nil
 	}
-	rows, err := c.rows("SELECT "+eventColumns+" FROM events WHERE call = ? AND type = ?", call, TypeAttempt)
+	rows, err := c.rows("SELECT "+readColumns+" FROM events WHERE call = ? AND type = ?", call, TypeAttempt)
 	if err != nil || len(rows) == 0 {
 		return openCall{}, err
 	}
@@ -365,7 +377,7 @@ func (c *conn) forget(through int64) (err error) {
 
 // recount counts the calls that begin in a range of events, which are in no counts.
 func (c *conn) recount(from, to int64) error {
-	rows, err := c.rows("SELECT "+eventColumns+" FROM events WHERE seq >= ? AND seq < ? AND type IN (?, ?)", from, to, TypeAttempt, TypeRefusal)
+	rows, err := c.rows("SELECT "+readColumns+" FROM events WHERE seq >= ? AND seq < ? AND type IN (?, ?)", from, to, TypeAttempt, TypeRefusal)
 	if err != nil {
 		return err
 	}
@@ -375,7 +387,7 @@ func (c *conn) recount(from, to int64) error {
 			continue // foreign: no call of this gateway's
 		}
 		last := r.Event
-		outcomes, err := c.rows("SELECT "+eventColumns+" FROM events WHERE call = ? AND type = ?", r.Call, TypeOutcome)
+		outcomes, err := c.rows("SELECT "+readColumns+" FROM events WHERE call = ? AND type = ?", r.Seq, TypeOutcome)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (s *Store) newestSnapshot(ctx context.Context) (seq int64, state json.RawMe
 	if err != nil {
 		return 0, nil, err
 	}
-	rows, err := s.writer.conn.rows("SELECT "+eventColumns+" FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 64", TypeSnapshot)
+	rows, err := s.writer.conn.rows("SELECT "+readColumns+" FROM events WHERE type = ? AND call IS NULL ORDER BY seq DESC LIMIT 64", TypeSnapshot)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -206,7 +206,7 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	if e.Type == TypeOutcome {
 		entry.Labels = b.Labels
 		query, args = `SELECT a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.who
-			WHERE a.call = ? AND a.type = ?`, values(e.Call, TypeAttempt)
+			WHERE a.seq = ?`, values(e.Of)
 	}
 	rows, err := w.conn.rows(query, args...)
 	if err == nil && len(rows) > 0 {

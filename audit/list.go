@@ -120,7 +120,7 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 	case 2:
 		return Call{}, nil, r.ambiguous(ctx, id)
 	}
-	events, err := r.whole(ctx, "WHERE call = ? ORDER BY seq", calls[0].ID)
+	events, err := r.whole(ctx, "WHERE seq IN (?, ?) ORDER BY seq", calls[0].Seq, calls[0].EndedSeq)
 	return calls[0], events, err
 }
 
@@ -185,7 +185,7 @@ func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []C
 }
 
 func (r *Reader) events(ctx context.Context, rest string, args ...any) (events []Event, err error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, coalesce(call, ''), coalesce(agent, ''), coalesce(server, ''),
+	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, coalesce((SELECT a.call FROM events a WHERE a.seq = events.call), call, ''), coalesce(agent, ''), coalesce(server, ''),
 		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), coalesce(bytes, 0), who, what, body FROM events `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -173,7 +173,7 @@ func forge(t *testing.T, path string, keys *Keys, eventType, body string) {
 	t.Helper()
 	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: time.Second}, false)
 	must(t, err)
-	rows, err := c.rows("SELECT " + eventColumns + " FROM events ORDER BY seq DESC LIMIT 1")
+	rows, err := c.rows("SELECT " + readColumns + " FROM events ORDER BY seq DESC LIMIT 1")
 	must(t, err)
 	last, err := parseRow(rows[0])
 	must(t, err)

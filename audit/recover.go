@@ -104,7 +104,7 @@ func (w *writer) catchUp(after int64) error {
 
 // verifiedEnd reads the end of the chain and verifies the events before it.
 func (w *writer) verifiedEnd() (head, error) {
-	rows, err := w.conn.rows("SELECT "+eventColumns+" FROM (SELECT * FROM events ORDER BY seq DESC LIMIT ?) ORDER BY seq", int64(verifiedTail))
+	rows, err := w.conn.rows("SELECT "+readColumns+" FROM (SELECT * FROM events ORDER BY seq DESC LIMIT ?) events ORDER BY seq", int64(verifiedTail))
 	if err != nil {
 		return head{}, err
 	}

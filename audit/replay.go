@@ -34,7 +34,7 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Replayed, error
 			if row.Effect == "" {
 				continue // refused before policy was asked
 			}
-			events, err := r.whole(ctx, "WHERE call = ? ORDER BY seq", row.ID)
+			events, err := r.whole(ctx, "WHERE seq IN (?, ?) ORDER BY seq", row.Seq, row.EndedSeq)
 			if err != nil {
 				yield(Replayed{}, err)
 				return
@@ -244,7 +244,7 @@ func (r *Reader) recall(ctx context.Context, c *Replayed, seq int64) (err error)
 	if c.recent == "" {
 		return nil
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT a.tool, coalesce(a.effect, '') FROM events a JOIN events o ON o.call = a.call AND o.type = 'call.outcome'
+	rows, err := r.db.QueryContext(ctx, `SELECT a.tool, coalesce(a.effect, '') FROM events a JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome'
 		WHERE a.session = ? AND a.type = 'call.attempt' AND a.seq < ? AND o.seq < ? AND o.outcome NOT IN ('timeout', 'cancelled', 'failed')
 		ORDER BY a.seq DESC LIMIT ?`, c.Call.Session.ID, seq, seq, 2*mostRecent)
 	if err != nil {

@@ -8,7 +8,7 @@ CREATE TABLE events (
   seq          INTEGER PRIMARY KEY CHECK (seq > 0),  -- 1, 2, 3 … without a gap; the order of events
   time_unix_ms INTEGER NOT NULL,     -- UTC. Of call.attempt and call.refusal: when the request was read. Of others: when it was recorded
   type         TEXT NOT NULL,        -- call.attempt, call.outcome, call.refusal; what the gateway did: audit.open, policy.reload …
-  call         TEXT,                 -- ID of the call (UUIDv7), NULL in the gateway's own events
+  call         ANY,                  -- ID of the call (UUIDv7); in call.outcome the seq of its call.attempt, where there is one; NULL in the gateway's own events
   agent        TEXT,                 -- the agent's ID, as its token names it; NULL in call.outcome and before anyone was known
   server       TEXT,                 -- the upstream's name in toolward.yaml
   tool         TEXT,                 -- server__name, or what the agent asked for if there is no such tool
@@ -110,9 +110,9 @@ BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
 -- timeline is events with a time that people can read. (A generated column would
 -- be computed at every insert.)
 CREATE VIEW timeline AS
-SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.type, e.call, e.agent, e.server, e.tool, e.kind,
+SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.type, coalesce(a.call, e.call) AS call, e.agent, e.server, e.tool, e.kind,
   e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.bytes, e.body, b.text AS bodies
-FROM events e LEFT JOIN bodies b ON b.seq = e.seq;
+FROM events e LEFT JOIN bodies b ON b.seq = e.seq LEFT JOIN events a ON a.seq = e.call;
 
 -- calls has one row per call: what was asked, what was decided, what became of it.
 CREATE VIEW calls AS
@@ -190,7 +190,7 @@ FROM events a
 LEFT JOIN interned who  ON who.digest = a.who
 LEFT JOIN interned what ON what.digest = a.what
 LEFT JOIN bodies ab     ON ab.seq = a.seq
-LEFT JOIN events o      ON o.call = a.call AND o.type = 'call.outcome' AND a.type = 'call.attempt'
+LEFT JOIN events o      ON o.call = +a.seq AND o.type = 'call.outcome' AND a.type = 'call.attempt'
 LEFT JOIN interned ruling ON ruling.digest = o.what
 LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
@@ -220,12 +220,12 @@ FROM calls WHERE session IS NOT NULL GROUP BY session;
 
 -- meters has a row for each time that a call added to a meter of policy. (What counts now: toolward meters list.)
 CREATE VIEW meters AS
-SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.time_unix_ms, e.call, a.agent, a.session, a.tool,
+SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.time_unix_ms, a.call, a.agent, a.session, a.tool,
   iif(e.type = 'call.outcome', 'result', 'request') AS stage,
   m.value ->> '$.name' AS name, m.value ->> '$.per' AS per, m.value ->> '$.of' AS of, -- for whom it counts: a digest of the agent, a session, a tool
   m.value ->> '$.key' AS key,                    -- its token: toolward audit hash
   m.value ->> '$.amount' AS amount, m.value ->> '$.window' / 1e9 AS window_s
-FROM events e JOIN json_each(e.body, '$.adds.meters') m LEFT JOIN events a ON a.call = e.call AND a.type = 'call.attempt'
+FROM events e JOIN json_each(e.body, '$.adds.meters') m JOIN events a ON a.seq = iif(e.type = 'call.outcome', e.call, e.seq)
 WHERE e.type IN ('call.attempt', 'call.outcome') AND e.call IS NOT NULL;
 
 -- people is what persons decided: approvals, blocks, labels, meters, definitions, exceptions, tokens, logins, erasures, prunes. What was

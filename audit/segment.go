@@ -236,7 +236,7 @@ func (c *chain) segmentAt(seq int64) *Segment {
 // eachRow hands over the rows after a number in order, a batch in memory at a time.
 func (w *writer) eachRow(after int64, f func(row)) error {
 	for {
-		rows, err := w.conn.rows("SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq LIMIT 1000", after)
+		rows, err := w.conn.rows("SELECT "+readColumns+" FROM events WHERE seq > ? ORDER BY seq LIMIT 1000", after)
 		if err != nil || len(rows) == 0 {
 			return err
 		}

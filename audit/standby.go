@@ -33,7 +33,7 @@ type standby struct {
 
 // line is an event as the next line, and where the file stands then.
 func (s standby) line(k *Keys, e *Event) (standby, []byte) {
-	e.Seq = 0 // the number that the database did not give
+	e.Seq, e.Of = 0, 0 // numbers that the database did not give
 	text := marshal(e)
 	s.mac = k.sealLine(s.after.hash, s.mac, text)
 	return s, fmt.Appendf(nil, "%d %x %s\n", s.after.seq, s.mac, text)
@@ -131,6 +131,9 @@ func (w *writer) missing(lines *bufio.Reader, at *standby) (events []*Event, mor
 		}
 		// Of calls there is one event of a type. Of others, one that equals it.
 		query, args := "SELECT 1 FROM events WHERE call = ? AND type = ? LIMIT 1", values(e.Call, e.Type)
+		if e.Type == TypeOutcome {
+			query, args = "SELECT 1 FROM events a JOIN events o ON o.call = +a.seq WHERE a.call = ? AND o.type = ? LIMIT 1", values(e.Call, e.Type)
+		}
 		if e.Call == "" {
 			query, args = "SELECT 1 FROM events WHERE seq > ? AND time_unix_ms = ? AND type = ? AND body = ? AND call IS NULL LIMIT 1",
 				values(at.after.seq, e.TimeUnixMs, e.Type, string(e.Body))

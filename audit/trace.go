@@ -167,7 +167,7 @@ func (r *Reader) broughtBy(ctx context.Context, call *Call, label string) (*Call
 	err := r.db.QueryRowContext(ctx, `WITH cleared AS (SELECT coalesce(max(seq), 0) AS seq FROM events
 			WHERE type = 'session.cleared' AND call IS NULL AND seq < ?2 AND body ->> '$.session' = ?1 AND EXISTS (SELECT 1 FROM json_each(body, '$.labels') WHERE value = ?3)),
 		gains AS (
-			SELECT o.seq, o.call FROM events a JOIN events o ON o.call = a.call AND o.type = 'call.outcome'
+			SELECT o.seq, a.call FROM events a JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome'
 			WHERE a.session = ?1 AND a.type = 'call.attempt' AND o.seq < ?2 AND EXISTS (SELECT 1 FROM json_each(o.body, '$.labels') WHERE value = ?3)
 			UNION ALL
 			SELECT seq, body ->> '$.call' FROM events

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"toolward/gateway"
@@ -32,6 +33,15 @@ func (g *Gone) String() string {
 		line += fmt.Sprintf(", by %s: %s", g.By, g.Why)
 	}
 	return line
+}
+
+// of reports whether an event up to a number is of a call that an erasure is
+// about: by what it says itself, or, if it is an outcome, by its attempt.
+func (g *Gone) of(k *keptRow, through int64, itself bool) bool {
+	if itself && k.call.Valid {
+		g.calls[strconv.FormatInt(k.seq, 10)] = true
+	}
+	return k.seq <= through && (itself || g.calls[k.call.String])
 }
 
 // keptRow is an event, as far as what stands beside it is concerned.
@@ -102,7 +112,7 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 			g.allow = func(k *keptRow) bool { return k.seq < seq && k.call.Valid && k.at < said.Before }
 		case said.Call != "":
 			g.Whose = "call " + said.Call
-			g.allow = func(k *keptRow) bool { return k.seq <= through && k.call.String == said.Call }
+			g.allow = func(k *keptRow) bool { return g.of(k, through, k.call.String == said.Call) }
 		default:
 			g.Whose = "agent " + said.Agent
 			if said.Session != "" {
@@ -110,10 +120,7 @@ func (v *verifier) readGone(ctx context.Context, db *sql.DB) (err error) {
 			}
 			g.allow = func(k *keptRow) bool {
 				whose := said.Agent != "" && k.agent.String == said.Agent || said.Session != "" && k.session.String == said.Session
-				if whose && k.call.Valid {
-					g.calls[k.call.String] = true // its outcome names neither
-				}
-				return k.seq <= through && (whose || g.calls[k.call.String])
+				return g.of(k, through, whose)
 			}
 		}
 		v.Gone = append(v.Gone, g)

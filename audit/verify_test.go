@@ -141,7 +141,7 @@ func rebuildChain(t *testing.T, path string) {
 	t.Helper()
 	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: 1}, false)
 	must(t, err)
-	rows, err := c.rows("SELECT " + eventColumns + " FROM events ORDER BY seq")
+	rows, err := c.rows("SELECT " + readColumns + " FROM events ORDER BY seq")
 	must(t, err)
 	must(t, c.close())
 	var statements []string

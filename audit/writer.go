@@ -278,6 +278,9 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 	end := w.head
 	for i, e := range events {
 		var next head
+		if err := w.conn.nameAttempt(e); err != nil {
+			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
+		}
 		next, w.scratch = end.next(e, w.scratch)
 		mac := w.keys.seal(next.hash)
 		err := w.conn.add(e, next.hash[:], mac[:])

@@ -164,12 +164,12 @@ func (s *scene) rebuild(t *testing.T) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+s.path)
 	must(t, err)
-	rows, err := db.Query("SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, body, digest FROM events ORDER BY seq")
+	rows, err := db.Query("SELECT seq, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest FROM events ORDER BY seq")
 	must(t, err)
 	var hash [sha256.Size]byte
 	var update []string
 	for rows.Next() {
-		var columns [15]sql.NullString
+		var columns [18]sql.NullString
 		dest := make([]any, len(columns))
 		for i := range columns {
 			dest[i] = &columns[i]
