@@ -32,6 +32,7 @@ type Call struct {
 	Endpoint       string  `json:"endpoint,omitempty"`
 	Tool           string  `json:"tool,omitempty"`
 	ToolLabels     Raw     `json:"tool_labels,omitempty"`
+	Annotations    Raw     `json:"tool_annotations,omitempty"`
 	Kind           string  `json:"kind,omitempty"`
 	Method         string  `json:"method,omitempty"`
 	Effect         string  `json:"effect,omitempty"`
@@ -65,6 +66,7 @@ type Call struct {
 	ResultBytes    int64   `json:"result_bytes,omitempty"`
 	ResultDigest   string  `json:"result_digest,omitempty"`
 	Shown          string  `json:"shown"`
+	Redacted       int64   `json:"redacted,omitempty"`
 	Said           Raw     `json:"said,omitempty"`
 	SaidFirst      Raw     `json:"said_first,omitempty"`
 	Labels         Raw     `json:"labels,omitempty"`

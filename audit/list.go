@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 )
 
 // Errors of queries.
@@ -122,46 +121,6 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 	}
 	events, err := r.whole(ctx, "WHERE seq IN (?, ?) ORDER BY seq", calls[0].Seq, calls[0].EndedSeq)
 	return calls[0], events, err
-}
-
-// Follow yields calls of a filter as they end, from an event on ([Call.EndedSeq] of
-// the last that was read), or from now on if after is 0, until the context ends.
-func (r *Reader) Follow(ctx context.Context, f Filter, after int64) iter.Seq2[Call, error] {
-	return func(yield func(Call, error) bool) {
-		var err error
-		if after == 0 {
-			err = r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&after)
-		}
-		ticker := time.NewTicker(200 * time.Millisecond)
-		defer ticker.Stop()
-		for err == nil {
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-			var ended []Event
-			if ended, err = r.events(ctx, "WHERE seq > ? AND type IN ('call.outcome', 'call.refusal') ORDER BY seq LIMIT 500", after); err != nil {
-				break
-			}
-			for _, e := range ended {
-				after = e.Seq
-				f.Call = e.Call
-				var calls []Call
-				if calls, _, err = r.List(ctx, f, 1, 0); err != nil {
-					break
-				}
-				for _, c := range calls {
-					if !yield(c, nil) {
-						return
-					}
-				}
-			}
-		}
-		if ctx.Err() == nil {
-			yield(Call{}, err)
-		}
-	}
 }
 
 func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []Call, err error) {

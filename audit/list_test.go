@@ -172,7 +172,7 @@ func TestFollowSeesCallsEnd(t *testing.T) {
 	got := make(chan string)
 	go func() {
 		defer close(got)
-		for c, err := range s.Follow(ctx, Filter{Match: Match{Agent: Values{"ann"}}}, 0) {
+		for c, err := range s.Follow(ctx, Filter{Match: Match{Agent: Values{"ann"}}}, nil) {
 			if err != nil {
 				t.Error(err)
 				return
@@ -247,29 +247,6 @@ func TestAttackFormulasInCSV(t *testing.T) {
 		if got, want := strings.TrimPrefix(row[agent], "'"), column(values[i]); got != want && row[agent] != want {
 			t.Errorf("agent %q comes back as %q", want, row[agent])
 		}
-	}
-}
-
-func TestExportOCSF(t *testing.T) {
-	s := house(t)
-	var out strings.Builder
-	_, err := s.Export(t.Context(), &out, FormatOCSF, Filter{Match: Match{Outcome: Values{"refused"}}})
-	must(t, err)
-	var e struct {
-		ClassUID    int `json:"class_uid"`
-		TypeUID     int `json:"type_uid"`
-		StatusID    int `json:"status_id"`
-		ActionID    int `json:"action_id"`
-		Disposition int `json:"disposition_id"`
-		Time        int64
-		Actor       struct{ User struct{ UID string } }
-		API         struct{ Operation string }
-		Endpoint    struct{ IP string } `json:"src_endpoint"`
-	}
-	must(t, json.Unmarshal([]byte(out.String()), &e))
-	if e.ClassUID != 6003 || e.TypeUID != 600399 || e.StatusID != 2 || e.ActionID != 2 || e.Disposition != 2 || e.Time == 0 ||
-		e.Actor.User.UID != "bob" || e.API.Operation != "mail__send" || e.Endpoint.IP != "192.0.2.7" {
-		t.Errorf("got %+v", e)
 	}
 }
 

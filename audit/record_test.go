@@ -30,7 +30,7 @@ func TestCallIsOneRow(t *testing.T) {
 	want := Call{
 		Seq: 3, EndedSeq: 4, ID: c.ID, Time: c.Time.UTC().Format("2006-01-02T15:04:05.000Z"), TimeUnixMs: c.Time.UnixMilli(), Finished: got.Finished,
 		Surface: "mcp", Protocol: "2025-11-25", Peer: "192.0.2.7", Agent: "ann", Issuer: "https://id.test", Session: "5e55",
-		Roles: `["dev"]`, Scopes: `["tools"]`, SessionName: "s-1", ResultEffect: "allow", SessionLabels: `["untrusted"]`, ToolLabels: `["private"]`, Shown: "all",
+		Roles: `["dev"]`, Scopes: `["tools"]`, SessionName: "s-1", ResultEffect: "allow", SessionLabels: `["untrusted"]`, ToolLabels: `["private"]`, Annotations: `{"readOnlyHint":true}`, Shown: "all",
 		Server: "files", Tool: "files__read_file", Kind: "tool", Method: "tools/call", Effect: "allow", Outcome: "ok",
 		Rules:    `[{"package":"tools.files.read_file","name":"allow","file":"files.rego","line":4}]`,
 		Revision: "r1", Fingerprint: "3b1f", Args: `{"path":"/srv/a.md"}`, ArgsBytes: 21,

@@ -139,6 +139,7 @@ SELECT
   what.text ->> '$.endpoint'                  AS endpoint,      -- of /mcp/{server}: that server
   a.tool                                      AS tool,
   what.text -> '$.tool.labels'                AS tool_labels,   -- JSON array
+  what.text -> '$.tool.annotations'           AS tool_annotations, -- JSON object: what its server says of the tool
   a.kind                                      AS kind,
   what.text ->> '$.method'                    AS method,        -- the MCP method
   a.effect                                    AS effect,        -- allow, approve, deny; NULL if policy was not asked
@@ -175,6 +176,7 @@ SELECT
   o.bytes                                     AS result_bytes,
   o.body ->> '$.result_digest'                AS result_digest,
   CASE WHEN o.outcome IN ('ok', 'error') THEN iif(o.body ->> '$.redacted', 'redacted', 'all') ELSE 'nothing' END AS shown, -- of the result, to the agent
+  what.text ->> '$.redact[0]' IS NOT NULL OR coalesce(o.body ->> '$.redacted', 0) OR EXISTS (SELECT 1 FROM json_each(a.body, '$.findings') WHERE value ->> '$.action' = 'redact') AS redacted, -- 1: parts of arguments or result were replaced
   o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number
   ob.text -> '$.said'                         AS said_first,    -- JSON array: the first of them
   o.body -> '$.labels'                        AS labels,        -- JSON array: what the result, or what was said during the call, added to the session

@@ -162,30 +162,38 @@ func newAuditTail(g *globals) *cobra.Command {
 	var (
 		f     = calls{record: record{g: g}}
 		l     listing
-		after int64
+		after string
 	)
 	cmd := &cobra.Command{
 		Use:   "tail",
-		Short: "Follow calls as they are recorded",
+		Short: "Follow calls as they end",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := l.check(); err != nil {
+				return err
+			}
+			var from *audit.Cursor
+			if after != "" {
+				c, err := audit.ParseCursor(after)
+				if err != nil {
+					return fmt.Errorf("--after: %w", err)
+				}
+				from = &c
+			}
 			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
-				return follow(cmd, l, reader, filter, after)
+				return follow(cmd, l, reader, filter, from)
 			})
 		},
 	}
 	f.flags(cmd)
 	l.flag(cmd)
-	cmd.Flags().Int64Var(&after, "after", 0, "begin with what ended after this event: the member ended_seq of the last line that was read")
+	cmd.Flags().StringVar(&after, "after", "", "begin behind this cursor, the member of the last line that was read; 0 is the beginning")
 	return cmd
 }
 
 // follow prints calls until the command is interrupted. JSON comes a line at a
 // time: a stream has no end for an array to close at.
-func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter, after int64) error {
-	if err := l.check(); err != nil {
-		return err
-	}
+func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter, after *audit.Cursor) error {
 	table := l.format == "table"
 	if table {
 		fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))
@@ -198,8 +206,8 @@ func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Fi
 			return err
 		}
 		if table {
-			fmt.Fprintln(cmd.OutOrStdout(), printable(strings.Join(callRow(call), "  ")))
-		} else if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Call{call}, nil, nil); err != nil {
+			fmt.Fprintln(cmd.OutOrStdout(), printable(strings.Join(callRow(call.Call), "  ")))
+		} else if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Ended{call}, nil, nil); err != nil {
 			return err
 		}
 	}

@@ -10,15 +10,29 @@ import (
 
 func newAuditExport(g *globals) *cobra.Command {
 	var (
-		f      = calls{record: record{g: g}}
-		format string
+		f             = calls{record: record{g: g}}
+		format, after string
+		events        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write calls as JSONL, CSV (safe to open in a spreadsheet) or OCSF, oldest first",
-		Args:  cobra.NoArgs,
+		Long: "With --after, calls come in the order in which they ended, each with its cursor: give the last whole\n" +
+			"line's to the next export, whatever became of this one, and nothing is lost or comes twice. With --events\n" +
+			"whatever is on record comes: as JSONL each event, as OCSF calls, findings and the gateway's own events.",
+		Example: "  toolward audit export --since 7d --format csv > calls.csv\n  toolward audit export --after 0 --events --format ocsf",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			from, err := audit.ParseCursor(after)
+			if err != nil {
+				return fmt.Errorf("--after: %w", err)
+			}
 			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+				if events || cmd.Flags().Changed("after") {
+					n, end, err := reader.Ship(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter, from, events)
+					fmt.Fprintf(cmd.ErrOrStderr(), "%d lines; go on with --after %s\n", n, end)
+					return err
+				}
 				n, err := reader.Export(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter)
 				if err == nil {
 					fmt.Fprintf(cmd.ErrOrStderr(), "%d calls\n", n)
@@ -29,6 +43,8 @@ func newAuditExport(g *globals) *cobra.Command {
 	}
 	f.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", string(audit.FormatJSONL), "jsonl, csv or ocsf")
+	cmd.Flags().StringVar(&after, "after", "0", "go on behind this cursor; 0 is the beginning")
+	cmd.Flags().BoolVar(&events, "events", false, "everything on record, not only calls")
 	return cmd
 }
 
