@@ -15,7 +15,7 @@ import (
 
 func newAudit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Review, verify and export the record"}
-	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditTrace(g), newAuditStory(g), newAuditView(g), newAuditEvents(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
+	cmd.AddCommand(newAuditList(g), newAuditShow(g), newAuditTrace(g), newAuditStory(g), newAuditDiff(g), newAuditCase(g), newAuditView(g), newAuditEvents(g), newAuditStats(g), newAuditTail(g), newAuditVerify(g), newAuditExport(g), newAuditPrune(g), newAuditErase(g), newAuditSegment(g), newAuditBackup(g), newAuditRotate(g), newAuditHash(g))
 	return cmd
 }
 
