@@ -14,9 +14,15 @@ import (
 // Explanation says how a decision came about.
 type Explanation struct {
 	Decision gateway.Decision `json:"decision"`
-	Fired    []gateway.Rule   `json:"fired"`  // rules whose bodies held, also those that others overrode
+	Fired    []FiredRule      `json:"fired"`  // rules whose bodies held, also those that others overrode
 	Silent   []SilentRule     `json:"silent"` // rules that were asked and did not hold
 	Input    json.RawMessage  `json:"input"`  // what the policy saw
+}
+
+// FiredRule is a rule that held.
+type FiredRule struct {
+	gateway.Rule
+	Text string `json:"text,omitempty"` // as it stands in the revision that explains
 }
 
 // SilentRule is a rule that did not hold, and where it stopped.
@@ -52,7 +58,7 @@ func (e *Engine) Explain(ctx context.Context, c *gateway.Call, stage gateway.Sta
 		switch {
 		case !r.asks(c, rule):
 		case held[n]:
-			x.Fired = append(x.Fired, rule)
+			x.Fired = append(x.Fired, FiredRule{rule, r.textOf(rule)})
 		default:
 			silent := SilentRule{Rule: rule}
 			if stop := stops.of(rule); stop != nil {
@@ -62,6 +68,20 @@ func (e *Engine) Explain(ctx context.Context, c *gateway.Call, stage gateway.Sta
 		}
 	}
 	return x, nil
+}
+
+// textOf is a rule as it was written, "" if the place is no rule's.
+func (r *revision) textOf(rule gateway.Rule) string {
+	m := r.parsed[rule.File]
+	if m == nil {
+		return ""
+	}
+	for _, candidate := range m.Rules {
+		if loc := candidate.Location; loc != nil && loc.Row == rule.Line {
+			return string(loc.Text)
+		}
+	}
+	return ""
 }
 
 // asks reports whether a decision about a call asks the package of a rule.

@@ -34,7 +34,7 @@ deny contains "b" if {
 	if x.Decision.Effect != gateway.EffectDeny {
 		t.Errorf("effect %s, want deny", x.Decision.Effect)
 	}
-	lines := func(rules []gateway.Rule) (out []int) {
+	lines := func(rules []FiredRule) (out []int) {
 		for _, r := range rules {
 			out = append(out, r.Line)
 		}
@@ -42,6 +42,9 @@ deny contains "b" if {
 	}
 	if diff := cmp.Diff([]int{10}, lines(x.Fired)); diff != "" {
 		t.Errorf("fired (-want +got):\n%s", diff)
+	}
+	if want := `deny contains "a" if input.args.path == "/etc/passwd"`; x.Fired[0].Text != want {
+		t.Errorf("its text is %q, want %q", x.Fired[0].Text, want)
 	}
 	var stopped []int
 	for _, s := range x.Silent {

@@ -143,7 +143,7 @@ func (e *explained) compare(stage string, was gateway.Decision, x policy.Explana
 		e.Differs = append(e.Differs, fmt.Sprintf("%s: the record has %s, this comes to %s", stage, was.Effect, x.Decision.Effect))
 	}
 	for _, rule := range was.Rules {
-		if rule.File != "" && !slices.ContainsFunc(x.Fired, func(r gateway.Rule) bool { return r.File == rule.File && r.Line == rule.Line }) {
+		if rule.File != "" && !slices.ContainsFunc(x.Fired, func(r policy.FiredRule) bool { return r.File == rule.File && r.Line == rule.Line }) {
 			e.Differs = append(e.Differs, fmt.Sprintf("%s: by the record %s:%d held, and here it does not", stage, rule.File, rule.Line))
 		}
 	}

@@ -69,6 +69,7 @@ type stage struct {
 	Fired []struct {
 		File string
 		Line int
+		Text string
 	}
 }
 
@@ -239,7 +240,11 @@ func TestExplainTellsTheTruth(t *testing.T) {
 				t.Errorf("the meter with a key counted %+v, want %s", m, spent[1])
 			}
 		}
-		for _, e := range d.explain(t, after).History {
+		x = d.explain(t, after)
+		if text := x.Request.Fired[1].Text; !strings.HasPrefix(text, "deny contains") || !strings.HasSuffix(text, "e.value == \"b\"\n}") {
+			t.Errorf("the rule that denied reads %q", text)
+		}
+		for _, e := range x.History {
 			if e.By == nil || e.Value == "b" && e.By.Call != left {
 				t.Errorf("history: %+v, want %s", e, left)
 			}
