@@ -20,6 +20,7 @@ const (
 	TypeSegment    = "audit.segment"
 	TypeKeys       = "audit.keys"
 	TypeBackup     = "audit.backup"
+	TypeKept       = "audit.kept"
 	TypeErase      = "audit.erase"
 	TypeExpire     = "audit.expire"
 	TypeClock      = "audit.clock"
@@ -87,6 +88,7 @@ var Types = []Type{
 	{Name: TypeSegment, Means: "a signed statement of what is not the record's: a person decided to go on behind it", Fields: list("event after hash foreign missing time by why note")},
 	{Name: TypeKeys, Means: "a signed statement of a key that took over", Fields: list("event old new time by why note")},
 	{Name: TypeBackup, Means: "in a copy, a signed statement of up to where it is one", Fields: list("of hash time by note")},
+	{Name: TypeKept, Means: "`gateway.start` or `policy.loaded`, copied before it was pruned: events that stay came under it", Fields: list("type seq time_unix_ms body"), Texts: list("config exceptions files shadow_files")},
 	{Name: TypeErase, Means: "a person removed the texts of an agent, a session or a call", Fields: list("agent session call why by through texts shared")},
 	{Name: TypeExpire, Means: "the texts of calls are removed because they are old", Fields: list("before_unix_ms texts")},
 	{Name: TypeClock, Means: "the wall clock was set", Fields: list("step_ms")},

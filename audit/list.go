@@ -210,27 +210,37 @@ type PolicyText struct {
 
 // Policy is the text of a revision as it was put in force last.
 func (r *Reader) Policy(ctx context.Context, revision string) (PolicyText, error) {
-	e, err := r.loaded(ctx, "AND body ->> '$.revision' = ? ORDER BY seq DESC LIMIT 1", revision)
+	e, err := r.loaded(ctx, "said ->> '$.revision' = ?", revision)
 	return PolicyText{revision, e.Files}, err
 }
 
 // ShadowAt is the shadow policy that was in force when an event was recorded.
 func (r *Reader) ShadowAt(ctx context.Context, seq int64) (PolicyText, error) {
-	e, err := r.loaded(ctx, "AND seq < ? ORDER BY seq DESC LIMIT 1", seq)
+	e, err := r.loaded(ctx, "of < ?", seq)
 	return PolicyText{e.Shadow, e.ShadowFiles}, err
 }
 
-// loaded reads one [TypePolicy] event.
+// loaded reads the newest [TypePolicy] event of which something is true, by its
+// original number or by what it says, also where only a copy is left.
 func (r *Reader) loaded(ctx context.Context, which string, value any) (said struct {
 	Shadow      string
 	Files       json.RawMessage
 	ShadowFiles json.RawMessage `json:"shadow_files"`
 }, err error) {
-	events, err := r.whole(ctx, "WHERE type = '"+TypePolicy+"' AND call IS NULL "+which, value)
+	events, err := r.whole(ctx, `WHERE seq = (SELECT seq FROM (
+		SELECT seq, seq AS of, body AS said FROM events WHERE type = '`+TypePolicy+`' AND call IS NULL UNION ALL
+		SELECT seq, body ->> '$.seq', body -> '$.body' FROM events WHERE type = '`+TypeKept+`' AND call IS NULL AND body ->> '$.type' = '`+TypePolicy+`')
+		WHERE `+which+` ORDER BY of DESC LIMIT 1)`, value)
 	if err != nil || len(events) == 0 {
 		return said, err
 	}
-	err = json.Unmarshal([]byte(events[0].Body), &said)
+	kept := keptBody{Body: events[0].Body}
+	if events[0].Type == TypeKept {
+		err = json.Unmarshal([]byte(events[0].Body), &kept)
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(kept.Body), &said)
+	}
 	if err == nil && events[0].Text != "" {
 		err = json.Unmarshal([]byte(events[0].Text), &said)
 	}

@@ -90,6 +90,9 @@ func (w *writer) notePrune(before time.Time, by, why string) (p Prune, text stri
 	if through < from {
 		return p, "", nil
 	}
+	if err := w.keepInForce(through); err != nil {
+		return p, "", err
+	}
 	at, err := w.conn.at(through)
 	if err != nil {
 		return p, "", err

@@ -263,13 +263,14 @@ FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE call IS NULL AND type IN
 
 -- policies is which revision decided from when to when, to the hour, and its text as it was put in force last.
 CREATE VIEW policies AS
-SELECT used.*, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS loaded, e.seq AS loaded_seq, e.body -> '$.digests' AS digests,
-  b.text -> '$.files' AS files           -- JSON array: name and text; NULL where the event is not in the record any more
+SELECT used.*, strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(e.body ->> '$.time_unix_ms', e.time_unix_ms) / 1000.0, 'unixepoch') AS loaded, e.seq AS loaded_seq, coalesce(e.body -> '$.digests', e.body -> '$.body.digests') AS digests,
+  b.text -> '$.files' AS files           -- JSON array: name and text
 FROM (
   SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last,
     sum(calls) AS calls, sum(iif(effect = 'deny', calls, 0)) AS denied
   FROM counts JOIN facets ON id = facet WHERE calls > 0 AND mark ->> '$.revision' IS NOT NULL GROUP BY 1) used
-LEFT JOIN events e ON e.seq = (SELECT max(l.seq) FROM events l WHERE l.type = 'policy.loaded' AND l.call IS NULL AND l.body ->> '$.revision' = used.revision)
+LEFT JOIN events e ON e.seq = (SELECT max(l.seq) FROM events l WHERE l.call IS NULL AND (l.type = 'policy.loaded' AND l.body ->> '$.revision' = used.revision
+  OR l.type = 'audit.kept' AND l.body ->> '$.body.revision' = used.revision))
 LEFT JOIN bodies b ON b.seq = e.seq;
 
 -- grants is what agents used with which roles, to the hour.

@@ -98,6 +98,12 @@ func decisions(t *testing.T) []event {
 	meta := `"arguments":{"text":"beside"},"_meta":{"com.example/note":"more"}`
 	lab.RPCs[0].Send(t, g, g.Tester(), "tools/call", "lab__echo", []string{`"name":"lab__echo"`, meta}, nil)
 
+	if a := g.Operate(t, g.Token("eve", "approver"), "POST", "blocks/x/lift", `{"reason":"let me"}`, nil); a.Status != http.StatusForbidden {
+		t.Errorf("an approver lifts a block: %d", a.Status)
+	}
+	if n := g.Count(t, "", "agent = 'eve' AND method = 'admin.blocks.lift' AND code = 'forbidden'"); n != 1 {
+		t.Errorf("an operator who may not is on record %d times", n)
+	}
 	lab.RPCs[0].Send(t, g, g.Tester(), "tools/call", "private__t", []string{`"name":"private__t"`}, nil)
 	asked(t, g, "after private data")
 	for _, row := range g.Rows(t, "", "SELECT session FROM sessions WHERE agent = 'tester' AND labels IS NOT NULL") {
@@ -248,7 +254,7 @@ func join(a, b error) error {
 
 // stoppedCommands are what commands do to the record of a gateway that is stopped.
 func stoppedCommands(t *testing.T) []event {
-	g := lab.Start(t, lab.Options{})
+	g := lab.Start(t, lab.Options{Config: map[string]any{"policy": map[string]any{"path": "./policies", "shadow": "./policies"}}})
 	var calls []string
 	for _, agent := range []string{"ann", "bob", "cid"} {
 		calls = append(calls, lab.CallREST(t, g, g.Token(agent, "tester"), "lab__echo", lab.Text("of "+agent)).ID)
