@@ -93,9 +93,14 @@ func (j *judged) Notify(ctx context.Context, cause *Call, method string, params 
 	return j.Origin.Notify(ctx, cause, method, c.Result.Raw)
 }
 
-// silent passes on what carries no text, if it fits and the agent is not blocked.
+// silent passes on what carries no text, if it fits and neither the agent nor the
+// server is blocked.
 func (j *judged) silent(ctx context.Context, cause *Call, method string, params []byte) error {
-	if err := j.road.State.Admit(j.agent); err != nil {
+	server := j.server
+	if cause != nil && cause.Tool != nil {
+		server = cause.Tool.Server
+	}
+	if err := j.road.State.Admit(j.agent, server); err != nil {
 		return err
 	}
 	if silent[method] != nil {

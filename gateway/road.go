@@ -27,7 +27,13 @@ type Road struct {
 // allowance of failures, are refused without cryptography and without a record
 // of their own.
 func (r *Road) Admit(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
-	return r.admit(ctx, cred, r.State.Admit)
+	return r.admit(ctx, cred, func(a *Agent) error { return r.State.Admit(a, "") })
+}
+
+// Identify is [Road.Admit] for a connection that outlives a block: who is blocked
+// keeps it, and is refused each call on the road, with the reason.
+func (r *Road) Identify(ctx context.Context, cred Credentials) (*Agent, *Refusal) {
+	return r.identify(ctx, cred)
 }
 
 // AdmitPerson is [Road.Admit] for who runs the gateway: what stops every agent

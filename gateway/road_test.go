@@ -74,7 +74,7 @@ func (r *rooms) Label(_ context.Context, labels []string) error {
 	r.labelled = append(r.labelled, labels...)
 	return r.fail["label"]
 }
-func (r *rooms) Admit(*Agent) error                    { return r.fail["admit"] }
+func (r *rooms) Admit(*Agent, string) error            { return r.fail["admit"] }
 func (r *rooms) AdmitPerson(*Agent) error              { return nil }
 func (r *rooms) Offer(_ *Agent, tools []*Tool) []*Tool { return tools }
 func (r *rooms) Strangers(string) error                { return r.fail["strangers"] }

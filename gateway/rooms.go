@@ -40,8 +40,9 @@ type State interface {
 	// ends with a *Refusal (Blocked) as its cause if somebody stops the call.
 	// Calls of a reverse kind take from no bucket: their cause did.
 	Begin(ctx context.Context, c *Call) (context.Context, Reservation, error)
-	// Admit returns a *Refusal (Blocked) if nothing that the agent asks is answered.
-	Admit(*Agent) error
+	// Admit returns a *Refusal (Blocked) if nothing that the agent asks is answered,
+	// or nothing of a server reaches it. server is "" for no server in particular.
+	Admit(a *Agent, server string) error
 	// AdmitPerson is Admit for who runs the gateway: [BlockAll] is not for them.
 	AdmitPerson(*Agent) error
 	// Offer keeps, in order, what no block stops.

@@ -91,11 +91,11 @@ func stopped(b *gateway.Block) *gateway.Refusal {
 }
 
 // Admit implements [gateway.State].
-func (r *Room) Admit(a *gateway.Agent) error {
+func (r *Room) Admit(a *gateway.Agent, server string) error {
 	if len(r.blocks.Load().all) == 0 {
 		return nil
 	}
-	if refusal := r.blocks.Load().stops(a, a.SessionID(), nil, ""); refusal != nil {
+	if refusal := r.blocks.Load().stops(a, a.SessionID(), nil, server); refusal != nil {
 		return refusal
 	}
 	return nil
@@ -162,6 +162,13 @@ func (r *Room) putBlock(block gateway.Block) {
 	for i := range r.sessions.shards {
 		r.sessions.shards[i].stop()
 	}
+	r.tellBlocks()
+}
+
+func (r *Room) tellBlocks() {
+	if r.opts.Blocks != nil {
+		r.opts.Blocks()
+	}
 }
 
 // stop cancels the calls under way that a block stops.
@@ -178,4 +185,5 @@ func (sh *shard) stop() {
 // takeBlock ends a block. The caller holds r.mu.
 func (r *Room) takeBlock(id string) {
 	r.blocks.Store(newBlockSet(slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(old gateway.Block) bool { return old.ID == id })))
+	r.tellBlocks()
 }

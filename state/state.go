@@ -92,6 +92,9 @@ type Options struct {
 	// Decided is told the ID of each approval that was decided, used or revoked,
 	// once that is durable. It must be quick. Nil: nobody is told.
 	Decided func(approval string)
+	// Blocks is told that what is blocked has changed, once that is durable. It must
+	// be quick. Nil: nobody is told.
+	Blocks func()
 }
 
 // Room implements [gateway.State]. It is safe for concurrent use.

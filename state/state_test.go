@@ -385,7 +385,7 @@ func TestBlocks(t *testing.T) {
 					t.Error("another call is stopped")
 				}
 			}
-			if admitted := r.Admit(holder()) == nil; admitted != tt.admits {
+			if admitted := r.Admit(holder(), "") == nil; admitted != tt.admits {
 				t.Errorf("admitted: %v", admitted)
 			}
 			if admitted := r.AdmitPerson(holder()) == nil; admitted != (tt.admits || tt.block.Kind == gateway.BlockAll) {
@@ -415,11 +415,11 @@ func TestBlocksEndByThemselves(t *testing.T) {
 		if _, err := r.Block(t.Context(), gateway.Block{Kind: gateway.BlockAll, Reason: "lunch", Until: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
-		if r.Admit(agent("ann")) == nil {
+		if r.Admit(agent("ann"), "") == nil {
 			t.Error("not blocked")
 		}
 		time.Sleep(time.Hour)
-		if err := r.Admit(agent("ann")); err != nil || len(r.Blocks()) != 0 {
+		if err := r.Admit(agent("ann"), ""); err != nil || len(r.Blocks()) != 0 {
 			t.Errorf("still blocked: %v, %v", err, r.Blocks())
 		}
 	})

@@ -32,6 +32,7 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 		b      admin.NewBlock
 		all    bool
 		length time.Duration
+		ends   string
 	)
 	names := map[gateway.BlockKind]*string{}
 	cmd := &cobra.Command{
@@ -48,11 +49,8 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 					b.Kind, b.Name = kind, *name
 				}
 			}
-			switch {
-			case length > 0:
-				b.Until = time.Now().Add(length).UTC()
-			case cmd.Flags().Changed("for"):
-				return fmt.Errorf("--for %s: it would have ended already", length)
+			if b.Until, err = blockEnd(cmd, length, ends, time.Now()); err != nil {
+				return err
 			}
 			o, err := openOperations(cmd.Context(), g, f, recorded)
 			if err != nil {
@@ -88,10 +86,33 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 	fl.StringVar(&b.Issuer, "issuer", "", "of agents, tokens and sessions: only those of this issuer")
 	fl.StringVar(&b.Reason, "why", "", "why; agents are told it, and it stays on record")
 	fl.DurationVar(&length, "for", 0, "how long; without it, until it is lifted")
+	fl.StringVar(&ends, "until", "", "when it ends: 2026-01-31 for its beginning in UTC, or RFC 3339")
 	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
 	cmd.MarkFlagsMutuallyExclusive(flags...)
+	cmd.MarkFlagsMutuallyExclusive("for", "until")
 	cmd.MarkFlagsOneRequired(flags...)
 	return cmd
+}
+
+// blockEnd is when a block ends that is told --for or --until, zero for one that
+// is lifted. One that would have ended already is none.
+func blockEnd(cmd *cobra.Command, length time.Duration, ends string, now time.Time) (end time.Time, err error) {
+	switch {
+	case cmd.Flags().Changed("until"):
+		if end, err = time.Parse(time.DateOnly, ends); err != nil {
+			if end, err = time.Parse(time.RFC3339, ends); err != nil {
+				return end, fmt.Errorf("--until %q: no time, such as 2026-01-31 or 2026-01-31T18:00:00Z", ends)
+			}
+		}
+		if !end.After(now) {
+			return end, fmt.Errorf("--until %s: it would have ended already", ends)
+		}
+	case length > 0:
+		end = now.Add(length)
+	case cmd.Flags().Changed("for"):
+		return end, fmt.Errorf("--for %s: it would have ended already", length)
+	}
+	return end.UTC(), nil
 }
 
 // sayUnknown says when a block names what the gateway does not know: in a hurry

@@ -134,6 +134,7 @@ func (r *rooms) openState(ctx context.Context) error {
 	r.state, err = state.New(state.Options{
 		Journal: r.store, Limits: limitOptions(r.cfg.Limits), Idle: r.cfg.Sessions.Idle, Max: r.cfg.Sessions.Max,
 		Decided: func(id string) { r.waiting.Ring(id) },
+		Blocks:  r.blocksChanged,
 	})
 	if err != nil {
 		return err
@@ -253,14 +254,15 @@ func (r *rooms) openPolicy(ctx context.Context) error {
 // listsChanged tells agents to ask for their lists again: what policy lets
 // them see may differ now.
 func (r *rooms) listsChanged() {
-	s := r.surface.Load()
-	if s == nil {
-		return
+	if s := r.surface.Load(); s != nil {
+		s.ListsChanged()
 	}
-	for _, name := range r.catalog.Servers() {
-		for _, kind := range []string{"tools", "prompts", "resources"} {
-			s.Event(gateway.Event{Server: name, Method: "notifications/" + kind + "/list_changed"})
-		}
+}
+
+// blocksChanged ends the streams of who is blocked now.
+func (r *rooms) blocksChanged() {
+	if s := r.surface.Load(); s != nil {
+		s.BlocksChanged()
 	}
 }
 

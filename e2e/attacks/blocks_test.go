@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"toolward/e2e/lab"
 )
@@ -39,6 +40,11 @@ func TestBlocksFromTheCommandLine(t *testing.T) {
 		{"block", "add", "--agent", "tester", "--why", "x", "--for", "-1h"},
 		{"block", "add", "--agent", "tester", "--why", "x", "--for", "0s"},
 		{"block", "add", "--agent", "tester", "--why", "x", "--for", "soon"},
+		{"block", "add", "--agent", "tester", "--why", "x", "--until", "soon"},
+		{"block", "add", "--agent", "tester", "--why", "x", "--until", ""},
+		{"block", "add", "--agent", "tester", "--why", "x", "--until", "2020-01-31"},
+		{"block", "add", "--agent", "tester", "--why", "x", "--until", "2020-01-31T00:00:00+02:00"},
+		{"block", "add", "--agent", "tester", "--why", "x", "--until", "2999-01-31", "--for", "1h"},
 		{"block", "lift", "nothing", "--why", "x"}, {"block", "lift", "nothing"},
 		{"sessions", "show", "nobody"}, {"sessions", "clear", "nobody", "--why", "x"},
 	} {
@@ -78,6 +84,71 @@ func TestBlocksFromTheCommandLine(t *testing.T) {
 	}
 	if out := run(0, "sessions", "list"); !strings.Contains(out, "tester") {
 		t.Errorf("sessions: %s", out)
+	}
+	g.CheckChain(t, "")
+}
+
+// A block ends by itself: while the gateway runs, and while none does. Until then
+// the list says why, by whom and until when.
+func TestBlocksEndByThemselves(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	run := func(args ...string) string {
+		t.Helper()
+		code, out := g.Run(t, append(args, "--config", "toolward.yaml")...)
+		if code != 0 {
+			t.Fatalf("%s: %d %s", strings.Join(args, " "), code, out)
+		}
+		return out
+	}
+	end := time.Now().Add(6 * time.Second).UTC().Truncate(time.Second)
+	for agent, flags := range map[string][]string{
+		"until-agent": {"--until", end.Format(time.RFC3339)}, "for-agent": {"--for", "6s"}, "year-agent": {"--until", "2999-01-31"},
+	} {
+		run(append([]string{"block", "add", "--agent", agent, "--why", "ticket 8"}, flags...)...)
+	}
+	var list []struct {
+		Name, Reason string
+		By           struct{ Issuer string }
+		Until        time.Time
+	}
+	if err := json.Unmarshal([]byte(run("block", "list", "--output", "json")), &list); err != nil || len(list) != 3 {
+		t.Fatal(list, err)
+	}
+	for _, b := range list {
+		if b.Reason != "ticket 8" || b.By.Issuer != "local" || b.Until.IsZero() || b.Name == "until-agent" && !b.Until.Equal(end) {
+			t.Errorf("listed: %+v", b)
+		}
+	}
+	call := func(agent string) string {
+		return lab.REST.Call(t, g, g.Token(agent, "tester"), "echo", lab.Text("x")).Code
+	}
+	agents := []string{"until-agent", "for-agent", "year-agent"}
+	for _, agent := range agents {
+		if code := call(agent); code != "blocked" {
+			t.Errorf("%s: %q", agent, code)
+		}
+	}
+	g.Until(t, "blocks do not end", func() bool { return call("until-agent") == "" && call("for-agent") == "" })
+	if now := time.Now(); now.Before(end) {
+		t.Errorf("ended %s early", end.Sub(now))
+	}
+	run("block", "add", "--agent", "until-agent", "--why", "ticket 8", "--for", "1s")
+	g.Kill()
+	g.Restart(t)
+	g.Until(t, "a block does not end after kill -9", func() bool { return call("until-agent") == "" })
+	run("block", "add", "--agent", "until-agent", "--why", "ticket 8", "--for", "1s")
+	g.Stop(t)
+	over := time.NewTimer(time.Second)
+	<-over.C
+	g.Restart(t)
+	if code := call("until-agent"); code != "" {
+		t.Errorf("ended while nothing ran: %q", code)
+	}
+	if code := call("year-agent"); code != "blocked" {
+		t.Errorf("until 2999: %q", code)
+	}
+	if out := run("block", "list"); strings.Contains(out, "until-agent") || !strings.Contains(out, "year-agent") {
+		t.Errorf("list: %s", out)
 	}
 	g.CheckChain(t, "")
 }

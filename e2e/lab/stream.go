@@ -40,6 +40,9 @@ func sendSSE(t testing.TB, g *Gateway, token, _, message string) Answer {
 			return posted
 		}
 		answer := nextData(t, events)
+		for notification(answer) {
+			answer = nextData(t, events)
+		}
 		if i == 1 {
 			a := Answer{Status: resp.StatusCode, Text: answer}
 			a.readMessage(answer)
@@ -47,6 +50,11 @@ func sendSSE(t testing.TB, g *Gateway, token, _, message string) Answer {
 		}
 	}
 	panic("unreachable")
+}
+
+// notification reports whether a message is one that the agent did not wait for.
+func notification(message string) bool {
+	return strings.HasPrefix(message, `{"jsonrpc":"2.0","method":"notifications/`)
 }
 
 // nextData is the data of the next event.
@@ -141,6 +149,9 @@ func (p *pipe) ask(t testing.TB, message string) Answer {
 		t.Fatalf("%v\n%s", err, p.log)
 	}
 	line, err := p.out.ReadString('\n')
+	for err == nil && notification(line) {
+		line, err = p.out.ReadString('\n')
+	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.log)
 	}

@@ -34,6 +34,9 @@ func (x *exchange) about(ctx context.Context) (info, caps json.RawMessage, instr
 	if about.Capabilities != nil {
 		caps = about.Capabilities
 	}
+	if x.srv.road.State.Admit(x.agent, x.server) != nil {
+		about.Instructions = "" // text of who is blocked
+	}
 	return info, caps, about.Instructions
 }
 
@@ -42,7 +45,7 @@ func (x *exchange) about(ctx context.Context) (info, caps json.RawMessage, instr
 func (x *exchange) seen(ctx context.Context) (seen []gateway.About) {
 	servers := map[string]bool{}
 	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
-		visible, err := x.srv.road.Policy.Visible(ctx, x.agent, x.srv.road.Catalog.List(kind, ""))
+		visible, err := x.srv.road.Policy.Visible(ctx, x.agent, x.srv.road.State.Offer(x.agent, x.srv.road.Catalog.List(kind, "")))
 		if err != nil {
 			x.srv.log.Error("what an agent may see is not known", "kind", kind, "error", err)
 			return nil

@@ -153,6 +153,11 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := v.streamContext(s.base)
 	defer cancel()
 	defer context.AfterFunc(s.draining, ss.retire)()
+	// What is under way is answered as blocked before the stream ends.
+	blocked, block := context.WithCancel(context.Background())
+	defer block()
+	defer context.AfterFunc(blocked, ss.retire)()
+	defer s.barriers.watch(v.agent, "", block)()
 	out := v.newEventWriter(ss.main, "")
 	out.start(0)
 	out.buf = mcp.AppendEvent(out.buf, mcp.Event{Name: "endpoint", Data: []byte("/message?sessionId=" + ss.id)})
@@ -194,13 +199,14 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 // at the endpoint of all upstreams (server "") or of one. It returns nil when
 // the input ends, after what was running is answered, and an error if the
 // agent is not let in or in or out fails. Each message needs a valid token
-// still: an expired one ends the connection.
+// still: an expired one ends the connection. A block does not: a client whose
+// server is gone does not come back to it when the block is lifted.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cred gateway.Credentials, server string) error {
 	if _, known := s.opt.Upstreams.About(server); server != "" && !known {
 		return gateway.Refuse("surface", gateway.UnknownTool, "there is no upstream "+clip(server))
 	}
 	cred.Surface = gateway.SurfaceStdio
-	agent, refusal := s.road.Admit(ctx, cred)
+	agent, refusal := s.road.Identify(ctx, cred)
 	if refusal != nil {
 		return refusal
 	}
@@ -257,7 +263,7 @@ func (s *Server) readLines(ctx context.Context, in io.Reader, l *link, cred gate
 		case line.err != nil:
 			return fmt.Errorf("read a message: %w", line.err)
 		}
-		agent, refusal := s.road.Admit(ctx, cred)
+		agent, refusal := s.road.Identify(ctx, cred)
 		if refusal != nil {
 			l.send(x, outcome{refusal: refusal})
 			return refusal

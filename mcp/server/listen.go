@@ -134,6 +134,7 @@ var filters = []struct{ member, method string }{
 func (x *exchange) listen(ctx context.Context) outcome {
 	until, end := untilExpiry(ctx, x.agent)
 	defer end()
+	defer x.srv.barriers.watch(x.agent, x.server, end)()
 	one := &listener{x: x, methods: map[string]bool{}, watched: map[resource]bool{}, end: end}
 	agreed, uris, reason := one.filter()
 	if reason != "" {
@@ -247,7 +248,9 @@ func (one *listener) send(method string, members []gateway.Member, must bool) er
 func (s *Server) Event(e gateway.Event) {
 	switch e.Method {
 	case mcp.NoteToolsChanged, mcp.NotePromptsChanged, mcp.NoteResourcesChanged:
-		s.listChanged(e)
+		s.listChanged(e.Method, func(a *gateway.Agent, endpoint string) bool {
+			return shows(endpoint, e.Server) && s.road.State.Admit(a, e.Server) == nil
+		})
 	case mcp.NoteResourceUpdated:
 		s.resourceUpdated(e)
 	default:
@@ -257,16 +260,25 @@ func (s *Server) Event(e gateway.Event) {
 	}
 }
 
-func (s *Server) listChanged(e gateway.Event) {
-	msg := mcp.AppendNotification(nil, e.Method, nil)
+// ListsChanged tells agents to ask for their lists again: what they may see has
+// changed, not what upstreams offer.
+func (s *Server) ListsChanged() {
+	for _, f := range filters {
+		s.listChanged(f.method, func(a *gateway.Agent, endpoint string) bool { return s.road.State.Admit(a, endpoint) == nil })
+	}
+}
+
+// listChanged tells agents whom it concerns.
+func (s *Server) listChanged(method string, concerns func(a *gateway.Agent, endpoint string) bool) {
+	msg := mcp.AppendNotification(nil, method, nil)
 	for _, ss := range s.sessions.list() {
-		if ss.greeted() && shows(ss.server, e.Server) && ss.main.live() {
+		if ss.greeted() && ss.main.live() && concerns(ss.currentAgent(), ss.server) {
 			_ = ss.main.send(msg, false, true) // a full queue already holds a reason to read on
 		}
 	}
 	for _, one := range s.listens.list() {
-		if one.ready.Load() && shows(one.x.server, e.Server) && one.methods[e.Method] {
-			_ = one.send(e.Method, nil, false)
+		if one.ready.Load() && one.methods[method] && concerns(one.x.agent, one.x.server) {
+			_ = one.send(method, nil, false)
 		}
 	}
 }
@@ -282,12 +294,12 @@ func (s *Server) resourceUpdated(e gateway.Event) {
 	}
 	r := resource{e.Server, uri}
 	for _, ss := range s.sessions.list() {
-		if meant(e, ss.id, "") && ss.watches(r) && ss.main.live() {
+		if meant(e, ss.id, "") && ss.watches(r) && ss.main.live() && s.road.State.Admit(ss.currentAgent(), e.Server) == nil {
 			_ = ss.main.send(mcp.AppendNotification(nil, e.Method, gateway.JoinMembers(wireUpdate(ss.server, r))), false, true)
 		}
 	}
 	for _, one := range s.listens.list() {
-		if one.ready.Load() && meant(e, "", one.x.agent.Principal()) && covers(one.watched, r) {
+		if one.ready.Load() && meant(e, "", one.x.agent.Principal()) && covers(one.watched, r) && s.road.State.Admit(one.x.agent, e.Server) == nil {
 			_ = one.send(e.Method, wireUpdate(one.x.server, r), false)
 		}
 	}

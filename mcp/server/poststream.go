@@ -238,6 +238,7 @@ func (v *visit) get() {
 	}
 	ctx, cancel := v.streamContext(v.srv.draining)
 	defer cancel()
+	defer v.srv.barriers.watch(v.agent, v.server, cancel)()
 	out := v.newEventWriter(st, x.revision)
 	out.start(after)
 	if err := out.flush(); err != nil {

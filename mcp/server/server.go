@@ -118,6 +118,7 @@ type Server struct {
 	seal     *sealer
 	sessions *sessions
 	listens  *listens
+	barriers *barriers
 	parked   *parking
 	lists    listCache
 	bindings mcp.ParamHeadersCache
@@ -150,7 +151,9 @@ func New(o Options) (*Server, error) {
 	s.kept.most = o.ReplayAll
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.draining, s.drain = context.WithCancel(s.base)
+	s.barriers = newBarriers(s.road.State)
 	s.sessions = newSessions(s)
+	s.done.Go(func() { s.barriers.run(s.base, s.ListsChanged) })
 	s.done.Go(func() { s.sessions.expire(s.base) })
 	return s, nil
 }

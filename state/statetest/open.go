@@ -3,6 +3,7 @@ package statetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"toolward/gateway"
@@ -13,6 +14,8 @@ import (
 type Open struct {
 	// Refuse is what Begin returns. Nil lets everything pass.
 	Refuse func(*gateway.Call) error
+	// Blocked is what Admit returns. Nil lets everybody in.
+	Blocked func(a *gateway.Agent, server string) error
 
 	mu       sync.Mutex
 	begun    int
@@ -50,13 +53,20 @@ func (o *Open) Labels() []string {
 }
 
 // Admit implements [gateway.State].
-func (o *Open) Admit(*gateway.Agent) error { return nil }
+func (o *Open) Admit(a *gateway.Agent, server string) error {
+	if o.Blocked == nil {
+		return nil
+	}
+	return o.Blocked(a, server)
+}
 
 // AdmitPerson implements [gateway.State].
 func (o *Open) AdmitPerson(*gateway.Agent) error { return nil }
 
 // Offer implements [gateway.State].
-func (o *Open) Offer(_ *gateway.Agent, tools []*gateway.Tool) []*gateway.Tool { return tools }
+func (o *Open) Offer(a *gateway.Agent, tools []*gateway.Tool) []*gateway.Tool {
+	return slices.DeleteFunc(slices.Clone(tools), func(t *gateway.Tool) bool { return o.Admit(a, t.Server) != nil })
+}
 
 // Strangers implements [gateway.State].
 func (o *Open) Strangers(string) error { return nil }
