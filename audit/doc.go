@@ -57,6 +57,19 @@
 // that decided. So a text can go, and neither breaks the chain nor can be guessed
 // at from what stays.
 //
+// # Texts that are gone
+//
+// The text of an event may be missing if an event of the gateway's own (its column
+// call is NULL) says so:
+//
+//   - audit.erase: of events up to "through", and before itself, of one "agent",
+//     "session" or "call", by these columns. What has a call.attempt's call in its
+//     column call, or its number, is of the same. Rows of interned in the column who
+//     of such an event may be missing too.
+//   - audit.expire: of events before itself that have a call and whose time is
+//     before "before_unix_ms".
+//   - state.snapshot: of the event "replaces".
+//
 // # The MAC
 //
 // The mac of an event is the first 16 bytes of the HMAC-SHA-256 of its 32 bytes of
@@ -133,6 +146,17 @@
 // checkpoint. The event holds a statement "toolward audit backup": "of" is the
 // last event of the record when it was copied, and "hash" its hash. What
 // checkpoints outside say of later events is about the record, not about the copy.
+//
+// # Test vectors
+//
+// A file in testdata/vectors is a record of 14 events or some more, and what a
+// verifier has to say of it, as txtar ("-- name --" begins a file): record.sql holds
+// the rows, to be put into an empty database with the tables of schema.sql;
+// toolward.db.pub is the key that is trusted, toolward.db.checkpoints is what left
+// the database, toolward.db.keys has the keys of MACs. In verdict.json, "holds" is
+// the verdict with the keys, "without_keys" that without, "at" the first event that
+// something is wrong with; "events", "hash" (of the last one) and "outside"
+// (checkpoints there that were compared) are of a record that holds.
 //
 // # Files
 //

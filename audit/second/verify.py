@@ -4,15 +4,16 @@
 It shares nothing with toolward but the format (`go doc toolward/audit`), and
 needs nothing but Python 3.8 or newer. Ed25519 is written from RFC 8032.
 
-    verify.py DATABASE PUBLIC_KEY_FILE [CHECKPOINTS_FILE...]
+    verify.py [--keys KEY_FILE] DATABASE PUBLIC_KEY_FILE [CHECKPOINTS_FILE...]
 
 It prints a line for each thing that does not hold, then what was verified, and
 exits with 1 if there was such a line. It follows the chain of hashes, prunes,
-segments, changes of keys, checkpoints inside and outside, and the texts that
-stand beside events. Left to `toolward audit verify`: MACs (they need the key),
-the schema, SQLite's own integrity check, and why a text is missing.
+segments, changes of keys, checkpoints inside and outside, the texts that stand
+beside events, and what says that one may be missing; with the key file, MACs.
+Left to `toolward audit verify`: the schema, SQLite's own integrity check, and
+what is derived from events.
 """
-import base64, hashlib, json, sqlite3, sys
+import base64, hashlib, hmac, json, sqlite3, sys
 
 # Ed25519, RFC 8032 section 5.1, in extended homogeneous coordinates.
 P = 2**255 - 19
@@ -114,7 +115,8 @@ SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 16, 17
 
 
 class Record:
-    def __init__(self, path, public, outside):
+    def __init__(self, path, public, outside, keys):
+        self.macs = sorted(mac_keys(keys), key=lambda k: k[0])
         self.db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
         self.notes = list(dict.fromkeys(n for f in outside for n in split_notes(open(f, encoding="utf-8").read())))
         self.keys = [(0, parse_key(public))]  # from which event on each signs
@@ -130,7 +132,11 @@ class Record:
                     problem("a checkpoint outside does not hold: %s" % e)
         if outside and not self.claims:
             problem("there is no checkpoint of this record in %s" % ", ".join(outside))
-        self.segments = [s for seq, s in self.statements("segment", known) if s["event"] == seq]
+        stated = list(self.statements("segment", known))
+        self.segments = [s for seq, s in stated if s["event"] == seq]
+        for seq, s in stated:
+            if s["event"] != seq and not self.foreign(seq):
+                problem("event %d: its statement of a segment was signed for event %d" % (seq, s["event"]))
 
     def own(self, kind):
         return self.db.execute("SELECT seq, body FROM events WHERE type = ? AND call IS NULL ORDER BY seq", ("audit." + kind,))
@@ -185,9 +191,11 @@ class Record:
         last, before, events = 0, bytes(32), 0
         for _, prune in self.statements("prune", [key for _, key in self.keys]):
             last, before = prune["through"], base64.b64decode(prune["hash"])
+        good = last, before  # the last event that is the record's own
         end = self.db.execute("SELECT max(seq) FROM events").fetchone()[0]
         backup = [seq for seq, b in self.statements("backup", [key for _, key in self.keys]) if b["of"] == seq - 1 and end <= seq + 1]
-        for *columns, stored in self.db.execute("SELECT %s, hash FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)):
+        self.pruned = last
+        for *columns, stored, mac in self.db.execute("SELECT %s, hash, mac FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)):
             seq = columns[SEQ]
             if seq != last + 1:
                 if not any([last + 1, seq - 1] in (s.get("missing") or []) for s in self.segments):
@@ -202,8 +210,13 @@ class Record:
             for s in self.segments:
                 if s["event"] == seq:
                     before = base64.b64decode(s["hash"])
+                    if (s["after"], before) != good:
+                        problem("event %d begins a segment after another event %d" % (seq, s["after"]))
             if hashlib.sha256(before + b"".join(map(field, columns))).digest() != stored:
                 problem("event %d is not the one that was recorded after %d" % (seq, last))
+            key = next((key for through, key in self.macs if seq <= through), None)
+            if key and not hmac.compare_digest(hmac.new(key, stored, "sha256").digest()[:16], mac):
+                problem("event %d was not written by the gateway: its MAC is another key's" % seq)
             if columns[TYPE] == "audit.checkpoint" and columns[CALL] is None:
                 try:
                     if self.checkpoint(json.loads(columns[BODY])["note"]) != (last, before):
@@ -211,6 +224,7 @@ class Record:
                 except (ValueError, KeyError) as e:
                     problem("event %d: its checkpoint does not hold: %s" % (seq, e))
             last, before, events = seq, stored, events + 1
+            good = last, before
             if not (backup and seq >= backup[0]):
                 for digest in self.claims.pop(seq, []):
                     self.held += 1
@@ -219,6 +233,7 @@ class Record:
         if self.claims and max(self.claims) > last and not backup:
             problem("events %d to %d were cut from the end" % (last + 1, max(self.claims)))
         self.texts()
+        self.missing()
         print("%d events, up to %d, the last one is %s; %d checkpoints outside hold"
               % (events, last, base64.b64encode(before).decode(), self.held))
 
@@ -231,6 +246,43 @@ class Record:
             if hashlib.sha256(salt + text.encode()).digest()[:16] != digest:
                 problem("what is interned as %s is not what was recorded" % digest.hex())
 
+    def missing(self):
+        rules = [(seq, kind, json.loads(body), set()) for seq, kind, body in self.db.execute(
+            "SELECT seq, type, body FROM events WHERE type IN ('audit.erase', 'audit.expire', 'state.snapshot') AND call IS NULL ORDER BY seq")
+            if not self.foreign(seq)]
+        interned = {digest for digest, in self.db.execute("SELECT digest FROM interned")}
+        for seq, at, call, agent, session, who, what, has, there in self.db.execute(
+                "SELECT e.seq, e.time_unix_ms, e.call, e.agent, e.session, e.who, e.what, e.digest IS NOT NULL, b.seq"
+                " FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE e.seq > ? ORDER BY e.seq", (self.pruned,)):
+            may = False
+            for event, kind, said, calls in rules:
+                if kind == "state.snapshot":
+                    may |= seq == said.get("replaces")
+                elif kind == "audit.expire":
+                    may |= seq < event and call is not None and at < said["before_unix_ms"]
+                else:
+                    theirs = any(said.get(name) and said[name] == value
+                                 for name, value in (("agent", agent), ("session", session), ("call", call)))
+                    if theirs and call is not None:
+                        calls.update((call, seq))
+                    may |= seq <= min(said["through"], event - 1) and (theirs or call in calls)
+            if self.foreign(seq):
+                continue
+            if has and there is None and not may:
+                problem("event %d: its text is missing, and nothing says that it may be" % seq)
+            if who is not None and who not in interned and not may or what is not None and what not in interned:
+                problem("event %d: what it has in common with others is missing, and nothing says that it may be" % seq)
+
+
+def mac_keys(path):
+    """Reads the keys of MACs from a key file, each with the last event that it seals."""
+    for line in open(path, encoding="utf-8") if path else []:
+        word = line.split()
+        if word[:1] == ["mac"]:
+            yield float("inf"), bytes.fromhex(word[1])
+        elif word[:1] == ["former"]:
+            yield int(word[1]), bytes.fromhex(word[2])
+
 
 def split_notes(text):
     """A note is a text, an empty line, signatures; an empty line follows each."""
@@ -242,7 +294,10 @@ def split_notes(text):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    args, key_file = sys.argv[1:], None
+    if args[:1] == ["--keys"]:
+        key_file, args = args[1], args[2:]
+    if len(args) < 2:
         sys.exit(__doc__)
-    Record(sys.argv[1], open(sys.argv[2], encoding="utf-8").read(), sys.argv[3:]).verify()
+    Record(args[0], open(args[1], encoding="utf-8").read(), args[2:], key_file).verify()
     sys.exit(1 if problems else 0)
