@@ -30,8 +30,8 @@ SELECT time, tool, effect, outcome, code, session_labels, labels FROM calls WHER
 -- 8. Which call brought what leaked?
 SELECT time, source, source_tool, sink, sink_tool, outcome, place, via, severity FROM flows ORDER BY seq DESC;
 
--- 9. Which revisions of the policy decided, and when? (their text: policy.loaded in timeline)
-SELECT revision, first, last, calls, denied FROM policies ORDER BY first;
+-- 9. Which revisions of the policy decided, when, and what do they say?
+SELECT revision, first, last, calls, denied, loaded, files FROM policies ORDER BY first;
 
 -- 10. What did people decide, when, why, and who were they?
 SELECT time, type, person, issuer, about, note FROM people ORDER BY seq DESC;
