@@ -20,7 +20,7 @@ import (
 // Reasons are what failed authentications are counted as, see [Reason].
 var Reasons = []string{
 	"none", "malformed", "issuer", "type", "algorithm", "key", "signature", "expired", "time", "audience", "claims", // of the token
-	"scope", "keys", "repeated", "limited", "other",
+	"scope", "keys", "repeated", "limited", "credential", "other",
 }
 
 // failed is an error with what it is counted as.
@@ -41,12 +41,14 @@ func because(reason string, err error) error {
 // Reason is what a refused authentication is counted as, one of [Reasons]: what
 // was wrong with the token, "scope" if it may not come in here, "keys" while its
 // issuer's cannot be had, "repeated" if it was refused a moment ago, "limited" if
-// its peer is over the allowance, "other" for what is no fault of a token.
+// its peer is over the allowance, "credential" for a guess at the operator's, "other" for what is no fault of a token.
 func Reason(r *gateway.Refusal) string {
 	var f failed
 	switch {
 	case errors.As(r, &f):
 		return f.reason
+	case errors.Is(r, gateway.ErrCredential):
+		return "credential"
 	case r.Code == gateway.RateLimited:
 		return "limited"
 	case r.Code == gateway.Overloaded:

@@ -120,6 +120,7 @@ func TestReasonsOfFailures(t *testing.T) {
 	for reason, r := range map[string]*gateway.Refusal{
 		"limited": gateway.Refuse("limit", gateway.RateLimited, "x"), "scope": gateway.Refuse("auth", gateway.InsufficientScope, "x"),
 		"keys": gateway.Refuse("auth", gateway.Overloaded, "x"), "other": gateway.Refuse("auth", gateway.Internal, "x"),
+		"credential": gateway.Refuse("auth", gateway.Unauthenticated, "x").Because(gateway.ErrCredential),
 	} {
 		if got := auth.Reason(r); got != reason {
 			t.Errorf("%s: got %q", reason, got)

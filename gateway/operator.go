@@ -1,5 +1,7 @@
 package gateway
 
+import "errors"
+
 // Operator is a person who decides about calls and tools, by an identity that
 // was verified and not by what they say of themselves.
 type Operator struct {
@@ -14,6 +16,10 @@ const LocalOperators = "local"
 
 // None reports whether it is nobody: what no person decided.
 func (o Operator) None() bool { return o.Subject == "" }
+
+// ErrCredential is behind the refusal of who shows something like the local operator's
+// credential that is not it, or shows it from elsewhere: no agent does.
+var ErrCredential = errors.New("not the operator's credential, or not from this machine")
 
 // String names the operator for people: "local:ann", "rita of https://id.example.com".
 func (o Operator) String() string {

@@ -83,6 +83,9 @@ func TestThousandFailuresAddUp(t *testing.T) {
 	if total != each*len(peers) {
 		t.Errorf("%d of %d failures are counted: %v", total, each*len(peers), after)
 	}
+	if n := after["credential"] - before["credential"]; n == 0 || after["other"] != before["other"] {
+		t.Errorf("guesses at the operator's credential: %d, and %d for no reason", n, after["other"])
+	}
 	g.Stop(t)
 	for _, peer := range peers {
 		var sum struct{ N, Recorded, Reasons, Same int }

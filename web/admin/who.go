@@ -68,9 +68,9 @@ func (h *Handler) admit(r *http.Request) (*who, *gateway.Refusal) {
 	if h.opt.Local != nil && isCredential(token) {
 		switch {
 		case !h.opt.Nearby(r):
-			return nil, stranger(gateway.Refuse("auth", gateway.Unauthenticated, "the operator's credential works from this machine only, over loopback"))
+			return nil, stranger(gateway.Refuse("auth", gateway.Unauthenticated, "the operator's credential works from this machine only, over loopback").Because(gateway.ErrCredential))
 		case !h.opt.Local.Credential.is(token):
-			return nil, stranger(gateway.Refuse("auth", gateway.Unauthenticated, "this is not the operator's credential of this gateway"))
+			return nil, stranger(gateway.Refuse("auth", gateway.Unauthenticated, "this is not the operator's credential of this gateway").Because(gateway.ErrCredential))
 		}
 		return h.local(), nil
 	}
