@@ -144,41 +144,71 @@ func TestEveryBlockOnEverySurface(t *testing.T) {
 	g.CheckAlive(t)
 }
 
-// What is stopped stays so after kill -9, one kind at a time and all together.
+// What is stopped stays so after kill -9, what was lifted stays lifted, one kind at
+// a time and all together, on every surface.
 func TestBlocksHoldAfterKill(t *testing.T) {
 	g := lab.Start(t, lab.Options{})
+	check := func(what, agent, tool, want string) {
+		t.Helper()
+		for _, s := range lab.Surfaces {
+			if s.DB != "" {
+				continue // its record is its own
+			}
+			if a := s.Call(t, g, holder(g, agent), tool, lab.Text("x")); a.Code != want {
+				t.Errorf("%s, %s: got %+v, want %q", s.Name, what, a, want)
+			}
+		}
+	}
+	again := func() {
+		g.Kill()
+		g.Restart(t)
+	}
 	var ids []string
 	for _, b := range stops[:3] {
 		ids = append(ids, block(t, g, lab.REST, b.kind, b.name("held-"+b.kind)))
 	}
-	g.Kill()
-	g.Restart(t)
+	again()
 	for _, b := range stops[:3] {
-		if a := lab.REST.Call(t, g, holder(g, "held-"+b.kind), "echo", lab.Text("x")); a.Code != "blocked" {
-			t.Errorf("%s: %+v", b.kind, a)
-		}
+		check(b.kind, "held-"+b.kind, "echo", "blocked")
 	}
-	if a := lab.REST.Call(t, g, holder(g, "free"), "echo", lab.Text("x")); a.Code != "" {
-		t.Errorf("who is not stopped: %+v", a)
-	}
+	check("who is not stopped", "free", "echo", "")
 	for _, b := range stops[3:] {
 		id := block(t, g, lab.REST, b.kind, b.name(""))
-		g.Kill()
-		g.Restart(t)
-		if a := lab.REST.Call(t, g, holder(g, "free"), "wait", lab.Text("x")); a.Code != "blocked" {
-			t.Errorf("%s: %+v", b.kind, a)
-		}
+		again()
+		check(b.kind, "free", "wait", "blocked")
 		lift(t, g, lab.REST, id)
 	}
 	for _, id := range ids {
 		lift(t, g, lab.REST, id)
 	}
-	g.Kill()
-	g.Restart(t)
+	again()
 	for _, b := range stops[:3] {
-		if a := lab.REST.Call(t, g, holder(g, "held-"+b.kind), "echo", lab.Text("x")); a.Code != "" {
-			t.Errorf("%s, lifted: %+v", b.kind, a)
-		}
+		check(b.kind+", lifted", "held-"+b.kind, "echo", "")
 	}
 	g.CheckAlive(t)
+}
+
+// `toolward stdio` is killed and started anew under a block of its agent.
+func TestBlockOfAStdioHoldsAfterKill(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	token := holder(g, "desk")
+	call := func() lab.Answer { return lab.Stdio.Call(t, g, token, "echo", lab.Text("x")) }
+	if a := call(); a.Code != "" {
+		t.Fatalf("before: %+v", a)
+	}
+	id := block(t, g, lab.Stdio, "agent", "desk")
+	g.KillStdio()
+	if a := call(); a.Code != "blocked" || !strings.Contains(a.Text, stopReason) {
+		t.Errorf("after kill -9: %+v", a)
+	}
+	lift(t, g, lab.Stdio, id)
+	if a := call(); a.Code != "" {
+		t.Errorf("after the lift, in the same process: %+v", a)
+	}
+	g.KillStdio()
+	if a := call(); a.Code != "" {
+		t.Errorf("lifted, after kill -9: %+v", a)
+	}
+	g.CloseStdio(t)
+	g.CheckChain(t, lab.Stdio.DB)
 }

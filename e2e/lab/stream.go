@@ -160,6 +160,14 @@ func (p *pipe) ask(t testing.TB, message string) Answer {
 	return a
 }
 
+// KillStdio is kill -9 of `toolward stdio`.
+func (g *Gateway) KillStdio() {
+	p := g.pipe
+	g.pipe = nil
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // it was killed
+}
+
 // CloseStdio ends `toolward stdio`, if it runs, by closing its input.
 func (g *Gateway) CloseStdio(t testing.TB) {
 	t.Helper()
