@@ -20,6 +20,7 @@ type Filter struct {
 	Session      Values    // digest, as the view calls shows it, or the session's name in the token
 	Call         string    // ID, or its beginning
 	FromCall     string    // calls whose arguments copy what this call brought
+	Trace        string    // the W3C trace that the call is part of
 	ToolLabel    Values    // the tool has one of these labels
 	Seen         Values    // the session had one of these labels before
 	Approval     Values    // question that a person was asked about the call, by its ID
@@ -194,7 +195,7 @@ func (f *Filter) others(c *condition) error {
 	if err := tooLong("session", f.Session...); err != nil {
 		return err
 	}
-	if err := tooLong("the text", f.Text, f.Call, f.FromCall); err != nil {
+	if err := tooLong("the text", f.Text, f.Call, f.FromCall, f.Trace); err != nil {
 		return err
 	}
 	if len(f.Session) > 0 {
@@ -221,6 +222,9 @@ func (f *Filter) others(c *condition) error {
 		if len(one.values) > 0 {
 			c.and(condition{one.sql, []any{string(marshal(one.values))}})
 		}
+	}
+	if f.Trace != "" {
+		c.and(condition{"trace_id = ?", []any{f.Trace}})
 	}
 	if f.MinMs > 0 {
 		c.and(condition{"ms >= ?", []any{f.MinMs}})
@@ -271,6 +275,9 @@ func tooLong(what string, texts ...string) error {
 func (f *Filter) words() (all []string) {
 	if f.Text != "" {
 		all = append(all, f.Text)
+	}
+	if f.Trace != "" {
+		all = append(all, f.Trace)
 	}
 	for _, a := range f.Args {
 		all = append(all, a.Value)

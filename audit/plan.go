@@ -44,7 +44,7 @@ func (r *Reader) plan(ctx context.Context, f *Filter, down bool, cursor int64) (
 	if f.Call != "" || len(f.Session) > 0 || f.FromCall != "" {
 		p.whole = true // these have indexes of their own
 	}
-	if p.facets.sql == "" && f.Text == "" && len(f.Args) == 0 && f.MinMs == 0 {
+	if p.facets.sql == "" && len(f.words()) == 0 && f.MinMs == 0 {
 		p.whole = true
 	}
 	return p, nil

@@ -246,6 +246,7 @@ func (d *draft) request(c *gateway.Call) {
 	if c.Parent != nil {
 		d.text("parent", c.Parent.ID)
 	}
+	d.text("trace", c.Trace)
 	if c.Session.ID != "" {
 		session(&d.object, &c.Session)
 		d.seen(&c.Session)

@@ -180,7 +180,7 @@ SELECT
   o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number
   ob.text -> '$.said'                         AS said_first,    -- JSON array: the first of them
   o.body -> '$.labels'                        AS labels,        -- JSON array: what the result, or what was said during the call, added to the session
-  a.body ->> '$.trace'                        AS trace_id,      -- W3C trace, where the agent sent one or the gateway made one
+  a.body ->> '$.trace'                        AS trace_id,      -- W3C trace that the call is part of, the agent's if it sent one; NULL where traces are not exported
   coalesce(o.us, a.us) / 1000.0               AS ms,            -- from reading the request to recording the answer; NULL while running
   o.body ->> '$.us[5]' / 1000.0         AS upstream_ms,   -- in the upstream alone
   coalesce(o.body ->> '$.us[0]', a.body ->> '$.us[0]') / 1000.0     AS limit_ms,

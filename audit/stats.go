@@ -146,7 +146,7 @@ func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(
 
 // uncounted reports whether a filter asks for more than calls are counted by.
 func (f *Filter) uncounted() bool {
-	return f.Call != "" || len(f.Session) > 0 || f.FromCall != "" || len(f.ToolLabel)+len(f.Seen)+len(f.Approval)+len(f.DecidedBy) > 0 || f.Text != "" || len(f.Args) > 0 || f.MinMs > 0
+	return f.Call != "" || len(f.Session) > 0 || f.FromCall != "" || len(f.ToolLabel)+len(f.Seen)+len(f.Approval)+len(f.DecidedBy) > 0 || f.Text != "" || f.Trace != "" || len(f.Args) > 0 || f.MinMs > 0
 }
 
 // mixed reports whether a filter tells running calls from interrupted ones, which

@@ -238,7 +238,7 @@ func (s *Store) indexAll(ctx context.Context) {
 }
 
 func (s *Store) spanTexts(ctx context.Context, span int64) (texts []string, err error) {
-	rows, err := s.Reader.db.QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
+	rows, err := s.Reader.db.QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause, trace_id) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
 	if err != nil {
 		return nil, fmt.Errorf("index words: %w", err)
 	}

@@ -175,6 +175,7 @@ type Call struct {
 	Dropped  []string  // names of members of params that the method does not have: they are not sent
 	Round    *Round    // what this request answers (MCP 2026-07-28 basic/patterns/mrtr); nil if it begins
 	Origin   Origin    // the agent's side: where what the upstream sends during the call goes; nil if nothing can be sent
+	Trace    string    // written by an observer: the W3C trace that the call is part of, 32 hexadecimal digits; "" if nobody traces
 	Parent   *Call     // for reverse kinds: the agent's call that caused this one; nil if none did
 
 	Tool    *Tool   // written by catalog

@@ -80,6 +80,7 @@ func (f *calls) flags(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.not, "not", nil, "leave out calls of which this holds: --not outcome=ok")
 	fl.StringSliceVar(&f.session, "session", nil, "calls of this session: its digest, or its name in the token (sid)")
 	fl.StringVar(&f.FromCall, "from-call", "", "calls whose arguments copy what this call brought")
+	fl.StringVar(&f.Trace, "trace", "", "calls that are part of this W3C trace, by its ID")
 	fl.StringSliceVar((*[]string)(&f.ToolLabel), "tool-label", nil, "calls of tools with this label")
 	fl.StringSliceVar((*[]string)(&f.Seen), "seen", nil, "calls in sessions that had this label before")
 	fl.StringSliceVar((*[]string)(&f.Approval), "approval", nil, "calls about which this question was asked of a person, by its ID")

@@ -42,6 +42,13 @@ func (t *terminal) Write(p []byte) (int, error) {
 		}
 		r, n := utf8.DecodeRune(in)
 		switch {
+		case r == '\r' && (len(in) == 1 || in[1] == '\n'): // the end of a line of CSV (RFC 4180 §2.1); alone it would go back in the line
+			if len(in) > 1 {
+				out.WriteString("\r\n")
+				in = in[2:]
+				continue
+			}
+			fallthrough
 		case r == utf8.RuneError && n == 1 && !utf8.FullRune(in):
 			t.rest = slices.Clone(in)
 			_, err := io.WriteString(t.w, out.String())

@@ -62,3 +62,15 @@ func throughTerminal(t *testing.T, in string) string {
 	}
 	return whole.String()
 }
+
+// A line of CSV ends as RFC 4180 §2.1 has it; a carriage return alone would go back
+// in the line, and hide what was there.
+func TestTerminalEndsLinesOfCSV(t *testing.T) {
+	for in, want := range map[string]string{
+		"\"a\"\r\n\"b\"\r\n": "\"a\"\r\n\"b\"\r\n", "a\rb\n": `a\u000db` + "\n", "a\r\r\nb": `a\u000d` + "\r\nb", "\r\n": "\r\n",
+	} {
+		if got := throughTerminal(t, in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

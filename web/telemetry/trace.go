@@ -94,7 +94,8 @@ func (t *Tracer) Begin(ctx context.Context, c *gateway.Call) context.Context {
 			ctx = parent(ctx, metaCarrier(o))
 		}
 	}
-	ctx, _ = t.tracer.Start(ctx, method(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Time))
+	ctx, span := t.tracer.Start(ctx, method(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Time))
+	c.Trace = span.SpanContext().TraceID().String() // for the record
 	return ctx
 }
 
