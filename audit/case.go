@@ -52,7 +52,7 @@ func (r *Reader) Case(ctx context.Context, sessions ...string) (c Case, err erro
 	}
 	for _, e := range c.Events {
 		c.Covered = c.Covered || e.Type == TypeCheckpoint && e.Seq > last
-		if e.Digest != nil && e.Text == "" {
+		if e.Digest != nil && e.Text == "" && e.Beside == "" {
 			c.Gone = append(c.Gone, e.Seq)
 		}
 	}

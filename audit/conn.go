@@ -39,7 +39,8 @@ type conn struct {
 	counting              counting
 	args                  [eventWidth]driver.NamedValue // of insert
 	few                   [8]driver.NamedValue          // of the others
-	interned              map[string]int64              // by digest, the event for which it was last written
+	common                map[string]driver.Value
+	interned              map[string]int64 // by digest, the event for which it was last written
 }
 
 // dial opens the database for writing and checks that it is ours. With fresh,
@@ -49,7 +50,7 @@ func dial(opts Options, fresh bool) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{c: raw.(*sqlite3.SQLiteConn), interned: map[string]int64{}, counting: newCounting()}
+	c := &conn{c: raw.(*sqlite3.SQLiteConn), interned: map[string]int64{}, common: map[string]driver.Value{}, counting: newCounting()}
 	if err := c.setUp(opts, fresh); err != nil {
 		return nil, errors.Join(err, c.c.Close())
 	}
@@ -94,7 +95,7 @@ func (c *conn) prepare() error {
 		{&c.begin, "BEGIN IMMEDIATE"},
 		{&c.commit, "COMMIT"},
 		{&c.insert, "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-		{&c.keep, "INSERT OR REPLACE INTO bodies (seq, salt, text) VALUES (?, ?, ?)"},
+		{&c.keep, "INSERT OR REPLACE INTO bodies (seq, salt, text, beside) VALUES (?, ?, ?, ?)"},
 		{&c.source, "INSERT OR IGNORE INTO sources (source, seq) VALUES (?, ?)"},
 		{&c.tally, `INSERT INTO counts (span, hour, facet, slot, calls, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, first = min(first, excluded.first), last = max(last, excluded.last)`},
@@ -240,14 +241,14 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 // add inserts an event inside the open transaction.
 func (c *conn) add(e *Event, hash, mac []byte) error {
 	v := &c.args
-	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, e.Type
+	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, c.boxed(e.Type)
 	if e.Of != 0 {
 		v[3].Value = e.Of
 	} else {
 		v[3].Value = word(e.Call)
 	}
 	for i, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
-		v[4+i].Value = word(s)
+		v[4+i].Value = c.boxed(s)
 	}
 	for i, n := range [...]int64{e.Us, e.Bytes} {
 		v[12+i].Value = nil
@@ -262,7 +263,7 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 		return err
 	}
 	err := run(c.insert, v[:])
-	if err != nil && e.Text != "" {
+	if err != nil && e.Digest != nil {
 		err = errors.Join(err, c.exec("DELETE FROM bodies WHERE seq = ?", e.Seq))
 	}
 	if err != nil {
@@ -272,6 +273,20 @@ func (c *conn) add(e *Event, hash, mac []byte) error {
 		return fmt.Errorf("count calls: %v", err) // the event is in: it cannot be rejected alone
 	}
 	return nil
+}
+
+// boxed is word for what many events have in common: making a value of a text takes
+// memory.
+func (c *conn) boxed(s string) driver.Value {
+	v, ok := c.common[s]
+	if !ok {
+		if len(c.common) >= 1<<12 {
+			clear(c.common)
+		}
+		v = word(s)
+		c.common[s] = v
+	}
+	return v
 }
 
 // word is the value of a column, which NULL is for none.

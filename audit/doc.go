@@ -47,9 +47,10 @@
 // # What stands beside the events
 //
 // Arguments, results and other texts are in the table bodies, under the event's
-// number. The event's digest is the SHA-256 of the row's salt and text:
+// number. The event's digest is the first 20 bytes of the SHA-256 of the row's salt
+// and text, and, where the row has something beside the text, a line feed and that:
 //
-//	SHA-256( 12 random bytes  {"args":{"path":"/srv/a"}} )
+//	SHA-256( 8 random bytes  {"path":"/srv/a"}  "\n"  {"beside":{"_meta":{}}} )
 //
 // What many events have in common is in the table interned, under the first 16
 // bytes of the SHA-256 of its salt and text: in the column who, who asked, with

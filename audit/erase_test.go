@@ -160,11 +160,12 @@ func TestUpkeepExpires(t *testing.T) {
 func TestAttackTextsAreTamperedWith(t *testing.T) {
 	for name, test := range map[string]struct{ statement, want string }{
 		"edited":                    {`UPDATE bodies SET text = replace(text, 'diary', 'novel') WHERE seq = 7`, "event 7: its text is not the one"},
+		"moved beside":              {`UPDATE bodies SET text = NULL, beside = text WHERE seq = 7`, "event 7: its text is not the one"},
 		"salted anew":               {`UPDATE bodies SET salt = zeroblob(16) WHERE seq = 7`, "event 7: its text is not the one"},
 		"removed":                   {`DELETE FROM bodies WHERE seq = 8`, "event 8: its text is missing, and nothing"},
 		"swapped":                   {`UPDATE bodies SET text = (SELECT text FROM bodies WHERE seq = 9), salt = (SELECT salt FROM bodies WHERE seq = 9) WHERE seq = 7`, "event 7: its text is not the one"},
-		"added":                     {`INSERT INTO bodies VALUES (1, x'00', '{}')`, "event 1: there is a text for it"},
-		"added beyond":              {`INSERT INTO bodies VALUES (99999, x'00', '{}')`, "event 99999: there is a text for it"},
+		"added":                     {`INSERT INTO bodies VALUES (1, x'00', '{}', NULL)`, "event 1: there is a text for it"},
+		"added beyond":              {`INSERT INTO bodies VALUES (99999, x'00', '{}', NULL)`, "event 99999: there is a text for it"},
 		"claims edited":             {`UPDATE interned SET text = replace(text, '"dev"', '"root"') WHERE instr(text, '"dev"')`, "is not what was recorded"},
 		"claims removed":            {`DELETE FROM interned WHERE instr(text, 'Synthetic bob')`, "is missing, and nothing"},
 		"rules removed":             {`DELETE FROM interned WHERE instr(text, 'files.rego')`, "is missing, and nothing"},

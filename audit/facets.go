@@ -186,7 +186,7 @@ func (c *conn) count(e *Event) error {
 				clear(c.counting.open) // it is only a memory of what is in events
 			}
 			short := *e
-			short.Text, short.Salt, short.facet = "", nil, facet{}
+			short.Text, short.Beside, short.Salt, short.facet = "", "", nil, facet{}
 			c.counting.open[e.Call] = openCall{&short, t}
 		}
 		return c.noteHour(t)

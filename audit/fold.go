@@ -23,7 +23,7 @@ const (
 func weigh(events []*Event) int {
 	n := 6 * 4096
 	for _, e := range events {
-		n += len(e.Body) + len(e.Text) + 1024
+		n += len(e.Body) + len(e.Text) + len(e.Beside) + 1024
 	}
 	return n
 }

@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -175,7 +174,7 @@ func (w *writer) beside(e *Event, entry *gateway.Entry) error {
 	return err
 }
 
-// textOf is the text beside an event as the database has it, nil if it is gone.
+// textOf is the text beside an event that is not about a call, as the database has it, nil if it is gone.
 func (w *writer) textOf(e *Event) ([]byte, error) {
 	rows, err := w.conn.rows("SELECT salt, text FROM bodies WHERE seq = ?", e.Seq)
 	if err != nil || len(rows) == 0 {
@@ -183,7 +182,7 @@ func (w *writer) textOf(e *Event) ([]byte, error) {
 	}
 	salt, _ := rows[0][0].([]byte)
 	text, _ := rows[0][1].(string)
-	if sum := sha256.Sum256(append(bytes.Clone(salt), text...)); !bytes.Equal(sum[:], e.Digest) {
+	if !bytes.Equal(digestOf(salt, Raw(text), ""), e.Digest) {
 		return nil, &ForeignError{e.Seq, "the text beside it is another"}
 	}
 	return []byte(text), nil
@@ -259,7 +258,7 @@ func (w *writer) snapshotNow() error {
 		return fmt.Errorf("snapshot of the state: %w", err)
 	}
 	e := ownEvent(TypeSnapshot, map[string]any{"replaces": w.snapped})
-	e.seal(appendLine(nil, marshal(map[string]any{"state": state})))
+	e.seal(appendLine(nil, marshal(map[string]any{"state": state})), nil)
 	if _, err := w.write([]*Event{e}); err != nil {
 		return err
 	}

@@ -12,26 +12,42 @@ import (
 // digests, which the chain covers, so what is kept cannot be exchanged; and it can
 // go before the event does, without breaking the chain.
 type Kept struct {
-	Digest []byte    `json:"digest,omitempty"` // column of the event: SHA-256 of salt and text
+	Digest []byte    `json:"digest,omitempty"` // column of the event; see [digestOf]
 	Salt   []byte    `json:"salt,omitempty"`   // random: without it a guess at a text that is gone cannot be tried
-	Text   Raw       `json:"text,omitempty"`   // row of the table bodies: one line of JSON, an object: arguments, result
+	Text   Raw       `json:"text,omitempty"`   // row of the table bodies, one line of JSON: arguments, a result, what another event keeps
+	Beside Raw       `json:"beside,omitempty"` // of the same row, an object: what was sent or said beside them
 	Uses   []*Shared `json:"uses,omitempty"`   // rows of the table interned: what many events have in common; Who and What are their digests
 }
 
-// saltSize is long enough that no two are equal, and that none can be tried out.
-const saltSize = 12
+// saltSize is long enough that salts cannot be tried out for a guess at a text that
+// is gone: 2^64 of them, for each guess.
+const saltSize = 8
 
 // sharedSize is how many bytes of a digest name what is interned.
 const sharedSize = 16
 
-// seal keeps an object.
-func (k *Kept) seal(text []byte) {
-	salted := make([]byte, saltSize, saltSize+len(text))
+// seal keeps a text, and an object beside it; one of them may be empty.
+func (k *Kept) seal(text, beside []byte) {
+	salted := make([]byte, saltSize, saltSize+len(text)+1+len(beside))
 	_, _ = rand.Read(salted) // never fails (crypto/rand)
-	salted = append(salted, text...)
-	sum := sha256.Sum256(salted)
-	k.Digest, k.Salt, k.Text = sum[:], salted[:saltSize:saltSize], Raw(text)
+	k.Salt, k.Text, k.Beside = salted[:saltSize:saltSize], Raw(text), Raw(beside)
+	k.Digest = digestOf(salted, k.Text, k.Beside)
 }
+
+// digestOf is the first 20 bytes of SHA-256 over salt, text, and, if there is
+// something beside it, a line feed and that. A text is one line. What salt has room
+// for is written over.
+func digestOf(salt []byte, text, beside Raw) []byte {
+	b := append(salt, text...)
+	if beside != "" {
+		b = append(append(b, '\n'), beside...)
+	}
+	sum := sha256.Sum256(b)
+	return sum[:digestSize:digestSize]
+}
+
+// digestSize is how many bytes of SHA-256 an event has of what stands beside it.
+const digestSize = 20
 
 // Shared is an object that many events have in common: who asked, what was
 // asked for and which rules decided. It is a row of the table interned.
@@ -43,7 +59,7 @@ type Shared struct {
 
 func (k *Keys) share(text []byte) *Shared {
 	salted := sumOf(&k.hmacs, []byte("interned\n"), text)
-	s := &Shared{Salt: salted[:saltSize], Text: Raw(text)}
+	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text)}
 	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
 	s.Digest = sum[:sharedSize:sharedSize]
 	return s
@@ -93,8 +109,8 @@ const renew = 10_000
 // addKept inserts what stands beside an event. A row of that number that somebody
 // put there is no reason not to record.
 func (c *conn) addKept(e *Event) error {
-	if e.Text != "" {
-		if err := c.do(c.keep, e.Seq, e.Salt, string(e.Text)); err != nil {
+	if e.Digest != nil {
+		if err := c.do(c.keep, e.Seq, e.Salt, word(string(e.Text)), word(string(e.Beside))); err != nil {
 			return err
 		}
 	}

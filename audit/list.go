@@ -171,7 +171,7 @@ func (r *Reader) whole(ctx context.Context, rest string, args ...any) ([]Event, 
 }
 
 func (r *Reader) kept(ctx context.Context, e *Event) (err error) {
-	err = r.db.QueryRowContext(ctx, "SELECT salt, text FROM bodies WHERE seq = ?", e.Seq).Scan(&e.Salt, &e.Text)
+	err = r.db.QueryRowContext(ctx, "SELECT salt, coalesce(text, ''), coalesce(beside, '') FROM bodies WHERE seq = ?", e.Seq).Scan(&e.Salt, &e.Text, &e.Beside)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what is kept: %w", err)
 	}

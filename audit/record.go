@@ -55,8 +55,8 @@ func membersOf[T any](v *T, members func(*object, *T)) []byte {
 }
 
 type buffers struct {
-	body, text, shared []byte
-	mark               mark
+	body, main, text, shared []byte
+	mark                     mark
 }
 
 // maxBuffer is the largest buffer that is used again, in bytes.
@@ -68,7 +68,8 @@ type draft struct {
 	secrecy
 	Event
 	object         // the event's body
-	kept    object // what may go before the event does
+	main    []byte // arguments or result, which may go before the event does
+	kept    object // what stands beside them
 	scratch []byte // of one shared object
 	buffers *buffers
 }
@@ -78,6 +79,7 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	buf := r.buffers.Get().(*buffers)
 	d := draft{recorder: r, secrecy: *r.secrecy(), scratch: buf.shared, buffers: buf}
 	d.object.b, d.kept.b = append(buf.body[:0], '{'), append(buf.text[:0], '{')
+	d.main = buf.main[:0]
 	d.Call, d.left = c.ID, leftBy(p, c)
 	d.unjudged(c)
 	switch p {
@@ -104,7 +106,7 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	}
 	d.seal()
 	d.countBy(c)
-	buf.body, buf.text, buf.shared = reusable(d.object.b), reusable(d.kept.b), reusable(d.scratch)
+	buf.body, buf.main, buf.text, buf.shared = reusable(d.object.b), reusable(d.main), reusable(d.kept.b), reusable(d.scratch)
 	r.buffers.Put(buf)
 	return d.Event
 }
@@ -117,9 +119,13 @@ type bearer struct {
 
 // seal ends the event's objects.
 func (d *draft) seal() {
+	var beside []byte
 	if len(d.kept.b) > 1 {
 		d.kept.close()
-		d.Kept.seal(d.kept.b)
+		beside = d.kept.b
+	}
+	if len(d.main)+len(beside) > 0 {
+		d.Kept.seal(d.main, beside)
 	}
 	d.object.close()
 	d.Body = Raw(d.object.b)
@@ -177,6 +183,9 @@ func (d *draft) share(o *object) []byte {
 	d.scratch = o.b
 	if len(o.b) == len("{}") {
 		return nil
+	}
+	if d.Uses == nil {
+		d.Uses = make([]*Shared, 0, 2)
 	}
 	s := d.recorder.shared.shared(d.recorder.keys, o.b)
 	d.Uses = append(d.Uses, s)
@@ -261,8 +270,25 @@ func (d *draft) who(o *object, c *gateway.Call) {
 	o.text("surface", string(c.Surface))
 	o.text("protocol", clip(d.scrub(c.Protocol), maxColumn))
 	o.text("peer", c.Peer)
+	d.client(o, c)
 	if c.Agent != nil {
 		o.json("agent", d.agents.of(c.Agent))
+	}
+}
+
+// client writes what a session's client said of itself, which goes to upstreams
+// that have no sessions.
+func (d *draft) client(o *object, c *gateway.Call) {
+	client := said(c)
+	if client == nil {
+		return
+	}
+	line := d.clients.of(string(client))
+	switch {
+	case d.bodies == BodiesRedacted && len(line) <= d.maxBody:
+		o.json("client", line)
+	case d.bodies != BodiesNone:
+		o.text("client_digest", d.recorder.keys.Digest(client))
 	}
 }
 
@@ -317,8 +343,7 @@ func unread(c *gateway.Call, stage gateway.Stage, raw json.RawMessage, err error
 	return errUnread
 }
 
-// beside writes what is sent with the arguments: members of params, and what a
-// session's client said of itself, which goes to upstreams that have no sessions.
+// beside writes what is sent with the arguments: members of params.
 func (d *draft) beside(c *gateway.Call) {
 	if len(c.Extra) > 0 {
 		raw := gateway.JoinMembers(c.Extra)
@@ -326,9 +351,6 @@ func (d *draft) beside(c *gateway.Call) {
 		d.part("beside", raw, line, unread(c, gateway.StageRequest, raw, err))
 	}
 	d.texts("dropped", d.all(c.Dropped, maxColumn))
-	if client := said(c); client != nil {
-		d.part("client", client, d.clients.of(string(client)), nil)
-	}
 }
 
 // said is what the agent's program told of itself when it opened its session, nil
@@ -405,8 +427,8 @@ func (d *draft) result(c *gateway.Call) {
 	d.texts("result_fitted", d.all(c.Result.Fitted, maxColumn))
 }
 
-// partOfSize is whose size the column bytes of an event says.
-func partOfSize(eventType string) string {
+// mainPart is what the column bytes of an event is about, and its text.
+func mainPart(eventType string) string {
 	if eventType == TypeOutcome {
 		return "result"
 	}
@@ -417,11 +439,13 @@ func partOfSize(eventType string) string {
 // and the event says so: a record without a body is better than one with the
 // secret, and better than no record.
 func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
-	if name == partOfSize(d.Type) {
+	main := name == mainPart(d.Type)
+	if main {
 		d.Bytes = int64(len(raw))
 	} else {
 		d.number(name+"_bytes", len(raw))
 	}
+	into := d.scratch[:0]
 	switch {
 	case err != nil && d.bodies != BodiesNone:
 		d.text(name+"_error", leftOut+err.Error())
@@ -429,14 +453,19 @@ func (d *draft) part(name string, raw, redacted json.RawMessage, err error) {
 	case d.bodies == BodiesDigest:
 		d.text(name+"_digest", d.recorder.keys.Digest(raw))
 	case d.bodies == BodiesRedacted && len(redacted) <= d.maxBody:
-		d.kept.name(name)
-		d.kept.b = appendLine(d.kept.b, redacted)
+		into = appendLine(into, redacted)
 	case d.bodies == BodiesRedacted:
 		d.text(name+"_digest", d.recorder.keys.Digest(raw))
-		d.kept.open(name)
-		d.kept.yes("toolward/truncated", true)
-		d.kept.text("head", string(redacted[:d.maxBody/2])) // a rune that was cut becomes U+FFFD
-		d.kept.close()
+		cut := object{b: append(into, '{')}
+		cut.yes("toolward/truncated", true)
+		cut.text("head", string(redacted[:d.maxBody/2])) // a rune that was cut becomes U+FFFD
+		cut.close()
+		into = cut.b
+	}
+	if main {
+		d.main, d.scratch = into, d.main
+	} else if d.scratch = into; len(into) > 0 {
+		d.kept.json(name, into)
 	}
 }
 

@@ -102,12 +102,17 @@ func readBody(e *Event) (b body, lost string, err error) {
 	if err := json.Unmarshal([]byte(e.Body), &b); err != nil {
 		return b, "", err
 	}
-	if e.Text != "" {
-		kept := struct{ Args, Beside, Result json.RawMessage }{}
-		if err := json.Unmarshal([]byte(e.Text), &kept); err != nil {
+	if e.Text != "" && e.Type == TypeOutcome {
+		b.Result = json.RawMessage(e.Text)
+	} else if e.Text != "" {
+		b.Args = json.RawMessage(e.Text)
+	}
+	if e.Beside != "" {
+		var with struct{ Beside json.RawMessage }
+		if err := json.Unmarshal([]byte(e.Beside), &with); err != nil {
 			return b, "", err
 		}
-		b.Args, b.Beside, b.Result = kept.Args, kept.Beside, kept.Result
+		b.Beside = with.Beside
 	}
 	named := map[string]Raw{}
 	for _, s := range e.Uses {

@@ -19,10 +19,10 @@ CREATE TABLE events (
   outcome      TEXT,                 -- of call.outcome and call.refusal: ok, error (the tool's own), refused, withheld, timeout, cancelled, failed
   us           INTEGER,              -- of the same: microseconds from reading the request to recording the answer
   bytes        INTEGER,              -- of call.attempt and call.refusal: of the arguments, as they came; of call.outcome: of the result
-  who          BLOB,                 -- digest of a row of interned: surface, peer, agent with roles and claims
+  who          BLOB,                 -- digest of a row of interned: surface, peer, what the agent's program said of itself, agent with roles and claims
   what         BLOB,                 -- likewise: method, tool, what the session had seen before, the rules that decided; of call.outcome: those on the result
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
-  digest       BLOB,                 -- SHA-256 over salt and text of its row in bodies; NULL if it never had one
+  digest       BLOB,                 -- 20 bytes of SHA-256 over salt and texts of its row in bodies; NULL if it never had one
   hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
   mac          BLOB NOT NULL CHECK (length(mac) = 16)   -- of hash, by the gateway's key: nobody else wrote this row
 ) STRICT;
@@ -32,7 +32,8 @@ CREATE TABLE events (
 CREATE TABLE bodies (
   seq  INTEGER PRIMARY KEY,          -- of the event
   salt BLOB NOT NULL,
-  text TEXT NOT NULL CHECK (json_valid(text))  -- object: args, beside, client; result, said; what other events keep here
+  text TEXT CHECK (json_valid(text)),     -- of call.attempt and call.refusal: the arguments; of call.outcome: the result; of others: what they keep here
+  beside TEXT CHECK (json_valid(beside))  -- object: beside, what was sent with the arguments; said, by the upstream during the call
 ) STRICT;
 
 -- interned is what many events have in common. They name it by its digest, in who
@@ -111,7 +112,7 @@ BEGIN SELECT raise(ABORT, 'events are never replaced'); END;
 -- be computed at every insert.)
 CREATE VIEW timeline AS
 SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch') AS time, e.type, coalesce(a.call, e.call) AS call, e.agent, e.server, e.tool, e.kind,
-  e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.bytes, e.body, b.text AS bodies
+  e.effect, e.code, e.session, e.outcome, e.us / 1000.0 AS ms, e.bytes, e.body, b.text AS bodies, b.beside
 FROM events e LEFT JOIN bodies b ON b.seq = e.seq LEFT JOIN events a ON a.seq = e.call;
 
 -- calls has one row per call: what was asked, what was decided, what became of it.
@@ -167,18 +168,18 @@ SELECT
   (SELECT nullif(json_group_array(DISTINCT value ->> '$.from'), '[]') FROM json_each(a.body, '$.findings') WHERE value ->> '$.from' IS NOT NULL) AS from_calls, -- JSON array: the calls whose results the arguments copy
   a.body ->> '$.score'                        AS score,         -- injection probability, 0 to 1
   what.text ->> '$.tool.fingerprint'          AS fingerprint,   -- of the tool's definition
-  ab.text -> '$.args'                         AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none, and when it is gone
+  ab.text                                     AS args,          -- JSON object, secrets replaced; NULL with bodies: digest or none, and when it is gone
   a.bytes                                     AS args_bytes,
   a.body ->> '$.args_digest'                  AS args_digest,   -- keyed hash; with bodies: digest, and where a body was cut
-  ab.text -> '$.beside'                       AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
+  ab.beside -> '$.beside'                     AS beside,        -- JSON object: what was sent beside the arguments (_meta, task, inputResponses), secrets replaced
   a.body -> '$.dropped'                       AS dropped,       -- JSON array: names of members of params that the method does not have; they were not sent
-  ob.text -> '$.result'                       AS result,        -- JSON, secrets replaced
+  ob.text                                     AS result,        -- JSON, secrets replaced
   o.bytes                                     AS result_bytes,
   o.body ->> '$.result_digest'                AS result_digest,
   CASE WHEN o.outcome IN ('ok', 'error') THEN iif(o.body ->> '$.redacted', 'redacted', 'all') ELSE 'nothing' END AS shown, -- of the result, to the agent
   what.text ->> '$.redact[0]' IS NOT NULL OR coalesce(o.body ->> '$.redacted', 0) OR EXISTS (SELECT 1 FROM json_each(a.body, '$.findings') WHERE value ->> '$.action' = 'redact') AS redacted, -- 1: parts of arguments or result were replaced
   o.body -> '$.said'                          AS said,          -- JSON object: what the upstream said during the call (progress, log messages): sent and withheld, in number
-  ob.text -> '$.said'                         AS said_first,    -- JSON array: the first of them
+  ob.beside -> '$.said'                       AS said_first,    -- JSON array: the first of them
   o.body -> '$.labels'                        AS labels,        -- JSON array: what the result, or what was said during the call, added to the session
   a.body ->> '$.trace'                        AS trace_id,      -- W3C trace that the call is part of, the agent's if it sent one; NULL where traces are not exported
   coalesce(o.us, a.us) / 1000.0               AS ms,            -- from reading the request to recording the answer; NULL while running

@@ -103,7 +103,7 @@ func (v *vector) write(t *testing.T) {
 }
 
 // dumped are the tables that a vector holds. All else is derived from them.
-var dumped = map[string]string{"events": eventColumns, "bodies": "seq, salt, text", "interned": "digest, salt, text, last"}
+var dumped = map[string]string{"events": eventColumns, "bodies": "seq, salt, text, beside", "interned": "digest, salt, text, last"}
 
 // dump is a record as statements.
 func dump(t *testing.T, path string) string {

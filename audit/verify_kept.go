@@ -49,9 +49,12 @@ type keptRow struct {
 	seq, at              int64
 	call, agent, session sql.NullString
 	digest, salt         []byte
-	text                 sql.NullString
+	text, beside         sql.NullString
 	shared               [2][]byte // digests of who and what
 }
+
+// there reports whether the event has a row in bodies.
+func (k *keptRow) there() bool { return k.text.Valid || k.beside.Valid }
 
 // checkKept compares the rows beside the events with the digests in them, and
 // finds for each that is not there the event by which it went.
@@ -154,7 +157,7 @@ func (v *verifier) checkInterned(ctx context.Context, db *sql.DB) (there map[str
 
 // checkBodies goes through the events that have something beside them.
 func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string]bool) (err error) {
-	rows, err := db.QueryContext(ctx, `SELECT e.seq, e.time_unix_ms, e.call, e.agent, e.session, e.digest, b.salt, b.text, e.who, e.what
+	rows, err := db.QueryContext(ctx, `SELECT e.seq, e.time_unix_ms, e.call, e.agent, e.session, e.digest, b.salt, b.text, b.beside, e.who, e.what
 		FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE e.seq > ? AND (e.digest IS NOT NULL OR e.call IS NOT NULL) ORDER BY e.seq`, v.Pruned)
 	if err != nil {
 		return fmt.Errorf("read texts: %w", err)
@@ -162,7 +165,7 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var k keptRow
-		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.shared[0], &k.shared[1]); err != nil {
+		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.beside, &k.shared[0], &k.shared[1]); err != nil {
 			v.problem(k.seq, "", "its text cannot be read: %v", err)
 			return nil
 		}
@@ -185,12 +188,16 @@ func (v *verifier) keptBeside(k *keptRow, there map[string]bool) {
 	}
 	switch {
 	case k.digest == nil:
-	case !k.text.Valid && by == nil:
+	case !k.there() && by == nil:
 		v.problem(k.seq, groupText, "its text is missing, and nothing on record says that it may be")
-	case !k.text.Valid:
+	case !k.there():
 		by.Texts++
 	default:
-		if sum := sha256.Sum256(append(k.salt, k.text.String...)); string(sum[:]) != string(k.digest) {
+		text := k.text.String
+		if k.beside.Valid {
+			text += "\n" + k.beside.String
+		}
+		if sum := sha256.Sum256(append(k.salt, text...)); string(sum[:20]) != string(k.digest) {
 			v.problem(k.seq, groupOther, "its text is not the one that was recorded")
 		}
 	}
