@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"toolward/gateway"
 )
@@ -75,7 +76,7 @@ func (r *Reader) Causes(ctx context.Context, call *Call, seen *gateway.Session, 
 		c.Labels = append(c.Labels, CauseLabel{g.Label, earlier(g.By)})
 	}
 	for _, m := range seen.History {
-		by, err := r.rememberedBy(ctx, call, m)
+		by, err := r.rememberedBy(ctx, m)
 		if err != nil {
 			return c, err
 		}
@@ -122,15 +123,13 @@ func earlier(c *Call) *Earlier {
 	return &Earlier{c.ID, c.Tool, c.Time}
 }
 
-// rememberedBy is the call that left an entry of the history: the latest before a
-// call that left the same.
-func (r *Reader) rememberedBy(ctx context.Context, call *Call, m gateway.Memory) (*Earlier, error) {
+// rememberedBy is the call that left an entry of the history, nil if it is not in the
+// record any more.
+func (r *Reader) rememberedBy(ctx context.Context, m gateway.Memory) (*Earlier, error) {
 	var e Earlier
-	const adds = `EXISTS (SELECT 1 FROM json_each(%s.body, '$.adds.memories') WHERE value ->> '$.name' = ?3 AND value -> '$.value' = json(?4))`
-	err := r.db.QueryRowContext(ctx, `SELECT a.call, coalesce(a.tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch')
-		FROM events a LEFT JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome' AND o.seq < ?2
-		WHERE a.session = ?1 AND a.type = 'call.attempt' AND a.seq < ?2 AND (`+fmt.Sprintf(adds, "a")+` OR `+fmt.Sprintf(adds, "o")+`)
-		ORDER BY a.seq DESC LIMIT 1`, call.Session, call.Seq, m.Name, string(m.Value)).Scan(&e.Call, &e.Tool, &e.Time)
+	call, _, _ := strings.Cut(m.From, "/")
+	err := r.db.QueryRowContext(ctx, `SELECT call, coalesce(tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')
+		FROM events WHERE call = ? AND type = 'call.attempt'`, call).Scan(&e.Call, &e.Tool, &e.Time)
 	if noRows(err) {
 		return nil, nil
 	}

@@ -244,6 +244,10 @@ func (w *writer) expire(before time.Time) error {
 			return nil
 		}
 		if !noted {
+			// A start that folds these calls again would not find what policy remembers.
+			if err := w.snapshot(); err != nil {
+				return err
+			}
 			if err := w.writeDurably([]*Event{ownEvent(TypeExpire, Expired{before.UnixMilli(), int64(len(old))})}); err != nil {
 				return err
 			}

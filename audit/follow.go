@@ -201,15 +201,26 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	entry.Tally = b.Adds
-	query, args := "SELECT NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(e.Who)
+	if b.Adds != nil && len(b.Adds.Memories) > 0 {
+		text, err := w.textOf(e)
+		if err != nil {
+			return err
+		}
+		values, err := valuesBeside(text)
+		if err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		(*added)(b.Adds).valued(values)
+	}
+	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(e.Who)
 	if e.Type == TypeOutcome {
 		entry.Labels = b.Labels
-		query, args = `SELECT a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.who
+		query, args = `SELECT a.call, a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.who
 			WHERE a.seq = ?`, values(e.Of)
 	}
 	rows, err := w.conn.rows(query, args...)
 	if err == nil && len(rows) > 0 {
-		for i, into := range []*string{&entry.Session, &entry.Agent, &entry.Issuer} {
+		for i, into := range []*string{&entry.Call, &entry.Session, &entry.Agent, &entry.Issuer} {
 			if text, ok := rows[0][i].(string); ok {
 				*into = text
 			}

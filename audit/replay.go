@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -41,7 +43,7 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Replayed, error
 			}
 			c, err := rebuild(events)
 			if err == nil {
-				err = r.recall(ctx, &c, row.Seq)
+				err = errors.Join(r.recall(ctx, &c, row.Seq), r.recollect(ctx, &c))
 			}
 			if err != nil {
 				err = fmt.Errorf("replay call %s: %w", row.ID, err)
@@ -60,7 +62,7 @@ type body struct {
 	Calls    int
 	Recent   string // check sum
 	Meters   []gateway.Used
-	History  []gateway.Memory
+	History  []recalled
 	IsError  bool `json:"is_error"`
 	Findings []gateway.Finding
 	Score    float64
@@ -205,7 +207,10 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 			c.Name = t.Wire // not written where it says nothing new
 		}
 	}
-	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.what.Seen, Meters: b.Meters, History: b.History}
+	c.Session = gateway.Session{ID: e.Session, Calls: b.Calls, Labels: b.what.Seen, Meters: b.Meters}
+	for _, m := range b.History {
+		c.Session.History = append(c.Session.History, gateway.Memory{From: m.From, Name: m.Name, Tool: m.Tool, Time: m.Time, Value: json.RawMessage("null")})
+	}
 	if len(b.Args) > 0 {
 		o, err := gateway.Split(b.Args)
 		if err != nil {
@@ -286,3 +291,38 @@ func (r *Reader) recall(ctx context.Context, c *Replayed, seq int64) (err error)
 
 // mostRecent is how many calls policy sees.
 const mostRecent = 16
+
+// recollect finds the values of the history that policy saw, beside the events of the
+// calls that left them.
+func (r *Reader) recollect(ctx context.Context, c *Replayed) error {
+	found := map[string][]json.RawMessage{} // by call and letter
+	for i := range c.Call.Session.History {
+		m := &c.Call.Session.History[i]
+		call, place, _ := strings.Cut(m.From, "/")
+		if place == "" {
+			continue
+		}
+		stage, which := call+place[:1], "WHERE call = ? AND type = 'call.attempt'"
+		if place[:1] == "o" {
+			which = "WHERE call = (SELECT seq FROM events WHERE call = ? AND type = 'call.attempt') AND type = 'call.outcome'"
+		}
+		if _, known := found[stage]; !known {
+			events, err := r.whole(ctx, which, call)
+			if err != nil {
+				return err
+			}
+			found[stage] = nil
+			if len(events) == 1 && events[0].Text != "" {
+				if found[stage], err = valuesBeside([]byte(events[0].Text)); err != nil {
+					return fmt.Errorf("event %d: %w", events[0].Seq, err)
+				}
+			}
+		}
+		if n, err := strconv.Atoi(place[1:]); err == nil && n < len(found[stage]) {
+			m.Value = found[stage][n]
+		} else if c.Partial == "" {
+			c.Partial = "a value that policy remembered is not in the record"
+		}
+	}
+	return nil
+}

@@ -9,7 +9,8 @@ import (
 
 // tally writes what a call adds to meters and history: with its attempt what it
 // adds itself, with its outcome what its result adds, with a refusal what counts
-// refusals. Keys are tokens.
+// refusals. Keys are tokens. Values that policy remembers stand beside the event, where
+// they can be erased, as "remembered":["o1"].
 //
 //	"adds":{"at":"2026-11-24T12:00:00Z","meters":[{"name":"refunds","per":"agent","of":"1f…","window":86400000000000,"amount":12.5}]}
 func (d *draft) tally(p gateway.Phase, c *gateway.Call) {
@@ -17,21 +18,55 @@ func (d *draft) tally(p gateway.Phase, c *gateway.Call) {
 	if said == nil {
 		return
 	}
-	noted := &gateway.Tally{At: time.Now().Round(0).UTC()}
+	noted := &added{At: time.Now().Round(0).UTC()}
 	for _, m := range said.Meters {
 		if m.Key != "" {
 			m.Key = d.recorder.keys.Token(m.Key)
 		}
 		noted.Meters = append(noted.Meters, m)
 	}
+	var values []json.RawMessage
 	for _, m := range said.Memories {
 		shown := d.shown(m.Value)
 		d.left.hidden = d.left.hidden || string(shown) != string(m.Value)
-		m.Value = shown
+		values, m.Value = append(values, shown), nil
 		noted.Memories = append(noted.Memories, m)
 	}
-	d.left.tally = noted
 	d.json("adds", marshal(noted))
+	if values != nil {
+		d.kept.name("remembered")
+		d.kept.b = appendLine(d.kept.b, marshal(values))
+		noted.valued(values)
+	}
+	d.left.tally = (*gateway.Tally)(noted)
+}
+
+// valued puts the values that stand beside an event where they are remembered.
+func (t *added) valued(values []json.RawMessage) {
+	for i := range min(len(values), len(t.Memories)) {
+		t.Memories[i].Value = values[i]
+	}
+}
+
+type added gateway.Tally
+
+// valuesBeside are the values beside an event.
+func valuesBeside(text []byte) (values []json.RawMessage, err error) {
+	if text == nil {
+		return nil, nil
+	}
+	var kept struct{ Remembered []json.RawMessage }
+	err = json.Unmarshal(text, &kept)
+	return kept.Remembered, err
+}
+
+// recalled is an entry of the history that policy saw, as a call's event has it: the
+// value stands beside the event of the call that left it.
+type recalled struct {
+	From string    `json:"from"`
+	Name string    `json:"name"`
+	Tool string    `json:"tool"`
+	Time time.Time `json:"time"`
 }
 
 // shown is a value without what the record hides.
@@ -56,12 +91,11 @@ func (d *draft) seen(s *gateway.Session) {
 	if len(s.History) == 0 {
 		return
 	}
-	shown := make([]gateway.Memory, len(s.History))
+	seen := make([]recalled, len(s.History))
 	for i, m := range s.History {
-		m.Value = d.shown(m.Value)
-		shown[i] = m
+		seen[i] = recalled{m.From, m.Name, m.Tool, m.Time}
 	}
-	d.json("history", marshal(shown))
+	d.json("history", marshal(seen))
 }
 
 // Token implements the journal of package state; see [Keys.Token].

@@ -39,7 +39,7 @@ func tallying(t testing.TB, value string) *gateway.Call {
 		{Name: "other", Per: gateway.PerAll, Window: time.Hour, Looks: true},
 	}, Memories: []gateway.Memory{{Name: "n", Value: json.RawMessage(value), Tool: "files__read_file", For: time.Minute}}}
 	c.Session.Meters = []gateway.Used{{Name: "m", Count: 2, Sum: amount, Amount: gateway.One}}
-	c.Session.History = []gateway.Memory{{Name: "n", Value: json.RawMessage("7"), Tool: "files__read_file", For: time.Minute, Time: c.Time.UTC().Round(0), Until: c.Time.Add(time.Minute).UTC().Round(0)}}
+	c.Session.History = []gateway.Memory{{Name: "n", Value: json.RawMessage(value), From: c.ID + "/a0", Tool: "files__read_file", For: time.Minute, Time: c.Time.UTC().Round(0), Until: c.Time.Add(time.Minute).UTC().Round(0)}}
 	return c
 }
 
@@ -66,6 +66,9 @@ func TestTalliesAreOnRecord(t *testing.T) {
 	for replayed, err := range s.Replay(t.Context(), Filter{}) {
 		must(t, err)
 		got := replayed.Call.Session
+		for i := range got.History {
+			got.History[i].For, got.History[i].Until = c.Session.History[i].For, c.Session.History[i].Until
+		}
 		if diff := cmp.Diff(c.Session.Meters, got.Meters, cmp.Comparer(func(a, b gateway.Amount) bool { return a == b })); diff != "" {
 			t.Error(diff)
 		}
@@ -97,5 +100,63 @@ func TestSecretIsNotRemembered(t *testing.T) {
 	}
 	if n := len(column1(t, s, "SELECT body FROM events WHERE type = 'call.attempt'")); n != 3 {
 		t.Errorf("%d attempts are on record, want 3", n)
+	}
+}
+
+// TestRememberedValuesAreErasable: a value stands in a text alone, once; when that is
+// gone, whoever folds or replays the record finds that something was remembered, and
+// not what.
+func TestRememberedValuesAreErasable(t *testing.T) {
+	for name, of := range map[string]func(c *gateway.Call) Erasure{
+		"call":    func(c *gateway.Call) Erasure { return Erasure{Call: c.ID} },
+		"agent":   func(c *gateway.Call) Erasure { return Erasure{Agent: c.Agent.ID} },
+		"session": func(c *gateway.Call) Erasure { return Erasure{Session: c.Session.ID} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var path string
+			s := openStore(t, func(o *Options) { path = o.Path })
+			first := tallying(t, `"made-up-order"`)
+			first.Session.History = nil
+			must(t, s.Record(t.Context(), gateway.PhaseAttempt, first))
+			later := newCall(t, `{"n":2}`)
+			later.Session.Recent = nil
+			later.Session.History = []gateway.Memory{{Name: "n", Value: json.RawMessage(`"made-up-order"`), From: first.ID + "/a0", Tool: "files__read_file"}}
+			must(t, s.Record(t.Context(), gateway.PhaseAttempt, later))
+			remembered := func() (value, partial string) {
+				for replayed, err := range s.Replay(t.Context(), Filter{}) {
+					must(t, err)
+					if h := replayed.Call.Session.History; len(h) == 1 {
+						return string(h[0].Value), replayed.Partial
+					}
+				}
+				t.Fatal("no history")
+				return "", ""
+			}
+			if v, partial := remembered(); v != `"made-up-order"` || partial != "" {
+				t.Errorf("before: %s %s", v, partial)
+			}
+			for _, body := range column1(t, s, "SELECT body FROM events") {
+				if strings.Contains(body, "made-up-order") {
+					t.Errorf("a body that stays holds it: %s", body)
+				}
+			}
+			e := of(first)
+			e.Why = "a request"
+			if erased, err := s.Erase(t.Context(), e); err != nil || erased.Texts == 0 {
+				t.Fatal(erased, err)
+			}
+			if v, partial := remembered(); v != "null" || partial == "" {
+				t.Errorf("after: %s %s", v, partial)
+			}
+			must(t, s.Close())
+			again, err := Open(Options{Path: path})
+			must(t, err)
+			defer func() { must(t, again.Close()) }()
+			heard := listener{said: map[string]*gateway.Tally{}}
+			must(t, again.Attach(t.Context(), heard))
+			if m := heard.said[TypeAttempt].Memories; len(m) != 1 || m[0].Name != "n" || m[0].Value != nil {
+				t.Errorf("read again: %+v", m)
+			}
+		})
 	}
 }

@@ -86,11 +86,13 @@ type Used struct {
 // Memory is one entry of a session's history: what policy wants to know again.
 type Memory struct {
 	Name  string          `json:"name"`
-	Value json.RawMessage `json:"value"`          // a string, number, boolean or null
-	Tool  string          `json:"tool"`           // wire name
-	For   time.Duration   `json:"for"`            // how long it is to be known, as policy said
-	Time  time.Time       `json:"time,omitzero"`  // written by state: when the call was attempted
-	Until time.Time       `json:"until,omitzero"` // written by state
+	Value json.RawMessage `json:"value,omitempty"` // a string, number, boolean or null; null too once it was erased
+	Gone  bool            `json:"gone,omitempty"`  // written by state: the value was erased, and is null
+	From  string          `json:"from,omitempty"`  // written by state: the call that left it, "/a" or "/o" for its attempt or outcome, and the place among what that left
+	Tool  string          `json:"tool"`            // wire name
+	For   time.Duration   `json:"for"`             // how long it is to be known, as policy said
+	Time  time.Time       `json:"time,omitzero"`   // written by state: when the call was attempted
+	Until time.Time       `json:"until,omitzero"`  // written by state
 }
 
 // Counter is what one meter counted within its window for one of those that it

@@ -78,7 +78,10 @@ func (r *Room) Fold(e gateway.Entry) error {
 			return err
 		})
 	case "audit.erase":
-		return with(e, func(of erased) error { return r.settle(func() error { r.consents.erase(of); return nil }) })
+		return with(e, func(of erased) error {
+			r.tallies.erase(of)
+			return r.settle(func() error { r.consents.erase(of); return nil })
+		})
 	case EventApproved, EventDenied, EventUsed, EventRevoked, EventExpired:
 		return with(e, func(b decided) error {
 			err := r.settle(func() error { return r.consents.decide(e.Type, e.Time, b) })

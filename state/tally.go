@@ -3,7 +3,10 @@ package state
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +50,8 @@ const others = "others"
 // it is on record.
 type memory struct {
 	gateway.Memory
-	call string
+	call  string
+	agent string // whose session it is
 }
 
 // held is what a reservation holds of tallies.
@@ -108,9 +112,9 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 		of.live, of.liveSum = of.live+1, of.liveSum.Add(m.Amount)
 		meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum, Amount: m.Amount})
 	}
-	for _, m := range tally.Memories {
-		m.Time, m.Until = now, now.Add(m.For)
-		t.histories[v.id] = append(t.histories[v.id], memory{m, v.call})
+	for i, m := range tally.Memories {
+		m.Time, m.Until, m.From = now, now.Add(m.For), placeOf(v.call, "a", i)
+		t.histories[v.id] = append(t.histories[v.id], memory{m, v.call, v.agent.ID})
 		t.memories++
 		t.remembers.Store(true)
 		v.tally.memories++
@@ -172,17 +176,45 @@ func (t *tallies) add(e gateway.Entry) {
 			t.counter(at, id, e.Agent, e.Issuer).add(at, m.Window, m.Amount)
 		}
 	}
-	for _, m := range e.Tally.Memories {
-		m.Time, m.Until = at, at.Add(m.For)
-		t.remember(e.Session, m)
+	stage := "a"
+	if e.Type == "call.outcome" {
+		stage = "o"
+	}
+	for i, m := range e.Tally.Memories {
+		m.Time, m.Until, m.From = at, at.Add(m.For), placeOf(e.Call, stage, i)
+		if m.Value == nil {
+			m.Value, m.Gone = erasedValue, true
+		}
+		t.remember(e.Session, e.Agent, m)
+	}
+}
+
+// erasedValue stands where a value is gone: that something was remembered, and when,
+// still counts.
+var erasedValue = json.RawMessage("null")
+
+func placeOf(call, stage string, i int) string { return call + "/" + stage + strconv.Itoa(i) }
+
+// erase forgets values that were remembered, and not that they were.
+func (t *tallies) erase(of erased) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for session, list := range t.histories {
+		for i := range list {
+			m := &list[i]
+			call, _, _ := strings.Cut(m.From, "/")
+			if m.call == "" && (of.Session != "" && session == of.Session || of.Agent != "" && m.agent == of.Agent || of.Call != "" && call == of.Call) {
+				m.Value, m.Gone = erasedValue, true
+			}
+		}
 	}
 }
 
 // remember adds an entry that is on record. The same name and value is there
 // once, as of the last time.
-func (t *tallies) remember(session string, m gateway.Memory) {
+func (t *tallies) remember(session, agent string, m gateway.Memory) {
 	t.keep(session, func(old *memory) bool {
-		same := old.call == "" && old.Name == m.Name && bytes.Equal(old.Value, m.Value)
+		same := old.call == "" && !old.Gone && !m.Gone && old.Name == m.Name && bytes.Equal(old.Value, m.Value)
 		if same && old.Until.After(m.Until) {
 			m.Until = old.Until
 		}
@@ -193,7 +225,7 @@ func (t *tallies) remember(session string, m gateway.Memory) {
 	if n < 0 {
 		n = len(list)
 	}
-	t.histories[session] = slices.Insert(list, n, memory{Memory: m})
+	t.histories[session] = slices.Insert(list, n, memory{Memory: m, agent: agent})
 	t.memories++
 	t.remembers.Store(true)
 }
@@ -341,6 +373,7 @@ type snapshotCounter struct {
 
 type snapshotHistory struct {
 	Session  string           `json:"session"`
+	Agent    string           `json:"agent,omitempty"`
 	Memories []gateway.Memory `json:"memories"`
 }
 
@@ -360,7 +393,7 @@ func (t *tallies) snapshot(now time.Time, s *snapshot) {
 		h := snapshotHistory{Session: session}
 		for _, m := range list {
 			if m.call == "" && now.Before(m.Until) {
-				h.Memories = append(h.Memories, m.Memory)
+				h.Agent, h.Memories = m.agent, append(h.Memories, m.Memory)
 			}
 		}
 		if h.Memories != nil {
@@ -383,7 +416,7 @@ func (t *tallies) restore(s *snapshot) {
 	}
 	for _, in := range s.Histories {
 		for _, m := range in.Memories {
-			t.remember(in.Session, m)
+			t.remember(in.Session, in.Agent, m)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -371,4 +372,47 @@ func TestFullHistoryRefuses(t *testing.T) {
 		time.Sleep(time.Hour)
 		finish(t, begun(t, r, c), c)
 	})
+}
+
+// TestErasedValuesAreStillRemembered: that something was left, and when, holds; what it
+// was is gone, here and in whatever is made of the record.
+func TestErasedValuesAreStillRemembered(t *testing.T) {
+	for name, of := range map[string]func(c *gateway.Call) erased{
+		"call":    func(c *gateway.Call) erased { return erased{Call: c.ID} },
+		"agent":   func(c *gateway.Call) erased { return erased{Agent: c.Agent.ID} },
+		"session": func(c *gateway.Call) erased { return erased{Session: c.Session.ID} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, rec := newRoom(t)
+			a, b := agent("a"), agent("b")
+			c, other := remembering(a, `"x"`, time.Hour), remembering(b, `"y"`, time.Hour)
+			spent(t, rec, c)
+			spent(t, rec, other)
+			if err := rec.Note(t.Context(), "audit.erase", of(c)); err != nil {
+				t.Fatal(err)
+			}
+			snapshot, err := r.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(snapshot), `"x"`) {
+				t.Errorf("the snapshot holds it: %s", snapshot)
+			}
+			for name, room := range map[string]*Room{"live": r, "from events": rec.again(t, nil, 0), "from a snapshot": rec.again(t, snapshot, len(rec.Events()))} {
+				if got := recalled(t, room, a); len(got) != 1 || got[0] != "null" {
+					t.Errorf("%s: %q, want null", name, got)
+				}
+				if got := recalled(t, room, b); len(got) != 1 || got[0] != `"y"` {
+					t.Errorf("%s: another agent's: %q", name, got)
+				}
+			}
+			late := rec.again(t, snapshot, len(rec.Events()))
+			if err := late.Fold(gateway.Entry{Type: "audit.erase", Time: time.Now(), Body: []byte(`{"agent":"b"}`)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := recalled(t, late, b); len(got) != 1 || got[0] != "null" {
+				t.Errorf("erased after a snapshot: %q", got)
+			}
+		})
+	}
 }
