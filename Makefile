@@ -42,7 +42,7 @@ e2e: build ## real MCP servers and clients from npm against the built binary; ne
 	$(GO) test -tags e2e -count=1 ./e2e ./e2e/attacks/...
 	$(GO) test -tags e2e -count=1 ./audit -run SecondVerifier
 
-crash: ## a gateway killed 200 times, or KILLS, in each stage and under load: the record verifies, nothing acknowledged is missing
+crash: ## a gateway killed 200 times, or KILLS, in each stage and under load, and prunes, backups, erasures, new keys and segments as often: the record verifies, nothing acknowledged is missing
 	TOOLWARD_KILLS=$(KILLS) $(GO) test ./audit -run '^TestKilled' -count=1 -v -timeout 2h
 
 slow: build ## attacks that take minutes, on the built binary

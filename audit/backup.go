@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -23,14 +25,20 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 	if exists(to) {
 		return b, fmt.Errorf("%s exists", to)
 	}
-	if err := copyDatabase(ctx, opts, to); err != nil {
-		return b, fmt.Errorf("backup: %w", err)
+	half := to + ".new" // half a backup never has its name
+	for _, leftover := range []string{half, half + "-wal", half + "-shm"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return b, fmt.Errorf("backup: %w", err)
+		}
+	}
+	if err := copyDatabase(ctx, opts, half); err != nil {
+		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
 	copied := opts
-	copied.Path, copied.Durability = to, DurabilityPower
+	copied.Path, copied.Durability = half, DurabilityPower
 	w := &writer{opts: copied, keys: keys}
 	if err := w.connect(); err != nil {
-		return b, fmt.Errorf("backup: %w", err)
+		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
 	if b, err = w.stateBackup(by); err != nil {
 		err = fmt.Errorf("backup: %w", err)
@@ -42,9 +50,12 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 		err = keys.publish(to + ".pub")
 	}
 	if err != nil {
-		err = errors.Join(err, os.Remove(to)) // half a backup is none
+		return b, errors.Join(err, os.Remove(half))
 	}
-	return b, err
+	if err := os.Rename(half, to); err != nil {
+		return b, fmt.Errorf("backup: %w", err)
+	}
+	return b, syncDir(filepath.Dir(to))
 }
 
 // copyDatabase writes the committed state of a database to another file, without

@@ -29,6 +29,9 @@ const crashPath = "AUDIT_TEST_CRASH_PATH"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashPath); path != "" {
+		if operation := os.Getenv(crashOperation); operation != "" {
+			operateForever(path, operation)
+		}
 		recordForever(path)
 	}
 	if path := os.Getenv(faultPath); path != "" {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 )
 
@@ -110,7 +111,7 @@ func (v *verifier) anchor(ctx context.Context, db *sql.DB) error {
 		}
 		v.Prunes = append(v.Prunes, p)
 		v.pruneAt = append(v.pruneAt, r.seq)
-		v.Pruned, v.last = p.Through, p.Hash
+		v.Pruned, v.last = p.Through, slices.Clone(p.Hash) // walk writes there
 		return nil
 	})
 	v.good = claim{seq: v.Pruned, hash: append([]byte(nil), v.last...)}
