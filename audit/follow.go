@@ -103,7 +103,7 @@ func (s *Store) newestSnapshot(ctx context.Context) (seq int64, state json.RawMe
 
 // snapshotOf is the text beside a snapshot's event.
 func (s *Store) snapshotOf(r row) (json.RawMessage, error) {
-	text, err := s.writer.textOf(&r.Event)
+	text, _, err := s.writer.textOf(&r.Event)
 	if err != nil {
 		return nil, err
 	}
@@ -167,25 +167,27 @@ func (w *writer) beside(e *Event, entry *gateway.Entry) error {
 		entry.Text = []byte(e.Text)
 		return nil
 	}
-	text, err := w.textOf(e)
+	text, _, err := w.textOf(e)
 	if text != nil {
 		entry.Text = text
 	}
 	return err
 }
 
-// textOf is the text beside an event that is not about a call, as the database has it, nil if it is gone.
-func (w *writer) textOf(e *Event) ([]byte, error) {
-	rows, err := w.conn.rows("SELECT salt, text FROM bodies WHERE seq = ?", e.Seq)
+// textOf is the text of an event, and what stands beside it, as the database has
+// them; nil if they are gone.
+func (w *writer) textOf(e *Event) (text, beside []byte, err error) {
+	rows, err := w.conn.rows("SELECT salt, text, beside FROM bodies WHERE seq = ?", e.Seq)
 	if err != nil || len(rows) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	salt, _ := rows[0][0].([]byte)
-	text, _ := rows[0][1].(string)
-	if !bytes.Equal(digestOf(salt, Raw(text), ""), e.Digest) {
-		return nil, &ForeignError{e.Seq, "the text beside it is another"}
+	kept, _ := rows[0][1].(string)
+	with, _ := rows[0][2].(string)
+	if !bytes.Equal(digestOf(salt, Raw(kept), Raw(with)), e.Digest) {
+		return nil, nil, &ForeignError{e.Seq, "the text beside it is another"}
 	}
-	return []byte(text), nil
+	return []byte(kept), []byte(with), nil
 }
 
 // remembered reads what a call's event left behind from the record.
@@ -202,11 +204,11 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	}
 	entry.Tally = b.Adds
 	if b.Adds != nil && len(b.Adds.Memories) > 0 {
-		text, err := w.textOf(e)
+		_, beside, err := w.textOf(e)
 		if err != nil {
 			return err
 		}
-		values, err := valuesBeside(text)
+		values, err := valuesBeside(beside)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}

@@ -312,8 +312,8 @@ func (r *Reader) recollect(ctx context.Context, c *Replayed) error {
 				return err
 			}
 			found[stage] = nil
-			if len(events) == 1 && events[0].Text != "" {
-				if found[stage], err = valuesBeside([]byte(events[0].Text)); err != nil {
+			if len(events) == 1 && events[0].Beside != "" {
+				if found[stage], err = valuesBeside([]byte(events[0].Beside)); err != nil {
 					return fmt.Errorf("event %d: %w", events[0].Seq, err)
 				}
 			}

@@ -51,12 +51,12 @@ func (t *added) valued(values []json.RawMessage) {
 type added gateway.Tally
 
 // valuesBeside are the values beside an event.
-func valuesBeside(text []byte) (values []json.RawMessage, err error) {
-	if text == nil {
+func valuesBeside(beside []byte) (values []json.RawMessage, err error) {
+	if len(beside) == 0 {
 		return nil, nil
 	}
 	var kept struct{ Remembered []json.RawMessage }
-	err = json.Unmarshal(text, &kept)
+	err = json.Unmarshal(beside, &kept)
 	return kept.Remembered, err
 }
 

@@ -56,7 +56,7 @@ deny contains "enough was said" if {
 					}
 				}
 			}
-			for _, table := range []string{"events.body", "bodies.text", "interned.text"} {
+			for _, table := range []string{"events.body", "bodies.text", "bodies.beside", "interned.text"} {
 				name, column, _ := strings.Cut(table, ".")
 				if n := len(g.Rows(t, "", fmt.Sprintf("SELECT 1 FROM %s WHERE instr(%s, '%s')", name, column, person))); n != 0 {
 					t.Errorf("%d rows of %s hold what was erased", n, name)
