@@ -58,6 +58,11 @@ type Arg struct{ Path, Value string }
 
 const maxFilter = 1 << 10
 
+// AskedError is wrong in what is asked, not in the record.
+type AskedError string
+
+func (e AskedError) Error() string { return string(e) }
+
 // condition is SQL with its values.
 type condition struct {
 	sql  string
@@ -266,7 +271,7 @@ func tooLong(what string, texts ...string) error {
 		n += len(text)
 	}
 	if n > maxFilter {
-		return fmt.Errorf("the filter for %s is longer than %d bytes", what, maxFilter)
+		return AskedError(fmt.Sprintf("the filter for %s is longer than %d bytes", what, maxFilter))
 	}
 	return nil
 }

@@ -156,12 +156,12 @@ func (r *Reader) Ship(ctx context.Context, w io.Writer, format Format, f Filter,
 		return 0, after, err
 	}
 	if events && format == FormatCSV {
-		return 0, after, errors.New("events have no columns in common: export them as jsonl or ocsf")
+		return 0, after, AskedError("events have no columns in common: export them as jsonl or ocsf")
 	}
 	if where, err := f.where(); err != nil {
 		return 0, after, err
 	} else if events && format == FormatJSONL && where.sql != "1" {
-		return 0, after, errors.New("events as jsonl are all that there are: they go with no filter of calls")
+		return 0, after, AskedError("events as jsonl are all that there are: they go with no filter of calls")
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	format.begin(out, true)

@@ -232,7 +232,7 @@ func (q *ViewQuery) where(v View, columns []string) (condition, error) {
 		}
 	}
 	if (!q.Since.IsZero() || !q.Until.IsZero()) && v.Time == "" {
-		return c, fmt.Errorf("the view %s is of all time", q.Name)
+		return c, AskedError("the view " + q.Name + " is of all time")
 	}
 	const iso = "2006-01-02T15:04:05.000Z"
 	if !q.Since.IsZero() {

@@ -44,6 +44,7 @@ func (r *rooms) operators(local *admin.Local) admin.Options {
 	}
 	if r.state != nil { // nil where there is no record
 		opt.Approvals, opt.Blocks, opt.Sessions, opt.Meters, opt.Note = r.state, r.state, r.state, r.state, r.store.Note
+		opt.Record = r.questions()
 	}
 	return opt
 }

@@ -71,7 +71,7 @@ func reasons(c audit.Call) string {
 
 func newAuditList(g *globals) *cobra.Command {
 	var (
-		f       = calls{record: record{g: g}}
+		f       = calls{desk: desk{record: record{g: g}}}
 		l       listing
 		limit   int
 		before  int64
@@ -86,7 +86,7 @@ func newAuditList(g *globals) *cobra.Command {
 			"  toolward audit list --label external --not outcome=ok --columns time,agent,tool,code,args -o csv",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+			return f.read(cmd.Context(), func(reader asker, filter audit.Filter) error {
 				var (
 					calls []audit.Call
 					next  int64
@@ -129,7 +129,7 @@ func newAuditList(g *globals) *cobra.Command {
 
 func newAuditShow(g *globals) *cobra.Command {
 	var (
-		r = record{g: g}
+		r = desk{record: record{g: g}}
 		l = listing{format: "text"}
 	)
 	cmd := &cobra.Command{
@@ -137,7 +137,7 @@ func newAuditShow(g *globals) *cobra.Command {
 		Short: "Everything that is on record about a call",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.open()
+			reader, err := r.ask(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -160,7 +160,7 @@ func newAuditShow(g *globals) *cobra.Command {
 
 func newAuditTail(g *globals) *cobra.Command {
 	var (
-		f     = calls{record: record{g: g}}
+		f     = calls{desk: desk{record: record{g: g}}}
 		l     listing
 		after string
 	)
@@ -180,7 +180,7 @@ func newAuditTail(g *globals) *cobra.Command {
 				}
 				from = &c
 			}
-			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+			return f.read(cmd.Context(), func(reader asker, filter audit.Filter) error {
 				return follow(cmd, l, reader, filter, from)
 			})
 		},
@@ -193,7 +193,7 @@ func newAuditTail(g *globals) *cobra.Command {
 
 // follow prints calls until the command is interrupted. JSON comes a line at a
 // time: a stream has no end for an array to close at.
-func follow(cmd *cobra.Command, l listing, reader *audit.Reader, filter audit.Filter, after *audit.Cursor) error {
+func follow(cmd *cobra.Command, l listing, reader asker, filter audit.Filter, after *audit.Cursor) error {
 	table := l.format == "table"
 	if table {
 		fmt.Fprintln(cmd.OutOrStdout(), strings.Join(callHeader, "  "))

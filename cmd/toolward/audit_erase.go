@@ -1,38 +1,44 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
 )
 
-// newAuditErase writes to the record, so it needs the gateway to be stopped.
+// newAuditErase goes through the gateway that has the record.
 func newAuditErase(g *globals) *cobra.Command {
-	var e audit.Erasure
+	var (
+		where whereFlags
+		e     eraseOrder
+	)
 	cmd := &cobra.Command{
 		Use:   "erase (--agent ID | --session ID | --call ID) --why TEXT",
-		Short: "Remove one person's texts from a stopped gateway's record, on record",
+		Short: "Remove one person's texts from the record, on record",
 		Long: "Removes the arguments and results of an agent, a session or a call, and what else was kept of\n" +
 			"them; of an agent also the claims of its tokens. What was decided stays, and the chain holds:\n" +
 			"`toolward audit verify` says what is gone, by which event, and why.",
 		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if e.By, err = whoRuns(); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			o, err := openOperations(cmd.Context(), g, &where, recorded)
+			if err != nil {
 				return err
 			}
-			return withStore(g, func(s *audit.Store) error {
-				erased, err := s.Erase(cmd.Context(), e)
-				if err == nil {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)
-				}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var erased audit.Erasure
+			if err := o.ask(cmd.Context(), http.MethodPost, "audit/erase", e, &erased); err != nil {
 				return err
-			})
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)
+			return nil
 		},
 	}
+	where.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&e.Agent, "agent", "", "the texts of this agent's calls, and its claims")
 	fl.StringVar(&e.Session, "session", "", "the texts of this session's calls")

@@ -15,7 +15,7 @@ import (
 // gateway did of its own accord.
 func newAuditEvents(g *globals) *cobra.Command {
 	var (
-		r            = record{g: g}
+		r            = desk{record: record{g: g}}
 		l            listing
 		q            audit.EventQuery
 		since, until string
@@ -40,7 +40,7 @@ func newAuditEvents(g *globals) *cobra.Command {
 				return err
 			}
 			q.Own = !calls
-			reader, err := r.open()
+			reader, err := r.ask(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +12,7 @@ import (
 
 func newAuditExport(g *globals) *cobra.Command {
 	var (
-		f             = calls{record: record{g: g}}
+		f             = calls{desk: desk{record: record{g: g}}}
 		format, after string
 		events        bool
 	)
@@ -27,7 +29,7 @@ func newAuditExport(g *globals) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--after: %w", err)
 			}
-			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+			return f.read(cmd.Context(), func(reader asker, filter audit.Filter) error {
 				if events || cmd.Flags().Changed("after") {
 					n, end, err := reader.Ship(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter, from, events)
 					fmt.Fprintf(cmd.ErrOrStderr(), "%d lines; go on with --after %s\n", n, end)
@@ -49,22 +51,39 @@ func newAuditExport(g *globals) *cobra.Command {
 }
 
 func newAuditHash(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var where whereFlags
+	cmd := &cobra.Command{
 		Use:   "hash VALUE",
 		Short: "What stands in the record where this value was redacted",
-		Long:  "Redacted values are written as keyed hashes, so that equal values can be matched.\nLook for what this prints with `toolward audit list --text`.",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadBeside(g)
+		Long: "Redacted values are written as keyed hashes, so that equal values can be matched.\nLook for what this prints with `toolward audit list --text`.\n" +
+			"It takes the key beside the record, or with --url the role admin.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if where.url == "" {
+				cfg, err := loadBeside(g)
+				if err != nil {
+					return err
+				}
+				keys, err := audit.LoadKeys(cfg.Audit.Path + ".keys")
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), keys.Token(args[0]))
+				return nil
+			}
+			o, err := openOperations(cmd.Context(), g, &where, recorded)
 			if err != nil {
 				return err
 			}
-			keys, err := audit.LoadKeys(cfg.Audit.Path + ".keys")
-			if err != nil {
+			defer func() { err = errors.Join(err, o.close()) }()
+			var h hashed
+			if err := o.ask(cmd.Context(), http.MethodPost, "audit/hash", hashOrder{args[0]}, &h); err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), keys.Token(args[0]))
+			fmt.Fprintln(cmd.OutOrStdout(), h.Hash)
 			return nil
 		},
 	}
+	where.flag(cmd)
+	return cmd
 }

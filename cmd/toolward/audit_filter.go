@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 
 // calls are the flags of a command that reads some calls of a record.
 type calls struct {
-	record
+	desk
 	audit.Filter
 	since, until string
 	values       map[string]*[]string // by attribute
@@ -24,13 +25,13 @@ type calls struct {
 	session      []string
 }
 
-// read opens the record and hands it over with the filter.
-func (f *calls) read(do func(*audit.Reader, audit.Filter) error) error {
+// read finds the record and hands it over with the filter.
+func (f *calls) read(ctx context.Context, do func(asker, audit.Filter) error) error {
 	filter, err := f.filter(time.Now())
 	if err != nil {
 		return err
 	}
-	reader, err := f.open()
+	reader, err := f.ask(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,12 @@ func codes() (all []string) {
 }
 
 func (f *calls) flags(cmd *cobra.Command) {
-	f.record.flag(cmd)
+	f.desk.flag(cmd)
+	f.filters(cmd)
+}
+
+// filters are those that say which calls.
+func (f *calls) filters(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.since, "since", "", "from this time on: 2026-01-31, RFC 3339, today, yesterday, or an age such as 2h, 7d or 1w")
 	fl.StringVar(&f.until, "until", "", "before this time, likewise")
@@ -183,7 +189,7 @@ func parseWhen(s string, now time.Time) (time.Time, error) {
 	}
 	for unit, days := range map[string]int{"d": 1, "w": 7} {
 		if number, ok := strings.CutSuffix(s, unit); ok {
-			if n, err := strconv.Atoi(number); err == nil && n >= 0 {
+			if n, err := strconv.Atoi(number); err == nil && n >= 0 && n <= 100_000 { // more is no date
 				return now.AddDate(0, 0, -n*days), nil
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 func newAuditStats(g *globals) *cobra.Command {
 	var (
-		f       = calls{record: record{g: g}}
+		f       = calls{desk: desk{record: record{g: g}}}
 		l       = listing{format: "table"}
 		by      []string
 		every   time.Duration
@@ -39,7 +39,7 @@ func newAuditStats(g *globals) *cobra.Command {
 			if len(by) == 0 && (l.format == "csv" || l.format == "jsonl") {
 				return fmt.Errorf("--output %s goes with --by: what to count by", l.format)
 			}
-			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
+			return f.read(cmd.Context(), func(reader asker, filter audit.Filter) error {
 				if compare {
 					return printChanges(cmd, reader, filter, by, l)
 				}
@@ -66,7 +66,7 @@ func newAuditStats(g *globals) *cobra.Command {
 	return cmd
 }
 
-func printSeries(cmd *cobra.Command, reader *audit.Reader, filter audit.Filter, by []string, every time.Duration, l listing) error {
+func printSeries(cmd *cobra.Command, reader asker, filter audit.Filter, by []string, every time.Duration, l listing) error {
 	points, err := reader.Series(cmd.Context(), filter, by, every)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func printSeries(cmd *cobra.Command, reader *audit.Reader, filter audit.Filter, 
 	return printTable(l, cmd, t)
 }
 
-func printChanges(cmd *cobra.Command, reader *audit.Reader, filter audit.Filter, by []string, l listing) error {
+func printChanges(cmd *cobra.Command, reader asker, filter audit.Filter, by []string, l listing) error {
 	if filter.Since.IsZero() {
 		return errors.New("--compare needs --since: how long a time is compared with the one before it")
 	}

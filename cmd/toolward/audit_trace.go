@@ -14,7 +14,7 @@ import (
 
 func newAuditTrace(g *globals) *cobra.Command {
 	var (
-		r = record{g: g}
+		r = desk{record: record{g: g}}
 		l = listing{format: "text"}
 	)
 	cmd := &cobra.Command{
@@ -22,7 +22,7 @@ func newAuditTrace(g *globals) *cobra.Command {
 		Short: "Which call brought what a call carries, who allowed it, and where it went on",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.open()
+			reader, err := r.ask(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ func ruleList(rules audit.Raw) string {
 
 func newAuditStory(g *globals) *cobra.Command {
 	var (
-		r = record{g: g}
+		r = desk{record: record{g: g}}
 		l = listing{format: "text"}
 
 		before string
@@ -149,7 +149,7 @@ func newAuditStory(g *globals) *cobra.Command {
 		Long:  "SESSION is the session's digest, or its name in the token (sid).",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.open()
+			reader, err := r.ask(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"time"
@@ -141,16 +142,17 @@ func readableFile(path string) bool {
 	return f.Close() == nil
 }
 
-// newAuditPrune writes to the record, so it needs the gateway to be stopped; a
-// running one prunes by `audit.retain`.
+// newAuditPrune goes through the gateway that has the record; a running one prunes by
+// `audit.retain` too.
 func newAuditPrune(g *globals) *cobra.Command {
 	var (
+		where       whereFlags
 		before, why string
 		dry         bool
 	)
 	cmd := &cobra.Command{
 		Use:   "prune --before TIME --why TEXT",
-		Short: "Remove old events from a stopped gateway's record, leaving a signed statement",
+		Short: "Remove old events from the record, leaving a signed statement",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			when, err := parseWhen(before, time.Now())
@@ -175,22 +177,24 @@ func newAuditPrune(g *globals) *cobra.Command {
 			if why == "" {
 				return errors.New("say why, with --why: it is signed with what is removed")
 			}
-			by, err := whoRuns()
+			o, err := openOperations(cmd.Context(), g, &where, recorded)
 			if err != nil {
 				return err
 			}
-			return withStore(g, func(s *audit.Store) error {
-				n, err := s.Prune(cmd.Context(), when, by.String(), why)
-				if err == nil {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", n)
-				}
+			defer func() { err = errors.Join(err, o.close()) }()
+			var gone pruned
+			if err := o.ask(cmd.Context(), http.MethodPost, "audit/prune", pruneOrder{when.UTC().Format(time.RFC3339), why}, &gone); err != nil {
 				return err
-			})
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", gone.Removed)
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&before, "before", "", "remove what is older: 2026-01-31, or an age such as 90d")
 	cmd.Flags().StringVar(&why, "why", "", "the reason, for whoever verifies the record later")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be removed")
+	where.flag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "url")
 	_ = cmd.MarkFlagRequired("before") // fails only for a flag that does not exist
 	return cmd
 }

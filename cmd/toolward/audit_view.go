@@ -15,7 +15,7 @@ import (
 // is a table, and each takes the same flags.
 func newAuditView(g *globals) *cobra.Command {
 	var (
-		r            = record{g: g}
+		r            = desk{record: record{g: g}}
 		l            listing
 		q            audit.ViewQuery
 		where, not   []string
@@ -46,7 +46,7 @@ func newAuditView(g *globals) *cobra.Command {
 			if q.Not, err = equalities("--not", not); err != nil {
 				return err
 			}
-			reader, err := r.open()
+			reader, err := r.ask(cmd.Context())
 			if err != nil {
 				return err
 			}

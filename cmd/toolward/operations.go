@@ -190,6 +190,15 @@ func (o *operations) ask(ctx context.Context, method, path string, body, into an
 
 // send performs an operation and returns its answer, which goes on if it tails.
 func (o *operations) send(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+	resp, err := o.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// request is send for who wants what comes behind the answer as well.
+func (o *operations) request(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var sent io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -211,7 +220,7 @@ func (o *operations) send(ctx context.Context, method, path string, body any) (i
 		defer resp.Body.Close()
 		return nil, refusedBy(resp)
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 // refusedBy is what an answer that is not 200 says.

@@ -187,7 +187,7 @@ type redecided struct {
 
 func newPolicyReplay(g *globals) *cobra.Command {
 	var (
-		f = calls{record: record{g: g}}
+		f = calls{desk: desk{record: record{g: g}}}
 		l listing
 	)
 	cmd := &cobra.Command{
@@ -200,19 +200,27 @@ func newPolicyReplay(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.read(func(reader *audit.Reader, filter audit.Filter) error {
-				rows, n, err := replay(cmd.Context(), engine, reader, filter)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d calls, %d would be decided otherwise\n", n, len(rows))
-				return printRows(l, cmd.OutOrStdout(), rows, []string{"TIME", "CALL", "AGENT", "TOOL", "WAS", "WOULD BE", "REASONS"}, func(x redecided) []string {
-					return []string{x.Time, x.Call, x.Agent, x.Tool, x.Was, x.Would, short(strings.Join(x.Reasons, "; "), 80)}
-				})
+			filter, err := f.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			reader, err := f.open()
+			if err != nil {
+				return err
+			}
+			defer reader.Close()
+			rows, n, err := replay(cmd.Context(), engine, reader, filter)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d calls, %d would be decided otherwise\n", n, len(rows))
+			return printRows(l, cmd.OutOrStdout(), rows, []string{"TIME", "CALL", "AGENT", "TOOL", "WAS", "WOULD BE", "REASONS"}, func(x redecided) []string {
+				return []string{x.Time, x.Call, x.Agent, x.Tool, x.Was, x.Would, short(strings.Join(x.Reasons, "; "), 80)}
 			})
 		},
 	}
-	f.flags(cmd)
+	f.record.flag(cmd)
+	f.filters(cmd)
 	l.flag(cmd)
 	return cmd
 }

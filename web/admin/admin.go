@@ -25,7 +25,7 @@
 //
 // It decides nothing itself about calls: what an approval or a pin means is the
 // rooms' to say, which it knows as [Approvals], [Tools], [Blocks],
-// [Sessions] and [Meters].
+// [Sessions] and [Meters], and the record's: [Question].
 package admin
 
 import (
@@ -85,6 +85,7 @@ type Options struct {
 	Blocks    Blocks
 	Sessions  Sessions
 	Meters    Meters
+	Record    []Question // what can be asked of the record
 	Health    func() Health
 	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string
@@ -113,6 +114,8 @@ type Handler struct {
 	mux     *http.ServeMux
 	openAPI json.RawMessage
 
+	asking  chan struct{} // a place for each question that is worked out
+	texts   chan struct{} // and for each answer that is written as it comes
 	closing sync.Once
 	closed  chan struct{} // ends streams
 }
@@ -128,7 +131,10 @@ func New(opt Options) *Handler {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	h := &Handler{opt: opt, mux: http.NewServeMux(), closed: make(chan struct{})}
+	h := &Handler{
+		opt: opt, mux: http.NewServeMux(), closed: make(chan struct{}),
+		asking: make(chan struct{}, questionsOnce), texts: make(chan struct{}, questionsTexts),
+	}
 	ops := h.operations()
 	h.openAPI = describe(ops, opt.Version)
 	for _, op := range ops {
@@ -175,17 +181,25 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), who.expires)
 	defer cancel()
-	req := &request{Request: r.WithContext(ctx), who: who, call: call}
-	if err := req.read(w, op.body); err != nil {
+	req := &request{Request: r.WithContext(ctx), who: who, call: call, needs: op.role}
+	err = req.known(op)
+	if err == nil {
+		err = req.read(w, op.body)
+	}
+	if err != nil {
 		h.fail(w, r, call, err)
 		return
 	}
 	answer, err := op.run(req)
-	switch lines, tail := answer.(lines); {
-	case err != nil:
+	if err != nil {
 		h.fail(w, r, call, err)
-	case tail:
-		h.stream(w, req, lines)
+		return
+	}
+	switch answer := answer.(type) {
+	case lines:
+		h.stream(w, req, answer)
+	case Text:
+		h.write(w, req, answer)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = encoder(w).Encode(answer) // the client may be gone; nothing is lost

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,13 @@ func describe(ops []operation, version string) json.RawMessage {
 }
 
 func (op operation) describe() object {
-	content := object{"application/json": object{"schema": schemaOf(reflect.TypeOf(op.answer))}}
+	content := object{}
+	for _, m := range op.media {
+		content[m] = object{"schema": object{"type": "string"}}
+	}
+	if op.media == nil {
+		content["application/json"] = object{"schema": schemaOf(reflect.TypeOf(op.answer))}
+	}
 	if op.tails {
 		content["application/jsonl"] = object{"schema": object{"description": "with watch=true: one element a line"}}
 	}
@@ -83,46 +91,59 @@ func (op operation) describe() object {
 	return o
 }
 
-// schemaOf is the JSON Schema of what encoding/json writes for a type.
-func schemaOf(t reflect.Type) object {
-	switch t {
-	case reflect.TypeFor[time.Time]():
+// schemaOf is the JSON Schema of what encoding/json writes for a type. Of a type
+// within itself it says no more than that it is an object.
+func schemaOf(t reflect.Type, within ...reflect.Type) object {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
-	case reflect.TypeFor[json.RawMessage]():
-		return object{}
-	case reflect.TypeFor[gateway.Amount]():
+	case t == reflect.TypeFor[gateway.Amount]():
 		return object{"type": "number"}
+	case t == reflect.TypeFor[[]byte]():
+		return object{"type": "string", "contentEncoding": "base64"}
+	case t.Implements(reflect.TypeFor[json.Marshaler]()):
+		return object{}
 	}
 	switch t.Kind() {
+	case reflect.Interface:
+		return object{}
+	case reflect.Pointer:
+		return schemaOf(t.Elem(), within...)
 	case reflect.String:
 		return object{"type": "string"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
 		return object{"type": "integer"}
+	case reflect.Float64:
+		return object{"type": "number"}
 	case reflect.Slice:
-		return object{"type": "array", "items": schemaOf(t.Elem())}
+		return object{"type": "array", "items": schemaOf(t.Elem(), within...)}
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.Interface {
 			return object{"type": "object"}
 		}
-		return object{"type": "object", "additionalProperties": schemaOf(t.Elem())}
+		return object{"type": "object", "additionalProperties": schemaOf(t.Elem(), within...)}
 	case reflect.Struct:
+		if slices.Contains(within, t) {
+			return object{"type": "object"}
+		}
 		properties := object{}
-		addFields(properties, t)
+		addFields(properties, t, append(slices.Clone(within), t))
 		return object{"type": "object", "properties": properties}
 	}
 	panic("admin: no schema for " + t.String())
 }
 
-func addFields(properties object, t reflect.Type) {
+func addFields(properties object, t reflect.Type, within []reflect.Type) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" {
-			addFields(properties, f.Type)
-			continue
+		switch {
+		case f.Anonymous && name == "":
+			addFields(properties, f.Type, within)
+		case f.IsExported() && name != "-":
+			properties[cmp.Or(name, f.Name)] = schemaOf(f.Type, within...)
 		}
-		properties[name] = schemaOf(f.Type)
 	}
 }

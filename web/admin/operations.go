@@ -14,10 +14,11 @@ type operation struct {
 	role    Role   // the least that it takes
 	summary string
 	query   []query
-	body    any  // pointer to a zero value of what is sent; nil for nothing
-	answer  any  // zero value of what comes back, or of one line
-	tails   bool // with ?watch=true it goes on, a JSON document a line
-	local   bool // for the local operator only, whatever the role
+	body    any      // pointer to a zero value of what is sent; nil for nothing
+	answer  any      // zero value of what comes back, or of one line
+	media   []string // of an answer that is a text and no JSON document; nil for all others
+	tails   bool     // with ?watch=true it goes on, a JSON document a line
+	local   bool     // for the local operator only, whatever the role
 
 	run func(*request) (any, error)
 }
@@ -59,7 +60,7 @@ func (h *Handler) operations() []operation {
 	if h.opt.Meters != nil {
 		ops = append(ops, h.meterOperations()...)
 	}
-	return ops
+	return append(ops, h.questionOperations()...)
 }
 
 func (h *Handler) approvalOperations() []operation {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"time"
 
 	"toolward/gateway"
 )
@@ -15,9 +14,10 @@ import (
 // request is one request of an operator who may make it.
 type request struct {
 	*http.Request
-	who  *who
-	call *gateway.Call // what a refusal is recorded as
-	body any           // what was sent, of the type that the operation names
+	who   *who
+	call  *gateway.Call // what a refusal is recorded as
+	needs Role          // the least that the operation takes
+	body  any           // what was sent, of the type that the operation names
 }
 
 // flag reads a parameter that is true or false.
@@ -52,39 +52,6 @@ func (r *request) read(w http.ResponseWriter, into any) error {
 		return malformed(err.Error())
 	}
 	return nil
-}
-
-// lines is an answer that goes on: it calls emit for each document until emit
-// returns false, or wait does, which sleeps until there may be something new.
-type lines func(emit func(any) bool, wait func() bool) error
-
-// beat is how often a stream looks for what is new, and whether its operator may
-// still see it.
-const beat = 500 * time.Millisecond
-
-// stream answers with JSON lines until the client leaves, its token expires, or
-// the gateway stops.
-func (h *Handler) stream(w http.ResponseWriter, r *request, l lines) {
-	w.Header().Set("Content-Type", "application/jsonl")
-	flush := http.NewResponseController(w)
-	enc := encoder(w)
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
-	emit := func(v any) bool { return enc.Encode(v) == nil && flush.Flush() == nil }
-	wait := func() bool {
-		select {
-		case <-ticker.C:
-			return h.still(r)
-		case <-r.Context().Done():
-		case <-h.closed:
-		}
-		return false
-	}
-	w.WriteHeader(http.StatusOK)
-	_ = flush.Flush() // nothing may come for long, and the client waits for the head
-	if err := l(emit, wait); err != nil {
-		h.opt.Log.Error("a stream ended", "operation", r.call.Method, "error", err)
-	}
 }
 
 // decode parses strictly into a new value of into's type: no name twice, none

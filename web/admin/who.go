@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -83,14 +85,20 @@ func (h *Handler) admit(r *http.Request) (*who, *gateway.Refusal) {
 	return &who{Operator: operatorOf(agent), role: h.opt.Roles.Of(agent), agent: agent, expires: agent.Expires, token: token}, nil
 }
 
-// still reports whether an operator would be let in now: a token may have
-// expired, or lost its issuer's keys, since a stream began.
-func (h *Handler) still(r *request) bool {
+// still says why an operator would not be let in now, nil if they would: a token may
+// have expired, lost its issuer's keys or its role, or have been blocked, since a
+// stream began.
+func (h *Handler) still(r *request) error {
 	if r.who.token == "" {
-		return true
+		return nil
 	}
-	now, refusal := h.admit(r.Request)
-	return refusal == nil && now.role >= Viewer
+	switch now, refusal := h.admit(r.Request); {
+	case refusal != nil:
+		return errors.New(strings.Join(refusal.Reasons, "; ")) // not its cause
+	case now.role < r.needs:
+		return errors.New(strings.Join(lacks(now.role, r.needs).Reasons, "; "))
+	}
+	return nil
 }
 
 // local is whoever can read the credential beside the record.
