@@ -112,21 +112,25 @@ func (m *Match) Values(name string) *Values {
 // unfinished are the outcomes that calls show while there is none.
 var unfinished = []string{"running", "interrupted"}
 
-// facets is the condition on facets, "" if everything matches.
+// facets is the condition on facets that holds for those of the filter's calls,
+// "" if everything matches. It holds for no others, but where a filter is [Filter.mixed]
+// or [Filter.uncounted].
 func (f *Filter) facets() condition {
 	var c condition
-	for _, a := range attributes {
-		if v := *a.values(&f.Match); len(v) > 0 {
-			c.and(ofFacet(a.facet, a.member, v))
+	for _, m := range f.matches() {
+		for _, a := range attributes {
+			v := *a.values(m.match)
+			if a.name == "outcome" {
+				v = countedOutcomes(v, m.not != "")
+			}
+			if len(v) > 0 {
+				n := ofFacet(a.facet, a.member, v)
+				c.and(condition{m.not + n.sql, n.args})
+			}
 		}
-		// A call may have what another of its facet lacks only among the unfinished.
-		if v := *a.values(&f.Not); len(v) > 0 && (a.name != "outcome" || !slices.ContainsFunc(v, func(s string) bool { return slices.Contains(unfinished, s) })) {
-			n := ofFacet(a.facet, a.member, v)
-			c.and(condition{"NOT " + n.sql, n.args})
+		if m.match.Differs {
+			c.and(condition{m.not + "coalesce(mark ->> '$.differs', 0)", nil})
 		}
-	}
-	if f.Differs {
-		c.and(condition{"mark ->> '$.differs'", nil})
 	}
 	for _, labels := range []Values{f.ToolLabel, f.Seen} { // facets do not say whose a label is
 		if len(labels) > 0 {
@@ -139,15 +143,32 @@ func (f *Filter) facets() condition {
 	return c
 }
 
-func ofFacet(column, member string, v Values) condition {
-	if column == "outcome" {
-		v = slices.Clone(v)
-		for i := range v {
-			if slices.Contains(unfinished, v[i]) {
-				v[i] = ""
-			}
+// side is what has to match, or must not.
+type side struct {
+	match *Match
+	not   string // "NOT " of what must not
+}
+
+func (f *Filter) matches() [2]side { return [2]side{{&f.Match, ""}, {&f.Not, "NOT "}} }
+
+// countedOutcomes are outcomes as facets have them: "" while there is none. To
+// leave out only the running or only the interrupted leaves out no facet.
+func countedOutcomes(v Values, not bool) (all Values) {
+	rest := 0
+	for _, outcome := range v {
+		if slices.Contains(unfinished, outcome) {
+			rest++
+		} else {
+			all = append(all, outcome)
 		}
 	}
+	if some := rest > 0; some && !not || slices.Contains(v, unfinished[0]) && slices.Contains(v, unfinished[1]) {
+		all = append(all, "")
+	}
+	return all
+}
+
+func ofFacet(column, member string, v Values) condition {
 	list, isList := strings.CutSuffix(member, "[]")
 	switch {
 	case column != "":
@@ -162,29 +183,24 @@ func ofFacet(column, member string, v Values) condition {
 // the filter.
 func (f *Filter) where() (condition, error) {
 	c := condition{sql: "1"}
-	for _, a := range attributes {
-		for _, m := range []struct {
-			v   Values
-			not string
-		}{{*a.values(&f.Match), ""}, {*a.values(&f.Not), "NOT "}} {
-			if len(m.v) == 0 {
+	for _, m := range f.matches() {
+		for _, a := range attributes {
+			v := *a.values(m.match)
+			if len(v) == 0 {
 				continue
 			}
-			if err := tooLong(a.name, m.v...); err != nil {
+			if err := tooLong(a.name, v...); err != nil {
 				return c, err
 			}
-			n := condition{"coalesce(" + a.call + ", '') IN (SELECT value FROM json_each(?))", []any{string(marshal(m.v))}}
+			n := condition{"coalesce(" + a.call + ", '') IN (SELECT value FROM json_each(?))", []any{string(marshal(v))}}
 			if strings.HasPrefix(a.call, "SELECT") {
 				n.sql = "EXISTS (SELECT * FROM (" + a.call + ") INTERSECT SELECT value FROM json_each(?))"
 			}
 			c.and(condition{m.not + n.sql, n.args})
 		}
-	}
-	if f.Differs {
-		c.and(condition{"(shadow <> effect OR result_shadow <> result_effect)", nil})
-	}
-	if f.Not.Differs {
-		c.and(condition{"NOT coalesce(shadow <> effect OR result_shadow <> result_effect, 0)", nil})
+		if m.match.Differs {
+			c.and(condition{m.not + "coalesce(shadow <> effect OR result_shadow <> result_effect, 0)", nil})
+		}
 	}
 	if !f.Since.IsZero() {
 		c.and(condition{"time_unix_ms >= ?", []any{f.Since.UnixMilli()}})
