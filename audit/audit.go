@@ -164,6 +164,11 @@ func (s *Store) open() error {
 	if err := s.finishErase(context.Background()); err != nil {
 		return err
 	}
+	erased, err := s.Reader.lastErasure(context.Background())
+	if err != nil {
+		return err
+	}
+	s.recorder.shared.Store(newPool(erased))
 	err = s.Note(context.Background(), TypeOpen, map[string]any{
 		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(), "retain_bodies": s.opts.RetainBodies.String(),
 	})

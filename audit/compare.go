@@ -34,11 +34,11 @@ type group struct {
 
 func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]*Shared) (problems []Problem, err error) {
 	first, last := span*spanSize, span*spanSize+spanSize-1
-	want, unknown, err := r.countSpan(ctx, first, last, shared)
+	want, err := r.countSpan(ctx, first, last, shared)
 	if err != nil {
 		return nil, err
 	}
-	have, err := r.counted(ctx, span, unknown)
+	have, err := r.counted(ctx, span)
 	if err != nil {
 		return nil, err
 	}
@@ -58,35 +58,31 @@ func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]
 	return problems, nil
 }
 
-// countSpan counts the calls that begin in a range of events. unknown is set
-// where some of them cannot be told apart as they were: who asked was erased.
-func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[string]*Shared) (want map[group]counted, unknown bool, err error) {
+// countSpan counts the calls that begin in a range of events.
+func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[string]*Shared) (want map[group]counted, err error) {
 	want = map[group]counted{}
 	type pair struct{ attempt, end Event }
 	var pairs []pair
-	attempts, err := r.events(ctx, "WHERE seq BETWEEN ? AND ? AND type IN ('call.attempt', 'call.refusal') ORDER BY seq", first, last)
+	attempts, err := r.events(ctx, "WHERE seq BETWEEN ? AND ? AND call IS NOT NULL AND type IN ('call.attempt', 'call.refusal') ORDER BY seq", first, last)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	outcomes, err := r.events(ctx, "WHERE type = 'call.outcome' AND call BETWEEN ? AND ? ORDER BY seq DESC", first, last)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	ends := map[string]Event{}
+	ends := map[int64]Event{} // by the attempt's number: a foreign row can have its ID
 	for _, e := range outcomes {
-		ends[e.Call] = e
+		ends[e.Of] = e
 	}
 	for _, a := range attempts {
-		end, ok := ends[a.Call]
+		end, ok := ends[a.Seq]
 		if !ok || a.Type == TypeRefusal {
 			end = a
 		}
 		for _, e := range []*Event{&a, &end} {
 			if err := r.use(ctx, e, shared); err != nil {
-				return nil, false, err
-			}
-			if _, lost, err := readBody(e); err == nil && lost != "" {
-				unknown = true
+				return nil, err
 			}
 		}
 		pairs = append(pairs, pair{a, end})
@@ -95,9 +91,6 @@ func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[st
 		f, err := facetOf(&p.attempt, &p.end)
 		if err != nil {
 			f = facet{outcome: p.end.Outcome, code: p.end.Code, mark: "{}"}
-		}
-		if unknown {
-			f.mark = ""
 		}
 		a := &p.attempt
 		f.agent, f.server, f.tool, f.kind, f.effect = a.Agent, a.Server, a.Tool, a.Kind, a.Effect
@@ -108,7 +101,7 @@ func (r *Reader) countSpan(ctx context.Context, first, last int64, shared map[st
 		}
 		want[g] = counted{n.calls + 1, n.first, a.Seq}
 	}
-	return want, unknown, nil
+	return want, nil
 }
 
 // use finds what an event has in common with others, in memory or in the record.
@@ -131,11 +124,10 @@ func (r *Reader) use(ctx context.Context, e *Event, shared map[string]*Shared) e
 	return nil
 }
 
-// counted reads what the tables count of a span, without marks if they cannot be
-// compared.
-func (r *Reader) counted(ctx context.Context, span int64, unmarked bool) (have map[group]counted, err error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT agent, server, tool, kind, effect, outcome, code, iif(?, '', mark) AS m, hour, slot, sum(calls), min(first), max(last)
-		FROM counts JOIN facets ON id = facet WHERE span = ? AND calls <> 0 GROUP BY agent, server, tool, kind, effect, outcome, code, m, hour, slot`, unmarked, span)
+// counted reads what the tables count of a span.
+func (r *Reader) counted(ctx context.Context, span int64) (have map[group]counted, err error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT agent, server, tool, kind, effect, outcome, code, mark, hour, slot, sum(calls), min(first), max(last)
+		FROM counts JOIN facets ON id = facet WHERE span = ? AND calls <> 0 GROUP BY agent, server, tool, kind, effect, outcome, code, mark, hour, slot`, span)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +139,7 @@ func (r *Reader) counted(ctx context.Context, span int64, unmarked bool) (have m
 		if err := rows.Scan(&g.agent, &g.server, &g.tool, &g.kind, &g.effect, &g.outcome, &g.code, &g.mark, &g.hour, &g.slot, &n.calls, &n.first, &n.last); err != nil {
 			return nil, err
 		}
-		if !unmarked && !json.Valid([]byte(g.mark)) {
+		if !json.Valid([]byte(g.mark)) {
 			return nil, fmt.Errorf("the mark %q is no JSON", g.mark)
 		}
 		have[g] = n

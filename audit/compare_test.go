@@ -241,8 +241,11 @@ func TestTextByIndex(t *testing.T) {
 			t.Errorf("%s is found in %v, want %s", text, ids, want)
 		}
 	}
-	if ok, err := s.mayHold(t.Context(), stretch{1, 100}, "nowhere"); err != nil || ok {
-		t.Errorf("the filter says of a word that is not there %v, %v", ok, err)
+	if lacking, err := s.lacking(t.Context(), 0, 10, []string{"nowhere"}); err != nil || !lacking[0] {
+		t.Errorf("the filter says of a word that is not there %v, %v", lacking, err)
+	}
+	if lacking, err := s.lacking(t.Context(), 0, 10, []string{"needle", "hay"}); err != nil || lacking[0] {
+		t.Errorf("the filter says of words that are there %v, %v", lacking, err)
 	}
 	_, err := s.Erase(t.Context(), Erasure{Call: c.ID, Why: "test"})
 	must(t, err)

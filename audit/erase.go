@@ -124,7 +124,10 @@ func (s *Store) erased(ctx context.Context, e Erasure) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.writer.do(ctx, func() error { return s.writer.forgetAgent(e) })
+	if e.Agent == "" {
+		return nil
+	}
+	return s.forgetAgent(ctx, e)
 }
 
 // wipeChunk is how many texts one transaction removes.
@@ -171,15 +174,40 @@ func (w *writer) secretly(statement string, args ...driver.Value) error {
 	return nil
 }
 
-func (w *writer) forgetAgent(e Erasure) error {
-	if e.Agent == "" {
-		return nil
+// forgetAgent removes what an agent's tokens claimed, also of what its calls are
+// counted by. What they claim later is another row.
+func (s *Store) forgetAgent(ctx context.Context, e Erasure) error {
+	s.recorder.shared.Store(newPool(e.Through))
+	w := s.writer
+	return w.do(ctx, func() error {
+		clear(w.conn.interned)
+		if err := w.secretly("DELETE FROM interned WHERE text ->> '$.agent.id' = ? AND last <= ?", e.Agent, e.Through); err != nil {
+			return err
+		}
+		spans, err := w.conn.spans(e.Agent)
+		if err != nil {
+			return w.fail(err)
+		}
+		if err := w.conn.exec("PRAGMA secure_delete = ON"); err != nil {
+			return w.fail(err)
+		}
+		if err := w.conn.recountSpans(spans, w.serve); err != nil {
+			return w.fail(err)
+		}
+		if err := w.conn.exec("PRAGMA secure_delete = OFF"); err != nil {
+			return w.fail(err)
+		}
+		return w.emptyLog()
+	})
+}
+
+// lastErasure is up to which event texts went last, 0 if none did.
+func (r *Reader) lastErasure(ctx context.Context) (through int64, err error) {
+	err = r.db.QueryRowContext(ctx, "SELECT coalesce(max(body ->> '$.through'), 0) FROM events WHERE type = ? AND call IS NULL", TypeErase).Scan(&through)
+	if err != nil {
+		err = fmt.Errorf("look for erasures: %w", err)
 	}
-	clear(w.conn.interned)
-	if err := w.secretly("DELETE FROM interned WHERE text ->> '$.agent.id' = ? AND last <= ?", e.Agent, e.Through); err != nil {
-		return err
-	}
-	return w.emptyLog()
+	return through, err
 }
 
 // emptyLog folds the write-ahead log into the database and truncates it. A

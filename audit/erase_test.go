@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,18 @@ func TestErase(t *testing.T) {
 			if len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != test.texts || v.Gone[0].By != "local:dpo" || v.Gone[0].Why == "" {
 				t.Errorf("verify says %+v", v)
 			}
-			record(t, s, `{}`, `{}`) // and it goes on
+			compare(t, s)
+			again, _ := diaries(t, s) // and it goes on
+			if c := shown(t, s, again.ID); c.Roles == "" {
+				t.Errorf("what she claims later is not on record: %+v", c)
+			}
+			if c := shown(t, s, ann.ID); (c.Roles == "") != test.claims {
+				t.Errorf("what she claims later shows in the past: %+v", c)
+			}
+			if counted := column1(t, s, "SELECT count(*) FROM counts JOIN facets ON id = facet WHERE agent = 'ann' AND mark ->> '$.roles' IS NOT NULL AND calls > 0 AND first <= "+strconv.FormatInt(v.Last, 10)); test.claims && counted[0] != "0" {
+				t.Errorf("her roles are counted: %v", counted)
+			}
+			compare(t, s)
 		})
 	}
 }

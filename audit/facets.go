@@ -195,6 +195,9 @@ func (c *conn) count(e *Event) error {
 		if err != nil || open.attempt == nil {
 			return err
 		}
+		if _, held := c.counting.open[e.Call]; !held {
+			e.facet = facet{} // what it was made of may have been erased meanwhile
+		}
 		delete(c.counting.open, e.Call)
 		t, err := c.tallyOf(open.attempt, e, open.attempt.Seq)
 		if err != nil {
@@ -336,81 +339,6 @@ func sourcesOf(findings []gateway.Finding) (all []string) {
 		}
 	}
 	return all
-}
-
-// forget takes what was pruned out of the counts: whole spans, and of the one
-// that the rest begins in, by counting it anew.
-func (c *conn) forget(through int64) (err error) {
-	span := (through + 1) / spanSize
-	stale, err := c.rows("SELECT 1 FROM counts WHERE first <= ? LIMIT 1", through)
-	if err != nil || len(stale) == 0 {
-		return err
-	}
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.exec("ROLLBACK"))
-		} else {
-			err = c.exec("COMMIT")
-		}
-	}()
-	for _, statement := range []string{
-		"DELETE FROM counts WHERE span <= ?", "DELETE FROM hours WHERE span <= ?", "DELETE FROM words WHERE span <= ?",
-	} {
-		if err := c.exec(statement, span); err != nil {
-			return err
-		}
-	}
-	if err := c.exec("DELETE FROM sources WHERE seq <= ?", through); err != nil {
-		return err
-	}
-	clear(c.counting.ids)
-	clear(c.counting.open)
-	c.counting.latest = [2]int64{}
-	if err := c.exec("DELETE FROM facets WHERE id NOT IN (SELECT facet FROM counts)"); err != nil {
-		return err
-	}
-	return c.recount(span*spanSize, span*spanSize+spanSize)
-}
-
-// recount counts the calls that begin in a range of events, which are in no counts.
-func (c *conn) recount(from, to int64) error {
-	rows, err := c.rows("SELECT "+readColumns+" FROM events WHERE seq >= ? AND seq < ? AND type IN (?, ?)", from, to, TypeAttempt, TypeRefusal)
-	if err != nil {
-		return err
-	}
-	for _, columns := range rows {
-		r, err := parseRow(columns)
-		if err != nil {
-			continue // foreign: no call of this gateway's
-		}
-		last := r.Event
-		outcomes, err := c.rows("SELECT "+readColumns+" FROM events WHERE call = ? AND type = ?", r.Seq, TypeOutcome)
-		if err != nil {
-			return err
-		}
-		if len(outcomes) > 0 {
-			if o, err := parseRow(outcomes[0]); err == nil {
-				last = o.Event
-			}
-		}
-		for _, e := range []*Event{&r.Event, &last} {
-			if err := c.used(e); err != nil {
-				return err
-			}
-		}
-		t, err := c.tallyOf(&r.Event, &last, r.Seq)
-		if err != nil {
-			return err
-		}
-		c.counting.add(t, r.Seq, 1)
-		if err := c.noteHour(t); err != nil {
-			return err
-		}
-	}
-	return c.flush()
 }
 
 // used reads what an event has in common with others.

@@ -120,13 +120,14 @@ func (f *Filter) facets() condition {
 	for _, m := range f.matches() {
 		for _, a := range attributes {
 			v := *a.values(m.match)
+			if len(v) == 0 {
+				continue
+			}
 			if a.name == "outcome" {
 				v = countedOutcomes(v, m.not != "")
 			}
-			if len(v) > 0 {
-				n := ofFacet(a.facet, a.member, v)
-				c.and(condition{m.not + n.sql, n.args})
-			}
+			n := ofFacet(a.facet, a.member, v)
+			c.and(condition{m.not + n.sql, n.args})
 		}
 		if m.match.Differs {
 			c.and(condition{m.not + "coalesce(mark ->> '$.differs', 0)", nil})
@@ -153,16 +154,17 @@ func (f *Filter) matches() [2]side { return [2]side{{&f.Match, ""}, {&f.Not, "NO
 
 // countedOutcomes are outcomes as facets have them: "" while there is none. To
 // leave out only the running or only the interrupted leaves out no facet.
-func countedOutcomes(v Values, not bool) (all Values) {
-	rest := 0
+func countedOutcomes(v Values, not bool) Values {
+	all, rest := Values{}, 0
 	for _, outcome := range v {
-		if slices.Contains(unfinished, outcome) {
+		switch {
+		case slices.Contains(unfinished, outcome):
 			rest++
-		} else {
+		case outcome != "": // which no call has
 			all = append(all, outcome)
 		}
 	}
-	if some := rest > 0; some && !not || slices.Contains(v, unfinished[0]) && slices.Contains(v, unfinished[1]) {
+	if rest > 0 && !not || slices.Contains(v, unfinished[0]) && slices.Contains(v, unfinished[1]) {
 		all = append(all, "")
 	}
 	return all
@@ -223,7 +225,8 @@ func (f *Filter) others(c *condition) error {
 		c.and(condition{"session IN (SELECT value FROM json_each(?))", []any{string(marshal(f.Session))}})
 	}
 	if f.Call != "" {
-		c.and(condition{"id >= ? AND id < ?", []any{f.Call, f.Call + "\x7f"}}) // IDs are ASCII: the range is the prefix
+		// IDs are ASCII: the range is the prefix. Numbers of attempts are none of them.
+		c.and(condition{"seq IN (SELECT seq FROM events WHERE call >= ? AND call < ?)", []any{f.Call, f.Call + "\x7f"}})
 	}
 	if f.FromCall != "" {
 		c.and(condition{"seq IN (SELECT seq FROM sources WHERE source = ?)", []any{f.FromCall}})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"hash/maphash"
 	"sync/atomic"
 )
@@ -57,8 +58,14 @@ type Shared struct {
 	Text   Raw    `json:"text"`   // one line of JSON
 }
 
-func (k *Keys) share(text []byte) *Shared {
-	salted := sumOf(&k.hmacs, []byte("interned\n"), text)
+// share makes one. After is the newest event of [TypeErase]: what is said again
+// after it has another digest, so that earlier events do not show it again.
+func (k *Keys) share(after int64, text []byte) *Shared {
+	label := "interned\n"
+	if after > 0 {
+		label = fmt.Sprintf("interned after %d\n", after)
+	}
+	salted := sumOf(&k.hmacs, []byte(label), text)
 	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text)}
 	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
 	s.Digest = sum[:sharedSize:sharedSize]
@@ -68,18 +75,19 @@ func (k *Keys) share(text []byte) *Shared {
 // pool finds the Shared of a text that it has met lately. It is a small table in
 // which the latest comer takes the slot, so it needs no lock and no upkeep.
 type pool struct {
+	after int64 // the newest erasure
 	seed  maphash.Seed
 	slots [1024]atomic.Pointer[Shared]
 }
 
-func newPool() *pool { return &pool{seed: maphash.MakeSeed()} }
+func newPool(after int64) *pool { return &pool{after: after, seed: maphash.MakeSeed()} }
 
 func (p *pool) shared(keys *Keys, text []byte) *Shared {
 	slot := &p.slots[maphash.Bytes(p.seed, text)%uint64(len(p.slots))]
 	if s := slot.Load(); s != nil && string(s.Text) == string(text) {
 		return s
 	}
-	s := keys.share(text)
+	s := keys.share(p.after, text)
 	slot.Store(s)
 	return s
 }

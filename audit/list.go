@@ -144,7 +144,7 @@ func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []C
 }
 
 func (r *Reader) events(ctx context.Context, rest string, args ...any) (events []Event, err error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, coalesce((SELECT a.call FROM events a WHERE a.seq = events.call), call, ''), coalesce(agent, ''), coalesce(server, ''),
+	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, iif(typeof(call) = 'integer', call, 0), coalesce((SELECT a.call FROM events a WHERE a.seq = events.call), call, ''), coalesce(agent, ''), coalesce(server, ''),
 		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), coalesce(bytes, 0), who, what, body FROM events `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -152,7 +152,7 @@ func (r *Reader) events(ctx context.Context, rest string, args ...any) (events [
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var e Event
-		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome, &e.Us, &e.Bytes, &e.Who, &e.What, &e.Body); err != nil {
+		if err := rows.Scan(&e.Seq, &e.TimeUnixMs, &e.Type, &e.Of, &e.Call, &e.Agent, &e.Server, &e.Tool, &e.Kind, &e.Effect, &e.Code, &e.Session, &e.Outcome, &e.Us, &e.Bytes, &e.Who, &e.What, &e.Body); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
 		events = append(events, e)

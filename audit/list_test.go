@@ -304,3 +304,100 @@ func TestReplaySaysWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// A session's labels are all that it had, whichever its last call saw.
+func TestSessionLabelsAreTheUnion(t *testing.T) {
+	s := openStore(t)
+	for _, labels := range [][]string{{"private"}, {"external"}, nil, {"private", "untrusted"}} {
+		c := newCall(t, `{}`)
+		c.Session.Labels = labels
+		must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+		respond(c, `{}`)
+		c.Result.Labels = []string{"brought"}
+		must(t, s.Record(t.Context(), gateway.PhaseOutcome, c))
+	}
+	if got := column1(t, s, "SELECT labels FROM sessions"); len(got) != 1 || got[0] != `["brought","external","private","untrusted"]` {
+		t.Errorf("got %v", got)
+	}
+}
+
+// A trace's calls are found by its ID, refused ones too; what copies a result of
+// theirs is not among them.
+func TestCallsOfATrace(t *testing.T) {
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	s := openStore(t)
+	first := newCall(t, `{}`)
+	first.Trace = trace
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, first))
+	respond(first, `{}`)
+	must(t, s.Record(t.Context(), gateway.PhaseOutcome, first))
+	record(t, s, `{}`, `{}`) // of none
+	refused := newCall(t, `{}`)
+	refused.Trace = trace
+	refused.Findings = []gateway.Finding{{Kind: gateway.FindingProvenance, Stage: gateway.StageRequest, From: first.ID}}
+	refused.Refusal = gateway.Refuse("policy", gateway.PolicyDenied, "no")
+	must(t, s.Record(t.Context(), gateway.PhaseRefusal, refused))
+	for name, test := range map[string]struct {
+		filter Filter
+		want   []string
+	}{
+		"trace":             {Filter{Trace: trace}, []string{first.ID, refused.ID}},
+		"another":           {Filter{Trace: "1af7651916cd43dd8448eb211c80319c"}, nil},
+		"a call's ID":       {Filter{Trace: first.ID}, nil},
+		"trace and outcome": {Filter{Trace: trace, Match: Match{Outcome: Values{"ok"}}}, []string{first.ID}},
+		"from a call":       {Filter{FromCall: first.ID}, []string{refused.ID}},
+	} {
+		var got []string
+		for c, err := range s.All(t.Context(), test.filter) {
+			must(t, err)
+			got = append(got, c.ID)
+			if c.TraceID != trace {
+				t.Errorf("%s: call %s has the trace %q", name, c.ID, c.TraceID)
+			}
+		}
+		stats, err := s.Stats(t.Context(), test.filter)
+		must(t, err)
+		if !slices.Equal(got, test.want) || stats.Calls != int64(len(test.want)) {
+			t.Errorf("%s: got %v and %d, want %v", name, got, stats.Calls, test.want)
+		}
+	}
+}
+
+// No listing reads the texts of calls that it does not show, nor events by anything
+// but their number or an index.
+func TestListingsReadByIndex(t *testing.T) {
+	s := house(t)
+	for name, f := range map[string]Filter{
+		"outcome": {Match: Match{Outcome: Values{"interrupted"}}}, "not ok": {Not: Match{Outcome: Values{"ok"}}}, "agent": {Match: Match{Agent: Values{"ann"}}},
+		"finding and label": {Match: Match{Finding: Values{"pii"}, Label: Values{"private"}}}, "session": {Session: Values{"5e55"}}, "ID": {Call: "01"}, "trace": {Trace: "0af7"},
+		"from a call": {FromCall: "01"}, "text": {Text: "needle"}, "slow": {MinMs: 1}, "since": {Since: time.Now()},
+	} {
+		where, err := f.where()
+		must(t, err)
+		within := "seq BETWEEN 1 AND 4095 AND "
+		if f.Call != "" || len(f.Session) > 0 || f.FromCall != "" {
+			within = "+" + within
+		}
+		rows, err := s.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN SELECT * FROM calls WHERE "+within+where.sql+" ORDER BY seq DESC LIMIT 50", where.args...)
+		must(t, err)
+		var steps []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			must(t, rows.Scan(&id, &parent, &unused, &detail))
+			steps = append(steps, detail)
+		}
+		must(t, errors.Join(rows.Err(), rows.Close()))
+		at := func(begin string) int {
+			return slices.IndexFunc(steps, func(s string) bool { return strings.HasPrefix(s, begin) })
+		}
+		for _, table := range []string{"a", "o", "who", "what", "ruling", "ab", "ob", "events"} {
+			if at("SCAN "+table+" ") >= 0 || slices.Contains(steps, "SCAN "+table) {
+				t.Errorf("%s reads %s whole:\n%s", name, table, strings.Join(steps, "\n"))
+			}
+		}
+		if a, o, texts := at("SEARCH a "), at("SEARCH o "), at("SEARCH ab "); a < 0 || o < a || texts < o {
+			t.Errorf("%s reads texts first:\n%s", name, strings.Join(steps, "\n"))
+		}
+	}
+}

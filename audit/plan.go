@@ -21,14 +21,15 @@ type plan struct {
 	down   bool
 	whole  bool // nothing is known but the ends
 	ready  []stretch
-	width  int64 // of the next window, in spans
-	slot   int64 // the shortest duration that is wanted
+	width  int64    // of the next window, in spans
+	slot   int64    // the shortest duration that is wanted
+	words  []string // texts whose words all stand in each call
 }
 
 // plan says where calls of a filter can be. Cursor is the end that was reached:
 // nothing at or beyond it is wanted.
 func (r *Reader) plan(ctx context.Context, f *Filter, down bool, cursor int64) (*plan, error) {
-	p := &plan{r: r, facets: f.facets(), within: stretch{0, math.MaxInt64}, down: down, width: 16, slot: slot(int64(f.MinMs * 1e3))}
+	p := &plan{r: r, facets: f.facets(), within: stretch{0, math.MaxInt64}, down: down, width: 16, slot: slot(int64(f.MinMs * 1e3)), words: f.words()}
 	if err := r.db.QueryRowContext(ctx, "SELECT (SELECT coalesce(min(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM events)").Scan(&p.within.first, &p.within.last); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
@@ -85,7 +86,11 @@ func (p *plan) next(ctx context.Context) (s stretch, ok bool, err error) {
 			s, p.within = p.within, stretch{1, 0}
 			return s, true, nil
 		}
-		if err := p.look(ctx); err != nil {
+		from, to := p.window()
+		if err := p.look(ctx, from, to); err != nil {
+			return stretch{}, false, err
+		}
+		if err := p.drop(ctx, from, to); err != nil {
 			return stretch{}, false, err
 		}
 	}
@@ -93,18 +98,35 @@ func (p *plan) next(ctx context.Context) (s stretch, ok bool, err error) {
 	return s, true, nil
 }
 
-// look asks the counts about the next window of spans. Windows grow: what is
-// everywhere is found in the first, and what is nowhere with few questions.
-func (p *plan) look(ctx context.Context) (err error) {
-	from, to := p.within.first/spanSize, p.within.last/spanSize
-	order := "ASC"
+// window is the next spans to ask about. Windows grow: what is everywhere is
+// found in the first, and what is nowhere with few questions.
+func (p *plan) window() (from, to int64) {
+	from, to = p.within.first/spanSize, p.within.last/spanSize
 	if p.down {
 		from = max(from, to-p.width+1)
-		order = "DESC"
 	} else {
 		to = min(to, from+p.width-1)
 	}
 	p.width *= 8
+	return from, to
+}
+
+// drop leaves out the spans that do not have the words.
+func (p *plan) drop(ctx context.Context, from, to int64) error {
+	if len(p.words) == 0 || len(p.ready) == 0 {
+		return nil
+	}
+	lacking, err := p.r.lacking(ctx, from, to, p.words)
+	p.ready = slices.DeleteFunc(p.ready, func(s stretch) bool { return lacking[s.first/spanSize] })
+	return err
+}
+
+// look asks the counts about a window.
+func (p *plan) look(ctx context.Context, from, to int64) (err error) {
+	order := "ASC"
+	if p.down {
+		order = "DESC"
+	}
 	if p.facets.sql == "" && p.slot == 0 { // every span may have some
 		for span := from; span <= to; span++ {
 			p.ready = append(p.ready, stretch{max(p.within.first, span*spanSize), min(p.within.last, span*spanSize+spanSize-1)})
@@ -180,12 +202,6 @@ func (r *Reader) page(ctx context.Context, f Filter, down bool, cursor int64, n 
 		s, ok, err := p.next(ctx)
 		if err != nil || !ok {
 			return calls, err
-		}
-		if ok, err := r.mayHoldAll(ctx, s, f.words()); err != nil || !ok {
-			if err != nil {
-				return calls, err
-			}
-			continue
 		}
 		for s.first <= s.last && len(calls) < n {
 			wanted := n - len(calls)

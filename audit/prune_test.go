@@ -131,3 +131,21 @@ func TestAttackForgedPrune(t *testing.T) {
 		t.Errorf("opened: %v", err)
 	}
 }
+
+// What events have in common goes when the last that can use it has gone.
+func TestPruneRemovesWhatNothingUses(t *testing.T) {
+	s := agedRecord(t, 20)
+	young := record(t, s, `{"new":true}`, `{}`)
+	must(t, s.writer.do(t.Context(), func() error {
+		return s.writer.conn.exec(`INSERT INTO interned (digest, salt, text, last) VALUES (x'01', x'00', '"long gone"', ?), (x'02', x'00', '"maybe used"', ?)`, int64(10-renew), int64(30-renew))
+	}))
+	before := column1(t, s, "SELECT count(*) FROM interned")
+	_, err := s.Prune(t.Context(), young.Time, "rita", "too old")
+	must(t, err)
+	if left := column1(t, s, "SELECT text FROM interned WHERE length(digest) = 1"); len(left) != 1 || left[0] != `"maybe used"` {
+		t.Errorf("%v are left", left)
+	}
+	if after := column1(t, s, "SELECT count(*) + 1 FROM interned"); after[0] != before[0] {
+		t.Errorf("%s are left of %s", after, before)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
@@ -23,7 +24,7 @@ type recorder struct {
 	agents  *memo[*gateway.Agent, []byte]
 	tools   *memo[*gateway.Tool, []byte]
 	clients *memo[string, []byte] // by what was said
-	shared  *pool
+	shared  atomic.Pointer[pool]
 	bearers *memo[*gateway.Agent, *bearer]
 	marks   *texts
 	buffers sync.Pool // of *buffers: objects under construction
@@ -31,7 +32,8 @@ type recorder struct {
 
 func newRecorder(opts Options, keys *Keys) *recorder {
 	r := &recorder{keys: keys, bodies: opts.Bodies, maxBody: opts.MaxBody, own: gateway.NewScrubber(opts.Own), find: opts.Find,
-		shared: newPool(), marks: newTexts(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
+		marks: newTexts(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
+	r.shared.Store(newPool(0))
 	r.agents = newMemo(func(a *gateway.Agent) []byte { return r.secrecy().clean(membersOf(a, appendAgent), "/id", "/issuer") })
 	r.bearers = newMemo(func(a *gateway.Agent) *bearer {
 		b := new(bearer)
@@ -187,7 +189,7 @@ func (d *draft) share(o *object) []byte {
 	if d.Uses == nil {
 		d.Uses = make([]*Shared, 0, 2)
 	}
-	s := d.recorder.shared.shared(d.recorder.keys, o.b)
+	s := d.recorder.shared.Load().shared(d.recorder.keys, o.b)
 	d.Uses = append(d.Uses, s)
 	return s.Digest
 }

@@ -45,6 +45,9 @@ CREATE TABLE interned (
   last   INTEGER NOT NULL            -- an event that uses it; none does after this number and 10,000 more
 ) STRICT, WITHOUT ROWID;
 
+-- What can go with a prune.
+CREATE INDEX interned_last ON interned (last);
+
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
 CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
 CREATE INDEX events_own   ON events (type) WHERE call IS NULL;
@@ -190,11 +193,12 @@ SELECT
   coalesce(o.body ->> '$.us[3]', a.body ->> '$.us[3]') / 1000.0 AS approve_ms,  -- waiting for a person
   o.body ->> '$.us[4]' / 1000.0           AS record_ms      -- until the attempt was on disk
 FROM events a
+-- In the order in which they cost: a call that is not asked for is known by its events, and its texts are not read.
+LEFT JOIN events o      ON o.call = +a.seq AND o.type = 'call.outcome' AND a.type = 'call.attempt'
 LEFT JOIN interned who  ON who.digest = a.who
 LEFT JOIN interned what ON what.digest = a.what
-LEFT JOIN bodies ab     ON ab.seq = a.seq
-LEFT JOIN events o      ON o.call = +a.seq AND o.type = 'call.outcome' AND a.type = 'call.attempt'
 LEFT JOIN interned ruling ON ruling.digest = o.what
+LEFT JOIN bodies ab     ON ab.seq = a.seq
 LEFT JOIN bodies ob     ON ob.seq = o.seq
 WHERE a.call IS NOT NULL AND a.type IN ('call.attempt', 'call.refusal');
 
@@ -218,8 +222,10 @@ LEFT JOIN events src ON src.call = s.source AND src.type = 'call.attempt';
 -- sessions has a row for each principal or token session.
 CREATE VIEW sessions AS
 SELECT session, max(agent) AS agent, max(session_name) AS name, min(time) AS first, max(time) AS last, count(*) AS calls,
-  sum(outcome IN ('refused', 'withheld')) AS refused, max(session_labels) AS labels
-FROM calls WHERE session IS NOT NULL GROUP BY session;
+  sum(outcome IN ('refused', 'withheld')) AS refused,
+  (SELECT nullif(json_group_array(label), '[]') FROM (SELECT DISTINCT l.value AS label FROM calls s, json_each(s.session_labels) l WHERE s.session = c.session
+     UNION SELECT l.value FROM calls s, json_each(s.labels) l WHERE s.session = c.session ORDER BY 1)) AS labels -- JSON array: all that it ever had
+FROM calls c WHERE session IS NOT NULL GROUP BY session;
 
 -- meters has a row for each time that a call added to a meter of policy. (What counts now: toolward meters list.)
 CREATE VIEW meters AS

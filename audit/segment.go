@@ -146,7 +146,40 @@ func (w *writer) begin(s Segment) error {
 	if err := appendNote(w.opts.Checkpoints, text); err != nil {
 		return err
 	}
+	if err := w.recount(s.Foreign); err != nil {
+		return fmt.Errorf("count calls anew: %w", err)
+	}
 	return w.sign()
+}
+
+// recount makes the tables that are derived from the events anew: whoever wrote
+// foreign rows did not keep them, or wrote into them as well.
+func (w *writer) recount(foreign [][2]int64) error {
+	err := w.conn.anew(func() error {
+		for _, table := range []string{"counts", "hours", "facets", "sources"} {
+			if err := w.conn.exec("DELETE FROM " + table); err != nil {
+				return err
+			}
+		}
+		for _, rows := range foreign {
+			if err := w.conn.exec("DELETE FROM words WHERE span BETWEEN ? AND ?", rows[0]/spanSize, rows[1]/spanSize); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := w.conn.rows("SELECT min(seq), max(seq) FROM events")
+	if err != nil {
+		return err
+	}
+	var spans []int64
+	for span := rows[0][0].(int64) / spanSize; span <= rows[0][1].(int64)/spanSize; span++ {
+		spans = append(spans, span)
+	}
+	return w.conn.recountSpans(spans, func() {})
 }
 
 // segmentBody is the body of a [TypeSegment] event.

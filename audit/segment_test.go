@@ -33,6 +33,7 @@ func goOn(t *testing.T, path string, gap bool, foreign, missing [][2]int64) {
 	s, err := Open(Options{Path: path})
 	must(t, err)
 	record(t, s, `{"after":true}`, `{}`)
+	compare(t, s) // listings count what is there now
 	must(t, s.Fold(t.Context(), 0, func(e Event) error {
 		for _, rows := range foreign {
 			if e.Seq >= rows[0] && e.Seq <= rows[1] {

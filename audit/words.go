@@ -153,38 +153,40 @@ func wordFilter(texts iter.Seq[string]) [wordBlocks][]byte {
 	return blocks
 }
 
-func (r *Reader) mayHoldAll(ctx context.Context, s stretch, texts []string) (bool, error) {
+// lacking says in which spans of a range no call holds all words of the texts.
+// The blocks of a word stand side by side.
+func (r *Reader) lacking(ctx context.Context, from, to int64, texts []string) (spans map[int64]bool, err error) {
+	spans = map[int64]bool{}
 	for _, text := range texts {
-		if ok, err := r.mayHold(ctx, s, text); err != nil || !ok {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// mayHold reports whether calls that begin in a stretch of one span can hold all
-// words of a text.
-func (r *Reader) mayHold(ctx context.Context, s stretch, text string) (bool, error) {
-	if s.first/spanSize != s.last/spanSize {
-		return true, nil
-	}
-	for start, end := range words(text) {
-		block, hash := wordAt(text[start:end])
-		var bits []byte
-		err := r.db.QueryRowContext(ctx, "SELECT bits FROM words WHERE block = ? AND span = ?", block, s.first/spanSize).Scan(&bits)
-		if noRows(err) {
-			return true, nil // it has no filter yet
-		}
-		if err != nil {
-			return false, fmt.Errorf("look for words: %w", err)
-		}
-		for bit := range bitsOf(hash, max(1, len(bits))) {
-			if len(bits) > 0 && bits[bit/8]&(1<<(bit%8)) == 0 {
-				return false, nil
+		for start, end := range words(text) {
+			if err := r.lackingWord(ctx, from, to, text[start:end], spans); err != nil {
+				return nil, fmt.Errorf("look for words: %w", err)
 			}
 		}
 	}
-	return true, nil
+	return spans, nil
+}
+
+func (r *Reader) lackingWord(ctx context.Context, from, to int64, word string, spans map[int64]bool) (err error) {
+	block, hash := wordAt(word)
+	rows, err := r.db.QueryContext(ctx, "SELECT span, bits FROM words WHERE block = ? AND span BETWEEN ? AND ?", block, from, to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var span int64
+		var bits sql.RawBytes
+		if err := rows.Scan(&span, &bits); err != nil {
+			return err
+		}
+		for bit := range bitsOf(hash, max(1, len(bits))) {
+			if len(bits) > 0 && bits[bit/8]&(1<<(bit%8)) == 0 {
+				spans[span] = true
+			}
+		}
+	}
+	return rows.Err()
 }
 
 // indexWords makes the filter of one span that has none and whose calls have all

@@ -84,6 +84,9 @@ func TestTracesOfCalls(t *testing.T) {
 	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if c.Trace != "0af7651916cd43dd8448eb211c80319c" {
+		t.Errorf("the call's trace is %q", c.Trace)
+	}
 	span := string(<-received)
 	for _, want := range []string{"tools/call files__read", "call-1", "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"} {
 		if !strings.Contains(span, want) {
