@@ -211,16 +211,19 @@ func (r *Reader) lastErasure(ctx context.Context) (through int64, err error) {
 }
 
 // emptyLog folds the write-ahead log into the database and truncates it. A
-// reader that is busy for longer than we wait keeps it, and is reported.
+// reader that is busy for longer than we wait keeps it, and is reported. Our own,
+// which makes the index of words, can be that busy on a machine under load.
 func (w *writer) emptyLog() error {
-	rows, err := w.conn.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-	if err != nil {
-		return w.fail(err)
+	for range 3 {
+		rows, err := w.conn.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+		if err != nil {
+			return w.fail(err)
+		}
+		if len(rows) != 1 || rows[0][0] == int64(0) {
+			return nil
+		}
 	}
-	if len(rows) == 1 && rows[0][0] != int64(0) {
-		return errors.New("the texts are gone from the database, but its write-ahead log still holds them while another process reads: close it, and start the gateway anew")
-	}
-	return nil
+	return errors.New("the texts are gone from the database, but its write-ahead log still holds them while another process reads: close it, and start the gateway anew")
 }
 
 // finishErase removes what erasures had left that were interrupted: those since

@@ -94,7 +94,7 @@ func TestSeverityOfCopies(t *testing.T) {
 		{weather, `{"city":"Maria Oyelaran, ward 7B"}`, gateway.SeverityLow},
 		{mailer, `{"body":"maria oyelaran ward 7b"}`, gateway.SeverityMedium},
 		{mailer, `{"body":"` + chart + `"}`, gateway.SeverityHigh},
-		{weather, `{"city":"nalerayO airaM ,aimeakuel"}`, ""},
+		{weather, `{"city":"nalerayO airaM"}`, ""},
 		{weather, `{"city":"38-7922-0144-XQ ycilop ,aimeakuel citycohpmyl"}`, gateway.SeverityHigh},
 	} {
 		f := copied(t, s, newCall(t, c.tool, c.args))

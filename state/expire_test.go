@@ -63,7 +63,7 @@ func TestApprovalsThatRunOutAreOnRecord(t *testing.T) {
 				}
 			}
 		}
-		failures, stop := expiring(t, r)
+		_, stop := expiring(t, r)
 		ask("late", 3*time.Hour)
 		ask("soon", time.Hour) // sooner than what is waited for
 		ask("given", 2*time.Hour)
@@ -88,7 +88,7 @@ func TestApprovalsThatRunOutAreOnRecord(t *testing.T) {
 		ask("while down", time.Minute)
 		time.Sleep(time.Hour)
 		rec.Fail(errors.New("disk full"))
-		failures, stop = expiring(t, r)
+		failures, stop := expiring(t, r)
 		time.Sleep(2 * expireAgain)
 		rec.Fail(nil)
 		time.Sleep(2 * expireAgain)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -202,21 +201,4 @@ func newAuditPrune(g *globals) *cobra.Command {
 // recordOptions are those that say where the record is.
 func recordOptions(cfg *config.Config) audit.Options {
 	return audit.Options{Path: cfg.Audit.Path, Durability: audit.Durability(cfg.Audit.Durability), Checkpoints: cfg.Audit.Checkpoints}
-}
-
-// withStore opens the configured record as its only writer.
-func withStore(g *globals, do func(*audit.Store) error) (err error) {
-	cfg, err := loadBeside(g)
-	if err != nil {
-		return err
-	}
-	r, err := openRecord(context.Background(), cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	if r.store == nil {
-		return fmt.Errorf("there is no record at %s", cfg.Audit.Path)
-	}
-	return do(r.store)
 }
