@@ -149,7 +149,11 @@ func (c control) check(t *testing.T, g *lab.Gateway, s *lab.Surface, surface int
 		}
 		return
 	}
-	rows := g.Rows(t, s.DB, fmt.Sprintf("SELECT * FROM calls WHERE args LIKE '%%%s%%' ORDER BY seq DESC", marker))
+	where := fmt.Sprintf("args LIKE '%%%s%%'", marker)
+	if c.code == "rate_limited" { // its arguments were not judged, so the record has their digest alone
+		where = fmt.Sprintf("agent = 'hasty-%d'", surface)
+	}
+	rows := g.Rows(t, s.DB, "SELECT * FROM calls WHERE "+where+" ORDER BY seq DESC")
 	if len(rows) != max(c.calls, 1) {
 		t.Fatalf("%d calls are on record, want %d", len(rows), max(c.calls, 1))
 	}

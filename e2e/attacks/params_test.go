@@ -199,7 +199,7 @@ func makeTask(t *testing.T, g *lab.Gateway, w *lab.RPC) {
 func recorded(t *testing.T, g *lab.Gateway, db string) string {
 	t.Helper()
 	var b strings.Builder
-	for _, row := range g.Rows(t, db, "SELECT group_concat(body || coalesce(bodies, ''), char(10)) AS all_of_it FROM (SELECT body, bodies FROM timeline WHERE call IS NOT NULL ORDER BY seq DESC LIMIT 8)") {
+	for _, row := range g.Rows(t, db, "SELECT group_concat(body || coalesce(bodies, '') || coalesce(beside, ''), char(10)) AS all_of_it FROM (SELECT body, bodies, beside FROM timeline WHERE call IS NOT NULL ORDER BY seq DESC LIMIT 8)") {
 		text, _ := row["all_of_it"].(string)
 		b.WriteString(text)
 	}
