@@ -142,7 +142,7 @@ func filterParameters() []admin.Parameter {
 	slices.SortStableFunc(list[2+len(attributeHelp):], func(a, b admin.Parameter) int { return strings.Compare(a.Name, b.Name) })
 	return append(list,
 		admin.Parameter{Name: "not", About: "leave out calls of which this holds, such as outcome=ok"}, admin.Parameter{Name: "arg", About: "calls with this argument, such as customer.id=11"},
-		admin.Parameter{Name: "from-call", About: "calls whose arguments copy what this call brought"}, admin.Parameter{Name: "min-ms", About: "calls that took at least so many milliseconds"},
+		admin.Parameter{Name: "from-call", About: "calls whose arguments copy what this call brought"}, admin.Parameter{Name: "trace", About: "calls that are part of this W3C trace"}, admin.Parameter{Name: "min-ms", About: "calls that took at least so many milliseconds"},
 		admin.Parameter{Name: "shadow-differs", About: "calls that the shadow policy would have decided otherwise", Values: []string{"true", "false"}},
 		admin.Parameter{Name: "text", About: "whole words in arguments, result or reasons"})
 }
@@ -152,9 +152,14 @@ func plainValues(f *audit.Filter) map[string]*audit.Values {
 	return map[string]*audit.Values{"session": &f.Session, "tool-label": &f.ToolLabel, "seen": &f.Seen, "approval": &f.Approval, "decided-by": &f.DecidedBy}
 }
 
+// plainTexts are the members of a filter that are one text.
+func plainTexts(f *audit.Filter) map[string]*string {
+	return map[string]*string{"from-call": &f.FromCall, "trace": &f.Trace, "text": &f.Text}
+}
+
 // filterOf reads a filter, as the flags of a command are read.
 func filterOf(q url.Values) (audit.Filter, error) {
-	f := calls{since: q.Get("since"), until: q.Get("until"), not: q["not"], args: q["arg"], session: q["session"], values: map[string]*[]string{}}
+	f := calls{span: span{q.Get("since"), q.Get("until")}, not: q["not"], args: q["arg"], session: q["session"], values: map[string]*[]string{}}
 	for _, a := range attributeHelp {
 		list := q[a.name]
 		f.values[a.name] = &list
@@ -162,7 +167,9 @@ func filterOf(q url.Values) (audit.Filter, error) {
 	for name, list := range plainValues(&f.Filter) {
 		*list = q[name]
 	}
-	f.FromCall, f.Text = q.Get("from-call"), q.Get("text")
+	for name, text := range plainTexts(&f.Filter) {
+		*text = q.Get(name)
+	}
 	var errs [2]error
 	f.Differs, errs[0] = isSet(q, "shadow-differs")
 	if ms := q.Get("min-ms"); ms != "" {
@@ -196,9 +203,9 @@ func queryOf(f audit.Filter) url.Values {
 	for _, a := range f.Args {
 		q.Add("arg", a.Path+"="+a.Value)
 	}
-	for name, v := range map[string]string{"from-call": f.FromCall, "text": f.Text} {
-		if v != "" {
-			q.Set(name, v)
+	for name, text := range plainTexts(&f) {
+		if *text != "" {
+			q.Set(name, *text)
 		}
 	}
 	if f.MinMs != 0 {
@@ -354,10 +361,8 @@ func askView(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
 }
 
 func timesOf(q url.Values) (since, until time.Time, err error) {
-	now := time.Now()
-	if since, err = parseWhen(q.Get("since"), now); err == nil {
-		until, err = parseWhen(q.Get("until"), now)
-	}
+	asked := span{q.Get("since"), q.Get("until")}
+	since, until, err = asked.times(time.Now())
 	return since, until, slip(err)
 }
 
