@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +20,7 @@ import (
 )
 
 func newApprovals(g *globals) *cobra.Command {
-	var f whereFlags
+	f := whereFlags{g: g}
 	cmd := &cobra.Command{
 		Use: "approvals", Short: "Decide calls that policy wants a person to see",
 		Long: "Asks the running gateway. Who decides is the bearer of the token in TOOLWARD_TOKEN, or else the Unix\n" +
@@ -29,27 +28,17 @@ func newApprovals(g *globals) *cobra.Command {
 			"files are asked.",
 	}
 	f.flag(cmd)
-	cmd.AddCommand(newApprovalsList(g, &f), newApprovalsShow(g, &f),
-		newApprovalsDecide(g, &f, "approve", "Let a call run, once"),
-		newApprovalsDecide(g, &f, "deny", "Refuse a call; the note is shown to the agent"),
-		newApprovalsDecide(g, &f, "revoke", "Take back a consent that is not used up"))
+	cmd.AddCommand(newApprovalsList(&f), newApprovalsShow(&f),
+		newApprovalsDecide(&f, "approve", "Let a call run, once"),
+		newApprovalsDecide(&f, "deny", "Refuse a call; the note is shown to the agent"),
+		newApprovalsDecide(&f, "revoke", "Take back a consent that is not used up"))
 	return cmd
 }
 
-// recorded asks for a record where no gateway runs: what waits for a person is in
-// it.
-func recorded(r *rooms, _ *admin.Options) error {
-	if r.store == nil {
-		return fmt.Errorf("there is no record at %s: no gateway has run here", r.cfg.Audit.Path)
-	}
-	return nil
-}
-
-func newApprovalsList(g *globals, f *whereFlags) *cobra.Command {
+func newApprovalsList(f *whereFlags) *cobra.Command {
 	var (
 		l             listing
 		all, watching bool
-		query         = url.Values{}
 		agent, tool   string
 		state         string
 	)
@@ -57,28 +46,19 @@ func newApprovalsList(g *globals, f *whereFlags) *cobra.Command {
 		Use:   "list",
 		Short: "Calls that wait for a person, newest first",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
 			if all {
 				state = "all"
 			}
-			for name, v := range map[string]string{"state": state, "agent": agent, "tool": tool} {
-				if v != "" {
-					query.Set(name, v)
-				}
-			}
-			o, err := openOperations(cmd.Context(), g, f, recorded)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
+			query := given(map[string]string{"state": state, "agent": agent, "tool": tool})
 			if watching {
-				return watchApprovals(cmd, o, l, query)
+				return watchApprovals(cmd, f, l, query)
 			}
-			var list admin.ApprovalList
-			if err := o.ask(cmd.Context(), http.MethodGet, "approvals?"+query.Encode(), nil, &list); err != nil {
+			list, err := look[admin.ApprovalList](cmd, f, "approvals?"+query.Encode())
+			if err != nil {
 				return err
 			}
 			return printRows(l, cmd.OutOrStdout(), list.Approvals, approvalHeader, approvalRow)
@@ -109,7 +89,12 @@ func approvalRow(a admin.ListedApproval) []string {
 
 // watchApprovals prints approvals as they come. Rows of a table line up only by
 // the widths of most, since the next one is not known.
-func watchApprovals(cmd *cobra.Command, o *operations, l listing, query url.Values) error {
+func watchApprovals(cmd *cobra.Command, f *whereFlags, l listing, query url.Values) (err error) {
+	o, err := f.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
 	query.Set("watch", "true")
 	answer, err := o.send(cmd.Context(), http.MethodGet, "approvals?"+query.Encode(), nil)
 	if err != nil {
@@ -144,33 +129,25 @@ func watchApprovals(cmd *cobra.Command, o *operations, l listing, query url.Valu
 	}
 }
 
-func newApprovalsShow(g *globals, f *whereFlags) *cobra.Command {
-	format := ""
+func newApprovalsShow(f *whereFlags) *cobra.Command {
+	l := listing{format: "text"}
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "All that a call would send, why a person is asked, and what its session has read",
 		Long:  "Prints the approval: the whole of the arguments (args) and of what is sent beside them (beside), without\nwhat guard found to be secret and what policy redacts.",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--output %s: use text or json", format)
-			}
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := look[gateway.Approval](cmd, f, "approvals/"+segment(args[0]))
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var a gateway.Approval
-			if err := o.ask(cmd.Context(), http.MethodGet, "approvals/"+segment(args[0]), nil, &a); err != nil {
-				return err
-			}
-			if format == "json" {
+			if l.format == "json" {
 				return printJSON(cmd.OutOrStdout(), a)
 			}
 			return printApproval(cmd.OutOrStdout(), a, time.Now())
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	l.textFlag(cmd)
 	return cmd
 }
 
@@ -226,19 +203,14 @@ func isEmpty(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == 
 
 func ago(d time.Duration) string { return d.Round(time.Second).String() + " ago" }
 
-func newApprovalsDecide(g *globals, f *whereFlags, verb, short string) *cobra.Command {
+func newApprovalsDecide(f *whereFlags, verb, short string) *cobra.Command {
 	var note string
 	cmd := &cobra.Command{
 		Use:   verb + " ID",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			a, err := decide(cmd.Context(), o, args[0], verb, note)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := order[gateway.Approval](cmd, f, "approvals/"+segment(args[0])+"/"+verb, admin.Decision{Note: note})
 			if err != nil {
 				return err
 			}
@@ -248,8 +220,4 @@ func newApprovalsDecide(g *globals, f *whereFlags, verb, short string) *cobra.Co
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why, for the record")
 	return cmd
-}
-
-func decide(ctx context.Context, o *operations, id, verb, note string) (a gateway.Approval, err error) {
-	return a, o.ask(ctx, http.MethodPost, "approvals/"+segment(id)+"/"+verb, admin.Decision{Note: note}, &a)
 }

@@ -71,7 +71,7 @@ func reasons(c audit.Call) string {
 
 func newAuditList(g *globals) *cobra.Command {
 	var (
-		f       = calls{desk: desk{record: record{g: g}}}
+		f       = calls{desk: newDesk(g)}
 		l       listing
 		limit   int
 		before  int64
@@ -129,7 +129,7 @@ func newAuditList(g *globals) *cobra.Command {
 
 func newAuditShow(g *globals) *cobra.Command {
 	var (
-		r = desk{record: record{g: g}}
+		r = newDesk(g)
 		l = listing{format: "text"}
 	)
 	cmd := &cobra.Command{
@@ -137,20 +137,17 @@ func newAuditShow(g *globals) *cobra.Command {
 		Short: "Everything that is on record about a call",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.ask(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			call, events, err := reader.Show(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if l.format == "json" {
-				return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
-			}
-			printCall(cmd.OutOrStdout(), call)
-			return nil
+			return r.read(cmd.Context(), func(reader asker) error {
+				call, events, err := reader.Show(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if l.format == "json" {
+					return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
+				}
+				printCall(cmd.OutOrStdout(), call)
+				return nil
+			})
 		},
 	}
 	r.flag(cmd)
@@ -160,7 +157,7 @@ func newAuditShow(g *globals) *cobra.Command {
 
 func newAuditTail(g *globals) *cobra.Command {
 	var (
-		f     = calls{desk: desk{record: record{g: g}}}
+		f     = calls{desk: newDesk(g)}
 		l     listing
 		after string
 	)

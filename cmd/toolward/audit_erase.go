@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +11,7 @@ import (
 // newAuditErase goes through the gateway that has the record.
 func newAuditErase(g *globals) *cobra.Command {
 	var (
-		where whereFlags
+		where = whereFlags{g: g}
 		e     eraseOrder
 	)
 	cmd := &cobra.Command{
@@ -24,14 +22,9 @@ func newAuditErase(g *globals) *cobra.Command {
 			"`toolward audit verify` says what is gone, by which event, and why.",
 		Example: "  toolward audit erase --agent ann --why 'request of 2026-11-28, case 4711'",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, &where, recorded)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			erased, err := order[audit.Erasure](cmd, &where, "audit/erase", e)
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var erased audit.Erasure
-			if err := o.ask(cmd.Context(), http.MethodPost, "audit/erase", e, &erased); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d texts and %d sets of claims erased\n", erased.Texts, erased.Shared)

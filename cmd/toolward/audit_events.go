@@ -15,13 +15,13 @@ import (
 // gateway did of its own accord.
 func newAuditEvents(g *globals) *cobra.Command {
 	var (
-		r            = desk{record: record{g: g}}
-		l            listing
-		q            audit.EventQuery
-		since, until string
-		limit        int
-		before       int64
-		calls        bool
+		r      = newDesk(g)
+		l      listing
+		q      audit.EventQuery
+		when   span
+		limit  int
+		before int64
+		calls  bool
 	)
 	cmd := &cobra.Command{
 		Use:     "events",
@@ -29,31 +29,24 @@ func newAuditEvents(g *globals) *cobra.Command {
 		Example: "  toolward audit events --since 24h\n  toolward audit events --type policy.loaded,policy.reload_failed -o jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			now := time.Now()
-			if q.Since, err = parseWhen(since, now); err != nil {
-				return err
-			}
-			if q.Until, err = parseWhen(until, now); err != nil {
+			if q.Since, q.Until, err = when.times(time.Now()); err != nil {
 				return err
 			}
 			if err := areTypes(q.Types); err != nil {
 				return err
 			}
 			q.Own = !calls
-			reader, err := r.ask(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			events, next, err := reader.Events(cmd.Context(), q, limit, before)
-			if err != nil {
-				return err
-			}
-			if next != 0 {
-				defer fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --before %d\n", next)
-			}
-			return printRows(l, cmd.OutOrStdout(), events, []string{"SEQ", "TIME", "TYPE", "CALL", "BODY"}, func(e audit.Event) []string {
-				return []string{strconv.FormatInt(e.Seq, 10), time.UnixMilli(e.TimeUnixMs).UTC().Format(time.RFC3339), e.Type, e.Call, short(string(e.Body), 100)}
+			return r.read(cmd.Context(), func(reader asker) error {
+				events, next, err := reader.Events(cmd.Context(), q, limit, before)
+				if err != nil {
+					return err
+				}
+				if next != 0 {
+					defer fmt.Fprintf(cmd.ErrOrStderr(), "there are more: --before %d\n", next)
+				}
+				return printRows(l, cmd.OutOrStdout(), events, []string{"SEQ", "TIME", "TYPE", "CALL", "BODY"}, func(e audit.Event) []string {
+					return []string{strconv.FormatInt(e.Seq, 10), time.UnixMilli(e.TimeUnixMs).UTC().Format(time.RFC3339), e.Type, e.Call, short(string(e.Body), 100)}
+				})
 			})
 		},
 	}
@@ -61,8 +54,7 @@ func newAuditEvents(g *globals) *cobra.Command {
 	l.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringSliceVar((*[]string)(&q.Types), "type", nil, "events of this type")
-	fl.StringVar(&since, "since", "", "from this time on: 2026-01-31, RFC 3339, today, yesterday, or an age such as 2h, 7d or 1w")
-	fl.StringVar(&until, "until", "", "before this time, likewise")
+	when.flags(cmd)
 	fl.IntVar(&limit, "limit", 50, "at most so many, up to 1000")
 	fl.Int64Var(&before, "before", 0, "go on where a listing ended")
 	fl.BoolVar(&calls, "calls", false, "those of calls as well")

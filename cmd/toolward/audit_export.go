@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +10,7 @@ import (
 
 func newAuditExport(g *globals) *cobra.Command {
 	var (
-		f             = calls{desk: desk{record: record{g: g}}}
+		f             = calls{desk: newDesk(g)}
 		format, after string
 		events        bool
 	)
@@ -51,14 +49,14 @@ func newAuditExport(g *globals) *cobra.Command {
 }
 
 func newAuditHash(g *globals) *cobra.Command {
-	var where whereFlags
+	where := whereFlags{g: g}
 	cmd := &cobra.Command{
 		Use:   "hash VALUE",
 		Short: "What stands in the record where this value was redacted",
 		Long: "Redacted values are written as keyed hashes, so that equal values can be matched.\nLook for what this prints with `toolward audit list --text`.\n" +
 			"It takes the key beside the record, or with --url the role admin.",
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if where.url == "" {
 				cfg, err := loadBeside(g)
 				if err != nil {
@@ -71,13 +69,8 @@ func newAuditHash(g *globals) *cobra.Command {
 				fmt.Fprintln(cmd.OutOrStdout(), keys.Token(args[0]))
 				return nil
 			}
-			o, err := openOperations(cmd.Context(), g, &where, recorded)
+			h, err := order[hashed](cmd, &where, "audit/hash", hashOrder{args[0]})
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var h hashed
-			if err := o.ask(cmd.Context(), http.MethodPost, "audit/hash", hashOrder{args[0]}, &h); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), h.Hash)

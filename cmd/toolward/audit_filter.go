@@ -19,10 +19,10 @@ import (
 type calls struct {
 	desk
 	audit.Filter
-	since, until string
-	values       map[string]*[]string // by attribute
-	not, args    []string
-	session      []string
+	span
+	values    map[string]*[]string // by attribute
+	not, args []string
+	session   []string
 }
 
 // read finds the record and hands it over with the filter.
@@ -31,12 +31,23 @@ func (f *calls) read(ctx context.Context, do func(asker, audit.Filter) error) er
 	if err != nil {
 		return err
 	}
-	reader, err := f.ask(ctx)
-	if err != nil {
-		return err
+	return f.desk.read(ctx, func(reader asker) error { return do(reader, filter) })
+}
+
+// span are the flags of a command that looks at some time.
+type span struct{ since, until string }
+
+func (s *span) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.since, "since", "", "from this time on: 2026-01-31, RFC 3339, today, yesterday, or an age such as 2h, 7d or 1w")
+	cmd.Flags().StringVar(&s.until, "until", "", "before this time, likewise")
+}
+
+// times reads them; a flag that was not given is the zero time.
+func (s *span) times(now time.Time) (since, until time.Time, err error) {
+	if since, err = parseWhen(s.since, now); err == nil {
+		until, err = parseWhen(s.until, now)
 	}
-	defer reader.Close()
-	return do(reader, filter)
+	return since, until, err
 }
 
 // attributeHelp says what calls are found by, and which values there are where
@@ -76,9 +87,8 @@ func (f *calls) flags(cmd *cobra.Command) {
 
 // filters are those that say which calls.
 func (f *calls) filters(cmd *cobra.Command) {
+	f.span.flags(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.since, "since", "", "from this time on: 2026-01-31, RFC 3339, today, yesterday, or an age such as 2h, 7d or 1w")
-	fl.StringVar(&f.until, "until", "", "before this time, likewise")
 	f.values = map[string]*[]string{}
 	for _, a := range attributeHelp {
 		f.values[a.name] = fl.StringSlice(a.name, nil, a.help)
@@ -99,10 +109,7 @@ func (f *calls) filters(cmd *cobra.Command) {
 
 func (f *calls) filter(now time.Time) (audit.Filter, error) {
 	var err error
-	if f.Since, err = parseWhen(f.since, now); err != nil {
-		return f.Filter, err
-	}
-	if f.Until, err = parseWhen(f.until, now); err != nil {
+	if f.Since, f.Until, err = f.times(now); err != nil {
 		return f.Filter, err
 	}
 	f.Match, f.Not = audit.Match{Differs: f.Differs}, audit.Match{}

@@ -15,7 +15,7 @@ import (
 
 func newAuditStats(g *globals) *cobra.Command {
 	var (
-		f       = calls{desk: desk{record: record{g: g}}}
+		f       = calls{desk: newDesk(g)}
 		l       = listing{format: "table"}
 		by      []string
 		every   time.Duration

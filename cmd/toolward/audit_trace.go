@@ -14,7 +14,7 @@ import (
 
 func newAuditTrace(g *globals) *cobra.Command {
 	var (
-		r = desk{record: record{g: g}}
+		r = newDesk(g)
 		l = listing{format: "text"}
 	)
 	cmd := &cobra.Command{
@@ -22,20 +22,17 @@ func newAuditTrace(g *globals) *cobra.Command {
 		Short: "Which call brought what a call carries, who allowed it, and where it went on",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.ask(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			t, err := reader.Trace(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if l.format == "json" {
-				return printJSON(cmd.OutOrStdout(), t)
-			}
-			printTrace(cmd.OutOrStdout(), t, "")
-			return nil
+			return r.read(cmd.Context(), func(reader asker) error {
+				t, err := reader.Trace(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if l.format == "json" {
+					return printJSON(cmd.OutOrStdout(), t)
+				}
+				printTrace(cmd.OutOrStdout(), t, "")
+				return nil
+			})
 		},
 	}
 	r.flag(cmd)
@@ -138,7 +135,7 @@ func ruleList(rules audit.Raw) string {
 
 func newAuditStory(g *globals) *cobra.Command {
 	var (
-		r = desk{record: record{g: g}}
+		r = newDesk(g)
 		l = listing{format: "text"}
 
 		before string
@@ -149,39 +146,36 @@ func newAuditStory(g *globals) *cobra.Command {
 		Long:  "SESSION is the session's digest, or its name in the token (sid).",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.ask(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			if before != "" {
-				call, _, err := reader.Show(cmd.Context(), before)
-				if err != nil {
-					return err
-				}
-				before = call.ID
-			}
-			n := 0
-			for c, err := range reader.All(cmd.Context(), audit.Filter{Session: audit.Values{args[0]}}) {
-				if err != nil {
-					return err
-				}
-				n++
-				if c.ID == before {
-					break
-				}
-				if l.format == "json" {
-					if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Call{c}, nil, nil); err != nil {
+			return r.read(cmd.Context(), func(reader asker) error {
+				if before != "" {
+					call, _, err := reader.Show(cmd.Context(), before)
+					if err != nil {
 						return err
 					}
-					continue
+					before = call.ID
 				}
-				tell(cmd.OutOrStdout(), c)
-			}
-			if n == 0 {
-				return fmt.Errorf("there is no session %s in the record", printable(args[0]))
-			}
-			return nil
+				n := 0
+				for c, err := range reader.All(cmd.Context(), audit.Filter{Session: audit.Values{args[0]}}) {
+					if err != nil {
+						return err
+					}
+					n++
+					if c.ID == before {
+						break
+					}
+					if l.format == "json" {
+						if err := printRows(listing{"jsonl"}, cmd.OutOrStdout(), []audit.Call{c}, nil, nil); err != nil {
+							return err
+						}
+						continue
+					}
+					tell(cmd.OutOrStdout(), c)
+				}
+				if n == 0 {
+					return fmt.Errorf("there is no session %s in the record", printable(args[0]))
+				}
+				return nil
+			})
 		},
 	}
 	r.flag(cmd)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strconv"
 	"time"
@@ -145,7 +144,7 @@ func readableFile(path string) bool {
 // `audit.retain` too.
 func newAuditPrune(g *globals) *cobra.Command {
 	var (
-		where       whereFlags
+		where       = whereFlags{g: g}
 		before, why string
 		dry         bool
 	)
@@ -153,7 +152,7 @@ func newAuditPrune(g *globals) *cobra.Command {
 		Use:   "prune --before TIME --why TEXT",
 		Short: "Remove old events from the record, leaving a signed statement",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			when, err := parseWhen(before, time.Now())
 			if err != nil {
 				return err
@@ -176,13 +175,8 @@ func newAuditPrune(g *globals) *cobra.Command {
 			if why == "" {
 				return errors.New("say why, with --why: it is signed with what is removed")
 			}
-			o, err := openOperations(cmd.Context(), g, &where, recorded)
+			gone, err := order[pruned](cmd, &where, "audit/prune", pruneOrder{when.UTC().Format(time.RFC3339), why})
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var gone pruned
-			if err := o.ask(cmd.Context(), http.MethodPost, "audit/prune", pruneOrder{when.UTC().Format(time.RFC3339), why}, &gone); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d events removed\n", gone.Removed)

@@ -15,12 +15,12 @@ import (
 // is a table, and each takes the same flags.
 func newAuditView(g *globals) *cobra.Command {
 	var (
-		r            = desk{record: record{g: g}}
-		l            listing
-		q            audit.ViewQuery
-		where, not   []string
-		since, until string
-		columns      []string
+		r          = newDesk(g)
+		l          listing
+		q          audit.ViewQuery
+		where, not []string
+		when       span
+		columns    []string
 	)
 	cmd := &cobra.Command{
 		Use:   "view NAME",
@@ -33,11 +33,7 @@ func newAuditView(g *globals) *cobra.Command {
 			if q.Name = args[0]; !slices.Contains(viewNames(), q.Name) {
 				return fmt.Errorf("there is no view %s%s", q.Name, meant(q.Name, viewNames()))
 			}
-			now := time.Now()
-			if q.Since, err = parseWhen(since, now); err != nil {
-				return err
-			}
-			if q.Until, err = parseWhen(until, now); err != nil {
+			if q.Since, q.Until, err = when.times(time.Now()); err != nil {
 				return err
 			}
 			if q.Where, err = equalities("--where", where); err != nil {
@@ -46,22 +42,19 @@ func newAuditView(g *globals) *cobra.Command {
 			if q.Not, err = equalities("--not", not); err != nil {
 				return err
 			}
-			reader, err := r.ask(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			t, err := reader.View(cmd.Context(), q)
-			if err == nil {
-				t, err = t.Only(columns)
-			}
-			if err != nil {
-				return err
-			}
-			if t.More {
-				defer fmt.Fprintf(cmd.ErrOrStderr(), "there are more than %d\n", len(t.Rows))
-			}
-			return printTable(l, cmd, t)
+			return r.read(cmd.Context(), func(reader asker) error {
+				t, err := reader.View(cmd.Context(), q)
+				if err == nil {
+					t, err = t.Only(columns)
+				}
+				if err != nil {
+					return err
+				}
+				if t.More {
+					defer fmt.Fprintf(cmd.ErrOrStderr(), "there are more than %d\n", len(t.Rows))
+				}
+				return printTable(l, cmd, t)
+			})
 		},
 	}
 	r.flag(cmd)
@@ -69,8 +62,7 @@ func newAuditView(g *globals) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&where, "where", nil, "rows of which this holds: --where agent=ann; the same column again: one of the values")
 	fl.StringArrayVar(&not, "not", nil, "leave out rows of which this holds")
-	fl.StringVar(&since, "since", "", "from this time on: 2026-01-31, RFC 3339, today, yesterday, or an age such as 2h, 7d or 1w")
-	fl.StringVar(&until, "until", "", "before this time, likewise")
+	when.flags(cmd)
 	fl.StringVar(&q.Sort, "sort", "", "order by this column; -column for the greatest first")
 	fl.StringSliceVar(&columns, "columns", nil, "show these columns")
 	fl.IntVar(&q.Limit, "limit", 50, "at most so many, up to 1000")

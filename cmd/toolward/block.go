@@ -16,18 +16,18 @@ import (
 )
 
 func newBlock(g *globals) *cobra.Command {
-	var f whereFlags
+	f := whereFlags{g: g}
 	cmd := &cobra.Command{
 		Use: "block", Short: "Stop an agent, a token, a session, a tool, an upstream, or everything",
 		Long: "Asks the running gateway, where a block holds from the next call on and calls under way are cancelled. If no\n" +
 			"gateway runs on the record, it holds from the next start.",
 	}
 	f.flag(cmd)
-	cmd.AddCommand(newBlockAdd(g, &f), newBlockList(g, &f), newBlockLift(g, &f))
+	cmd.AddCommand(newBlockAdd(&f), newBlockList(&f), newBlockLift(&f))
 	return cmd
 }
 
-func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
+func newBlockAdd(f *whereFlags) *cobra.Command {
 	var (
 		b      admin.NewBlock
 		all    bool
@@ -52,7 +52,7 @@ func newBlockAdd(g *globals, f *whereFlags) *cobra.Command {
 			if b.Until, err = blockEnd(cmd, length, ends, time.Now()); err != nil {
 				return err
 			}
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+			o, err := f.open(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -158,20 +158,15 @@ func until(b gateway.Block) string {
 	return " until " + b.Until.UTC().Format(time.RFC3339)
 }
 
-func newBlockList(g *globals, f *whereFlags) *cobra.Command {
+func newBlockList(f *whereFlags) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "What is stopped, by whom, why, and until when",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := look[admin.BlockList](cmd, f, "blocks")
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var list admin.BlockList
-			if err := o.ask(cmd.Context(), http.MethodGet, "blocks", nil, &list); err != nil {
 				return err
 			}
 			return printRows(l, cmd.OutOrStdout(), list.Blocks, []string{"ID", "KIND", "NAME", "SINCE", "UNTIL", "BY", "WHY"}, func(b gateway.Block) []string {
@@ -187,20 +182,15 @@ func newBlockList(g *globals, f *whereFlags) *cobra.Command {
 	return cmd
 }
 
-func newBlockLift(g *globals, f *whereFlags) *cobra.Command {
+func newBlockLift(f *whereFlags) *cobra.Command {
 	var lifted admin.Lifted
 	cmd := &cobra.Command{
 		Use:   "lift ID --why TEXT",
 		Short: "End a block",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			left, err := order[admin.BlockList](cmd, f, "blocks/"+segment(args[0])+"/lift", lifted)
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var left admin.BlockList
-			if err := o.ask(cmd.Context(), http.MethodPost, "blocks/"+segment(args[0])+"/lift", lifted, &left); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "lifted %s; %d blocks are left\n", printable(args[0]), len(left.Blocks))

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -15,13 +12,13 @@ import (
 )
 
 func newMeters(g *globals) *cobra.Command {
-	var f whereFlags
+	f := whereFlags{g: g}
 	cmd := &cobra.Command{
 		Use: "meters", Short: "What policy's meters have counted, and whom they keep out",
 		Long: "A meter is what policy counts and adds up over time (docs/policy.md, Over time). A counter is there from the\nfirst call that adds to it until its window is empty.",
 	}
 	f.flag(cmd)
-	cmd.AddCommand(newMetersList(g, &f), newMetersReset(g, &f))
+	cmd.AddCommand(newMetersList(&f), newMetersReset(&f))
 	return cmd
 }
 
@@ -35,7 +32,7 @@ func meterFlags(cmd *cobra.Command, of *gateway.MeterOf) {
 	fl.StringVar(&of.Key, "key", "", "only this key, as policy gave it or as list shows it")
 }
 
-func newMetersList(g *globals, f *whereFlags) *cobra.Command {
+func newMetersList(f *whereFlags) *cobra.Command {
 	var (
 		l  listing
 		of gateway.MeterOf
@@ -45,23 +42,13 @@ func newMetersList(g *globals, f *whereFlags) *cobra.Command {
 		Short: "What meters count now, by name, the largest sums first",
 		Long:  "Keys are shown as the tokens under which the record has them. RUNNING are those of COUNT that are under way.",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				of.Name = args[0]
 			}
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+			query := given(map[string]string{"name": of.Name, "agent": of.Agent, "issuer": of.Issuer, "session": of.Session, "tool": of.Tool, "key": of.Key})
+			list, err := look[admin.MeterList](cmd, f, "meters?"+query.Encode())
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			query := url.Values{}
-			for name, v := range map[string]string{"name": of.Name, "agent": of.Agent, "issuer": of.Issuer, "session": of.Session, "tool": of.Tool, "key": of.Key} {
-				if v != "" {
-					query.Set(name, v)
-				}
-			}
-			var list admin.MeterList
-			if err := o.ask(cmd.Context(), http.MethodGet, "meters?"+query.Encode(), nil, &list); err != nil {
 				return err
 			}
 			if list.More > 0 {
@@ -85,7 +72,7 @@ func newMetersList(g *globals, f *whereFlags) *cobra.Command {
 	return cmd
 }
 
-func newMetersReset(g *globals, f *whereFlags) *cobra.Command {
+func newMetersReset(f *whereFlags) *cobra.Command {
 	var b admin.ResetMeter
 	cmd := &cobra.Command{
 		Use:   "reset NAME (--agent ID | --session ID | --tool NAME | --everyone) --why TEXT",
@@ -94,14 +81,9 @@ func newMetersReset(g *globals, f *whereFlags) *cobra.Command {
 			"reads the meter for all keys together reads what there was. Who did it and why stays on record.",
 		Example: "  toolward meters reset refunds --agent helpdesk-bot --why 'ticket 88: a goodwill campaign'",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			done, err := order[admin.MeterReset](cmd, f, "meters/"+segment(args[0])+"/reset", b)
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var done admin.MeterReset
-			if err := o.ask(cmd.Context(), http.MethodPost, "meters/"+segment(args[0])+"/reset", b, &done); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d counters of %s begin anew\n", done.Counters, printable(args[0]))

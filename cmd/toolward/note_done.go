@@ -52,7 +52,7 @@ func noteDone(ctx context.Context, g *globals, what string, detail any) error {
 }
 
 func noteOnce(ctx context.Context, cfg *config.Config, said admin.Done) (err error) {
-	o, err := inFiles(ctx, cfg, beginning(ctx))
+	o, err := inFiles(ctx, cfg, beginning)
 	if errors.Is(err, audit.ErrInUse) {
 		o, err = inRunning(cfg, err)
 	}
@@ -65,14 +65,12 @@ func noteOnce(ctx context.Context, cfg *config.Config, said admin.Done) (err err
 }
 
 // beginning is for commands that need a record and make one if there is none.
-func beginning(ctx context.Context) func(*rooms, *admin.Options) error {
-	return func(r *rooms, opt *admin.Options) error {
-		if r.store == nil {
-			if err := r.openFiles(ctx); err != nil {
-				return err
-			}
+func beginning(ctx context.Context, r *rooms, opt *admin.Options) error {
+	if r.store == nil {
+		if err := r.openFiles(ctx); err != nil {
+			return err
 		}
-		opt.Note, opt.Road = r.store.Note, recordOnly(r) // of the record that is new
-		return nil
 	}
+	opt.Note, opt.Road = r.store.Note, recordOnly(r) // of the record that is new
+	return nil
 }

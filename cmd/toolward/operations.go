@@ -36,17 +36,32 @@ type operations struct {
 }
 
 // whereFlags say which gateway is meant.
-type whereFlags struct{ url string }
+type whereFlags struct {
+	g     *globals
+	url   string
+	local localRooms // nil: [recorded]
+}
+
+// localRooms completes what a command has of the gateway's files where none runs.
+type localRooms func(context.Context, *rooms, *admin.Options) error
+
+// recorded asks for a record: what people decide about is in it.
+func recorded(_ context.Context, r *rooms, _ *admin.Options) error {
+	if r.store == nil {
+		return fmt.Errorf("there is no record at %s: no gateway has run here", r.cfg.Audit.Path)
+	}
+	return nil
+}
 
 func (f *whereFlags) flag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.url, "url", "", "base URL of the gateway, with the operator's token in TOOLWARD_TOKEN;\nelse the gateway that runs on the configuration's record")
 }
 
-// openOperations finds the gateway. At --url it is asked with the token. Else it is
+// open finds the gateway. At --url it is asked with the token. Else it is
 // the one that runs on the record, whose address and credential lie beside it; or,
 // for who may not read these, the one that the configuration describes, with the
-// token. If none runs, local opens the files: it gets the record as its only writer.
-func openOperations(ctx context.Context, g *globals, f *whereFlags, local func(*rooms, *admin.Options) error) (*operations, error) {
+// token. If none runs, local gets the files, with the record as its only writer.
+func (f *whereFlags) open(ctx context.Context) (*operations, error) {
 	token := os.Getenv("TOOLWARD_TOKEN")
 	if f.url != "" {
 		if token == "" {
@@ -54,13 +69,17 @@ func openOperations(ctx context.Context, g *globals, f *whereFlags, local func(*
 		}
 		return &operations{client: http.DefaultClient, base: f.url, token: token, close: nothing}, nil
 	}
-	cfg, err := loadBeside(g)
+	cfg, err := loadBeside(f.g)
 	if err != nil {
 		return nil, err
 	}
 	if _, _, err := admin.ReadCredential(credentialPath(cfg)); err != nil && token != "" {
 		client, err := clientFor(cfg, adminURL(cfg))
 		return &operations{client: client, base: adminURL(cfg), token: token, close: nothing}, err
+	}
+	local := f.local
+	if local == nil {
+		local = recorded
 	}
 	o, err := inFiles(ctx, cfg, local)
 	if errors.Is(err, audit.ErrInUse) {
@@ -93,7 +112,7 @@ func inRunning(cfg *config.Config, inUse error) (*operations, error) {
 }
 
 // inFiles answers from the gateway's files, in this process.
-func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.Options) error) (*operations, error) {
+func inFiles(ctx context.Context, cfg *config.Config, local localRooms) (*operations, error) {
 	r, err := openRecord(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -108,7 +127,7 @@ func inFiles(ctx context.Context, cfg *config.Config, local func(*rooms, *admin.
 	opt.Road = recordOnly(r)
 	opt.Challenge = func(string, *gateway.Refusal, bool) string { return "" }
 	opt.Limit = func(*gateway.Agent) (func(), error) { return func() {}, nil }
-	if err := local(r, &opt); err != nil {
+	if err := local(ctx, r, &opt); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return &operations{client: &http.Client{Transport: inProcess{admin.New(opt)}}, base: "http://localhost", token: token, close: r.close}, nil
@@ -176,6 +195,36 @@ func clientFor(cfg *config.Config, base string) (*http.Client, error) {
 			return nil
 		},
 	}}}, nil
+}
+
+// look finds the gateway, asks it, and lets go of it.
+func look[T any](cmd *cobra.Command, f *whereFlags, path string) (T, error) {
+	return once[T](cmd, f, http.MethodGet, path, nil)
+}
+
+// order is look for what changes something.
+func order[T any](cmd *cobra.Command, f *whereFlags, path string, body any) (T, error) {
+	return once[T](cmd, f, http.MethodPost, path, body)
+}
+
+func once[T any](cmd *cobra.Command, f *whereFlags, method, path string, body any) (answer T, err error) {
+	o, err := f.open(cmd.Context())
+	if err != nil {
+		return answer, err
+	}
+	err = o.ask(cmd.Context(), method, path, body, &answer)
+	return answer, errors.Join(err, o.close())
+}
+
+// given is a query of the parameters that are not empty.
+func given(params map[string]string) url.Values {
+	q := url.Values{}
+	for name, v := range params {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	return q
 }
 
 // ask performs an operation and decodes its answer.

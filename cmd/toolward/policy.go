@@ -187,7 +187,7 @@ type redecided struct {
 
 func newPolicyReplay(g *globals) *cobra.Command {
 	var (
-		f = calls{desk: desk{record: record{g: g}}}
+		f = calls{desk: newDesk(g)}
 		l listing
 	)
 	cmd := &cobra.Command{

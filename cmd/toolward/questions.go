@@ -54,10 +54,22 @@ type desk struct {
 	where whereFlags
 }
 
+func newDesk(g *globals) desk { return desk{record{g: g}, whereFlags{g: g}} }
+
 func (d *desk) flag(cmd *cobra.Command) {
 	d.record.flag(cmd)
 	cmd.Flags().StringVar(&d.where.url, "url", "", "base URL of a gateway to ask instead of a file, with an operator's token in TOOLWARD_TOKEN")
 	cmd.MarkFlagsMutuallyExclusive("db", "url")
+}
+
+// read finds the record, and lets go of it.
+func (d *desk) read(ctx context.Context, do func(asker) error) (err error) {
+	reader, err := d.ask(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	return do(reader)
 }
 
 // ask finds the record: behind --url, or in the file. Who may not read that, and has
@@ -72,7 +84,7 @@ func (d *desk) ask(ctx context.Context) (asker, error) {
 			return reader, nil
 		}
 	}
-	o, err := openOperations(ctx, d.g, &d.where, recorded)
+	o, err := d.where.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,14 +13,14 @@ import (
 )
 
 func newSessions(g *globals) *cobra.Command {
-	var f whereFlags
+	f := whereFlags{g: g}
 	cmd := &cobra.Command{Use: "sessions", Short: "What agents have seen and done, and labels that policy decides by"}
 	f.flag(cmd)
-	cmd.AddCommand(newSessionsList(g, &f), newSessionsShow(g, &f), newSessionsClear(g, &f))
+	cmd.AddCommand(newSessionsList(&f), newSessionsShow(&f), newSessionsClear(&f))
 	return cmd
 }
 
-func newSessionsList(g *globals, f *whereFlags) *cobra.Command {
+func newSessionsList(f *whereFlags) *cobra.Command {
 	var (
 		l            listing
 		agent, label string
@@ -32,20 +29,9 @@ func newSessionsList(g *globals, f *whereFlags) *cobra.Command {
 		Use:   "list",
 		Short: "Sessions that are remembered, latest first",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := look[admin.SessionList](cmd, f, "sessions?"+given(map[string]string{"agent": agent, "label": label}).Encode())
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			query := url.Values{}
-			for name, v := range map[string]string{"agent": agent, "label": label} {
-				if v != "" {
-					query.Set(name, v)
-				}
-			}
-			var list admin.SessionList
-			if err := o.ask(cmd.Context(), http.MethodGet, "sessions?"+query.Encode(), nil, &list); err != nil {
 				return err
 			}
 			return printRows(l, cmd.OutOrStdout(), list.Sessions, []string{"ID", "AGENT", "CALLS", "LABELS", "LAST"}, func(s gateway.SessionSeen) []string {
@@ -59,20 +45,15 @@ func newSessionsList(g *globals, f *whereFlags) *cobra.Command {
 	return cmd
 }
 
-func newSessionsShow(g *globals, f *whereFlags) *cobra.Command {
+func newSessionsShow(f *whereFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "One session, with its labels and latest calls, as JSON",
 		Long:  "Prints what policy sees of a session. `toolward audit list --session ID` has its calls.",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := look[gateway.SessionSeen](cmd, f, "sessions/"+segment(args[0]))
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var s gateway.SessionSeen
-			if err := o.ask(cmd.Context(), http.MethodGet, "sessions/"+segment(args[0]), nil, &s); err != nil {
 				return err
 			}
 			return printJSON(cmd.OutOrStdout(), s)
@@ -80,21 +61,16 @@ func newSessionsShow(g *globals, f *whereFlags) *cobra.Command {
 	}
 }
 
-func newSessionsClear(g *globals, f *whereFlags) *cobra.Command {
+func newSessionsClear(f *whereFlags) *cobra.Command {
 	var c admin.ClearLabels
 	cmd := &cobra.Command{
 		Use:   "clear ID --why TEXT",
 		Short: "Take labels away from a session",
 		Long:  "Takes labels away, all of them unless --label names some: what the session has read counts as not read from now\non. Who did it and why stays on record.",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, recorded)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := order[gateway.SessionSeen](cmd, f, "sessions/"+segment(args[0])+"/clear", c)
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var s gateway.SessionSeen
-			if err := o.ask(cmd.Context(), http.MethodPost, "sessions/"+segment(args[0])+"/clear", c, &s); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "cleared; labels of %s now: %s\n", printable(s.Agent), printable(strings.Join(s.Labels, ", ")))

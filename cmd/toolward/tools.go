@@ -25,20 +25,20 @@ import (
 )
 
 func newTools(g *globals) *cobra.Command {
-	var f whereFlags
+	f := whereFlags{g: g, local: startUpstreams(g)}
 	cmd := &cobra.Command{
 		Use: "tools", Short: "What upstreams offer, and what changed since it was accepted",
 		Long: "Asks the running gateway. If no gateway runs on the record, `list`, `show`, `diff` and `pin` start the\nupstreams themselves.",
 	}
 	f.flag(cmd)
-	cmd.AddCommand(newToolsList(g, &f), newToolsShow(g, &f), newToolsCall(g, &f), newToolsDiff(g, &f), newToolsPin(g, &f))
+	cmd.AddCommand(newToolsList(&f), newToolsShow(&f), newToolsCall(g, &f), newToolsDiff(&f), newToolsPin(&f))
 	return cmd
 }
 
 // startUpstreams starts the upstreams where no gateway runs. Only then are their
 // secrets needed.
-func startUpstreams(ctx context.Context, g *globals) func(*rooms, *admin.Options) error {
-	return func(r *rooms, opt *admin.Options) error {
+func startUpstreams(g *globals) localRooms {
+	return func(ctx context.Context, r *rooms, opt *admin.Options) error {
 		cfg, err := loadOrDemo(g)
 		if err != nil {
 			return err
@@ -115,20 +115,15 @@ func openPins(ctx context.Context, cfg *config.Config) (upstream.Pins, func() er
 	return r.pins(), r.close, nil
 }
 
-func newToolsList(g *globals, f *whereFlags) *cobra.Command {
+func newToolsList(f *whereFlags) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
 		Use:   "list [SERVER]",
 		Short: "Every tool, prompt and resource, quarantined ones included",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := look[admin.ToolList](cmd, f, "tools?"+ofServer(args).Encode())
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var list admin.ToolList
-			if err := o.ask(cmd.Context(), http.MethodGet, "tools?"+ofServer(args).Encode(), nil, &list); err != nil {
 				return err
 			}
 			for _, name := range slices.Sorted(maps.Keys(list.Down)) {
@@ -156,19 +151,14 @@ func ofServer(args []string) url.Values {
 	return query
 }
 
-func newToolsShow(g *globals, f *whereFlags) *cobra.Command {
+func newToolsShow(f *whereFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "A tool's definition as its server wrote it",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
+		RunE: func(cmd *cobra.Command, args []string) error {
+			def, err := look[admin.Definition](cmd, f, "tools/"+segment(args[0]))
 			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
-			var def admin.Definition
-			if err := o.ask(cmd.Context(), http.MethodGet, "tools/"+segment(args[0]), nil, &def); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), visible(indented(def.Definition)))

@@ -14,7 +14,7 @@ import (
 	"toolward/web/admin"
 )
 
-func newToolsDiff(g *globals, f *whereFlags) *cobra.Command {
+func newToolsDiff(f *whereFlags) *cobra.Command {
 	var (
 		l   listing
 		all bool
@@ -24,17 +24,12 @@ func newToolsDiff(g *globals, f *whereFlags) *cobra.Command {
 		Short: "Definitions that changed since they were accepted, or that guard objects to",
 		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic.\nExit code 1 if there is anything to review; accept with `toolward tools pin`.",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.close()) }()
+		RunE: func(cmd *cobra.Command, args []string) error {
 			query := ofServer(args)
 			query.Set("all", fmt.Sprint(all))
 			query.Set("fresh", "true")
-			var list admin.ChangeList
-			if err := o.ask(cmd.Context(), http.MethodGet, "changes?"+query.Encode(), nil, &list); err != nil {
+			list, err := look[admin.ChangeList](cmd, f, "changes?"+query.Encode())
+			if err != nil {
 				return err
 			}
 			if l.format != "table" {
@@ -81,7 +76,7 @@ func shownAs(ch gateway.Change) string {
 	return ch.Wire + "@" + ch.Fingerprint[:min(admin.ShownDigits, len(ch.Fingerprint))]
 }
 
-func newToolsPin(g *globals, f *whereFlags) *cobra.Command {
+func newToolsPin(f *whereFlags) *cobra.Command {
 	var note string
 	cmd := &cobra.Command{
 		Use:   "pin NAME@FINGERPRINT…",
@@ -89,7 +84,7 @@ func newToolsPin(g *globals, f *whereFlags) *cobra.Command {
 		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := openOperations(cmd.Context(), g, f, startUpstreams(cmd.Context(), g))
+			o, err := f.open(cmd.Context())
 			if err != nil {
 				return err
 			}
