@@ -162,6 +162,7 @@ func (r *Room) putBlock(block gateway.Block) {
 	for i := range r.sessions.shards {
 		r.sessions.shards[i].stop()
 	}
+	wake(r.stopped)
 	r.tellBlocks()
 }
 

@@ -37,11 +37,11 @@ func (r *Room) Expire(ctx context.Context, failed func(error)) {
 	}
 }
 
-// wake tells [Room.Expire] that there is another approval.
-func (r *Room) wake() {
+// wake tells whoever waits for a time that there is another one to wait for.
+func wake(another chan<- struct{}) {
 	select {
-	case r.asked <- struct{}{}:
-	default:
+	case another <- struct{}{}:
+	default: // it has not looked yet since the last
 	}
 }
 

@@ -74,7 +74,7 @@ func (r *Room) Fold(e gateway.Entry) error {
 				}
 			}
 			err := r.settle(func() error { return r.consents.ask(a) })
-			r.wake()
+			wake(r.asked)
 			return err
 		})
 	case "audit.erase":

@@ -92,8 +92,9 @@ type Options struct {
 	// Decided is told the ID of each approval that was decided, used or revoked,
 	// once that is durable. It must be quick. Nil: nobody is told.
 	Decided func(approval string)
-	// Blocks is told that what is blocked has changed, once that is durable. It must
-	// be quick. Nil: nobody is told.
+	// Blocks is told that what is blocked has changed, once that is durable, and, while
+	// [Room.EndBlocks] runs, that a block's time is over. It must be quick. Nil: nobody
+	// is told.
 	Blocks func()
 }
 
@@ -114,7 +115,8 @@ type Room struct {
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
 
-	asked chan struct{} // full once an approval was asked that [Room.Expire] has not seen
+	asked   chan struct{} // full once an approval was asked that [Room.Expire] has not seen
+	stopped chan struct{} // full once a block was added that [Room.EndBlocks] has not seen
 }
 
 var _ gateway.State = (*Room)(nil)
@@ -135,7 +137,7 @@ func New(opts Options) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{opts: opts, limits: limits, asked: make(chan struct{}, 1)}
+	r := &Room{opts: opts, limits: limits, asked: make(chan struct{}, 1), stopped: make(chan struct{}, 1)}
 	r.sessions.init(opts.Max, opts.Idle)
 	r.tallies.init()
 	r.consents.init()

@@ -54,7 +54,7 @@ type rooms struct {
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
 	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart, r.expireApprovals,
+		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart, r.watchTimes,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -149,10 +149,12 @@ func (r *rooms) openState(ctx context.Context) error {
 	return r.store.Attach(ctx, r.state)
 }
 
-// expireApprovals puts on record which questions nobody answered in time.
-func (r *rooms) expireApprovals(context.Context) error {
+// watchTimes puts on record which questions nobody answered in time, and tells
+// agents when a block's time is over.
+func (r *rooms) watchTimes(context.Context) error {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	running.Go(gateway.Contain(r.log, "blocks that end", func() { r.state.EndBlocks(ctx) }))
 	running.Go(gateway.Contain(r.log, "approvals that run out", func() {
 		r.state.Expire(ctx, func(err error) { r.log.Error("approvals that ran out could not be recorded", "error", err) })
 	}))
