@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -288,6 +287,3 @@ func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
 // Hash is what stands in the record for a redacted value, for `toolward audit
 // hash`: looking for it finds where the value was.
 func (s *Store) Hash(value string) string { return s.recorder.keys.Token(value) }
-
-//go:embed schema.sql
-var schema string

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"toolward/audit/schema"
 )
 
 // MakeBackup copies a record to a file that does not exist yet, also while a
@@ -68,7 +70,7 @@ func copyDatabase(ctx context.Context, opts Options, to string) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite3", dsn(opts.Path, "ro", opts.Busy, ""))
+	db, err := sql.Open("sqlite3", schema.DSN(opts.Path, "ro", opts.Busy, ""))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -121,7 +122,7 @@ func BenchmarkReview(b *testing.B) {
 	})
 	b.Run("verify", func(b *testing.B) {
 		for b.Loop() {
-			v, err := Verify(context.Background(), VerifyOptions{Path: s.opts.Path})
+			v, err := verify.Record(context.Background(), verify.Options{Path: s.opts.Path})
 			must(b, err)
 			b.ReportMetric(float64(v.Events), "events/op")
 		}

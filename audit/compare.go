@@ -10,7 +10,7 @@ import (
 // Compare counts the calls of the record anew, from the events, and says where
 // the derived tables differ: what they hide would be missing from listings and
 // statistics, though it is in the chain.
-func (r *Reader) Compare(ctx context.Context) (problems []Problem, err error) {
+func (r *Reader) Compare(ctx context.Context) (differences []string, err error) {
 	var last int64
 	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&last); err != nil {
 		return nil, fmt.Errorf("compare counts: %w", err)
@@ -19,11 +19,11 @@ func (r *Reader) Compare(ctx context.Context) (problems []Problem, err error) {
 	for span := int64(0); span <= last/spanSize; span++ {
 		found, err := r.compareSpan(ctx, span, shared)
 		if err != nil {
-			return problems, fmt.Errorf("compare counts: %w", err)
+			return differences, fmt.Errorf("compare counts: %w", err)
 		}
-		problems = append(problems, found...)
+		differences = append(differences, found...)
 	}
-	return problems, nil
+	return differences, nil
 }
 
 // group is calls that are counted together.
@@ -32,7 +32,7 @@ type group struct {
 	hour, slot int64
 }
 
-func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]*Shared) (problems []Problem, err error) {
+func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]*Shared) (differences []string, err error) {
 	first, last := span*spanSize, span*spanSize+spanSize-1
 	want, err := r.countSpan(ctx, first, last, shared)
 	if err != nil {
@@ -46,16 +46,16 @@ func (r *Reader) compareSpan(ctx context.Context, span int64, shared map[string]
 		h, ok := have[g]
 		switch {
 		case !ok || h.calls != w.calls:
-			problems = append(problems, Problem{Seq: w.first, What: fmt.Sprintf("%d calls of %s, agent %q, tool %q, outcome %q begin among the events %d to %d, and listings count %d", w.calls, g.kind, g.agent, g.tool, g.outcome, first, last, h.calls)})
+			differences = append(differences, fmt.Sprintf("%d calls of %s, agent %q, tool %q, outcome %q begin among the events %d to %d, and listings count %d", w.calls, g.kind, g.agent, g.tool, g.outcome, first, last, h.calls))
 		case h.first > w.first || h.last < w.last:
-			problems = append(problems, Problem{Seq: w.first, What: fmt.Sprintf("listings look for calls of agent %q, tool %q, outcome %q in %d to %d only", g.agent, g.tool, g.outcome, h.first, h.last)})
+			differences = append(differences, fmt.Sprintf("listings look for calls of agent %q, tool %q, outcome %q in %d to %d only", g.agent, g.tool, g.outcome, h.first, h.last))
 		}
 		delete(have, g)
 	}
 	for g, h := range have {
-		problems = append(problems, Problem{Seq: h.first, What: fmt.Sprintf("listings count %d calls of agent %q, tool %q, outcome %q that the events %d to %d do not have", h.calls, g.agent, g.tool, g.outcome, first, last)})
+		differences = append(differences, fmt.Sprintf("listings count %d calls of agent %q, tool %q, outcome %q that the events %d to %d do not have", h.calls, g.agent, g.tool, g.outcome, first, last))
 	}
-	return problems, nil
+	return differences, nil
 }
 
 // countSpan counts the calls that begin in a range of events.

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -170,7 +171,7 @@ func TestCompareFindsWhatIsHidden(t *testing.T) {
 		compare(t, s)
 		must(t, s.writer.do(t.Context(), func() error { return s.writer.conn.exec(statement) }))
 		must(t, s.Checkpoint(t.Context()))
-		v, err := Verify(t.Context(), VerifyOptions{Path: s.opts.Path, Counts: true})
+		v, err := verify.Record(t.Context(), verify.Options{Path: s.opts.Path, Derived: []verify.Derived{{Table: "counts", Check: s.Compare}}})
 		if err != nil || len(v.Problems) == 0 || !strings.Contains(v.Problems[0].What, "differs from the events") {
 			t.Errorf("%s: %v, %v", name, v.Problems, err)
 		}

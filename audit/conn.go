@@ -6,27 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/mattn/go-sqlite3"
-)
 
-// What makes a SQLite file a record of ours (PRAGMA application_id, the bytes
-// "tool") and which schema it has (PRAGMA user_version).
-const (
-	applicationID = 0x746f6f6c
-	schemaVersion = 3
+	"toolward/audit/schema"
 )
-
-// dsn names a database for the driver. The path is escaped: `?`, `#` and `%`
-// are legal in file names and mean something in a URI.
-func dsn(path, mode string, busy time.Duration, more string) string {
-	u := url.URL{Path: path}
-	return "file:" + u.EscapedPath() + "?mode=" + mode + "&_busy_timeout=" + strconv.FormatInt(busy.Milliseconds(), 10) + more
-}
 
 // conn is the writer's connection. It is used by one goroutine at a time, and
 // goes to the driver directly: database/sql would add its locks and copies to
@@ -46,7 +31,7 @@ type conn struct {
 // dial opens the database for writing and checks that it is ours. With fresh,
 // the file is empty and the schema is made.
 func dial(opts Options, fresh bool) (*conn, error) {
-	raw, err := (&sqlite3.SQLiteDriver{}).Open(dsn(opts.Path, "rw", opts.Busy, "&_mutex=no"))
+	raw, err := (&sqlite3.SQLiteDriver{}).Open(schema.DSN(opts.Path, "rw", opts.Busy, "&_mutex=no"))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +122,7 @@ func (c *conn) create() error {
 	if err := c.exec("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
 		return err
 	}
-	return c.exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema, applicationID, schemaVersion))
+	return c.exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema.Text, schema.ApplicationID, schema.Version))
 }
 
 // checkSchema refuses what is not a record of this version, and one whose
@@ -148,30 +133,30 @@ func (c *conn) checkSchema() error {
 	if err != nil {
 		return err
 	}
-	if id != strconv.Itoa(applicationID) {
+	if id != strconv.Itoa(schema.ApplicationID) {
 		return errors.New("this is not an audit record of toolward (application_id " + id + ")")
 	}
 	version, err := c.text("PRAGMA user_version")
 	if err != nil {
 		return err
 	}
-	if n, _ := strconv.Atoi(version); n > schemaVersion {
-		return fmt.Errorf("its schema is version %s, newer than this program's %d: use the newer program", version, schemaVersion)
-	} else if n < schemaVersion {
-		return fmt.Errorf("its schema is version %s, and this program knows no way from there to %d", version, schemaVersion)
+	if n, _ := strconv.Atoi(version); n > schema.Version {
+		return fmt.Errorf("its schema is version %s, newer than this program's %d: use the newer program", version, schema.Version)
+	} else if n < schema.Version {
+		return fmt.Errorf("its schema is version %s, and this program knows no way from there to %d", version, schema.Version)
 	}
 	rows, err := c.rows("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
 	if err != nil {
 		return err
 	}
-	want := schemaStatements()
+	want := schema.Statements()
 	for _, row := range rows {
 		kind, name := fmt.Sprint(row[0]), fmt.Sprint(row[1])
 		sql, ours := want[name]
 		switch {
 		case ours && sql != fmt.Sprint(row[2]):
 			return fmt.Errorf("its %s %s was changed", kind, name)
-		case !ours && !ownOfSQLite(kind, name):
+		case !ours && !schema.OwnOfSQLite(kind, name):
 			return fmt.Errorf("it has the %s %q, which this program did not make: what that does to the record is unknown; DROP it", kind, name)
 		}
 		delete(want, name)
@@ -180,27 +165,6 @@ func (c *conn) checkSchema() error {
 		return fmt.Errorf("its %s is missing", name)
 	}
 	return nil
-}
-
-// ownOfSQLite reports whether an object is one that SQLite makes for itself:
-// the statistics that ANALYZE and PRAGMA optimize write.
-func ownOfSQLite(kind, name string) bool {
-	return kind == "table" && (name == "sqlite_stat1" || name == "sqlite_stat4")
-}
-
-// schemaStatements is the schema by object name, as SQLite stores it: the text
-// of each CREATE statement up to its semicolon.
-func schemaStatements() map[string]string {
-	all := map[string]string{}
-	for _, part := range strings.Split("\n"+schema, "\nCREATE ")[1:] {
-		text := "CREATE " + part + "\n"
-		end := strings.Index(text, ";\n")
-		if strings.HasPrefix(text, "CREATE TRIGGER") {
-			end = strings.Index(text, "END;") + len("END")
-		}
-		all[strings.Fields(text)[2]] = text[:end]
-	}
-	return all
 }
 
 func (c *conn) exec(query string, args ...driver.Value) error {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -103,7 +104,7 @@ func TestKilledInOperations(t *testing.T) {
 			public := read(t, path+".pub")
 			for round := range (kills(28) + len(operations) - 1) / len(operations) {
 				killWithin(t, path, name)
-				v, err := Verify(t.Context(), VerifyOptions{Path: path, PublicKey: public, Keys: keysOf(path)})
+				v, err := verify.Record(t.Context(), verify.Options{Path: path, PublicKey: public, Keys: keysOf(path)})
 				must(t, err)
 				if len(v.Problems) > 0 && name != "segment" {
 					t.Fatalf("round %d: %v", round, v.Problems)
@@ -120,7 +121,7 @@ func TestKilledInOperations(t *testing.T) {
 				must(t, s.Attach(t.Context(), nobody{}))
 				record(t, s, `{}`, `{}`)
 				must(t, s.Close())
-				v, err = Verify(t.Context(), VerifyOptions{Path: path, PublicKey: public, Keys: path + ".keys"})
+				v, err = verify.Record(t.Context(), verify.Options{Path: path, PublicKey: public, Keys: path + ".keys"})
 				must(t, err)
 				if len(v.Problems) > 0 {
 					t.Fatalf("round %d, gone on: %v", round, v.Problems)
@@ -129,7 +130,7 @@ func TestKilledInOperations(t *testing.T) {
 			backups, err := filepath.Glob(path + ".backup*[0-9]")
 			must(t, err)
 			for _, backup := range backups {
-				v, err := Verify(t.Context(), VerifyOptions{Path: backup, PublicKey: public, Checkpoints: []string{path + ".checkpoints"}})
+				v, err := verify.Record(t.Context(), verify.Options{Path: backup, PublicKey: public, Checkpoints: []string{path + ".checkpoints"}})
 				must(t, err)
 				if len(v.Problems) > 0 || v.Backup == nil {
 					t.Errorf("%s: %+v", backup, v)

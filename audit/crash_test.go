@@ -20,6 +20,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 	"go.uber.org/goleak"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -159,7 +160,7 @@ func TestKilledInEachStage(t *testing.T) {
 					reached = 1 + rand.IntN(200)
 				}
 				killAt(t, path, fmt.Sprint(stage, " ", reached), acknowledged)
-				v, err := Verify(t.Context(), VerifyOptions{Path: path, Keys: path + ".keys"})
+				v, err := verify.Record(t.Context(), verify.Options{Path: path, Keys: path + ".keys"})
 				must(t, err)
 				if len(v.Problems) > 0 {
 					t.Fatalf("round %d, the %dth time: %v", round, reached, v.Problems)
@@ -212,7 +213,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	for round := range rounds {
 		killAfter(t, path, rand.IntN(3000), acknowledged)
-		if v := verify(t, path, path+".checkpoints"); len(v.Problems) > 0 {
+		if v := verified(t, path, path+".checkpoints"); len(v.Problems) > 0 {
 			t.Fatalf("round %d: %v", round, v.Problems)
 		}
 	}

@@ -13,8 +13,8 @@
 //     chained when the database takes them over.
 //   - Events are appended only. Each is chained to the one before by SHA-256,
 //     and checkpoints signed with Ed25519 are written into the database and
-//     to a file outside of it. [Verify] proves that nothing was changed, removed
-//     or reordered, and says where if it was.
+//     to a file outside of it. Package audit/verify proves that nothing was
+//     changed, removed or reordered, and says where if it was.
 //   - Each event has a MAC of the gateway's key. One that somebody else wrote into
 //     the database, or changed there, is not gone on from, nor handed over by
 //     [Store.Fold].
@@ -152,7 +152,7 @@
 //
 // A file in testdata/vectors is a record of 14 events or some more, and what a
 // verifier has to say of it, as txtar ("-- name --" begins a file): record.sql holds
-// the rows, to be put into an empty database with the tables of schema.sql;
+// the rows, to be put into an empty database with the tables of schema/schema.sql;
 // toolward.db.pub is the key that is trusted, toolward.db.checkpoints is what left
 // the database, toolward.db.keys has the keys of MACs. In verdict.json, "holds" is
 // the verdict with the keys, "without_keys" that without, "at" the first event that

@@ -15,8 +15,8 @@ import (
 // and an agent's claims. One of Agent, Session and Call is set.
 //
 // What was decided stays, with the names of agent, tool and rules: the chain
-// holds, and [Verify] says which texts are gone by which event. It is for what
-// was recorded until now; what the agent does later is recorded as ever.
+// holds, and package audit/verify says which texts are gone by which event. It is
+// for what was recorded until now; what the agent does later is recorded as ever.
 type Erasure struct {
 	Agent   string           `json:"agent,omitempty"` // ID, of every issuer
 	Session string           `json:"session,omitempty"`

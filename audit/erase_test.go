@@ -74,7 +74,7 @@ func TestErase(t *testing.T) {
 					t.Errorf("her claims are in %s", file)
 				}
 			}
-			v := verify(t, s.opts.Path)
+			v := verified(t, s.opts.Path)
 			if len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != test.texts || v.Gone[0].By != "local:dpo" || v.Gone[0].Why == "" {
 				t.Errorf("verify says %+v", v)
 			}
@@ -124,7 +124,7 @@ func TestEraseIsFinished(t *testing.T) {
 		t.Errorf("%s texts are left", left[0])
 	}
 	must(t, again.Close())
-	if v := verify(t, path); len(v.Problems) > 0 {
+	if v := verified(t, path); len(v.Problems) > 0 {
 		t.Errorf("verify says %+v", v.Problems)
 	}
 }
@@ -151,7 +151,7 @@ func TestBodiesExpire(t *testing.T) {
 		t.Error("the text of a policy went with those of calls")
 	}
 	must(t, s.Close())
-	if v := verify(t, path); len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != 1 {
+	if v := verified(t, path); len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != 1 {
 		t.Errorf("verify says %+v", v)
 	}
 }
@@ -194,7 +194,7 @@ func TestAttackTextsAreTamperedWith(t *testing.T) {
 			}
 			must(t, s.Close())
 			tamper(t, path, test.statement)
-			v := verify(t, path)
+			v := verified(t, path)
 			if len(v.Problems) == 0 || !strings.Contains(v.Problems[0].String(), test.want) {
 				t.Errorf("verify says %v, want %q", v.Problems, test.want)
 			}

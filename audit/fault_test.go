@@ -48,7 +48,7 @@ func untilRefused(t *testing.T, s *Store, n int) error {
 func checkChain(t *testing.T, s *Store) {
 	t.Helper()
 	must(t, s.Close())
-	if v := verify(t, s.opts.Path, s.opts.Checkpoints); len(v.Problems) > 0 {
+	if v := verified(t, s.opts.Path, s.opts.Checkpoints); len(v.Problems) > 0 {
 		t.Errorf("after it all: %v", v.Problems)
 	}
 }

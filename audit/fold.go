@@ -2,6 +2,8 @@ package audit
 
 import (
 	"github.com/mattn/go-sqlite3"
+
+	"toolward/audit/schema"
 )
 
 // SQLite folds the write-ahead log into the database at the commit that fills
@@ -48,7 +50,7 @@ func (w *writer) foldIfDue() {
 
 // foldBeside folds what is committed.
 func foldBeside(opts Options) error {
-	c, err := (&sqlite3.SQLiteDriver{}).Open(dsn(opts.Path, "rw", opts.Busy, "&_mutex=no"))
+	c, err := (&sqlite3.SQLiteDriver{}).Open(schema.DSN(opts.Path, "rw", opts.Busy, "&_mutex=no"))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -24,7 +25,7 @@ func TestLogIsFoldedBesideTheWriter(t *testing.T) {
 		size = info.Size()
 	}
 	must(t, s.Close())
-	if v, err := Verify(t.Context(), VerifyOptions{Path: s.opts.Path}); err != nil || len(v.Problems) > 0 {
+	if v, err := verify.Record(t.Context(), verify.Options{Path: s.opts.Path}); err != nil || len(v.Problems) > 0 {
 		t.Errorf("after folding: %+v, %v", v, err)
 	}
 }

@@ -94,7 +94,7 @@ func TestVerifyOnReadOnlyMedia(t *testing.T) {
 	}
 	must(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	copied := filepath.Join(dir, "evidence.db")
-	if v := verify(t, copied, copied+".checkpoints"); len(v.Problems) > 0 || v.Events != 10 {
+	if v := verified(t, copied, copied+".checkpoints"); len(v.Problems) > 0 || v.Events != 10 {
 		t.Errorf("got %+v", v)
 	}
 }

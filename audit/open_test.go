@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolward/audit/verify"
 )
 
 func TestOpenGoesOnWhereItStopped(t *testing.T) {
@@ -16,7 +18,7 @@ func TestOpenGoesOnWhereItStopped(t *testing.T) {
 	must(t, err)
 	record(t, s, `{"n":4}`, `{}`)
 	must(t, s.Close())
-	if v := verify(t, path, path+".checkpoints"); len(v.Problems) > 0 || v.Outside != 4 {
+	if v := verified(t, path, path+".checkpoints"); len(v.Problems) > 0 || v.Outside != 4 {
 		t.Errorf("got %+v", v)
 	}
 }
@@ -126,7 +128,7 @@ func TestAttackBitFlips(t *testing.T) {
 		bad := append([]byte(nil), good...)
 		bad[at] ^= 1 << (i % 8)
 		must(t, os.WriteFile(path, bad, 0o600))
-		v, err := Verify(t.Context(), VerifyOptions{Path: path})
+		v, err := verify.Record(t.Context(), verify.Options{Path: path})
 		if err == nil && len(v.Problems) == 0 {
 			silent++
 			if got := rows(); got != want {
@@ -154,7 +156,7 @@ func TestPathWithCharactersOfURIs(t *testing.T) {
 	must(t, err)
 	record(t, s, `{}`, `{}`)
 	must(t, s.Close())
-	if v := verify(t, path); v.Events < 4 {
+	if v := verified(t, path); v.Events < 4 {
 		t.Errorf("got %+v", v)
 	}
 }

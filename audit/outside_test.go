@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"toolward/audit/verify"
 )
 
 // fillCheckpoints writes so many old checkpoints before those that are there that
@@ -48,7 +50,7 @@ func TestCheckpointsAreBegunAnew(t *testing.T) {
 	}
 	must(t, os.Remove(path+".checkpoints.1"))
 	for what, public := range map[string]string{"the first key": first, "the present key": read(t, path+".pub")} {
-		v, err := Verify(t.Context(), VerifyOptions{Path: path, PublicKey: public, Checkpoints: []string{path + ".checkpoints"}})
+		v, err := verify.Record(t.Context(), verify.Options{Path: path, PublicKey: public, Checkpoints: []string{path + ".checkpoints"}})
 		must(t, err)
 		if len(v.Problems) > 0 || v.Outside < 3 || len(v.Rotations) != 1 {
 			t.Errorf("by %s: %+v", what, v)
@@ -62,11 +64,11 @@ func TestVerifyReadsOlderCheckpoints(t *testing.T) {
 	path := newRecord(t, 3)
 	must(t, os.WriteFile(path+".checkpoints.1", []byte(read(t, path+".checkpoints")), 0o600))
 	must(t, os.WriteFile(path+".checkpoints", nil, 0o600))
-	if v := verify(t, path); len(v.Problems) > 0 || v.Outside != 2 {
+	if v := verified(t, path); len(v.Problems) > 0 || v.Outside != 2 {
 		t.Errorf("got %+v", v)
 	}
 	tamper(t, path, "DELETE FROM events WHERE seq > 7", "DELETE FROM bodies WHERE seq > 7")
-	if v := verify(t, path); len(v.Problems) == 0 || !strings.Contains(fmt.Sprint(v.Problems), "cut from the end") {
+	if v := verified(t, path); len(v.Problems) == 0 || !strings.Contains(fmt.Sprint(v.Problems), "cut from the end") {
 		t.Errorf("got %v", v.Problems)
 	}
 	if _, err := Open(Options{Path: path}); err == nil || !strings.Contains(err.Error(), "events are missing at the end") {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"toolward/audit/verify"
 	"toolward/gateway"
 )
 
@@ -22,8 +23,8 @@ func TestAttackPruneByAnotherNote(t *testing.T) {
 	keys, err := LoadKeys(path + ".keys")
 	must(t, err)
 	var checkpoint, hash string
-	for _, n := range notesIn(read(t, path+".checkpoints")) {
-		checkpoint = n.text // of all but the last event
+	for _, n := range splitNotes([]byte(read(t, path+".checkpoints"))) {
+		checkpoint = string(n) // of all but the last event
 	}
 	hash = strings.Split(checkpoint, "\n")[2]
 	sign := func(what string, detail any) string {
@@ -49,7 +50,7 @@ func TestAttackPruneByAnotherNote(t *testing.T) {
 			body, err := json.Marshal(map[string]any{"through": 15, "note": note})
 			must(t, err)
 			forge(t, copied, keys, TypePrune, string(body)) // with the right MAC: it is the statement that has to hold
-			v := verify(t, copied, path+".checkpoints")
+			v := verified(t, copied, path+".checkpoints")
 			if len(v.Problems) == 0 || v.Pruned == 15 && name != "of another hash" {
 				t.Errorf("it verifies: %+v", v)
 			}
@@ -63,11 +64,6 @@ func TestAttackPruneByAnotherNote(t *testing.T) {
 		})
 	}
 	// And the other way round: a statement is no checkpoint.
-	v := &verifier{Verification: &Verification{}, opts: VerifyOptions{Path: path}}
-	must(t, v.readKeys(t.Context(), openReader(t, path)))
-	if _, err := v.checkpoint(right); err == nil {
-		t.Error("the verifier takes a statement for a checkpoint")
-	}
 	if _, ok, err := keys.newest([]byte(right)); ok || err == nil {
 		t.Errorf("the gateway takes a statement for a checkpoint: %v", err)
 	}
@@ -84,15 +80,15 @@ func TestVerifyFindsPruneThatNobodyOutsideKnows(t *testing.T) {
 	_, err := s.Prune(t.Context(), young.Time, "mallory", "space")
 	must(t, err)
 	must(t, s.Close())
-	if v := verify(t, s.opts.Path, kept); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "nothing outside of the record knows") {
+	if v := verified(t, s.opts.Path, kept); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "nothing outside of the record knows") {
 		t.Errorf("got %v", v.Problems)
 	}
-	v := verify(t, s.opts.Path, s.opts.Checkpoints)
+	v := verified(t, s.opts.Path, s.opts.Checkpoints)
 	if len(v.Problems) > 0 || len(v.Prunes) != 1 || v.Prunes[0].By != "mallory" || v.Prunes[0].Why != "space" || v.Prunes[0].Removed != 12 {
 		t.Errorf("got %v, %+v", v.Problems, v.Prunes)
 	}
 	for first, want := range map[int64]int{13: 0, 12: 1, 1: 1} {
-		v, err := Verify(t.Context(), VerifyOptions{Path: s.opts.Path, ExpectFirst: first})
+		v, err := verify.Record(t.Context(), verify.Options{Path: s.opts.Path, ExpectFirst: first})
 		if must(t, err); len(v.Problems) != want {
 			t.Errorf("expected to begin at %d: got %v, want %d problems", first, v.Problems, want)
 		}
@@ -110,7 +106,7 @@ func TestVerifyListsEveryPrune(t *testing.T) {
 	_, err = s.Prune(t.Context(), second.Time.Add(time.Millisecond), "rita", "two")
 	must(t, err)
 	must(t, s.Close())
-	v := verify(t, s.opts.Path)
+	v := verified(t, s.opts.Path)
 	var whys []string
 	for _, p := range v.Prunes {
 		whys = append(whys, fmt.Sprintf("%s %d", p.Why, p.Through-p.From+1-p.Removed))

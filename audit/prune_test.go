@@ -53,7 +53,7 @@ func TestPruneKeepsTheChain(t *testing.T) {
 	}
 	record(t, s, `{"later":true}`, `{}`)
 	must(t, s.Close())
-	v := verify(t, s.opts.Path, s.opts.Checkpoints)
+	v := verified(t, s.opts.Path, s.opts.Checkpoints)
 	if len(v.Problems) > 0 || v.Pruned != removed || v.First != removed+1 {
 		t.Errorf("got %+v", v)
 	}
@@ -105,7 +105,7 @@ func TestInterruptedPrune(t *testing.T) {
 		return err
 	}))
 	must(t, s.Close())
-	v := verify(t, s.opts.Path, s.opts.Checkpoints)
+	v := verified(t, s.opts.Path, s.opts.Checkpoints)
 	if hash := column1of(t, s.opts.Path, "SELECT hash FROM events WHERE seq = 12"); len(v.Problems) > 0 || v.Pruned != 12 || string(v.Prunes[0].Hash) != hash {
 		t.Errorf("in the middle: %+v, and the hash is %x", v, hash)
 	}
@@ -123,7 +123,7 @@ func TestAttackForgedPrune(t *testing.T) {
 	tamper(t, path,
 		`INSERT INTO events (seq, time_unix_ms, type, body, hash, mac) SELECT max(seq) + 1, 0, 'audit.prune', '{"through":5,"note":"audit\n5\nAAAA\n"}', zeroblob(32), zeroblob(16) FROM events`,
 		`DELETE FROM events WHERE seq <= 5`)
-	v := verify(t, path)
+	v := verified(t, path)
 	if len(v.Problems) < 2 || !strings.Contains(fmt.Sprint(v.Problems), "its statement of a prune does not hold") {
 		t.Errorf("got %v", v.Problems)
 	}

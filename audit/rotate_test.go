@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toolward/audit/verify"
 )
 
 // Whichever key of its history somebody trusts, the record verifies by it, with
@@ -33,7 +35,7 @@ func TestRotatedKeys(t *testing.T) {
 	}
 	for i, public := range publics {
 		for _, keys := range []string{"", path + ".keys"} {
-			v, err := Verify(t.Context(), VerifyOptions{Path: path, PublicKey: public, Keys: keys})
+			v, err := verify.Record(t.Context(), verify.Options{Path: path, PublicKey: public, Keys: keys})
 			must(t, err)
 			if len(v.Problems) > 0 || len(v.Rotations) != 3 {
 				t.Errorf("by key %d: %v, %d rotations", i, v.Problems, len(v.Rotations))
@@ -59,7 +61,7 @@ func TestRotatedKeys(t *testing.T) {
 	stolen, err := first.checkpoint(at, time.Now())
 	must(t, err)
 	forge(t, path, first, TypeCheckpoint, string(marshal(map[string]string{"note": stolen})))
-	v, err := Verify(t.Context(), VerifyOptions{Path: path, PublicKey: publics[3], Keys: path + ".keys"})
+	v, err := verify.Record(t.Context(), verify.Options{Path: path, PublicKey: publics[3], Keys: path + ".keys"})
 	must(t, err)
 	if got := fmt.Sprint(v.Problems); !strings.Contains(got, "whose time it was not") || !strings.Contains(got, "MAC is not of the gateway's key") {
 		t.Errorf("a stolen former key: %v", got)
@@ -103,7 +105,7 @@ func TestInterruptedRotation(t *testing.T) {
 			if taken := read(t, path+".keys") != before; taken != test.taken || exists(path+".keys.next") {
 				t.Errorf("the new keys are taken: %v, want %v; left over: %v", taken, test.taken, exists(path+".keys.next"))
 			}
-			if v := verify(t, path); len(v.Problems) > 0 {
+			if v := verified(t, path); len(v.Problems) > 0 {
 				t.Errorf("got %v", v.Problems)
 			}
 		})
@@ -121,12 +123,12 @@ func TestBackupVerifies(t *testing.T) {
 		record(t, s, `{"n":2}`, `{}`)
 		must(t, s.Checkpoint(t.Context()))
 	}
-	v, err := Verify(t.Context(), VerifyOptions{Path: to, Keys: path + ".keys", Checkpoints: []string{path + ".checkpoints"}})
+	v, err := verify.Record(t.Context(), verify.Options{Path: to, Keys: path + ".keys", Checkpoints: []string{path + ".checkpoints"}})
 	must(t, err)
 	if len(v.Problems) > 0 || v.Backup == nil || v.Backup.Of != b.Of || v.Backup.By != "rita" || v.Outside != 1 {
 		t.Errorf("got %v, %+v, %d outside", v.Problems, v.Backup, v.Outside)
 	}
-	v, err = Verify(t.Context(), VerifyOptions{Path: to, Live: true})
+	v, err = verify.Record(t.Context(), verify.Options{Path: to, Live: true})
 	if must(t, err); len(v.Problems) != 1 {
 		t.Errorf("in the place of the record: %v", v.Problems)
 	}
@@ -136,7 +138,7 @@ func TestBackupVerifies(t *testing.T) {
 	must(t, os.WriteFile(plain+".pub", []byte(read(t, path+".pub")), 0o600))
 	tamper(t, plain, fmt.Sprintf("DELETE FROM events WHERE seq > %d", b.Of), fmt.Sprintf("DELETE FROM bodies WHERE seq > %d", b.Of))
 	for event, want := range map[int64]int{0: 1, b.Of: 0, b.Of + 1: 1} {
-		v, err := Verify(t.Context(), VerifyOptions{Path: plain, Checkpoints: []string{path + ".checkpoints"}, AsOfEvent: event})
+		v, err := verify.Record(t.Context(), verify.Options{Path: plain, Checkpoints: []string{path + ".checkpoints"}, AsOfEvent: event})
 		if must(t, err); len(v.Problems) != want {
 			t.Errorf("as of event %d: %v, want %d problems", event, v.Problems, want)
 		}
@@ -168,7 +170,7 @@ func TestAttackForgedBackup(t *testing.T) {
 	note, err := keys.state(statesBackup, Backup{Of: 9, Time: "2026-11-29T00:00:00Z", By: "mallory"})
 	must(t, err)
 	forge(t, cut, keys, TypeBackup, string(marshal(map[string]string{"note": note})))
-	if v := verify(t, cut, path+".checkpoints"); !strings.Contains(fmt.Sprint(v.Problems), "cut from the end") {
+	if v := verified(t, cut, path+".checkpoints"); !strings.Contains(fmt.Sprint(v.Problems), "cut from the end") {
 		t.Errorf("got %v", v.Problems)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toolward/audit/verify"
 )
 
 // goOn begins a new segment, and checks that a gateway goes on with it, that it
@@ -43,18 +45,18 @@ func goOn(t *testing.T, path string, gap bool, foreign, missing [][2]int64) {
 		return nil
 	}))
 	must(t, s.Close())
-	v, err := Verify(t.Context(), VerifyOptions{Path: path, Keys: path + ".keys"})
+	v, err := verify.Record(t.Context(), verify.Options{Path: path, Keys: path + ".keys"})
 	must(t, err)
 	if len(v.Problems) > 0 || len(v.Segments) != 1 || v.Segments[0].By != "rita" || v.Outside == 0 {
 		t.Errorf("got %v, %v", v.Problems, v.Segments)
 	}
-	v, err = Verify(t.Context(), VerifyOptions{Path: path, Strict: true})
+	v, err = verify.Record(t.Context(), verify.Options{Path: path, Strict: true})
 	if must(t, err); len(v.Problems) != 1 {
 		t.Errorf("strictly: %v", v.Problems)
 	}
 	// The statement is what makes it so: without it, or for another row, all is as before.
 	tamper(t, path, fmt.Sprintf(`UPDATE events SET body = replace(body, 'rita', 'bob') WHERE seq = %d`, segment.Event))
-	if v := verify(t, path); len(v.Problems) == 0 {
+	if v := verified(t, path); len(v.Problems) == 0 {
 		t.Error("a changed statement verifies")
 	}
 }
@@ -122,7 +124,7 @@ func TestAttackForgedSegment(t *testing.T) {
 			copied := copyRecord(t, path)
 			tamper(t, copied, `UPDATE events SET agent = 'bob' WHERE seq = 3`)
 			forge(t, copied, nil, TypeSegment, string(marshal(map[string]string{"note": note})))
-			if v := verify(t, copied); len(v.Problems) == 0 {
+			if v := verified(t, copied); len(v.Problems) == 0 {
 				t.Error("it verifies")
 			}
 			if _, err := Open(Options{Path: copied}); err == nil {

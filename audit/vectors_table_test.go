@@ -111,8 +111,8 @@ var vectors = []vector{
 		tamper(t, path, `DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)`)
 	}, false, false, 17},
 	{"prune-forged", "A checkpoint is given for the statement of a prune.", func(t *testing.T, path string) {
-		notes := notesIn(read(t, path+".checkpoints"))
-		forge(t, path, nil, TypePrune, string(marshal(map[string]any{"through": 13, "note": notes[len(notes)-1].text})))
+		notes := splitNotes([]byte(read(t, path+".checkpoints")))
+		forge(t, path, nil, TypePrune, string(marshal(map[string]any{"through": 13, "note": string(notes[len(notes)-1])})))
 	}, false, false, 15},
 	{"backup", "A backup of a record that went on.", func(t *testing.T, path string) {
 		live := path + ".live"

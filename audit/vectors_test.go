@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"toolward/audit/verify"
 )
 
 // verdict is what a verifier has to say of a vector.
@@ -57,19 +59,19 @@ func TestVectors(t *testing.T) {
 }
 
 // judge is Verify's verdict. What it finds is logged by say, which may be nil.
-func judge(t *testing.T, path string, say func(Verification)) (got verdict) {
+func judge(t *testing.T, path string, say func(verify.Report)) (got verdict) {
 	t.Helper()
-	opts := VerifyOptions{Path: path, Keys: path + ".keys", Checkpoints: []string{path + ".checkpoints"}}
-	v, err := Verify(t.Context(), opts)
+	opts := verify.Options{Path: path, Keys: path + ".keys", Checkpoints: []string{path + ".checkpoints"}}
+	v, err := verify.Record(t.Context(), opts)
 	must(t, err)
 	if say != nil {
 		say(v)
 	}
 	opts.Keys = ""
-	bare, err := Verify(t.Context(), opts)
+	bare, err := verify.Record(t.Context(), opts)
 	must(t, err)
 	got = verdict{Holds: len(v.Problems) == 0, WithoutKeys: len(bare.Problems) == 0}
-	if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Seq > 0 }); i >= 0 {
+	if i := slices.IndexFunc(v.Problems, func(p verify.Problem) bool { return p.Seq > 0 }); i >= 0 {
 		got.At = v.Problems[i].Seq
 	}
 	if got.Holds {
@@ -91,7 +93,7 @@ func (v *vector) write(t *testing.T) {
 	for _, suffix := range []string{".pub", ".checkpoints", ".keys"} {
 		add("toolward.db"+suffix, []byte(read(t, path+suffix)))
 	}
-	got := judge(t, path, func(v Verification) { t.Log(v.Problems) })
+	got := judge(t, path, func(v verify.Report) { t.Log(v.Problems) })
 	if got.Holds != v.holds || got.WithoutKeys != (v.holds || v.needsKeys) || got.At != v.at {
 		t.Errorf("%s: Verify says %+v, and the table wants %+v", v.name, got, v)
 	}

@@ -1,6 +1,6 @@
 -- Twenty-five questions a reviewer asks. Each stands alone; run one with
 --   sqlite3 -header -column 'file:toolward.db?mode=ro' "SELECT …"
--- Times are UTC. `calls` has a row per call; audit/schema.sql explains every column and view.
+-- Times are UTC. `calls` has a row per call; audit/schema/schema.sql explains every column and view.
 -- docs/audit.md has the command that answers the same question, by number.
 
 -- 1. What did an agent do today?

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"toolward/audit"
+	"toolward/audit/verify"
 	"toolward/gateway"
 	"toolward/state"
 )
@@ -238,7 +239,7 @@ func TestErasureReachesApprovals(t *testing.T) {
 	}
 	_, room = open(t, path)
 	check(room)
-	report, err := audit.Verify(t.Context(), audit.VerifyOptions{Path: path})
+	report, err := verify.Record(t.Context(), verify.Options{Path: path})
 	if err != nil || len(report.Problems) > 0 {
 		t.Errorf("verify: %v, %v", report.Problems, err)
 	}

@@ -21,11 +21,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
+	"toolward/audit/verify"
 )
 
 func newAuditCase(g *globals) *cobra.Command {
 	var (
 		r             = record{g: g}
+		far           progressFlag
 		out           string
 		check, public string
 	)
@@ -58,7 +60,7 @@ func newAuditCase(g *globals) *cobra.Command {
 				return err
 			}
 			// The record goes on meanwhile: what is verified holds what was read.
-			v, err := audit.Verify(cmd.Context(), audit.VerifyOptions{Path: path, Progress: progress(cmd.ErrOrStderr(), "verified")})
+			v, err := verify.Record(cmd.Context(), verify.Options{Path: path, Progress: far.report(cmd.ErrOrStderr(), "verified")})
 			if err != nil {
 				return err
 			}
@@ -66,6 +68,7 @@ func newAuditCase(g *globals) *cobra.Command {
 		},
 	}
 	r.flag(cmd)
+	far.flag(cmd)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write; it must not exist")
 	cmd.Flags().StringVar(&check, "check", "", "a case to check, instead of making one")
 	cmd.Flags().StringVar(&public, "public-key", "", "with --check: verifier key of the gateway, as you kept it; without, the one in the file is taken, which whoever made it chose")
@@ -77,7 +80,7 @@ var safeName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // caseFiles are the texts of a case by name. What agents and upstreams wrote goes
 // through a [terminal], as anything that people see: JSON keeps its value.
-func caseFiles(recordPath string, sessions []string, c audit.Case, v audit.Verification) (files map[string][]byte, err error) {
+func caseFiles(recordPath string, sessions []string, c audit.Case, v verify.Report) (files map[string][]byte, err error) {
 	files = map[string][]byte{}
 	add := func(name string, write func(w io.Writer) error) {
 		var b bytes.Buffer
@@ -117,7 +120,7 @@ func caseFiles(recordPath string, sessions []string, c audit.Case, v audit.Verif
 	return files, err
 }
 
-func caseReadme(w io.Writer, sessions []string, c audit.Case, v audit.Verification) error {
+func caseReadme(w io.Writer, sessions []string, c audit.Case, v verify.Report) error {
 	by, err := whoRuns()
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func caseReadme(w io.Writer, sessions []string, c audit.Case, v audit.Verificati
 }
 
 // writeCase writes the files with their digests, signed if that can be.
-func writeCase(cmd *cobra.Command, out, recordPath string, sessions []string, c audit.Case, v audit.Verification) (err error) {
+func writeCase(cmd *cobra.Command, out, recordPath string, sessions []string, c audit.Case, v verify.Report) (err error) {
 	files, err := caseFiles(recordPath, sessions, c, v)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
+	"toolward/audit/verify"
 )
 
 func newAuditSegment(g *globals) *cobra.Command {
@@ -36,7 +37,7 @@ func newAuditSegment(g *globals) *cobra.Command {
 			}
 			s, err := audit.NewSegment(recordOptions(cfg), by.String(), why, gap)
 			if err == nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), printable(s.String()))
+				fmt.Fprintln(cmd.ErrOrStderr(), printable(verify.Segment(s).String()))
 			}
 			return err
 		},
@@ -47,7 +48,8 @@ func newAuditSegment(g *globals) *cobra.Command {
 }
 
 func newAuditBackup(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var far progressFlag
+	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the record, also of a running gateway, to a file that verifies",
 		Long: "Copies the record as it is, and says in the copy, signed, up to which event it goes:\n" +
@@ -68,13 +70,13 @@ func newAuditBackup(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			check := audit.VerifyOptions{Path: args[0], Keys: opt.Path + ".keys", Progress: progress(cmd.ErrOrStderr(), "verified")}
+			check := verify.Options{Path: args[0], Keys: opt.Path + ".keys", Progress: far.report(cmd.ErrOrStderr(), "verified")}
 			if outside := opt.Checkpoints; outside != "" {
 				check.Checkpoints = []string{outside}
 			} else if beside := opt.Path + ".checkpoints"; exists(beside) {
 				check.Checkpoints = []string{beside}
 			}
-			v, err := audit.Verify(cmd.Context(), check)
+			v, err := verify.Record(cmd.Context(), check)
 			if err != nil {
 				return err
 			}
@@ -84,10 +86,12 @@ func newAuditBackup(g *globals) *cobra.Command {
 			if len(v.Problems) > 0 {
 				return foundError{"the backup is written, and does not hold: nor does the record"}
 			}
-			fmt.Fprintln(cmd.ErrOrStderr(), printable(b.String()))
+			fmt.Fprintln(cmd.ErrOrStderr(), printable(verify.Backup(b).String()))
 			return nil
 		},
 	}
+	far.flag(cmd)
+	return cmd
 }
 
 func newAuditRotate(g *globals) *cobra.Command {
@@ -114,7 +118,7 @@ func newAuditRotate(g *globals) *cobra.Command {
 			}
 			r, err := audit.RotateKeys(recordOptions(cfg), by.String(), why)
 			if err == nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), printable(r.String()))
+				fmt.Fprintln(cmd.ErrOrStderr(), printable(verify.Rotation(r).String()))
 				fmt.Fprintln(cmd.OutOrStdout(), r.New)
 			}
 			return err

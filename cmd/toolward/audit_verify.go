@@ -11,14 +11,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
+	"toolward/audit/verify"
 	"toolward/config"
 )
 
 func newAuditVerify(g *globals) *cobra.Command {
 	var (
 		r      = record{g: g}
-		opt    audit.VerifyOptions
+		opt    verify.Options
 		asOf   string
+		counts bool
+		far    progressFlag
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -44,8 +47,16 @@ func newAuditVerify(g *globals) *cobra.Command {
 			if opt.AsOfEvent, opt.AsOfTime, err = parseAsOf(asOf, time.Now()); err != nil {
 				return err
 			}
-			opt.Progress = progress(cmd.ErrOrStderr(), "verified")
-			v, err := audit.Verify(cmd.Context(), opt)
+			if counts {
+				reader, err := r.open()
+				if err != nil {
+					return err
+				}
+				defer reader.Close()
+				opt.Derived = []verify.Derived{{Table: "counts", Check: reader.Compare}}
+			}
+			opt.Progress = far.report(cmd.ErrOrStderr(), "verified")
+			v, err := verify.Record(cmd.Context(), opt)
 			if err != nil {
 				return err
 			}
@@ -61,19 +72,20 @@ func newAuditVerify(g *globals) *cobra.Command {
 		},
 	}
 	r.flag(cmd)
+	far.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&opt.PublicKey, "public-key", "", "verifier key, instead of the one beside the database")
 	fl.StringArrayVar(&opt.Checkpoints, "checkpoints", nil, "file or log with checkpoints that left the database, instead of the file beside it; repeat for several")
 	fl.StringVar(&opt.Keys, "keys", "", "key file, to look at the MAC of each event, instead of the one beside the database if that can be read")
 	fl.Int64Var(&opt.ExpectFirst, "expect-first", 0, "the event at which the record has to begin, at the latest")
 	fl.StringVar(&asOf, "as-of", "", "the record is a copy of this time, or up to this event: later checkpoints are left aside")
-	fl.BoolVar(&opt.Counts, "counts", false, "compare what listings and statistics read with the events too; it takes several times as long")
+	fl.BoolVar(&counts, "counts", false, "compare what listings and statistics read with the events too; it takes several times as long")
 	fl.BoolVar(&opt.Strict, "strict", false, "what was pruned, and breaks that somebody went on behind, are problems too")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func printVerification(w io.Writer, v audit.Verification) {
+func printVerification(w io.Writer, v verify.Report) {
 	say := func(line string) { fmt.Fprintln(w, printable(line)) }
 	say(fmt.Sprintf("%d events (%d to %d) chained, signed up to %d; %d checkpoints inside and %d outside hold",
 		v.Events, v.First, v.Last, v.Signed, v.Inside, v.Outside))
@@ -113,18 +125,6 @@ func parseAsOf(s string, now time.Time) (event int64, at time.Time, err error) {
 	}
 	at, err = parseWhen(s, now)
 	return 0, at, err
-}
-
-// progress reports on work that takes longer than moments.
-func progress(w io.Writer, what string) func(done, of int64) {
-	last := time.Now()
-	return func(done, of int64) {
-		if time.Since(last) < 2*time.Second {
-			return
-		}
-		last = time.Now()
-		fmt.Fprintf(w, "%s %d of %d events\n", what, done, of)
-	}
 }
 
 func exists(path string) bool {

@@ -1,86 +1,32 @@
-package audit
+package verify
 
 import (
-	"database/sql"
-	"fmt"
+	"context"
+	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
-// newRecord makes a closed record with n calls and returns its path.
-func newRecord(t *testing.T, n int) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "toolward.db")
-	s, err := Open(Options{Path: path})
-	must(t, err)
-	for i := range n {
-		record(t, s, fmt.Sprintf(`{"n":%d}`, i), `{"content":[]}`)
-	}
-	must(t, s.Close())
-	return path
-}
-
-// tamper changes a record as an attacker with the file would: the triggers go,
-// and come back afterwards.
-func tamper(t *testing.T, path string, statements ...string) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path)
-	must(t, err)
-	db.SetMaxOpenConns(1)
-	var restore []string
-	for _, trigger := range []string{"events_refuse_update", "events_refuse_delete", "events_refuse_replace"} {
-		var text string
-		must(t, db.QueryRow("SELECT sql FROM sqlite_schema WHERE name = ?", trigger).Scan(&text))
-		restore = append(restore, text)
-		statements = append([]string{"DROP TRIGGER " + trigger}, statements...)
-	}
-	for _, statement := range append(statements, restore...) {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-	must(t, db.Close())
-}
-
-func verify(t *testing.T, path string, checkpoints ...string) Verification {
-	t.Helper()
-	v, err := Verify(t.Context(), VerifyOptions{Path: path, Checkpoints: checkpoints})
-	must(t, err)
-	return v
-}
-
-// verifyAlone verifies without the file of checkpoints beside it.
-func verifyAlone(t *testing.T, path string) Verification {
-	t.Helper()
-	must(t, os.Rename(path+".checkpoints", path+".aside"))
-	v := verify(t, path)
-	must(t, os.Rename(path+".aside", path+".checkpoints"))
-	return v
-}
-
-// bare is a problem without what the event says of itself.
-func bare(p Problem) string {
-	p.Time = ""
-	return p.String()
-}
-
-func TestVerifyAcceptsWhatWasWritten(t *testing.T) {
+func TestAcceptsWhatWasWritten(t *testing.T) {
 	path := newRecord(t, 5)
-	v := verify(t, path, path+".checkpoints")
+	v := verified(t, path, path+".checkpoints")
 	// audit.open, checkpoint, 5 × 2, audit.close, checkpoint
 	if len(v.Problems) > 0 || v.Events != 14 || v.Last != 14 || v.Inside != 2 || v.Outside != 2 || v.Signed != 13 {
 		t.Errorf("got %+v", v)
 	}
 }
 
-func TestVerifyFindsTampering(t *testing.T) {
+func TestFindsTampering(t *testing.T) {
 	for name, test := range map[string]struct {
 		statements []string
 		want       string // the first problem
 	}{
-		"edited body":         {[]string{`UPDATE events SET body = replace(body, '"recent":"', '"recent":"f') WHERE seq = 5`}, "event 5: the event is not the one"},
+		"edited body":         {[]string{`UPDATE events SET body = json_set(body, '$.recent', 'f') WHERE seq = 5`}, "event 5: the event is not the one"},
 		"edited column":       {[]string{`UPDATE events SET agent = 'bob' WHERE seq = 3`}, "event 3: the event is not the one"},
 		"empty for NULL":      {[]string{`UPDATE events SET code = '' WHERE seq = 3`}, "event 3: the event is not the one"},
 		"moved between":       {[]string{`UPDATE events SET server = 'file', tool = 's' || tool WHERE seq = 3`}, "event 3: the event is not the one"},
@@ -113,7 +59,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := newRecord(t, 5)
 			tamper(t, path, test.statements...)
-			v := verify(t, path)
+			v := verified(t, path)
 			if len(v.Problems) == 0 || !strings.HasPrefix(bare(v.Problems[0]), test.want) {
 				t.Errorf("got %v, want first %q", v.Problems, test.want)
 			}
@@ -123,39 +69,19 @@ func TestVerifyFindsTampering(t *testing.T) {
 
 // Without a checkpoint from outside the shorter chain is as good as the longer:
 // the test shows both that it passes alone and that the outside one finds it.
-func TestVerifyFindsCutTail(t *testing.T) {
+func TestFindsCutTail(t *testing.T) {
 	path := newRecord(t, 5)
 	tamper(t, path, "DELETE FROM events WHERE seq > 9")
 	if v := verifyAlone(t, path); len(v.Problems) > 0 {
 		t.Fatalf("alone: %v", v.Problems)
 	}
-	v := verify(t, path, path+".checkpoints")
+	v := verified(t, path, path+".checkpoints")
 	if len(v.Problems) != 1 || v.Problems[0].Seq != 10 || !strings.Contains(v.Problems[0].What, "events 10 to 13 are gone, cut from the end") {
 		t.Errorf("got %v", v.Problems)
 	}
 }
 
-// rebuild makes the chain anew over whatever is in the table, as an attacker
-// without the signing key can.
-func rebuildChain(t *testing.T, path string) {
-	t.Helper()
-	c, err := dial(Options{Path: path, Durability: DurabilityProcess, Busy: 1}, false)
-	must(t, err)
-	rows, err := c.rows("SELECT " + readColumns + " FROM events ORDER BY seq")
-	must(t, err)
-	must(t, c.close())
-	var statements []string
-	at := head{}
-	for _, columns := range rows {
-		e, err := parseRow(columns)
-		must(t, err)
-		at, _ = at.next(&e.Event, nil)
-		statements = append(statements, fmt.Sprintf("UPDATE events SET hash = x'%x' WHERE seq = %d", at.hash, e.Seq))
-	}
-	tamper(t, path, statements...)
-}
-
-func TestVerifyFindsRebuiltChain(t *testing.T) {
+func TestFindsRebuiltChain(t *testing.T) {
 	path := newRecord(t, 5)
 	tamper(t, path, `UPDATE events SET agent = 'bob' WHERE seq = 3`)
 	rebuildChain(t, path)
@@ -168,67 +94,112 @@ func TestVerifyFindsRebuiltChain(t *testing.T) {
 	if v := verifyAlone(t, path); len(v.Problems) > 0 || v.Signed != 0 {
 		t.Errorf("without any checkpoint, the chain alone: %+v", v)
 	}
-	v := verify(t, path, path+".checkpoints")
+	v := verified(t, path, path+".checkpoints")
 	if len(v.Problems) == 0 || !strings.Contains(v.Problems[0].What, "cut from the end") {
 		t.Errorf("by the checkpoint outside: %v", v.Problems)
 	}
 }
 
-func TestVerifyFindsAnotherRecord(t *testing.T) {
+func TestFindsAnotherRecord(t *testing.T) {
 	path, other := newRecord(t, 5), newRecord(t, 5)
-	v, err := Verify(t.Context(), VerifyOptions{Path: other, PublicKey: read(t, path+".pub"), Checkpoints: []string{path + ".checkpoints"}})
+	v, err := Record(t.Context(), Options{Path: other, PublicKey: read(t, path+".pub"), Checkpoints: []string{path + ".checkpoints"}})
 	must(t, err)
 	if len(v.Problems) < 2 {
 		t.Errorf("got %v", v.Problems)
 	}
 }
 
-func TestVerifyFindsForgedOutsideCheckpoint(t *testing.T) {
+func TestFindsForgedOutsideCheckpoint(t *testing.T) {
 	path := newRecord(t, 2)
 	forged := filepath.Join(t.TempDir(), "checkpoints")
 	text := strings.Replace(read(t, path+".checkpoints"), "\n1\n", "\n2\n", 1)
 	must(t, os.WriteFile(forged, []byte(text), 0o600))
-	v := verify(t, path, forged)
+	v := verified(t, path, forged)
 	if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not hold") {
 		t.Errorf("got %v", v.Problems)
 	}
 	must(t, os.WriteFile(forged, []byte(text[:len(text)-30]), 0o600)) // and one that a crash cut short is none
-	if v := verify(t, path, forged); len(v.Problems) != 2 || !strings.Contains(v.Problems[1].What, "holds no checkpoint") {
+	if v := verified(t, path, forged); len(v.Problems) != 2 || !strings.Contains(v.Problems[1].What, "holds no checkpoint") {
 		t.Errorf("got %v", v.Problems)
 	}
 }
 
-// Wherever a loss of power cuts the file of checkpoints, the record goes on and
-// verifies against what is left.
-func TestTornCheckpointFile(t *testing.T) {
+func TestSaysWhatItCannotRead(t *testing.T) {
 	path := newRecord(t, 1)
-	whole := read(t, path+".checkpoints")
-	for cut := range len(whole) {
-		must(t, os.WriteFile(path+".checkpoints", []byte(whole[:cut]), 0o600))
-		must(t, appendNote(path+".checkpoints", strings.TrimSuffix(whole, "\n")[strings.LastIndex(whole, "\n\ntool")+2:]))
-		if v := verify(t, path, path+".checkpoints"); len(v.Problems) > 0 || v.Outside == 0 {
-			t.Fatalf("cut at %d: %+v", cut, v)
-		}
-	}
-}
-
-func TestVerifySaysWhatItCannotRead(t *testing.T) {
-	path := newRecord(t, 1)
-	if _, err := Verify(t.Context(), VerifyOptions{Path: path + ".absent", PublicKey: read(t, path+".pub")}); err == nil {
+	if _, err := Record(t.Context(), Options{Path: path + ".absent", PublicKey: read(t, path+".pub")}); err == nil {
 		t.Error("a database that is not there verifies")
 	}
-	if _, err := Verify(t.Context(), VerifyOptions{Path: path, PublicKey: "nonsense"}); err == nil {
+	if _, err := Record(t.Context(), Options{Path: path, PublicKey: "nonsense"}); err == nil {
 		t.Error("a key that is none verifies")
 	}
 	must(t, os.Remove(path+".pub"))
-	if _, err := Verify(t.Context(), VerifyOptions{Path: path}); err == nil {
+	if _, err := Record(t.Context(), Options{Path: path}); err == nil {
 		t.Error("verifies without a key")
 	}
 }
 
-func read(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
+// A statement is no checkpoint, whoever signed it.
+func TestAttackStatementForCheckpoint(t *testing.T) {
+	path := newRecord(t, 1)
+	v := &verifier{Report: &Report{}, opts: Options{Path: path}}
+	must(t, v.readKeys(t.Context(), open(t, path)))
+	_, rest, _ := strings.Cut(read(t, path+".keys"), "\nsign ")
+	private, _, _ := strings.Cut(rest, "\n")
+	signer, err := note.NewSigner(private)
 	must(t, err)
-	return string(b)
+	name, hash := signer.Name()+"\n", base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"
+	for text, want := range map[string]bool{
+		name + "1\n" + hash + "2026-11-28T19:54:51Z\n":                true,
+		"toolward audit prune\n" + name + `{"through":1}` + "\n":      false,
+		"toolward audit prune\n1\n" + hash + "2026-11-28T19:54:51Z\n": false,
+		"another-record\n1\n" + hash + "2026-11-28T19:54:51Z\n":       false,
+		name + "1\n" + hash: false,
+		name + "1\n" + hash + "2026-11-28T19:54:51Z\nmore\n": false,
+		name + "one\n" + hash + "2026-11-28T19:54:51Z\n":     false,
+		name + "1\n" + hash[8:] + "2026-11-28T19:54:51Z\n":   false,
+	} {
+		signed, err := note.Sign(&note.Note{Text: text}, signer)
+		must(t, err)
+		if _, err := v.checkpoint(string(signed)); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Whoever waits is told how far it is: from more than nothing up to all, and never
+// back.
+func TestProgress(t *testing.T) {
+	path := newRecord(t, progressEvery)
+	var said [][2]int64
+	v, err := Record(t.Context(), Options{Path: path, Progress: func(done, of int64) { said = append(said, [2]int64{done, of}) }})
+	must(t, err)
+	if len(v.Problems) > 0 || len(said) != 4 {
+		t.Fatalf("got %v, and was told %v", v.Problems, said)
+	}
+	for i, s := range said {
+		if s[1] != 2*v.Last || s[0] <= 0 || s[0] > s[1] || i > 0 && s[0] <= said[i-1][0] {
+			t.Errorf("told %v, of a record of %d events", said, v.Last)
+		}
+	}
+}
+
+// A check of a derived table is asked when the rest holds, and what it finds is one
+// problem of the table.
+func TestDerived(t *testing.T) {
+	path := newRecord(t, 1)
+	asked := 0
+	opts := Options{Path: path, Derived: []Derived{{"counts", func(context.Context) ([]string, error) { asked++; return []string{"one", "two"}, nil }}}}
+	v, err := Record(t.Context(), opts)
+	must(t, err)
+	if len(v.Problems) != 1 || v.Problems[0].What != "counts differs from the events: one" || v.Problems[0].Count != 2 {
+		t.Errorf("got %+v", v.Problems)
+	}
+	opts.Derived[0].Check = func(context.Context) ([]string, error) { return nil, errors.New("unreadable") }
+	if _, err := Record(t.Context(), opts); err == nil {
+		t.Error("a check that could not be made is no error")
+	}
+	tamper(t, path, "DELETE FROM events WHERE seq = 3")
+	if v, err = Record(t.Context(), opts); err != nil || len(v.Problems) == 0 || asked != 1 {
+		t.Errorf("beside events that are not what was recorded: %v, %v, asked %d times", v.Problems, err, asked)
+	}
 }

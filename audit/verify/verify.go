@@ -1,4 +1,22 @@
-package audit
+// Package verify proves that a record is what the gateway wrote, or says where it
+// is not. It follows the written format (package doc of audit) and shares none of
+// the code that writes it: a mistake there would otherwise verify itself. What it
+// has in common with the writer is the schema alone. It needs the database or a
+// copy, the public key, and checkpoints that left the database; with the key file
+// it looks at the MAC of each event too. It changes nothing, and can run beside a
+// gateway.
+//
+// # What it does not do
+//
+// Nothing proves what happened after the newest checkpoint that it is given outside
+// of the database: that could have been cut from the end, or rewritten by somebody
+// who has the signing key. [Report.Proof] says which events are proven by what.
+//
+//	report, err := verify.Record(ctx, verify.Options{Path: "copy.db", PublicKey: key, Checkpoints: []string{"kept.checkpoints"}})
+//	for _, p := range report.Problems {
+//		fmt.Println(p) // event 3 (2026-11-28T19:54:51Z, agent ann): the event is not the one that was recorded after 2: …
+//	}
+package verify
 
 import (
 	"context"
@@ -9,13 +27,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"toolward/audit/schema"
 )
 
-// The verifier follows the format in the package doc and shares none of the
-// code that writes it: a mistake there would otherwise verify itself.
-
-// VerifyOptions says what to verify against what.
-type VerifyOptions struct {
+// Options says what to verify against what.
+type Options struct {
 	Path        string    // the database, or a copy of it
 	PublicKey   string    // the verifier key; "": read from Path + ".pub"
 	Keys        string    // the key file, for the MACs of events; "": they are not looked at
@@ -24,16 +41,20 @@ type VerifyOptions struct {
 	AsOfEvent   int64     // it is a copy that ends there: checkpoints of later events are left aside; 0: it is not
 	AsOfTime    time.Time // likewise, of later times
 	Live        bool      // it is the record that a gateway has in use: a backup in its place is a problem
-	Counts      bool      // compare what listings and statistics read with the events; it takes several times as long
 	Strict      bool      // what was pruned, and breaks that a person went on behind, are problems too
 
-	// Progress is called now and then with how many events are verified, and how
-	// many there are, about. It may be nil.
+	// Derived are the tables to compare with the events, which takes several times
+	// as long; none: they are not compared.
+	Derived []Derived
+
+	// Progress is called with how much is done of how much, in rows, about every tenth
+	// of a second but for what SQLite looks at by itself. It may be nil, is called on
+	// the goroutine that verifies, and may not take long.
 	Progress func(done, of int64)
 }
 
-// Verification is what [Verify] found out. What proves what is in [Proof].
-type Verification struct {
+// Report is what [Record] found out. What proves what is in [Proof].
+type Report struct {
 	Events     int64      `json:"events"`             // verified, without those that were pruned or are declared foreign
 	First      int64      `json:"first"`              // sequence number of the first
 	Last       int64      `json:"last"`               // and of the last
@@ -56,23 +77,21 @@ type Verification struct {
 	besideOnly bool       // key and checkpoints were read beside the database
 }
 
-// Verify proves that nothing in the record was changed, removed or reordered,
-// or says where it was. What happened after the newest checkpoint that it is
-// given outside of the database could have been cut from the end or rewritten
-// by somebody who has the signing key. The error is for what keeps it from
-// verifying: no file, no key.
-func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error) {
-	r, err := OpenReader(opts.Path)
+// Record proves that nothing in a record was changed, removed or reordered, or says
+// where it was. The error is for what keeps it from verifying: no file, no key, and
+// a context that ended.
+func Record(ctx context.Context, opts Options) (v Report, err error) {
+	db, err := schema.Open(opts.Path)
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	c := &verifier{Verification: &v, opts: opts, outside: map[int64][]claim{}, grouped: map[string]int{}}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c := &verifier{Report: &v, opts: opts, outside: map[int64][]claim{}, grouped: map[string]int{}}
 	for _, step := range []func(context.Context, *sql.DB) error{
 		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity,
 		c.readBackup, c.readSegments, c.anchor, c.walk, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
 	} {
-		err := step(ctx, r.db)
+		err := step(ctx, db)
 		if err != nil && c.damaged && ctx.Err() == nil {
 			c.problem(0, "", "something could not be looked at for it: %v", err)
 		} else if err != nil {
@@ -85,8 +104,8 @@ func Verify(ctx context.Context, opts VerifyOptions) (v Verification, err error)
 }
 
 type verifier struct {
-	*Verification
-	opts     VerifyOptions
+	*Report
+	opts     Options
 	ring     []epoch           // who signs from which event on
 	macs     []macEpoch        // whose MACs, likewise; none: they are not looked at
 	outside  map[int64][]claim // by the event that they cover, until they were compared
@@ -102,6 +121,7 @@ type verifier struct {
 	damaged  bool              // SQLite finds the file damaged
 	grouped  map[string]int    // the problem of a kind that further ones belong to
 	began    int64             // number of the first row
+	ends     int64             // and of the last
 	pruneAt  []int64           // the events of the first of Prunes
 }
 

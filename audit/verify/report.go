@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"fmt"
@@ -155,9 +155,4 @@ func (v *verifier) prove() {
 // String is the proof as a line for people.
 func (p Proof) String() string {
 	return fmt.Sprintf("%s proven by %s", areEvents(p.From, p.Through), p.What)
-}
-
-// String is the prune as a line for people.
-func (p Prune) String() string {
-	return fmt.Sprintf("%d events (%d to %d), older than %s, were pruned at %s by %s: %s", p.Removed, p.From, p.Through, p.Before, p.Time, p.By, p.Why)
 }

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"toolward/audit/schema"
 )
 
 // checkTables looks for triggers, views, tables and indexes that were removed,
@@ -18,7 +20,7 @@ func (v *verifier) checkTables(ctx context.Context, db *sql.DB) (err error) {
 		return fmt.Errorf("read the schema: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	want := schemaStatements()
+	want := schema.Statements()
 	for rows.Next() {
 		var kind, name, got string
 		if err := rows.Scan(&kind, &name, &got); err != nil {
@@ -28,7 +30,7 @@ func (v *verifier) checkTables(ctx context.Context, db *sql.DB) (err error) {
 		switch {
 		case ours && got != text:
 			v.problem(0, "", "%s was changed in the database", name)
-		case !ours && !ownOfSQLite(kind, name):
+		case !ours && !schema.OwnOfSQLite(kind, name):
 			v.problem(0, "", "%s %q was added to the database", kind, name)
 		}
 		delete(want, name)
@@ -66,38 +68,28 @@ func (v *verifier) checkIntegrity(ctx context.Context, db *sql.DB) (err error) {
 	return ctx.Err()
 }
 
-// A derived table holds nothing that events do not say, for the sake of speed. Its
-// check computes it anew and says where the two differ.
-type derived struct {
-	table string
-	check func(context.Context, *sql.DB) (differences []string, err error)
-}
-
-// derivedTables are all of them.
-func derivedTables() []derived {
-	return []derived{{"counts", func(ctx context.Context, db *sql.DB) (differences []string, err error) {
-		problems, err := (&Reader{db}).Compare(ctx)
-		for _, p := range problems {
-			differences = append(differences, p.What)
-		}
-		return differences, err
-	}}}
+// Derived is a table that holds nothing that events do not say, for the sake of
+// speed. Its check computes it anew and says where the two differ. The tables are
+// the writer's own business, so whoever verifies brings the check along.
+type Derived struct {
+	Table string
+	Check func(context.Context) (differences []string, err error)
 }
 
 // checkDerived compares derived tables with the events that they come from: a row
 // less there hides events from whoever asks by it. Where the events are not what
 // was recorded there is nothing to compare with.
-func (v *verifier) checkDerived(ctx context.Context, db *sql.DB) error {
-	if !v.opts.Counts || len(v.Problems) > 0 {
+func (v *verifier) checkDerived(ctx context.Context, _ *sql.DB) error {
+	if len(v.Problems) > 0 {
 		return nil
 	}
-	for _, d := range derivedTables() {
-		differences, err := d.check(ctx, db)
+	for _, d := range v.opts.Derived {
+		differences, err := d.Check(ctx)
 		if err != nil {
-			return fmt.Errorf("compare %s: %w", d.table, err)
+			return fmt.Errorf("compare %s: %w", d.Table, err)
 		}
 		for _, what := range differences {
-			v.problem(0, "table "+d.table, "%s differs from the events: %s", d.table, what)
+			v.problem(0, "table "+d.Table, "%s differs from the events: %s", d.Table, what)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"bufio"
@@ -277,27 +277,4 @@ func (v *verifier) statedOutside(p Prune) bool {
 		var q Prune
 		return v.statement(0, "prune", signed, &q) == nil && q.Through == p.Through && string(q.Hash) == string(p.Hash)
 	})
-}
-
-// String is the segment as a line for people.
-func (s Segment) String() string {
-	var what []string
-	for _, rows := range s.Foreign {
-		what = append(what, fmt.Sprintf("rows %d to %d are not the record's", rows[0], rows[1]))
-	}
-	for _, events := range s.Missing {
-		what = append(what, areEvents(events[0], events[1])+" gone")
-	}
-	return fmt.Sprintf("%s: so said %s at %s, and went on at event %d after event %d: %s", strings.Join(what, ", "), s.By, s.Time, s.Event, s.After, s.Why)
-}
-
-// String is the rotation as a line for people.
-func (r Rotation) String() string {
-	name := func(key string) string { s, _, _ := strings.Cut(key, "+"); return s }
-	return fmt.Sprintf("from event %d on the key is %s, before %s: changed at %s by %s: %s", r.Event+1, name(r.New), name(r.Old), r.Time, r.By, r.Why)
-}
-
-// String is the backup as a line for people.
-func (b Backup) String() string {
-	return fmt.Sprintf("this is a backup of the record up to event %d, made at %s by %s", b.Of, b.Time, b.By)
 }

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"bytes"
@@ -163,7 +163,7 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 		return fmt.Errorf("read texts: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	for n := 1; rows.Next(); n++ {
 		var k keptRow
 		if err := rows.Scan(&k.seq, &k.at, &k.call, &k.agent, &k.session, &k.digest, &k.salt, &k.text, &k.beside, &k.shared[0], &k.shared[1]); err != nil {
 			v.problem(k.seq, "", "its text cannot be read: %v", err)
@@ -171,6 +171,9 @@ func (v *verifier) checkBodies(ctx context.Context, db *sql.DB, there map[string
 		}
 		if !v.declared(k.seq) {
 			v.keptBeside(&k, there)
+		}
+		if n%progressEvery == 0 {
+			v.progress(1, k.seq)
 		}
 	}
 	if err := rows.Err(); err != nil && ctx.Err() == nil {

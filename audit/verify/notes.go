@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"context"
@@ -108,8 +108,10 @@ type notesFile struct {
 // openOutside reads the files with what left the database.
 func (v *verifier) openOutside(context.Context, *sql.DB) error {
 	paths := v.opts.Checkpoints
-	if beside := v.opts.Path + ".checkpoints"; len(paths) == 0 && exists(beside) {
-		paths = []string{beside}
+	if beside := v.opts.Path + ".checkpoints"; len(paths) == 0 {
+		if _, err := os.Stat(beside); err == nil {
+			paths = []string{beside}
+		}
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"context"
@@ -13,18 +13,32 @@ import (
 	"strconv"
 )
 
+// progressEvery is after how many rows [Options.Progress] is called: those of about
+// a tenth of a second.
+const progressEvery = 10_000
+
+// progress says how far two walks over the events are: along the chain, and
+// through what stands beside them.
+func (v *verifier) progress(walks, seq int64) {
+	if v.opts.Progress == nil {
+		return
+	}
+	begin, all := max(v.began-1, v.Pruned), v.ends-max(v.began-1, v.Pruned)
+	v.opts.Progress(walks*all+seq-begin, 2*all)
+}
+
 // walk follows the chain.
 func (v *verifier) walk(ctx context.Context, db *sql.DB) error {
 	var first, last sql.NullInt64
 	if err := db.QueryRowContext(ctx, "SELECT min(seq), max(seq) FROM events").Scan(&first, &last); err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
-	v.began, v.Last = first.Int64, v.Pruned
+	v.began, v.ends, v.Last = first.Int64, last.Int64, v.Pruned
 	v.maced = len(v.macs) > 0
 	err := readRows(ctx, db, "seq > ?", []any{v.Pruned}, func(r *rowView) error {
 		v.event(r)
-		if v.Events%100_000 == 0 && v.opts.Progress != nil {
-			v.opts.Progress(v.Events, last.Int64-max(first.Int64-1, v.Pruned))
+		if v.Events%progressEvery == 0 {
+			v.progress(0, r.seq)
 		}
 		return nil
 	})
