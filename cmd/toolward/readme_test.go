@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,7 +69,9 @@ func matchesOutput(want []string, got string) bool {
 }
 
 // TestReadme runs what README.md tells a newcomer to run, in order, beside a
-// gateway that was started without any configuration, and compares the output.
+// gateway that was started without any configuration, and compares the output. Only
+// the port is another: at 8080 somebody else's gateway may be listening, and would
+// answer.
 func TestReadme(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "sqlite3"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -80,7 +83,8 @@ func TestReadme(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	serve := exec.Command(bin, "serve")
+	address := freeAddress(t)
+	serve := exec.Command(bin, "serve", "--listen", address)
 	serve.Dir = dir
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
@@ -91,7 +95,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the gateway ended with %v", err)
 		}
 	})
-	waitHealthy(t, "http://127.0.0.1:8080/readyz")
+	waitHealthy(t, "http://"+address+"/readyz")
 	if err := os.WriteFile(filepath.Join(dir, "mcp.json"), []byte(`{"mcpServers": {"files": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-filesystem", "./docs"]}}}`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +104,7 @@ func TestReadme(t *testing.T) {
 	var script strings.Builder
 	all := examples(t, filepath.Join("..", "..", "README.md"))
 	for _, e := range all {
-		script.WriteString(e.command + " 2>&1\necho\necho '" + mark + "'\n")
+		script.WriteString(strings.ReplaceAll(e.command, "127.0.0.1:8080", address) + " 2>&1\necho\necho '" + mark + "'\n")
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	shell.Dir = dir
@@ -116,6 +120,17 @@ func TestReadme(t *testing.T) {
 			t.Errorf("README.md:%d: %s\ngot:\n%s\nwant:\n%s", e.line, e.command, got, strings.Join(e.want, "\n"))
 		}
 	}
+}
+
+// freeAddress is one of loopback at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func waitHealthy(t *testing.T, url string) {
