@@ -55,9 +55,9 @@ type State interface {
 
 // Reservation is what a call holds of the state while it is under way.
 type Reservation interface {
-	// Count reserves what c.Tally adds, instead of what was reserved before, and
-	// writes what meters and history say without it into c.Session. It returns a
-	// *Refusal (RateLimited, Overloaded) if there is no place for it.
+	// Count reserves what c.Tally adds, instead of what was reserved before, and in
+	// the same step writes what meters and history said before it into c.Session. It
+	// returns a *Refusal (RateLimited, Overloaded) if there is no place for it.
 	Count(ctx context.Context, c *Call) error
 	// Again writes c.Session once more, after a person was asked, and returns a
 	// *Refusal (Blocked) if the call is stopped by now.

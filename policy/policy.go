@@ -197,11 +197,18 @@ func (e *Engine) named(digest string) *revision {
 }
 
 // DecideRequest implements [gateway.Policy]. It decides by the revision that said
-// what the call counts for, so that what rules read was asked for. If the policy cannot be evaluated, it
-// returns a decision that denies together with a *gateway.Refusal that holds the
-// fault.
+// what the call counts for, so that what rules read was asked for: where that one is
+// too long ago, a policy that counts refuses, since its meters would read 0. If the
+// policy cannot be evaluated, it returns a decision that denies together with a
+// *gateway.Refusal that holds the fault.
 func (e *Engine) DecideRequest(ctx context.Context, c *gateway.Call) (gateway.Decision, error) {
-	return e.decide(ctx, e.named(c.Tally.Revision), c, gateway.StageRequest)
+	by := c.Tally.Revision
+	r := e.named(by)
+	if by != "" && r.digest != by && r.counting != nil {
+		return gateway.Decision{Effect: gateway.EffectDeny, Revision: r.digest},
+			gateway.Refuse("policy", gateway.PolicyDenied, "the policy changed too often while the call was judged; send it again")
+	}
+	return e.decide(ctx, r, c, gateway.StageRequest)
 }
 
 // DecideResult implements [gateway.Policy], with the errors of [Engine.DecideRequest].

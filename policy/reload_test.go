@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,6 +137,44 @@ func TestResultIsJudgedByTheRevisionOfItsRequest(t *testing.T) {
 	d := decide(t, e, c)
 	if d.Effect != gateway.EffectDeny || d.Revision != c.Decision.Revision {
 		t.Errorf("%+v, want the deny of revision %s", d, c.Decision.Revision)
+	}
+}
+
+// TestCallCountedTooLongAgo: policy changes between what a call was counted by and
+// the decision about it. The revision that counted decides as long as it is kept;
+// one that did not count the call would read 0 in its meters.
+func TestCallCountedTooLongAgo(t *testing.T) {
+	for reloads := range pastRevisions + 3 {
+		counting := func(i int) string {
+			return fmt.Sprintf("%s\nmeter contains {\"name\": \"m%d\", \"window\": \"1h\"}\n\ndeny contains \"m%d\" if input.meters.m%d.count > 0\n", allowAll, i, i, i)
+		}
+		dir := writeFiles(t, map[string]string{"p.rego": counting(0)})
+		e, err := Open(t.Context(), Options{Path: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := readCall(t, `{}`)
+		if c.Tally, err = e.CountRequest(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		c.Session.Meters = []gateway.Used{{Name: "m0", Count: 1, Sum: gateway.One, Amount: gateway.One}}
+		for i := range reloads {
+			replace(t, filepath.Join(dir, "p.rego"), counting(i+1))
+			if err := e.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := e.DecideRequest(t.Context(), c)
+		if kept := reloads <= pastRevisions; kept != (err == nil) || d.Effect != gateway.EffectDeny {
+			t.Errorf("after %d changes: %+v, %v", reloads, d, err)
+		}
+		replace(t, filepath.Join(dir, "p.rego"), allowAll)
+		if err := e.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := e.DecideRequest(t.Context(), c); reloads >= pastRevisions && (err != nil || d.Effect != gateway.EffectAllow) {
+			t.Errorf("after %d changes, by a policy that does not count: %+v, %v", reloads, d, err)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type reservation struct {
 	server  string        // of its endpoint
 	id      string        // of the session
 	session *session      // nil if the call leaves nothing behind
+	turn    uint64        // in the session: who has a higher one has counted this call
 	release func()        // gives the place among calls in progress back; nil if it took none
 	tally   held          // guarded by the tallies' lock
 	counts  bool          // the tallies were asked
@@ -83,6 +84,8 @@ func (v *reservation) enter(c *gateway.Call) {
 		if st.pending == nil {
 			st.pending = map[string]*reservation{}
 		}
+		st.turns++
+		v.turn = st.turns
 		st.pending[c.ID] = v
 	}
 }
@@ -130,8 +133,8 @@ func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
 	sh := v.room.sessions.shard(v.id)
 	sh.mu.Lock()
 	c.Session = sh.look(time.Now(), v.id)
-	if v.session != nil && v.session.pending[v.call] == v {
-		c.Session.Calls-- // not counting this one
+	if v.session != nil {
+		c.Session.Calls -= v.session.behind(v)
 	}
 	sh.mu.Unlock()
 	return nil

@@ -39,6 +39,7 @@ type session struct {
 	issuer     string
 	calls      int                     // attempts that are on record
 	pending    map[string]*reservation // calls that may become attempts, by ID
+	turns      uint64                  // that were given to them
 	live       int                     // reservations that are not finished: it is not dropped meanwhile
 	labels     []string                // sorted; replaced, never changed
 	recent     []gateway.Recent        // appended to only: snapshots share it
@@ -60,6 +61,20 @@ func (s *sessions) shard(id string) *shard {
 // answer is what a session says to a call, besides what that call reserves.
 func (st *session) answer() gateway.Session {
 	return gateway.Session{ID: st.id, Calls: st.calls + len(st.pending), Labels: st.labels, Recent: st.last()}
+}
+
+// behind is how many of the calls that may become attempts are this one, or came
+// after it and have counted it.
+func (st *session) behind(v *reservation) (n int) {
+	if st.pending[v.call] != v {
+		return 0
+	}
+	for _, other := range st.pending {
+		if other.turn >= v.turn {
+			n++
+		}
+	}
+	return n
 }
 
 // note appends to the recent calls. The buffer is only ever appended to, and

@@ -39,6 +39,11 @@
 // its rate must not cost. Once the attempt is durable it is counted for good;
 // if the call ends without one, Finish gives the count back.
 //
+// After a person was asked the call looks a second time, by a policy that may count
+// otherwise. It keeps its turn if it adds nothing new: who came later has seen what
+// it holds, so it does not see them. Were it to, of two that have room for one each
+// would keep the other out, and so would calls that are about to be refused.
+//
 // # Meters and history
 //
 // What policy counts ([gateway.Tally]) is kept per meter, for whom it counts and

@@ -32,6 +32,7 @@ type tallies struct {
 	memories  int
 	remembers atomic.Bool             // there has been a history
 	held      map[string]*reservation // calls that have not been attempted, by ID
+	turns     uint64                  // that were given to them
 }
 
 // counterID names a counter. Key is "" of the one of all keys, and others of the
@@ -56,9 +57,25 @@ type memory struct {
 
 // held is what a reservation holds of tallies.
 type held struct {
+	turn     uint64 // who has a higher one came later, and has seen this
 	session  string
 	counters []heldCounter
-	memories int
+	memories []gateway.Memory
+}
+
+// covers reports whether who has seen h has seen all of more.
+func (h *held) covers(more *held) bool {
+	for _, m := range more.counters {
+		if !slices.ContainsFunc(h.counters, func(had heldCounter) bool { return had.counter == m.counter && had.amount.Compare(m.amount) >= 0 }) {
+			return false
+		}
+	}
+	for _, m := range more.memories {
+		if !slices.ContainsFunc(h.memories, func(had gateway.Memory) bool { return had.Name == m.Name && bytes.Equal(had.Value, m.Value) }) {
+			return false
+		}
+	}
+	return true
 }
 
 type heldCounter struct {
@@ -72,8 +89,11 @@ func (t *tallies) init() {
 }
 
 // begin reserves what a call adds, in place of what it had reserved before, and
-// says what was there without it. A call that could add to a history in which
-// there is no place is refused.
+// says in the same step what was there before it. A call that looks a second time
+// and adds nothing which it did not hold keeps its turn: those that came after it
+// have seen what it holds, and are not there for it. Else of two that look again,
+// and have room for one, each would see the other. A call that could add to a
+// history in which there is no place is refused.
 func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) (meters []gateway.Used, history []gateway.Memory, refusal *gateway.Refusal) {
 	if !v.counts && len(tally.Meters) == 0 && len(tally.Memories) == 0 && !tally.May && !t.remembers.Load() {
 		return nil, nil, nil // policy has nothing of the kind
@@ -81,53 +101,98 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v.counts = true
-	t.release(v)
-	history = t.history(now, v.id)
+	had := t.release(v)
+	t.forget(now, v.id)
 	if len(tally.Memories) > 0 || tally.May {
 		if refusal := t.full(now, v.id, len(tally.Memories)); refusal != nil {
 			return nil, nil, refusal
 		}
 	}
-	v.tally.session = v.id
+	t.reserve(now, v, tally, token)
+	t.turns++
+	v.tally.turn = t.turns
+	hidden := v.tally.counters
+	if had.turn > 0 && had.covers(&v.tally) {
+		v.tally.turn = had.turn
+		hidden = t.since(v)
+	}
+	return t.used(now, v, tally, token, hidden), t.history(v), nil
+}
+
+// reserve takes what a call adds.
+func (t *tallies) reserve(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) {
+	v.tally = held{session: v.id, memories: tally.Memories}
+	take := func(id counterID, amount gateway.Amount) {
+		of := t.counter(now, id, v.agent.ID, v.agent.Issuer)
+		of.live, of.liveSum = of.live+1, of.liveSum.Add(amount)
+		v.tally.counters = append(v.tally.counters, heldCounter{of, amount})
+	}
 	for i := range tally.Meters {
 		m := &tally.Meters[i]
-		id := counterID{m.Name, m.Per, m.Of, ""}
 		if m.Looks || m.Denied {
-			if m.Key != "" {
-				id.key = token(m.Key)
-			}
-			count, sum := t.look(now, id, m.Window)
-			meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum})
 			continue
 		}
-		of := t.counter(now, id, v.agent.ID, v.agent.Issuer)
-		t.reserve(v, of, m.Amount)
+		take(counterID{m.Name, m.Per, m.Of, ""}, m.Amount)
 		if m.Key != "" {
-			id.key = token(m.Key)
-			of = t.counter(now, id, v.agent.ID, v.agent.Issuer)
-			t.reserve(v, of, m.Amount)
+			take(counterID{m.Name, m.Per, m.Of, token(m.Key)}, m.Amount)
 		}
-		of.live, of.liveSum = of.live-1, of.liveSum.Sub(m.Amount) // without this call
-		count, sum := of.used(now, m.Window)
-		of.live, of.liveSum = of.live+1, of.liveSum.Add(m.Amount)
-		meters = append(meters, gateway.Used{Name: m.Name, Count: count, Sum: sum, Amount: m.Amount})
 	}
 	for i, m := range tally.Memories {
 		m.Time, m.Until, m.From = now, now.Add(m.For), placeOf(v.call, "a", i)
 		t.histories[v.id] = append(t.histories[v.id], memory{m, v.call, v.agent.ID})
 		t.memories++
 		t.remembers.Store(true)
-		v.tally.memories++
 	}
-	if v.tally.counters != nil || v.tally.memories > 0 {
+	if v.tally.counters != nil || v.tally.memories != nil {
 		t.held[v.call] = v
 	}
-	return meters, history, nil
 }
 
-func (t *tallies) reserve(v *reservation, of *counter, amount gateway.Amount) {
-	of.live, of.liveSum = of.live+1, of.liveSum.Add(amount)
-	v.tally.counters = append(v.tally.counters, heldCounter{of, amount})
+// since are the counters that a call holds, and those of whoever came after it.
+func (t *tallies) since(v *reservation) (all []heldCounter) {
+	for _, other := range t.held {
+		if other.tally.turn >= v.tally.turn {
+			all = append(all, other.tally.counters...)
+		}
+	}
+	return all
+}
+
+// used is what meters say to a call, without what is hidden from it.
+func (t *tallies) used(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string, hidden []heldCounter) []gateway.Used {
+	if len(tally.Meters) == 0 {
+		return nil
+	}
+	all, mine := make([]gateway.Used, len(tally.Meters)), v.tally.counters
+	for i := range tally.Meters {
+		m := &tally.Meters[i]
+		var of *counter
+		all[i].Name = m.Name
+		switch {
+		case m.Looks || m.Denied:
+			id := counterID{m.Name, m.Per, m.Of, ""}
+			if m.Key != "" {
+				id.key = token(m.Key)
+			}
+			if of = t.look(id); of == nil {
+				continue
+			}
+		default:
+			n := 1
+			if m.Key != "" {
+				n = 2 // that of all keys, and its own
+			}
+			of, mine, all[i].Amount = mine[n-1].counter, mine[n:], m.Amount
+		}
+		u := &all[i]
+		u.Count, u.Sum = of.used(now, m.Window)
+		for _, h := range hidden {
+			if h.counter == of {
+				u.Count, u.Sum = u.Count-1, u.Sum.Sub(h.amount)
+			}
+		}
+	}
+	return all
 }
 
 // giveBack releases what a call reserved and did not use.
@@ -140,18 +205,19 @@ func (t *tallies) giveBack(v *reservation) {
 	t.release(v)
 }
 
-func (t *tallies) release(v *reservation) {
+func (t *tallies) release(v *reservation) (had held) {
 	if t.held[v.call] != v {
-		return
+		return held{}
 	}
 	delete(t.held, v.call)
 	for _, h := range v.tally.counters {
 		h.live, h.liveSum = h.live-1, h.liveSum.Sub(h.amount)
 	}
-	if v.tally.memories > 0 {
+	if v.tally.memories != nil {
 		t.keep(v.tally.session, func(m *memory) bool { return m.call != v.call })
 	}
-	v.tally = held{}
+	had, v.tally = v.tally, held{}
+	return had
 }
 
 // add counts for good what an event says.
@@ -242,15 +308,25 @@ func (t *tallies) keep(session string, which func(*memory) bool) {
 	t.histories[session] = kept
 }
 
-func (t *tallies) history(now time.Time, session string) []gateway.Memory {
-	if t.histories[session] == nil {
+// forget drops what is over in a history.
+func (t *tallies) forget(now time.Time, session string) {
+	if t.histories[session] != nil {
+		t.keep(session, func(m *memory) bool { return m.call != "" || now.Before(m.Until) })
+	}
+}
+
+// history is what a session's history says to a call: not its own entries, and not
+// those of whoever came after it.
+func (t *tallies) history(v *reservation) (out []gateway.Memory) {
+	list := t.histories[v.id]
+	if len(list) == 0 {
 		return nil
 	}
-	t.keep(session, func(m *memory) bool { return m.call != "" || now.Before(m.Until) })
-	list := t.histories[session]
-	out := make([]gateway.Memory, len(list))
-	for i := range list {
-		out[i] = list[i].Memory
+	out = make([]gateway.Memory, 0, len(list))
+	for _, m := range list {
+		if m.call == "" || t.held[m.call].tally.turn < v.tally.turn {
+			out = append(out, m.Memory)
+		}
 	}
 	return out
 }
@@ -324,16 +400,12 @@ func (t *tallies) make(id counterID) *counter {
 	return t.counters[id]
 }
 
-// look is what a counter says to who adds nothing to it.
-func (t *tallies) look(now time.Time, id counterID, window time.Duration) (int, gateway.Amount) {
-	c := t.counters[id]
-	if c == nil {
-		c = t.counters[counterID{id.name, id.per, "", others}]
+// look is the counter of who adds nothing to it, nil if nothing was counted.
+func (t *tallies) look(id counterID) *counter {
+	if c := t.counters[id]; c != nil {
+		return c
 	}
-	if c == nil {
-		return 0, gateway.Amount{}
-	}
-	return c.used(now, window)
+	return t.counters[counterID{id.name, id.per, "", others}]
 }
 
 // sweep drops what no longer counts, at most once a second: a table that is full
@@ -356,7 +428,7 @@ func (t *tallies) sweep(now time.Time) {
 		}
 	}
 	for session := range t.histories {
-		t.keep(session, func(m *memory) bool { return m.call != "" || now.Before(m.Until) })
+		t.forget(now, session)
 	}
 }
 
