@@ -3,7 +3,9 @@ package policy
 import (
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -28,7 +30,7 @@ func (e *Engine) watch(ctx context.Context) {
 	} else {
 		defer w.Close()
 		events, errs = w.Events, w.Errors
-		e.watchDirs(w)
+		e.watchAll(w)
 	}
 	poll := time.NewTicker(watchPoll)
 	defer poll.Stop()
@@ -45,27 +47,50 @@ func (e *Engine) watch(ctx context.Context) {
 		case <-settle.C:
 		case <-poll.C:
 		}
-		_ = e.Reload(ctx) // said in log, record and readiness
 		if w != nil {
-			e.watchDirs(w)
+			e.watchAll(w) // before reading: a change since then is another event
 		}
+		_ = e.Reload(ctx) // said in log, record and readiness
 	}
 }
 
-// watchDirs watches the directories of policy, data and shadow: a file that an
-// editor replaces is a new file in its directory. Those that cannot be watched
-// are looked at.
-func (e *Engine) watchDirs(w *fsnotify.Watcher) {
+// watchAll watches what [Engine.watched] says, and nothing that it said before.
+// What cannot be watched is looked at. Who was replaced has to be added anew.
+func (e *Engine) watchAll(w *fsnotify.Watcher) {
+	wanted := e.watched()
+	for _, path := range w.WatchList() {
+		if !slices.Contains(wanted, path) {
+			_ = w.Remove(path) // gone, as a rule
+		}
+	}
+	for _, path := range wanted {
+		_ = w.Add(path)
+	}
+}
+
+// watched are the files and directories of policy, data and shadow. One that is
+// replaced tells so itself, and is watched anew then. Only a link, which is no more
+// than a name, and what is not there are watched in the directory above: that one
+// often holds the record, which is written to with every call.
+func (e *Engine) watched() (paths []string) {
 	for _, root := range []string{e.opt.Path, e.opt.Shadow, e.opt.Data, e.opt.Library} {
 		if root == "" {
 			continue
 		}
-		_ = w.Add(filepath.Dir(root))
+		info, err := os.Lstat(root)
+		if err != nil || info.Mode()&fs.ModeSymlink != 0 {
+			paths = append(paths, filepath.Dir(root))
+		}
+		if info, err = os.Stat(root); err == nil && !info.IsDir() {
+			paths = append(paths, root)
+			continue
+		}
 		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				_ = w.Add(path)
+			if err == nil && (d.IsDir() || path == root) {
+				paths = append(paths, path)
 			}
 			return nil
 		})
 	}
+	return paths
 }
