@@ -32,7 +32,8 @@ func gatewayArgs(dir, profile string) []string {
 	return args
 }
 
-func newLab(ctx context.Context, binary, profile string) (*lab, error) {
+// newLab starts them. The gateway is run by under, if that names a program.
+func newLab(ctx context.Context, binary, profile string, under ...string) (*lab, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,8 @@ func newLab(ctx context.Context, binary, profile string) (*lab, error) {
 		l.close()
 		return nil, err
 	}
-	if l.gateway, err = l.start(ctx, "gateway", binary, gatewayArgs(l.dir, profile)...); err != nil {
+	run := append(append(under, binary), gatewayArgs(l.dir, profile)...)
+	if l.gateway, err = l.start(ctx, "gateway", run[0], run[1:]...); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -133,6 +135,12 @@ func (l *lab) start(ctx context.Context, name, binary string, args ...string) (*
 }
 
 func (l *lab) close() {
+	l.stop()
+	os.RemoveAll(l.dir)
+}
+
+// stop ends the processes, which have written by then what they write at their end.
+func (l *lab) stop() {
 	for _, cmd := range []*exec.Cmd{l.gateway, l.bare, l.upstream} {
 		if cmd == nil {
 			continue
@@ -140,7 +148,7 @@ func (l *lab) close() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait() // it was told to stop: how it says so does not matter
 	}
-	os.RemoveAll(l.dir)
+	l.gateway, l.bare, l.upstream = nil, nil, nil
 }
 
 func (l *lab) bareTarget(m mode, size int) target {
@@ -165,10 +173,13 @@ func freeAddrs(n int) ([]string, error) {
 }
 
 func reachable(ctx context.Context, addr string) error {
-	for range 100 {
+	for range 600 {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			return c.Close()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		pause(ctx, 100*time.Millisecond)
 	}

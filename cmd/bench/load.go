@@ -23,6 +23,7 @@ const (
 	session   mode = "session"   // 2025-06-18: initialized once per connection
 	stateless mode = "stateless" // 2026-07-28: every request says all that it needs
 	stream    mode = "stream"    // a session whose calls ask for progress and get an event stream
+	rest      mode = "rest"      // POST /v1/tools/{name}/call, which the bare hop does not know
 )
 
 // target is one hop with one payload.
@@ -42,14 +43,10 @@ type figures struct{ rps, p50, p99, cpu float64 }
 // measure drives a hop over n connections, each with one call under way
 // (closed loop), for the planned time.
 func (p plan) measure(ctx context.Context, t target, n int) (figures, error) {
-	conns := make([]*conn, n)
-	for i := range conns {
-		c, err := dial(t, int64(i+1)*1_000_000_000)
-		if err != nil {
-			return figures{}, err
-		}
-		defer c.Close()
-		conns[i] = c
+	conns, err := dialAll(t, n)
+	defer hangUp(conns)
+	if err != nil {
+		return figures{}, err
 	}
 	var counting, over atomic.Bool
 	var wg sync.WaitGroup
@@ -102,11 +99,29 @@ type conn struct {
 	net.Conn
 	r    *bufio.Reader
 	head []byte
-	body [3][]byte // the call, cut where its number goes
+	body [][]byte // the call, cut where its number goes
+	want []byte   // in its answer
 	out  []byte
 	in   []byte
 	id   int64
 	took []time.Duration
+}
+
+func dialAll(t target, n int) (conns []*conn, err error) {
+	for i := range n {
+		c, err := dial(t, int64(i+1)*1_000_000_000)
+		if err != nil {
+			return conns, err
+		}
+		conns = append(conns, c)
+	}
+	return conns, nil
+}
+
+func hangUp(conns []*conn) {
+	for _, c := range conns {
+		c.Close()
+	}
 }
 
 func dial(t target, id int64) (*conn, error) {
@@ -115,12 +130,23 @@ func dial(t target, id int64) (*conn, error) {
 		return nil, err
 	}
 	k := &conn{Conn: c, r: bufio.NewReaderSize(c, 64<<10), id: id}
-	head := "POST /mcp HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+	path := "/mcp"
+	if t.mode == rest {
+		path = "/v1/tools/" + t.tool + "/call"
+	}
+	head := "POST " + path + " HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 	if t.token != "" {
 		head += "Authorization: Bearer " + t.token + "\r\n"
 	}
+	// The number in the text makes every call's arguments differ, so that no
+	// cache of answers or decisions could help.
+	args := [2]string{`{"bytes":` + strconv.Itoa(t.size) + `,"text":"`, " " + filler(t.size) + `"}`}
 	meta := ""
 	switch t.mode {
+	case rest:
+		k.head, k.want = []byte(head+"Content-Length: "), []byte(`"content"`)
+		k.body = [][]byte{[]byte(args[0]), []byte(args[1])}
+		return k, nil
 	case stateless:
 		head += "Mcp-Protocol-Version: " + modern + "\r\nMcp-Method: tools/call\r\nMcp-Name: " + t.tool + "\r\n"
 		meta = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}`
@@ -138,13 +164,11 @@ func dial(t target, id int64) (*conn, error) {
 			meta = `,"_meta":{"progressToken":1}`
 		}
 	}
-	k.head = []byte(head + "Content-Length: ")
-	// The number in the text makes every call's arguments differ, so that no
-	// cache of answers or decisions could help.
-	k.body = [3][]byte{
+	k.head, k.want = []byte(head+"Content-Length: "), []byte(`"result"`)
+	k.body = [][]byte{
 		[]byte(`{"jsonrpc":"2.0","id":`),
-		[]byte(`,"method":"tools/call","params":{"name":"` + t.tool + `","arguments":{"bytes":` + strconv.Itoa(t.size) + `,"text":"`),
-		[]byte(" " + filler(t.size) + `"}` + meta + `}}`),
+		[]byte(`,"method":"tools/call","params":{"name":"` + t.tool + `","arguments":` + args[0]),
+		[]byte(args[1] + meta + `}}`),
 	}
 	return k, nil
 }
@@ -179,7 +203,11 @@ func (c *conn) call(counting *atomic.Bool) error {
 	number := strconv.AppendInt(nil, c.id, 10)
 	start, counted := time.Now(), counting.Load()
 	c.out = append(c.out[:0], c.head...)
-	c.out = strconv.AppendInt(c.out, int64(len(c.body[0])+len(c.body[1])+len(c.body[2])+2*len(number)), 10)
+	length := (len(c.body) - 1) * len(number)
+	for _, part := range c.body {
+		length += len(part)
+	}
+	c.out = strconv.AppendInt(c.out, int64(length), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	for i, part := range c.body {
 		if i > 0 {
@@ -194,7 +222,8 @@ func (c *conn) call(counting *atomic.Bool) error {
 	if _, err := c.receive(); err != nil {
 		return err
 	}
-	if !bytes.Contains(c.in, []byte(`"result"`)) || bytes.Contains(c.in, []byte(`"isError":true`)) || !bytes.Contains(c.in, number) {
+	ours := len(c.body) == 2 || bytes.Contains(c.in, number) // the answer of a call over REST has no number
+	if !bytes.Contains(c.in, c.want) || bytes.Contains(c.in, []byte(`"isError":true`)) || !ours {
 		return fmt.Errorf("call %d was answered with %.300s", c.id, c.in)
 	}
 	if counted && counting.Load() {

@@ -9,6 +9,10 @@
 //
 // Upstream, hop and load generator are processes of their own, so that the
 // hop's CPU can be read from the kernel. All traffic stays on loopback.
+//
+// With -count it counts what a call takes of the gateway instead of timing it.
+// Counts hardly depend on what else the machine does, so those of different runs,
+// and of different binaries, compare.
 package main
 
 import (
@@ -27,13 +31,15 @@ import (
 
 // plan is what one run of the benchmark does.
 type plan struct {
-	binary   string
-	profile  string
-	rounds   int
-	duration time.Duration
-	warmup   time.Duration
-	conns    []int
-	sizes    []int // bytes of the call's argument and of its answer
+	binary    string
+	profile   string
+	rounds    int
+	duration  time.Duration
+	warmup    time.Duration
+	conns     []int
+	sizes     []int // bytes of the call's argument and of its answer
+	calls     int   // that are counted
+	functions int   // that are named
 }
 
 func main() {
@@ -55,12 +61,19 @@ func main() {
 	flag.IntVar(&p.rounds, "rounds", 5, "rounds per cell")
 	flag.DurationVar(&p.duration, "duration", 2*time.Second, "measured time of a round")
 	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "time before it that does not count")
+	counts := flag.Bool("count", false, "count what a call takes instead: instructions, system calls, allocations")
+	flag.IntVar(&p.calls, "calls", 1000, "with -count: calls that are counted")
+	flag.IntVar(&p.functions, "functions", 0, "with -count: how many functions to name, those of the most instructions first")
 	flag.Parse()
 	p.conns, p.sizes = numbers(*conns), numbers(*sizes)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // a reader who left, as head does, ends the processes too
 	defer stop()
-	if err := p.run(ctx); err != nil {
+	run := p.run
+	if *counts {
+		run = p.count
+	}
+	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
