@@ -241,15 +241,36 @@ type Ended struct {
 // Follow yields calls of a filter as they end, from a cursor on, or from now on if
 // it is nil, until the context ends.
 func (r *Reader) Follow(ctx context.Context, f Filter, after *Cursor) iter.Seq2[Ended, error] {
+	return r.followed(ctx, f, after, func() <-chan struct{} {
+		again := make(chan struct{})
+		time.AfterFunc(polled, func() { close(again) })
+		return again
+	})
+}
+
+// Follow is [Reader.Follow] woken by the writer: what was not recorded is not looked
+// for.
+func (s *Store) Follow(ctx context.Context, f Filter, after *Cursor) iter.Seq2[Ended, error] {
+	return s.Reader.followed(ctx, f, after, s.writer.committed.Next)
+}
+
+const (
+	polled = 200 * time.Millisecond // between looks into the file of somebody else's gateway
+	paced  = 100 * time.Millisecond // between looks at the least: with commits by the thousand each is one of many
+)
+
+// followed is what both have in common: next is closed when there may be more, and is
+// asked for before looking.
+func (r *Reader) followed(ctx context.Context, f Filter, after *Cursor, next func() <-chan struct{}) iter.Seq2[Ended, error] {
 	return func(yield func(Ended, error) bool) {
-		err := r.follow(ctx, f, after, func(e Ended) bool { return yield(e, nil) })
+		err := r.follow(ctx, f, after, next, func(e Ended) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(Ended{}, err)
 		}
 	}
 }
 
-func (r *Reader) follow(ctx context.Context, f Filter, after *Cursor, yield func(Ended) bool) error {
+func (r *Reader) follow(ctx context.Context, f Filter, after *Cursor, next func() <-chan struct{}, yield func(Ended) bool) error {
 	newest := func() (seq int64, err error) {
 		err = r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&seq)
 		return seq, err
@@ -262,9 +283,8 @@ func (r *Reader) follow(ctx context.Context, f Filter, after *Cursor, yield func
 		after = &Cursor{Event: seq}
 	}
 	from, skip := after.from(), after.Lines
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
 	for {
+		more := next()
 		upto, err := newest()
 		if err != nil {
 			return fmt.Errorf("follow calls: %w", err)
@@ -287,8 +307,14 @@ func (r *Reader) follow(ctx context.Context, f Filter, after *Cursor, yield func
 			}
 		}
 		from = max(from, upto)
+		pause := time.After(paced)
 		select {
-		case <-ticker.C:
+		case <-more:
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-pause:
 		case <-ctx.Done():
 			return nil
 		}

@@ -41,6 +41,7 @@ type writer struct {
 	checkpointed, removed atomic.Int64                // when a checkpoint was signed, and events were removed, last; Unix milliseconds
 	standing              atomic.Bool                 // the standby takes its place
 	ahead                 atomic.Pointer[FutureError] // calls are from the future; nil if none is
+	committed             gateway.Bell                // by each commit
 
 	// What follows belongs to the goroutine.
 	conn     *conn
@@ -186,6 +187,7 @@ func (w *writer) failure() error {
 
 func (w *writer) run() {
 	defer close(w.done)
+	defer w.committed.Ring() // whoever follows finds the record closed
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	batch := make([]*entry, 0, maxBatch)
@@ -307,6 +309,7 @@ func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
 		return nil, w.fail(err)
 	}
 	w.head = end
+	w.committed.Ring()
 	w.unfolded += weigh(events)
 	w.foldIfDue()
 	return rejected, nil

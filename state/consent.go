@@ -239,6 +239,9 @@ func (r *Room) Approvals(_ context.Context, state gateway.ApprovalState, most in
 	return list[:min(most, len(list))], nil
 }
 
+// Changed is closed by what happens next to any approval. Take it before looking.
+func (r *Room) Changed() <-chan struct{} { return r.changed.Next() }
+
 func (r *Room) approvals(now time.Time) []gateway.Approval {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,6 +50,9 @@ func (r *Room) expireNow(ctx context.Context, now time.Time) (next time.Time, er
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
 	over, next := r.running(now)
+	if len(over) > 0 {
+		r.changed.Ring() // by its time it is over, whether or not that can be recorded
+	}
 	for _, a := range over {
 		if err := r.opts.Journal.Note(ctx, EventExpired, decided{ID: a.ID, Was: string(a.State)}); err != nil {
 			return next, err

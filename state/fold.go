@@ -75,6 +75,7 @@ func (r *Room) Fold(e gateway.Entry) error {
 			}
 			err := r.settle(func() error { return r.consents.ask(a) })
 			wake(r.asked)
+			r.changed.Ring()
 			return err
 		})
 	case "audit.erase":
@@ -85,6 +86,7 @@ func (r *Room) Fold(e gateway.Entry) error {
 	case EventApproved, EventDenied, EventUsed, EventRevoked, EventExpired:
 		return with(e, func(b decided) error {
 			err := r.settle(func() error { return r.consents.decide(e.Type, e.Time, b) })
+			r.changed.Ring()
 			if err == nil && r.opts.Decided != nil {
 				r.opts.Decided(b.ID)
 			}

@@ -120,6 +120,8 @@ type Room struct {
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
 
+	changed gateway.Bell // approvals
+
 	asked   chan struct{} // full once an approval was asked that [Room.Expire] has not seen
 	stopped chan struct{} // full once a block was added that [Room.EndBlocks] has not seen
 }

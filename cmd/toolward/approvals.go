@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -96,37 +94,30 @@ func watchApprovals(cmd *cobra.Command, f *whereFlags, l listing, query url.Valu
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
 	query.Set("watch", "true")
-	answer, err := o.send(cmd.Context(), http.MethodGet, "approvals?"+query.Encode(), nil)
-	if err != nil {
-		return err
+	if o.inFiles {
+		return errors.New("no gateway runs on the record, and what waits in it does not change: leave --watch out")
 	}
-	defer answer.Close()
 	out := cmd.OutOrStdout()
 	if l.format == "table" {
 		fmt.Fprintf(out, "%-12s  %-8s  %-16s  %-24s  %s\n", "ID", "STATE", "AGENT", "TOOL", "ARGUMENTS")
 	}
-	lines := bufio.NewReader(answer)
-	for {
-		line, err := lines.ReadString('\n')
-		switch {
-		case cmd.Context().Err() != nil:
-			return nil
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return foundError{"the gateway ended the stream: it stops, or the token is not accepted any more"}
-		case err != nil:
+	err = o.lines(cmd.Context(), "approvals?"+query.Encode(), func(line []byte) error {
+		if l.format != "table" {
+			_, err := out.Write(line)
 			return err
 		}
-		if l.format != "table" {
-			fmt.Fprintln(out, strings.TrimSpace(line))
-			continue
-		}
 		var a admin.ListedApproval
-		if err := json.Unmarshal([]byte(line), &a); err != nil {
+		if err := json.Unmarshal(line, &a); err != nil {
 			return err
 		}
 		row := approvalRow(a)
-		fmt.Fprintf(out, "%-12s  %-8s  %-16s  %-24s  %s\n", printable(row[0]), printable(row[1]), printable(row[2]), printable(row[3]), printable(row[6]))
+		_, err := fmt.Fprintf(out, "%-12s  %-8s  %-16s  %-24s  %s\n", printable(row[0]), printable(row[1]), printable(row[2]), printable(row[3]), printable(row[6]))
+		return err
+	})
+	if cmd.Context().Err() != nil {
+		return nil
 	}
+	return err
 }
 
 func newApprovalsShow(f *whereFlags) *cobra.Command {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -22,7 +20,6 @@ import (
 	"toolward/gateway"
 	"toolward/policy"
 	"toolward/web/admin"
-	"toolward/web/problem"
 	"toolward/web/telemetry"
 )
 
@@ -33,6 +30,8 @@ type operations struct {
 	base   string
 	token  string
 	close  func() error
+
+	inFiles bool // no gateway runs
 }
 
 // whereFlags say which gateway is meant.
@@ -130,7 +129,7 @@ func inFiles(ctx context.Context, cfg *config.Config, local localRooms) (*operat
 	if err := local(ctx, r, &opt); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	return &operations{client: &http.Client{Transport: inProcess{admin.New(opt)}}, base: "http://localhost", token: token, close: r.close}, nil
+	return &operations{client: &http.Client{Transport: inProcess{admin.New(opt)}}, base: "http://localhost", token: token, close: r.close, inFiles: true}, nil
 }
 
 // permit asks the policy as its files are now: no gateway has it in force.
@@ -226,98 +225,3 @@ func given(params map[string]string) url.Values {
 	}
 	return q
 }
-
-// ask performs an operation and decodes its answer.
-func (o *operations) ask(ctx context.Context, method, path string, body, into any) error {
-	answer, err := o.send(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	defer answer.Close()
-	return json.NewDecoder(answer).Decode(into)
-}
-
-// send performs an operation and returns its answer, which goes on if it tails.
-func (o *operations) send(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
-	resp, err := o.request(ctx, method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
-}
-
-// request is send for who wants what comes behind the answer as well.
-func (o *operations) request(ctx context.Context, method, path string, body any) (*http.Response, error) {
-	var sent io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		sent = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(o.base, "/")+admin.Prefix+path, sent)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+o.token)
-	resp, err := o.client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("is the gateway running? %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
-		return nil, refusedBy(resp)
-	}
-	return resp, nil
-}
-
-// refusedBy is what an answer that is not 200 says.
-func refusedBy(resp *http.Response) error {
-	var p problem.Details
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Detail == "" {
-		return fmt.Errorf("the gateway answers %s: is this its operators' API?", resp.Status)
-	}
-	said := p.Detail
-	if p.Remedy != "" {
-		said += "\n  " + p.Remedy
-	}
-	return &problemError{p.Code, said}
-}
-
-// problemError is a refusal of the operators' API.
-type problemError struct{ code, said string }
-
-func (e *problemError) Error() string { return e.said }
-
-// segment is a name as one segment of a path.
-func segment(name string) string { return url.PathEscape(name) }
-
-// inProcess is an [http.RoundTripper] that asks a handler of this process.
-type inProcess struct{ handler http.Handler }
-
-func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Body == nil {
-		req.Body = http.NoBody
-	}
-	req = req.Clone(req.Context())
-	req.RemoteAddr = "127.0.0.1:0"
-	w := &buffered{header: http.Header{}, status: http.StatusOK}
-	t.handler.ServeHTTP(w, req)
-	return &http.Response{
-		StatusCode: w.status, Status: http.StatusText(w.status), Header: w.header,
-		Body: io.NopCloser(&w.body), Request: req, ProtoMajor: 1, ProtoMinor: 1,
-	}, nil
-}
-
-// buffered is an answer that is complete before it is read. Nothing changes while
-// no gateway runs, so nothing is watched here.
-type buffered struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *buffered) Header() http.Header         { return b.header }
-func (b *buffered) WriteHeader(status int)      { b.status = status }
-func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -20,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
-	"toolward/web/admin"
 )
 
 // asker is what review commands ask of a record: of its file, or of the gateway
@@ -219,7 +216,7 @@ func (r *remote) Events(ctx context.Context, e audit.EventQuery, limit int, befo
 func (r *remote) Export(ctx context.Context, w io.Writer, format audit.Format, f audit.Filter) (n int64, err error) {
 	q := queryOf(f)
 	q.Set("format", string(format))
-	err = r.lines(ctx, "export?"+q.Encode(), func(line []byte) error {
+	err = r.lines(ctx, "audit/export?"+q.Encode(), func(line []byte) error {
 		n++
 		_, err := w.Write(line)
 		return err
@@ -235,7 +232,7 @@ func (r *remote) Ship(ctx context.Context, w io.Writer, format audit.Format, f a
 		q.Set("events", "true")
 	}
 	last := []byte(nil)
-	err = r.lines(ctx, "export?"+q.Encode(), func(line []byte) error {
+	err = r.lines(ctx, "audit/export?"+q.Encode(), func(line []byte) error {
 		n++
 		last = append(last[:0], line...)
 		_, err := w.Write(line)
@@ -281,7 +278,7 @@ func (r *remote) Follow(ctx context.Context, f audit.Filter, after *audit.Cursor
 	}
 	return func(yield func(audit.Ended, error) bool) {
 		stopped := errors.New("nobody reads on")
-		err := r.lines(ctx, "tail?"+q.Encode(), func(line []byte) error {
+		err := r.lines(ctx, "audit/tail?"+q.Encode(), func(line []byte) error {
 			var e audit.Ended
 			if err := json.Unmarshal(line, &e); err != nil {
 				return err
@@ -293,35 +290,6 @@ func (r *remote) Follow(ctx context.Context, f audit.Filter, after *audit.Cursor
 		})
 		if err != nil && !errors.Is(err, stopped) && ctx.Err() == nil {
 			yield(audit.Ended{}, err)
-		}
-	}
-}
-
-// lines hands over the lines of an answer as they come, with their ends. An answer
-// that the gateway broke off is an error that says why.
-func (r *remote) lines(ctx context.Context, path string, do func([]byte) error) error {
-	resp, err := r.request(ctx, http.MethodGet, "audit/"+path, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	in := bufio.NewReaderSize(resp.Body, 64<<10)
-	for {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			if why := resp.Trailer.Get(admin.Ended); why != "" {
-				return foundError{"the gateway ended the answer: " + printable(why)}
-			}
-			if len(line) > 0 {
-				return errors.New("the answer broke off within a line")
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("the answer broke off: %w", err)
-		}
-		if err := do(line); err != nil {
-			return err
 		}
 	}
 }

@@ -66,24 +66,8 @@ type Room struct {
 
 // bell wakes the calls that wait for one approval.
 type bell struct {
+	gateway.Bell
 	waiters int
-
-	mu   sync.Mutex
-	rung chan struct{} // closed by what happens next
-}
-
-// ringing is closed by what happens to the approval from now on.
-func (b *bell) ringing() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.rung
-}
-
-func (b *bell) ring() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.rung)
-	b.rung = make(chan struct{})
 }
 
 var _ gateway.Approvals = (*Room)(nil)
@@ -142,7 +126,7 @@ func (r *Room) follow(ctx context.Context, a gateway.Approval, c *gateway.Call, 
 	late := time.NewTimer(time.Until(a.Expires))
 	defer late.Stop()
 	for {
-		rung := b.ringing()
+		rung := b.Next()
 		if ctx.Err() != nil {
 			return true, gone(ctx)
 		}
@@ -192,7 +176,7 @@ func (r *Room) Ring(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if b := r.waiting[id]; b != nil {
-		b.ring()
+		b.Ring()
 	}
 }
 
@@ -201,7 +185,7 @@ func (r *Room) enter(id string) *bell {
 	defer r.mu.Unlock()
 	b := r.waiting[id]
 	if b == nil {
-		b = &bell{rung: make(chan struct{})}
+		b = new(bell)
 		r.waiting[id] = b
 	}
 	b.waiters++

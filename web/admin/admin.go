@@ -49,6 +49,8 @@ type Approvals interface {
 	// approved. It returns [gateway.ErrNoApproval], or [gateway.ErrDecided] with the
 	// approval as it is.
 	Decide(ctx context.Context, id string, state gateway.ApprovalState, by gateway.Operator, note string) (gateway.Approval, error)
+	// Changed is closed by what happens next to one of them.
+	Changed() <-chan struct{}
 }
 
 // Tools is what upstreams offer, and what was accepted of it.
@@ -114,8 +116,8 @@ type Handler struct {
 	mux     *http.ServeMux
 	openAPI json.RawMessage
 
-	asking  chan struct{} // a place for each question that is worked out
-	texts   chan struct{} // and for each answer that is written as it comes
+	asking  *turns        // of questions that are worked out
+	texts   chan struct{} // a place for each answer that is written as it comes
 	closing sync.Once
 	closed  chan struct{} // ends streams
 }
@@ -133,7 +135,7 @@ func New(opt Options) *Handler {
 	}
 	h := &Handler{
 		opt: opt, mux: http.NewServeMux(), closed: make(chan struct{}),
-		asking: make(chan struct{}, questionsOnce), texts: make(chan struct{}, questionsTexts),
+		asking: newTurns(questionsOnce, questionsOwn), texts: make(chan struct{}, questionsTexts),
 	}
 	ops := h.operations()
 	h.openAPI = describe(ops, opt.Version)

@@ -95,9 +95,10 @@ func listed(a gateway.Approval) ListedApproval {
 // watchApprovals emits those that the filter holds for, oldest first, then each
 // again whenever its state changes, and each that comes.
 func (h *Handler) watchApprovals(r *request, f filter) lines {
-	return func(emit func(any) bool, wait func() bool) error {
+	return func(emit func(any) bool, wait func(<-chan struct{}) bool) error {
 		seen := map[string]gateway.ApprovalState{} // those that were emitted and may still change
 		for {
+			changed := h.opt.Approvals.Changed()
 			all, err := h.approvals(r, filter{agent: f.agent, tool: f.tool})
 			if err != nil {
 				if r.Context().Err() != nil {
@@ -115,7 +116,7 @@ func (h *Handler) watchApprovals(r *request, f filter) lines {
 					return nil
 				}
 			}
-			if !wait() {
+			if !wait(changed) {
 				return nil
 			}
 		}

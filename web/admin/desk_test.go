@@ -59,13 +59,18 @@ func (r *road) Refused(_ context.Context, c *gateway.Call, refusal *gateway.Refu
 
 // waiting is a small working room of approvals.
 type waiting struct {
-	mu  sync.Mutex
-	all []gateway.Approval // newest first
+	mu     sync.Mutex
+	all    []gateway.Approval // newest first
+	bell   gateway.Bell
+	looked int
 }
+
+func (w *waiting) Changed() <-chan struct{} { return w.bell.Next() }
 
 func (w *waiting) Approvals(_ context.Context, state gateway.ApprovalState, most int) (list []gateway.Approval, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.looked++
 	for _, a := range w.all {
 		if (state == "" || a.State == state) && len(list) < most {
 			list = append(list, a)
@@ -107,6 +112,7 @@ func (w *waiting) Decide(_ context.Context, id string, state gateway.ApprovalSta
 		return *a, fmt.Errorf("%w: it is %s", gateway.ErrDecided, a.State)
 	}
 	a.State, a.By, a.Decider, a.Note, a.Decided = state, by.String(), by, note, time.Now()
+	w.bell.Ring()
 	return *a, nil
 }
 
@@ -114,6 +120,7 @@ func (w *waiting) ask(id, agent string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.all = slices.Insert(w.all, 0, gateway.Approval{ID: id, Agent: agent, Issuer: issuer, Tool: "bank__pay", State: gateway.ApprovalOpen, Args: []byte(`{"to":"bob"}`)})
+	w.bell.Ring()
 }
 
 // tools is a catalog with one tool whose definition changed.

@@ -54,6 +54,7 @@ type Text struct {
 const (
 	questionTime   = 30 * time.Second // for an answer; it is broken off then
 	questionsOnce  = 4                // that are worked out at the same time, for all operators
+	questionsOwn   = 3                // and of those, for one
 	questionsTexts = 64               // answers that are written as they come
 )
 
@@ -73,7 +74,7 @@ func (h *Handler) questionOperations() (ops []operation) {
 }
 
 // answer waits for its turn: whoever asks much waits for themselves, and calls have
-// the processor that questions do not.
+// the processor that questions do not. Its time begins with the waiting.
 func (h *Handler) answer(r *request, q Question) (any, error) {
 	asked := Asked{Query: r.URL.Query(), Path: r.PathValue, Body: r.body, By: r.who.Operator}
 	if q.Changes {
@@ -81,12 +82,11 @@ func (h *Handler) answer(r *request, q Question) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), questionTime)
 	defer cancel()
-	select {
-	case h.asking <- struct{}{}:
-		defer func() { <-h.asking }()
-	case <-ctx.Done():
+	release, ok := h.asking.take(ctx, r.who.String())
+	if !ok {
 		return nil, gateway.Refuse("admin", gateway.Overloaded, "too many questions are asked of the record")
 	}
+	defer release()
 	v, err := q.Ask(ctx, asked)
 	if err != nil && r.Context().Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = &Problem{

@@ -11,11 +11,11 @@ import (
 )
 
 // lines is an answer that goes on: it calls emit for each document until emit
-// returns false, or wait does, which sleeps until there may be something new.
-type lines func(emit func(any) bool, wait func() bool) error
+// returns false, or wait does, which sleeps until something new is there, which closes
+// the channel.
+type lines func(emit func(any) bool, wait func(<-chan struct{}) bool) error
 
-// beat is how often a stream looks for what is new, and whether its operator may
-// still see it.
+// beat is how often a stream looks whether its operator may still see it.
 const beat = 500 * time.Millisecond
 
 // Ended is the trailer of an answer that goes on: why it does not any more.
@@ -66,12 +66,10 @@ func (h *Handler) stream(w http.ResponseWriter, r *request, l lines) {
 	defer stop()
 	flush := http.NewResponseController(w)
 	enc := encoder(w)
-	ticker := time.NewTicker(beat)
-	defer ticker.Stop()
 	emit := func(v any) bool { return enc.Encode(v) == nil && flush.Flush() == nil }
-	wait := func() bool {
+	wait := func(changed <-chan struct{}) bool {
 		select {
-		case <-ticker.C:
+		case <-changed:
 			return ctx.Err() == nil
 		case <-ctx.Done():
 			return false
@@ -80,8 +78,14 @@ func (h *Handler) stream(w http.ResponseWriter, r *request, l lines) {
 	w.WriteHeader(http.StatusOK)
 	_ = flush.Flush() // nothing may come for long, and the client waits for the head
 	if err := l(emit, wait); err != nil {
-		h.opt.Log.Error("a stream ended", "operation", r.call.Method, "error", err)
+		h.brokeOff(w, r, err)
 	}
+}
+
+// brokeOff says that an answer ends before it should, where to read why.
+func (h *Handler) brokeOff(w http.ResponseWriter, r *request, err error) {
+	h.opt.Log.Error("an answer broke off", "operation", r.call.Method, "call", r.call.ID, "error", err)
+	w.Header().Set(Ended, "the gateway could not go on; see its log for call "+r.call.ID)
 }
 
 // write answers with a text. Nothing is kept for a reader that is slow: it holds up
@@ -102,8 +106,7 @@ func (h *Handler) write(w http.ResponseWriter, r *request, t Text) {
 	_ = out.rc.Flush()
 	err := t.Write(ctx, out)
 	if err != nil && ctx.Err() == nil {
-		h.opt.Log.Error("an answer broke off", "operation", r.call.Method, "call", r.call.ID, "error", err)
-		w.Header().Set(Ended, "the gateway could not go on; see its log for call "+r.call.ID)
+		h.brokeOff(w, r, err)
 	}
 }
 

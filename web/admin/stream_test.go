@@ -72,6 +72,46 @@ func TestWatchTellsWhatChanges(t *testing.T) {
 	})
 }
 
+// A stream sleeps until something happens, and what happens wakes each of many once.
+func TestStreamsAreWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		const many = 20
+		var all []chan map[string]any
+		for range many {
+			lines, leave := watchIn(t, d, "viewer")
+			defer leave()
+			all = append(all, lines)
+		}
+		synctest.Wait()
+		looks := func() int {
+			d.room.mu.Lock()
+			defer d.room.mu.Unlock()
+			return d.room.looked
+		}
+		began := looks()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := looks() - began; n != 0 {
+			t.Errorf("%d looks while nothing happened", n)
+		}
+		at := time.Now()
+		d.room.ask("a1", "bot")
+		for i, lines := range all {
+			if m := <-lines; m["id"] != "a1" {
+				t.Errorf("stream %d: %v", i, m)
+			}
+		}
+		if late := time.Since(at); late != 0 {
+			t.Errorf("they were told %v later", late)
+		}
+		synctest.Wait()
+		if n := looks() - began; n != many {
+			t.Errorf("%d looks of %d streams", n, many)
+		}
+	})
+}
+
 // A stream ends with what lets its operator see it.
 func TestAttackTokenThatExpiresInAStream(t *testing.T) {
 	for name, end := range map[string]func(*desk){
