@@ -10,6 +10,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"toolward/audit/schema"
 	"toolward/gateway"
 )
 
@@ -31,7 +32,7 @@ func init() {
 // watched is the same record, read by connections that are counted.
 func watched(t *testing.T, s *Store) *Store {
 	t.Helper()
-	db, err := sql.Open("sqlite3_counting", dsn(s.opts.Path, "ro", time.Second, "&_query_only=1"))
+	db, err := sql.Open("sqlite3_counting", schema.DSN(s.opts.Path, "ro", time.Second, "&_query_only=1"))
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	return &Store{Reader: &Reader{db: db}, writer: s.writer}
