@@ -91,8 +91,8 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{opt: opt, mux: http.NewServeMux(), listener: l, hosts: map[string]bool{}, origins: map[string]bool{}}
 	s.allow(opt)
-	s.mux.HandleFunc("GET /healthz", s.healthz)
-	s.mux.HandleFunc("GET /readyz", s.readyz)
+	s.Handle("GET /healthz", http.HandlerFunc(s.healthz))
+	s.Handle("GET /readyz", http.HandlerFunc(s.readyz))
 	s.http = &http.Server{
 		Handler:           s.guard(s.mux),
 		ReadHeaderTimeout: opt.HeaderTimeout,
@@ -136,8 +136,12 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-// Handle registers a handler for a pattern of [http.ServeMux].
-func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+// Handle registers a handler for a pattern of [http.ServeMux]. At the log's level
+// debug a listener says all of them.
+func (s *Server) Handle(pattern string, h http.Handler) {
+	s.opt.Logger.Debug("route", "pattern", pattern)
+	s.mux.Handle(pattern, h)
+}
 
 // URL is the base of the gateway's own address, without a trailing slash.
 func (s *Server) URL() string {

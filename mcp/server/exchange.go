@@ -133,27 +133,11 @@ func (x *exchange) guarded(ctx context.Context) (o outcome) {
 // answerTo does what a request asks for. It has no other effect on the agent
 // than what it sends through x.out.
 func (x *exchange) answerTo(ctx context.Context) outcome {
-	method := x.msg.Method
-	if !x.era.has(method) {
+	answer := methods[x.msg.Method]
+	if answer == nil || !x.era.has(x.msg.Method) {
 		return x.unknownMethod(ctx)
 	}
-	switch method {
-	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodComplete,
-		mcp.MethodSubscribe, mcp.MethodUnsubscribe,
-		mcp.MethodTasksGet, mcp.MethodTasksList, mcp.MethodTasksResult, mcp.MethodTasksCancel, mcp.MethodTasksUpdate:
-		return x.call(ctx)
-	case mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodTemplatesList:
-		return x.list(ctx)
-	case mcp.MethodPing:
-		return outcome{result: x.era.complete(method, json.RawMessage("{}"))}
-	case mcp.MethodSetLevel:
-		return x.setLevel(ctx)
-	case mcp.MethodDiscover:
-		return x.discover(ctx)
-	case mcp.MethodListen:
-		return x.listen(ctx)
-	}
-	return x.unknownMethod(ctx)
+	return answer(x, ctx)
 }
 
 func (x *exchange) unknownMethod(ctx context.Context) outcome {

@@ -56,19 +56,35 @@ type Handler struct {
 //go:embed openapi.json
 var openAPI []byte
 
+// routes is everything below /v1/. Each is for an agent that was let in.
+var routes = []struct {
+	pattern string // of [http.ServeMux]
+	serve   func(*Handler, http.ResponseWriter, *http.Request, *gateway.Agent)
+}{
+	{"GET /v1/tools", (*Handler).tools},
+	{"POST /v1/tools/{name}/call", (*Handler).call},
+	{"POST /v1/tool_calls", (*Handler).toolCalls},
+	{"GET /v1/openapi.json", (*Handler).describe},
+}
+
+// Routes lists the patterns of [http.ServeMux] that a [Handler] serves.
+func Routes() []string {
+	var all []string
+	for _, r := range routes {
+		all = append(all, r.pattern)
+	}
+	return all
+}
+
 // New returns the handler for everything below /v1/.
 func New(opt Options) *Handler {
 	if opt.MaxCalls == 0 {
 		opt.MaxCalls = 64
 	}
 	h := &Handler{opt: opt, mux: http.NewServeMux()}
-	h.mux.HandleFunc("GET /v1/tools", h.authenticated(h.tools))
-	h.mux.HandleFunc("POST /v1/tools/{name}/call", h.authenticated(h.call))
-	h.mux.HandleFunc("POST /v1/tool_calls", h.authenticated(h.toolCalls))
-	h.mux.HandleFunc("GET /v1/openapi.json", h.authenticated(func(w http.ResponseWriter, _ *http.Request, _ *gateway.Agent) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(openAPI)
-	}))
+	for _, r := range routes {
+		h.mux.HandleFunc(r.pattern, h.authenticated(r.serve))
+	}
 	return h
 }
 
@@ -76,7 +92,7 @@ func New(opt Options) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 // authenticated lets agents through, before their body is read.
-func (h *Handler) authenticated(next func(http.ResponseWriter, *http.Request, *gateway.Agent)) http.HandlerFunc {
+func (h *Handler) authenticated(next func(*Handler, http.ResponseWriter, *http.Request, *gateway.Agent)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		cred := gateway.Credentials{Resource: h.opt.Resource, Peer: h.opt.Peer(r), Surface: gateway.SurfaceREST}
 		var err error
@@ -93,7 +109,7 @@ func (h *Handler) authenticated(next func(http.ResponseWriter, *http.Request, *g
 		if h.opt.CarryToken {
 			r = r.WithContext(gateway.WithToken(r.Context(), cred.Token))
 		}
-		next(w, r, agent)
+		next(h, w, r, agent)
 	}
 }
 
@@ -208,6 +224,12 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "private, no-store")
 	_, _ = w.Write(append(out, '}'))
+}
+
+// describe is this API as OpenAPI.
+func (h *Handler) describe(w http.ResponseWriter, _ *http.Request, _ *gateway.Agent) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPI)
 }
 
 // do is [Handler.run] beside its siblings: what panics outside of the road's own
