@@ -59,7 +59,7 @@ func members(format string, of func(*lab.RPC) string) func(*lab.RPC) []string {
 	return func(w *lab.RPC) []string { return []string{fmt.Sprintf(format, of(w))} }
 }
 
-func task(*lab.RPC) []string { return []string{`"taskId":"task-1"`} }
+func taskID(*lab.RPC) []string { return []string{`"taskId":"task-1"`} }
 
 var requests = []aRequest{
 	{"tools/call", tool, members(`"name":%q`, tool)},
@@ -70,13 +70,18 @@ var requests = []aRequest{
 	{"completion/complete", nil, func(w *lab.RPC) []string {
 		return []string{fmt.Sprintf(`"ref":{"type":"ref/prompt","name":%q}`, prompt(w)), `"argument":{"name":"a","value":"b"}`}
 	}},
-	{"tasks/get", nil, task}, {"tasks/result", nil, task}, {"tasks/cancel", nil, task}, {"tasks/update", nil, task},
+	{"tasks/get", nil, taskID}, {"tasks/result", nil, taskID}, {"tasks/cancel", nil, taskID}, {"tasks/update", nil, taskID},
 	{"tasks/list", nil, func(*lab.RPC) []string { return nil }},
 	{"tools/list", nil, func(*lab.RPC) []string { return nil }}, {"prompts/list", nil, func(*lab.RPC) []string { return nil }},
 	{"resources/list", nil, func(*lab.RPC) []string { return nil }},
 	{"logging/setLevel", nil, func(*lab.RPC) []string { return []string{`"level":"debug"`} }},
 	{"ping", nil, func(*lab.RPC) []string { return nil }},
 	{"server/discover", nil, func(*lab.RPC) []string { return nil }},
+	{"resources/templates/list", nil, func(*lab.RPC) []string { return nil }},
+	{"subscriptions/listen", nil, func(*lab.RPC) []string { return []string{`"notifications":{}`} }},
+	{"initialize", nil, func(*lab.RPC) []string {
+		return []string{`"protocolVersion":"2025-06-18"`, `"capabilities":{}`, `"clientInfo":{"name":"attacker","version":"1"}`}
+	}},
 }
 
 // smuggled are members with markers in them, each another: those of the
@@ -188,8 +193,14 @@ func startEverything(t *testing.T, u *lab.Scripted, policy string) *lab.Gateway 
 // makeTask makes the task that the requests are about, for this way's process.
 func makeTask(t *testing.T, g *lab.Gateway, w *lab.RPC) {
 	t.Helper()
+	taskOf(t, g, w, g.Tester())
+}
+
+// taskOf is makeTask for the holder of a token.
+func taskOf(t *testing.T, g *lab.Gateway, w *lab.RPC, token string) {
+	t.Helper()
 	name := w.Wire("lab", "slow")
-	a := w.Send(t, g, g.Tester(), "tools/call", name, []string{fmt.Sprintf(`"name":%q`, name), `"arguments":{}`}, nil)
+	a := w.Send(t, g, token, "tools/call", name, []string{fmt.Sprintf(`"name":%q`, name), `"arguments":{}`}, nil)
 	if a.Code != "" || !strings.Contains(a.Text, "task-1") {
 		t.Fatalf("%s: no task was made: %+v", w.Name, a)
 	}

@@ -152,10 +152,10 @@ func (a *Answer) readProblem() {
 	a.Code, a.ID = d.Code, d.Call
 }
 
-// readMessage reads a JSON-RPC message, alone or as an event of a stream.
+// readMessage reads a JSON-RPC message, alone or as the last event of a stream.
 func (a *Answer) readMessage(text string) {
-	if _, data, ok := strings.Cut(text, "data: "); ok && !strings.HasPrefix(text, "{") {
-		text, _, _ = strings.Cut(data, "\n")
+	if i := strings.LastIndex(text, "\ndata: "); i >= 0 && !strings.HasPrefix(text, "{") {
+		text, _, _ = strings.Cut(text[i+len("\ndata: "):], "\n")
 	}
 	type meta struct {
 		Decision *decision `json:"toolward/decision"`

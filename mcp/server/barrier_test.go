@@ -118,3 +118,26 @@ func TestInstructionsOfABlockedServer(t *testing.T) {
 		}
 	}
 }
+
+// A listener of who is blocked, or at a blocked server's endpoint, is refused and
+// not acknowledged.
+func TestListenOfWhoIsBlocked(t *testing.T) {
+	c := newLines(t, nil, nil)
+	b := newBlocked(c.stub)
+	for _, who := range []string{"ann", ""} {
+		b.set(c.stub, who)
+		c.write(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{` + modernMeta + `,"notifications":{}}}`)
+		if got := c.read(); strings.Contains(got, "stopped") != (who == "ann") {
+			t.Errorf("%q blocked, on a line: %s", who, got)
+		}
+		if who == "" {
+			c.read() // its result, after the acknowledgement
+		}
+	}
+	c.close()
+	s := newStub(t, nil, nil)
+	newBlocked(s).set(s, "files")
+	if got := s.modern("/mcp/files", "ann", "subscriptions/listen", "", `"notifications":{"toolsListChanged":true}`); !strings.Contains(string(got.body), "stopped") {
+		t.Errorf("at a blocked server's endpoint: %s", got.body)
+	}
+}

@@ -132,6 +132,10 @@ var filters = []struct{ member, method string }{
 // expires. Each resource is subscribed to by a call on the road; the
 // acknowledgement names those that were allowed.
 func (x *exchange) listen(ctx context.Context) outcome {
+	// On a connection of lines there was no door, nor anywhere one that knows the server.
+	if err := x.srv.road.State.Admit(x.agent, x.server); err != nil {
+		return x.refuse(ctx, gateway.AsRefusal("state", err))
+	}
 	until, end := untilExpiry(ctx, x.agent)
 	defer end()
 	defer x.srv.barriers.watch(x.agent, x.server, end)()
