@@ -61,7 +61,7 @@ func TestTheEndOfABlockIsToldOnEveryStream(t *testing.T) {
 		}
 		brief(lab.Stdio, "tool", "lab__echo")
 		for heard := 0; heard < 2; {
-			if strings.Contains(g.StdioTold(t), changed) {
+			if strings.Contains(g.StdioLine(t), changed) {
 				heard++
 			}
 		}
@@ -69,7 +69,7 @@ func TestTheEndOfABlockIsToldOnEveryStream(t *testing.T) {
 			t.Errorf("told that it is over: %+v", a)
 		}
 		brief(lab.Stdio, "agent", "desk") // it hears of nothing while it is blocked
-		for !strings.Contains(g.StdioTold(t), changed) {
+		for !strings.Contains(g.StdioLine(t), changed) {
 		}
 		if a := lab.Stdio.Call(t, g, token, "echo", lab.Text("x")); a.Code != "" {
 			t.Errorf("told that it may go on: %+v", a)

@@ -80,7 +80,7 @@ var requests = []aRequest{
 	{"resources/templates/list", nil, func(*lab.RPC) []string { return nil }},
 	{"subscriptions/listen", nil, func(*lab.RPC) []string { return []string{`"notifications":{}`} }},
 	{"initialize", nil, func(*lab.RPC) []string {
-		return []string{`"protocolVersion":"2025-06-18"`, `"capabilities":{}`, `"clientInfo":{"name":"attacker","version":"1"}`}
+		return []string{`"protocolVersion":"2025-06-18"`, lab.Answering, `"clientInfo":{"name":"attacker","version":"1"}`}
 	}},
 }
 

@@ -4,15 +4,21 @@ package lab
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
-// Held is the way in a session that is opened now, for all requests.
+// Answering are the capabilities of an agent that can be asked all there is.
+const Answering = `"capabilities":{"elicitation":{},"sampling":{},"roots":{}}`
+
+// Held is the way in a session that is opened now, for all requests, by an agent
+// that can be asked.
 func (w *RPC) Held(t testing.TB, g *Gateway, token, path string) *RPC {
 	t.Helper()
-	session, refused := OpenSession(t, g, token, path)
-	if refused != nil {
-		t.Fatalf("no session: %+v", refused)
+	hello := Do(t, NewRequest(t, g.URL+path, token, strings.NewReader(strings.Replace(Hello, `"capabilities":{}`, Answering, 1))))
+	session := hello.Header.Get("Mcp-Session-Id")
+	if session == "" {
+		t.Fatalf("no session: %+v", hello)
 	}
 	held := *w
 	held.Name = "held " + w.Name
