@@ -15,7 +15,7 @@ func (c *Call) Adds(p Phase) *Tally {
 	var adds Tally
 	take := func(said *Tally, asked bool) {
 		for _, m := range said.Meters {
-			if !m.Looks && (m.Denied && denied || !m.Denied && asked) {
+			if !m.Looks && !m.Running && (m.Denied && denied || !m.Denied && asked) {
 				adds.Meters = append(adds.Meters, m)
 			}
 		}
@@ -72,6 +72,10 @@ type Meter struct {
 	Amount Amount        `json:"amount"`
 	Denied bool          `json:"denied,omitempty"` // it counts calls that are refused or withheld, not those that are made
 	Looks  bool          `json:"-"`                // the call adds nothing; it is asked about all the same
+	// Running says that it counts calls under way: reserved like others, given back when
+	// the call is over, and never on record. It has no window.
+	Running bool `json:"-"`
+	Keys    bool `json:"-"` // rules read how many keys it has
 }
 
 // Used is what a meter had counted within its window when a call began, calls in
@@ -81,6 +85,7 @@ type Used struct {
 	Count  int    `json:"count"`
 	Sum    Amount `json:"sum"`
 	Amount Amount `json:"amount"`
+	Keys   int    `json:"keys,omitempty"` // that have counted something, where rules read it
 }
 
 // Memory is one entry of a session's history: what policy wants to know again.

@@ -9,6 +9,7 @@ import (
 // counter is what one meter counted for one of those that it counts for.
 type counter struct {
 	window  time.Duration // of the policy that counted last
+	kept    time.Duration // the longest of those that something in it was counted with
 	agent   string        // whose it is, if it counts per agent or session, and who vouches for that
 	issuer  string
 	buckets []bucket // oldest first
@@ -36,10 +37,11 @@ const (
 )
 
 // add counts an entry. What comes late in the order of the record counts as if it
-// had happened when the one before did, which is longer.
+// had happened when the one before did, which is longer. A call that began under a
+// policy with a shorter window does not make the counter forget.
 func (c *counter) add(at time.Time, window time.Duration, amount gateway.Amount) {
-	c.window = window
 	c.expire(at)
+	c.window, c.kept = window, max(c.kept, window)
 	if n := len(c.buckets); n > 0 {
 		last := &c.buckets[n-1]
 		if !at.After(last.At) {
@@ -47,19 +49,29 @@ func (c *counter) add(at time.Time, window time.Duration, amount gateway.Amount)
 			return
 		}
 	}
-	if len(c.buckets) == maxBuckets {
+	if len(c.buckets) >= maxBuckets {
 		c.pack()
 	}
 	c.buckets = append(c.buckets, bucket{at, 1, amount})
 }
 
-// pack puts entries of the same sixtieth of the window together.
+// pack puts entries of the same sixtieth of the window together, and older ones,
+// which a longer window counts, of twice that part of it.
 func (c *counter) pack() {
-	slot := func(b bucket) int64 { return b.At.UnixNano() / int64(max(c.window/slots, 1)) }
+	newest := c.buckets[len(c.buckets)-1].At
+	slot := func(b bucket) (int64, bool) {
+		old := newest.Sub(b.At) >= c.window
+		part := c.window / slots
+		if old {
+			part = 2 * c.kept / slots
+		}
+		return b.At.UnixNano() / int64(max(part, 1)), old
+	}
 	packed := c.buckets[:1]
 	for _, b := range c.buckets[1:] {
 		last := &packed[len(packed)-1]
-		if slot(*last) == slot(b) {
+		n, old := slot(*last)
+		if m, also := slot(b); n == m && old == also {
 			b.Count, b.Sum = b.Count+last.Count, b.Sum.Add(last.Sum)
 			*last = b
 			continue
@@ -71,10 +83,13 @@ func (c *counter) pack() {
 
 func (c *counter) expire(now time.Time) {
 	n := 0
-	for n < len(c.buckets) && now.Sub(c.buckets[n].At) >= c.window {
+	for n < len(c.buckets) && now.Sub(c.buckets[n].At) >= c.kept {
 		n++
 	}
 	c.buckets = append(c.buckets[:0], c.buckets[n:]...)
+	if len(c.buckets) == 0 {
+		c.kept = 0
+	}
 }
 
 // used is what counts within a window, calls in progress among it.

@@ -59,7 +59,7 @@ func (r *Room) tokenOf(of gateway.MeterOf) gateway.MeterOf {
 func (t *tallies) knows(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id := range t.counters {
+	for id := range t.counters.all {
 		if id.key == key {
 			return true
 		}
@@ -70,7 +70,7 @@ func (t *tallies) knows(key string) bool {
 func (t *tallies) list(now time.Time, of gateway.MeterOf) (all []gateway.Counter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id, c := range t.counters {
+	for id, c := range t.counters.all {
 		if !c.meant(id, of) || c.idle(now) {
 			continue
 		}
@@ -88,7 +88,7 @@ func (t *tallies) list(now time.Time, of gateway.MeterOf) (all []gateway.Counter
 func (t *tallies) reset(of gateway.MeterOf) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id, c := range t.counters {
+	for id, c := range t.counters.all {
 		if c.meant(id, of) {
 			c.buckets = nil
 		}

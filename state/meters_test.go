@@ -12,8 +12,8 @@ import (
 
 var ann = gateway.Operator{Issuer: gateway.LocalOperators, Subject: "ann"}
 
-// counters shows what is listed, as "name of agent key count/sum".
-func counters(r *Room, of gateway.MeterOf) (all []string) {
+// listed shows what is listed, as "name of agent key count/sum".
+func listed(r *Room, of gateway.MeterOf) (all []string) {
 	for _, c := range r.Counters(of) {
 		all = append(all, fmt.Sprintf("%s %s %s %q %d/%v", c.Name, c.Per, c.Agent, c.Key, c.Count, c.Sum))
 	}
@@ -41,7 +41,7 @@ func TestResetsAreOfWhatTheyName(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		of   gateway.MeterOf
-		gone []string // as counters shows them; nil: it is refused
+		gone []string // as listed shows them; nil: it is refused
 	}{
 		{"an agent", gateway.MeterOf{Name: "m", Agent: "a"}, []string{`m agent a "" 2/7`, `m agent a "token of k" 1/5`}},
 		{"an agent of an issuer", gateway.MeterOf{Name: "m", Agent: "a", Issuer: "https://id.test"}, []string{`m agent a "" 2/7`, `m agent a "token of k" 1/5`}},
@@ -68,7 +68,7 @@ func TestResetsAreOfWhatTheyName(t *testing.T) {
 			} {
 				spent(t, rec, c)
 			}
-			before := counters(r, gateway.MeterOf{})
+			before := listed(r, gateway.MeterOf{})
 			if len(before) != 6 {
 				t.Fatalf("%q", before)
 			}
@@ -91,7 +91,7 @@ func TestResetsAreOfWhatTheyName(t *testing.T) {
 						want = append(want, c)
 					}
 				}
-				if got := counters(room, gateway.MeterOf{}); fmt.Sprint(got) != fmt.Sprint(want) {
+				if got := listed(room, gateway.MeterOf{}); fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("%s: %q, want %q", name, got, want)
 				}
 			}

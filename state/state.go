@@ -49,10 +49,12 @@
 // What policy counts ([gateway.Tally]) is kept per meter, for whom it counts and
 // by key: amounts with their times, exactly up to a bound, then together with
 // those of the same sixtieth of the window and as long as the youngest of them. So an entry
-// counts for at least the window. Keys are tokens. The history of a session holds
+// counts for at least the window, and where policy gives the meter another one, for
+// the longer of those that it had. Keys are tokens. The history of a session holds
 // what policy remembers for as long as policy said, whether or not the session is
-// idle. Both are bounded, and never to the good of who fills them: keys that have
-// no place count together, and a call for whose entry there is no place is refused.
+// idle. Both are bounded, and never to the good of who fills them: a call for whose
+// entry, or new counter, there is no place is refused. What counts calls under way
+// is not on record.
 //
 // # Sessions
 //

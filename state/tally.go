@@ -14,10 +14,8 @@ import (
 	"toolward/gateway"
 )
 
-// Bounds of what is kept of meters and histories: some tens of MiB.
+// Bounds of what is kept of histories: some tens of MiB.
 const (
-	maxCounters = 1 << 16
-	maxKeys     = 1 << 12 // keys of one meter for one of those that it counts for
 	maxHistory  = 64      // entries of a session
 	maxMemories = 1 << 16 // entries in all, each at most about 1 KiB
 )
@@ -25,27 +23,14 @@ const (
 // tallies are the counters of meters and the histories of sessions.
 type tallies struct {
 	mu        sync.Mutex
-	counters  map[counterID]*counter
-	keys      map[counterID]int // keyed counters, by the ID of that of all keys
-	swept     time.Time
+	counters  counters
 	histories map[string][]memory // by session; durable ones in the order of the record, then others
 	memories  int
+	swept     time.Time
 	remembers atomic.Bool             // there has been a history
 	held      map[string]*reservation // calls that have not been attempted, by ID
 	turns     uint64                  // that were given to them
 }
-
-// counterID names a counter. Key is "" of the one of all keys, and others of the
-// one of keys that have none of their own.
-type counterID struct {
-	name string
-	per  gateway.MeterPer
-	of   string
-	key  string
-}
-
-// others is no token.
-const others = "others"
 
 // memory is an entry of a history, and the call in progress that it is of, "" once
 // it is on record.
@@ -80,11 +65,12 @@ func (h *held) covers(more *held) bool {
 
 type heldCounter struct {
 	*counter
-	amount gateway.Amount
+	amount  gateway.Amount
+	running bool // it is held until the call is over, not until its attempt is on record
 }
 
 func (t *tallies) init() {
-	t.counters, t.keys = map[counterID]*counter{}, map[counterID]int{}
+	t.counters.init()
 	t.histories, t.held = map[string][]memory{}, map[string]*reservation{}
 }
 
@@ -93,7 +79,8 @@ func (t *tallies) init() {
 // and adds nothing which it did not hold keeps its turn: those that came after it
 // have seen what it holds, and are not there for it. Else of two that look again,
 // and have room for one, each would see the other. A call that could add to a
-// history in which there is no place is refused.
+// history in which there is no place is refused, and so is one for whose counter
+// there is none.
 func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) (meters []gateway.Used, history []gateway.Memory, refusal *gateway.Refusal) {
 	if !v.counts && len(tally.Meters) == 0 && len(tally.Memories) == 0 && !tally.May && !t.remembers.Load() {
 		return nil, nil, nil // policy has nothing of the kind
@@ -101,14 +88,17 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v.counts = true
-	had := t.release(v)
+	had := t.release(v, true)
 	t.forget(now, v.id)
 	if len(tally.Memories) > 0 || tally.May {
 		if refusal := t.full(now, v.id, len(tally.Memories)); refusal != nil {
 			return nil, nil, refusal
 		}
 	}
-	t.reserve(now, v, tally, token)
+	if refusal := t.reserve(now, v, tally, token); refusal != nil {
+		t.release(v, true)
+		return nil, nil, refusal
+	}
 	t.turns++
 	v.tally.turn = t.turns
 	hidden := v.tally.counters
@@ -120,23 +110,26 @@ func (t *tallies) begin(now time.Time, v *reservation, tally *gateway.Tally, tok
 }
 
 // reserve takes what a call adds.
-func (t *tallies) reserve(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) {
-	v.tally = held{session: v.id, memories: tally.Memories}
-	take := func(id counterID, amount gateway.Amount) {
-		of := t.counter(now, id, v.agent.ID, v.agent.Issuer)
-		of.live, of.liveSum = of.live+1, of.liveSum.Add(amount)
-		v.tally.counters = append(v.tally.counters, heldCounter{of, amount})
+func (t *tallies) reserve(now time.Time, v *reservation, tally *gateway.Tally, token func(string) string) *gateway.Refusal {
+	v.tally = held{session: v.id}
+	take := func(m *gateway.Meter, key string) bool {
+		of, ok := t.counters.of(now, counterID{m.Name, m.Per, m.Of, key}, v.agent.ID, v.agent.Issuer)
+		if ok {
+			of.live, of.liveSum = of.live+1, of.liveSum.Add(m.Amount)
+			v.tally.counters = append(v.tally.counters, heldCounter{of, m.Amount, m.Running})
+		}
+		return ok
 	}
 	for i := range tally.Meters {
 		m := &tally.Meters[i]
 		if m.Looks || m.Denied {
 			continue
 		}
-		take(counterID{m.Name, m.Per, m.Of, ""}, m.Amount)
-		if m.Key != "" {
-			take(counterID{m.Name, m.Per, m.Of, token(m.Key)}, m.Amount)
+		if !take(m, "") || m.Key != "" && !take(m, token(m.Key)) {
+			return noPlace(m)
 		}
 	}
+	v.tally.memories = tally.Memories
 	for i, m := range tally.Memories {
 		m.Time, m.Until, m.From = now, now.Add(m.For), placeOf(v.call, "a", i)
 		t.histories[v.id] = append(t.histories[v.id], memory{m, v.call, v.agent.ID})
@@ -146,6 +139,7 @@ func (t *tallies) reserve(now time.Time, v *reservation, tally *gateway.Tally, t
 	if v.tally.counters != nil || v.tally.memories != nil {
 		t.held[v.call] = v
 	}
+	return nil
 }
 
 // since are the counters that a call holds, and those of whoever came after it.
@@ -168,13 +162,16 @@ func (t *tallies) used(now time.Time, v *reservation, tally *gateway.Tally, toke
 		m := &tally.Meters[i]
 		var of *counter
 		all[i].Name = m.Name
+		if m.Keys {
+			all[i].Keys = t.counters.keys(now, counterID{m.Name, m.Per, m.Of, ""}, m.Window, hidden)
+		}
 		switch {
 		case m.Looks || m.Denied:
 			id := counterID{m.Name, m.Per, m.Of, ""}
 			if m.Key != "" {
 				id.key = token(m.Key)
 			}
-			if of = t.look(id); of == nil {
+			if of = t.counters.look(now, id); of == nil {
 				continue
 			}
 		default:
@@ -202,21 +199,26 @@ func (t *tallies) giveBack(v *reservation) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.release(v)
+	t.release(v, true)
 }
 
-func (t *tallies) release(v *reservation) (had held) {
-	if t.held[v.call] != v {
-		return held{}
-	}
-	delete(t.held, v.call)
-	for _, h := range v.tally.counters {
+// release releases what a call holds: all of it once the call is over, else what is
+// held until its attempt is on record.
+func (t *tallies) release(v *reservation, over bool) (had held) {
+	had, v.tally = v.tally, held{}
+	for _, h := range had.counters {
+		if h.running && !over {
+			v.tally.counters = append(v.tally.counters, h)
+			continue
+		}
 		h.live, h.liveSum = h.live-1, h.liveSum.Sub(h.amount)
 	}
-	if v.tally.memories != nil {
-		t.keep(v.tally.session, func(m *memory) bool { return m.call != v.call })
+	if t.held[v.call] == v {
+		delete(t.held, v.call)
+		if had.memories != nil {
+			t.keep(had.session, func(m *memory) bool { return m.call != v.call })
+		}
 	}
-	had, v.tally = v.tally, held{}
 	return had
 }
 
@@ -228,7 +230,7 @@ func (t *tallies) add(e gateway.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v := t.held[e.Call]; v != nil {
-		t.release(v)
+		t.release(v, false)
 	}
 	at := e.Time
 	if e.Tally.At.After(at) {
@@ -236,10 +238,10 @@ func (t *tallies) add(e gateway.Entry) {
 	}
 	for _, m := range e.Tally.Meters {
 		id := counterID{m.Name, m.Per, m.Of, ""}
-		t.counter(at, id, e.Agent, e.Issuer).add(at, m.Window, m.Amount)
+		t.counters.add(at, id, e, m)
 		if m.Key != "" {
 			id.key = m.Key
-			t.counter(at, id, e.Agent, e.Issuer).add(at, m.Window, m.Amount)
+			t.counters.add(at, id, e, m)
 		}
 	}
 	stage := "a"
@@ -284,7 +286,7 @@ func (t *tallies) remember(session, agent string, m gateway.Memory) {
 		if same && old.Until.After(m.Until) {
 			m.Until = old.Until
 		}
-		return !same && m.Time.Before(old.Until)
+		return !same && (old.call != "" || m.Time.Before(old.Until)) // what is under way has not begun to age
 	})
 	list := t.histories[session]
 	n := slices.IndexFunc(list, func(m memory) bool { return m.call != "" })
@@ -350,83 +352,13 @@ func (t *tallies) full(now time.Time, session string, more int) *gateway.Refusal
 	return nil
 }
 
-// counter returns a counter, made if there is none, and notes whose it is. Where
-// there is no place for it, and as long as what had none counts, it is the one of
-// all others.
-func (t *tallies) counter(now time.Time, id counterID, agent, issuer string) *counter {
-	made, placed := t.place(now, id)
-	if placed.of != "" {
-		made.belongs(placed.per, agent, issuer)
-	}
-	return made
-}
-
-func (t *tallies) place(now time.Time, id counterID) (*counter, counterID) {
-	if c := t.counters[id]; c != nil {
-		return c, id
-	}
-	all := counterID{id.name, id.per, "", others}
-	if c := t.counters[all]; c != nil && !c.idle(now) {
-		return c, all
-	}
-	if len(t.counters) >= maxCounters {
-		t.sweep(now)
-	}
-	if len(t.counters) >= maxCounters {
-		return t.make(all), all
-	}
-	if id.key == "" {
-		return t.make(id), id
-	}
-	owner, rest := id, id
-	owner.key, rest.key = "", others
-	if c := t.counters[rest]; c != nil && !c.idle(now) {
-		return c, rest
-	}
-	if t.keys[owner] >= maxKeys {
-		t.sweep(now)
-	}
-	if t.keys[owner] >= maxKeys {
-		return t.make(rest), rest
-	}
-	t.keys[owner]++
-	return t.make(id), id
-}
-
-func (t *tallies) make(id counterID) *counter {
-	if t.counters[id] == nil {
-		t.counters[id] = &counter{}
-	}
-	return t.counters[id]
-}
-
-// look is the counter of who adds nothing to it, nil if nothing was counted.
-func (t *tallies) look(id counterID) *counter {
-	if c := t.counters[id]; c != nil {
-		return c
-	}
-	return t.counters[counterID{id.name, id.per, "", others}]
-}
-
-// sweep drops what no longer counts, at most once a second: a table that is full
-// must not cost a walk per call.
+// sweep drops entries that are not to be known any more, at most once a second: a
+// table that is full must not cost a walk per call.
 func (t *tallies) sweep(now time.Time) {
 	if since := now.Sub(t.swept); since >= 0 && since < time.Second {
 		return
 	}
 	t.swept = now
-	for id, c := range t.counters {
-		if !c.idle(now) {
-			continue
-		}
-		delete(t.counters, id)
-		if id.key != "" && id.key != others {
-			id.key = ""
-			if t.keys[id]--; t.keys[id] == 0 {
-				delete(t.keys, id)
-			}
-		}
-	}
 	for session := range t.histories {
 		t.forget(now, session)
 	}
@@ -440,6 +372,7 @@ type snapshotCounter struct {
 	Agent   string           `json:"agent,omitempty"`
 	Issuer  string           `json:"issuer,omitempty"`
 	Window  time.Duration    `json:"window"`
+	Keep    time.Duration    `json:"keep,omitempty"` // if it is longer
 	Buckets []bucket         `json:"buckets"`
 }
 
@@ -452,10 +385,14 @@ type snapshotHistory struct {
 func (t *tallies) snapshot(now time.Time, s *snapshot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id, c := range t.counters {
+	for id, c := range t.counters.all {
 		c.expire(now)
 		if len(c.buckets) > 0 {
-			s.Counters = append(s.Counters, snapshotCounter{id.name, id.per, id.of, id.key, c.agent, c.issuer, c.window, slices.Clone(c.buckets)})
+			in := snapshotCounter{Name: id.name, Per: id.per, Of: id.of, Key: id.key, Agent: c.agent, Issuer: c.issuer, Window: c.window, Buckets: slices.Clone(c.buckets)}
+			if c.kept > c.window {
+				in.Keep = c.kept
+			}
+			s.Counters = append(s.Counters, in)
 		}
 	}
 	slices.SortFunc(s.Counters, func(a, b snapshotCounter) int {
@@ -479,12 +416,8 @@ func (t *tallies) restore(s *snapshot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range s.Counters {
-		id := counterID{in.Name, in.Per, in.Of, in.Key}
-		t.counters[id] = &counter{window: in.Window, agent: in.Agent, issuer: in.Issuer, buckets: in.Buckets}
-		if in.Key != "" && in.Key != others {
-			id.key = ""
-			t.keys[id]++
-		}
+		c := t.counters.make(counterID{in.Name, in.Per, in.Of, in.Key})
+		*c = counter{window: in.Window, kept: max(in.Keep, in.Window), agent: in.Agent, issuer: in.Issuer, buckets: in.Buckets}
 	}
 	for _, in := range s.Histories {
 		for _, m := range in.Memories {

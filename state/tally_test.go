@@ -217,48 +217,6 @@ func TestWindowEnds(t *testing.T) {
 	})
 }
 
-// TestKeysBeyondTheBound: who makes keys without end is counted for all of them
-// together, also under a key that it used before there was no more place.
-func TestKeysBeyondTheBound(t *testing.T) {
-	r, rec := newRoom(t)
-	a := agent("a")
-	for i := range maxKeys + 10 {
-		c := metered(t, a, "1", fmt.Sprint(i))
-		held := begun(t, r, c)
-		attempted(t, rec, c)
-		finish(t, held, c)
-	}
-	if got := counted(t, r, metered(t, a, "1", "new")); got != "10/10" {
-		t.Errorf("a new key: %s, want 10/10", got)
-	}
-	if got := counted(t, r, metered(t, a, "1", "1")); got != "1/1" {
-		t.Errorf("a known key: %s, want 1/1", got)
-	}
-	if got := counted(t, r, metered(t, agent("b"), "1", "new")); got != "0/0" {
-		t.Errorf("another agent: %s, want 0/0", got)
-	}
-}
-
-// TestCountersBeyondTheBound: a full table counts newcomers together.
-func TestCountersBeyondTheBound(t *testing.T) {
-	r, rec := newRoom(t)
-	for i := range maxCounters + 5 {
-		a := agent(fmt.Sprint(i))
-		c := metered(t, a, "1", "")
-		c.Session.ID = a.SessionID()
-		attempted(t, rec, c)
-	}
-	if got := counted(t, r, metered(t, agent("new"), "1", "")); got != "5/5" {
-		t.Errorf("a newcomer: %s, want 5/5", got)
-	}
-	if got := counted(t, r, looked(t, agent("newer"))); got != "5/5" {
-		t.Errorf("one who looks: %s, want 5/5", got)
-	}
-	if n := len(r.tallies.counters); n > maxCounters+1 {
-		t.Errorf("%d counters", n)
-	}
-}
-
 // TestMetersAtOnce: of many at once, each sees those before it.
 func TestMetersAtOnce(t *testing.T) {
 	r, rec := newRoom(t)
