@@ -30,8 +30,8 @@ import (
 type declared struct {
 	per    gateway.MeterPer
 	window time.Duration
-	denied bool // it counts calls that are refused
-	late   bool // its rules wait for the result
+	on     string // "", onDenied or onRunning
+	late   bool   // its rules wait for the result
 	first  *ast.Location
 }
 
@@ -39,10 +39,11 @@ type declared struct {
 type counting struct {
 	meters   map[string]*declared
 	memories map[string]*declared
-	early    []address // packages with rules that add on the request
-	late     []address // … on the result
-	recall   []address // … to the history, on the result
-	looks    []string  // meters that rules read, sorted
+	early    []address       // packages with rules that add on the request
+	late     []address       // … on the result
+	recall   []address       // … to the history, on the result
+	looks    []string        // meters that rules read, sorted
+	keys     map[string]bool // … of which they read how many keys there are
 	compiler *ast.Compiler
 	plans    cache[*gateway.Tool, countPlan]
 	about    cache[*gateway.Tool, []string] // what the rules about a tool read of input
@@ -64,7 +65,8 @@ func (n *counting) plan(t *gateway.Tool) countPlan {
 func counts(name string) bool { return name == ruleMeter || name == ruleRemember }
 
 const (
-	onDenied  = "denied"
+	onDenied  = "denied"  // calls that are refused
+	onRunning = "running" // calls under way
 	maxWindow = 366 * 24 * time.Hour
 	minWindow = time.Second
 )
@@ -121,7 +123,11 @@ func checkEntryValues(rule *ast.Rule, name string, given map[string]ast.Value) [
 		ps = append(ps, problemAt(rule.Location, "rule_value", "%q of a %s rule must be %s", member, name, want).hint("%s", entryForms[name]))
 	}
 	span := map[string]string{ruleMeter: "window", ruleRemember: "for"}[name]
-	if _, err := spanOf(given[span]); err != nil {
+	if running := given["on"] != nil && given["on"].Compare(ast.String(onRunning)) == 0; running {
+		if given[span] != nil {
+			wrong(span, "left out where it counts calls under way: they count until they are over")
+		}
+	} else if _, err := spanOf(given[span]); err != nil {
 		wrong(span, "a time from 1s to 366d, written out")
 	}
 	if per := given["per"]; per != nil {
@@ -129,8 +135,8 @@ func checkEntryValues(rule *ast.Rule, name string, given map[string]ast.Value) [
 			wrong("per", "one of "+strings.Join(pers, ", ")+", written out")
 		}
 	}
-	if on := given["on"]; on != nil && on.Compare(ast.String(onDenied)) != 0 {
-		wrong("on", "\"denied\", written out; without it the meter counts calls that are made")
+	if on := given["on"]; on != nil && on.Compare(ast.String(onDenied)) != 0 && on.Compare(ast.String(onRunning)) != 0 {
+		wrong("on", "\"denied\" or \"running\", written out; without it the meter counts calls that are made")
 	}
 	written := func(v ast.Value) bool { return v != nil && ast.IsConstant(v) }
 	if v := given["amount"]; written(v) {
@@ -174,7 +180,7 @@ func spanOf(v ast.Value) (time.Duration, error) {
 // countingOf finds what a policy that was compiled counts, and what is wrong with
 // that.
 func countingOf(parsed map[string]*ast.Module, c *ast.Compiler) (*counting, []Problem) {
-	n := &counting{meters: map[string]*declared{}, memories: map[string]*declared{}, compiler: c}
+	n := &counting{meters: map[string]*declared{}, memories: map[string]*declared{}, keys: map[string]bool{}, compiler: c}
 	n.plans.most, n.about.most = 16384, 16384
 	compiled := map[string]*ast.Rule{}
 	for _, m := range c.Modules {
@@ -221,7 +227,13 @@ func (n *counting) declare(a address, rule, compiled *ast.Rule, c *ast.Compiler,
 	if s, ok := field(entry, "per").(ast.String); ok {
 		d.per = gateway.MeterPer(s)
 	}
-	d.denied = field(entry, "on") != nil
+	if on, ok := field(entry, "on").(ast.String); ok {
+		d.on = string(on)
+	}
+	if d.on == onRunning && d.late {
+		return []Problem{problemAt(rule.Location, "rule_value", "a call is not under way any more when there is input.result").
+			hint("let the rules of a meter on \"running\" read what was asked")}
+	}
 	span, names := "window", n.meters
 	if name == ruleRemember {
 		span, names = "for", n.memories
@@ -230,7 +242,7 @@ func (n *counting) declare(a address, rule, compiled *ast.Rule, c *ast.Compiler,
 	label := string(field(entry, "name").(ast.String))
 	if known := names[label]; known == nil {
 		names[label] = &d
-	} else if same := *known; name == ruleMeter && (same.per != d.per || same.window != d.window || same.denied != d.denied) || same.late != d.late {
+	} else if same := *known; name == ruleMeter && (same.per != d.per || same.window != d.window || same.on != d.on) || same.late != d.late {
 		return []Problem{problemAt(rule.Location, "meter_conflict", "%q is something else at %s", label, same.first).
 			hint("a name has one per, one window and one on, and all of its rules wait for the result or none does")}
 	}
@@ -263,7 +275,7 @@ func (n *counting) checkReads(c *ast.Compiler, rd *reader) []Problem {
 				switch {
 				case path == "" || path == "meters": // any of them
 					for name := range n.meters {
-						looks[name] = true
+						looks[name], n.keys[name] = true, true
 					}
 				case names[0] == "meters" && n.meters[names[1]] == nil:
 					p := problemAt(rule.Location, "meter_unknown", "nothing counts input.meters.%s", names[1])
@@ -275,6 +287,7 @@ func (n *counting) checkReads(c *ast.Compiler, rd *reader) []Problem {
 					ps = append(ps, p)
 				case names[0] == "meters":
 					looks[names[1]] = true
+					n.keys[names[1]] = n.keys[names[1]] || len(names) == 2 || names[2] == "keys"
 				case names[0] == "history" && len(n.memories) == 0:
 					ps = append(ps, problemAt(rule.Location, "meter_unknown", "nothing adds to input.history").hint("%s", entryForms[ruleRemember]))
 				}

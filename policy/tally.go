@@ -74,7 +74,7 @@ func (n *counting) asks(c *gateway.Call) (countPlan, bool) {
 // meter is a meter's part in a call, without key and amount.
 func (n *counting) meter(name string, c *gateway.Call, looks bool) gateway.Meter {
 	d := n.meters[name]
-	return gateway.Meter{Name: name, Per: d.per, Of: ownerOf(d.per, c), Window: d.window, Looks: looks}
+	return gateway.Meter{Name: name, Per: d.per, Of: ownerOf(d.per, c), Window: d.window, Looks: looks, Keys: n.keys[name]}
 }
 
 // ownerOf says whose counter a call is counted by.
@@ -165,7 +165,7 @@ func (n *counting) read(value ast.Value, tool *gateway.Tool, late bool) (said en
 			return fmt.Errorf("the call adds to meter %s twice; a rule can add up the parts", name)
 		}
 		d := n.meters[name]
-		m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Denied: d.denied, Amount: gateway.One}
+		m := gateway.Meter{Name: name, Per: d.per, Window: d.window, Denied: d.on == onDenied, Running: d.on == onRunning, Keys: n.keys[name], Amount: gateway.One}
 		if v := field(entry, "amount"); v != nil {
 			number, ok := v.(ast.Number)
 			if !ok {
@@ -272,7 +272,7 @@ func (r *revision) metersInput(s *gateway.Session) map[string]any {
 // usedInput has the total too, because OPA adds fractions as binary ones.
 func usedInput(u *gateway.Used) map[string]any {
 	return map[string]any{
-		"count": u.Count, "sum": json.Number(u.Sum.String()), "amount": json.Number(u.Amount.String()), "total": json.Number(u.Sum.Add(u.Amount).String()),
+		"count": u.Count, "keys": u.Keys, "sum": json.Number(u.Sum.String()), "amount": json.Number(u.Amount.String()), "total": json.Number(u.Sum.Add(u.Amount).String()),
 	}
 }
 

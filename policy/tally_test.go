@@ -25,6 +25,8 @@ func TestWhatACallAdds(t *testing.T) {
 		}
 		return gateway.Meter{Name: "m", Per: per, Of: of, Key: key, Window: time.Hour, Amount: a}
 	}
+	running := func(m gateway.Meter) gateway.Meter { m.Window, m.Running = 0, true; return m }
+	keys := func(m gateway.Meter) gateway.Meter { m.Keys = true; return m }
 	denied := func(m gateway.Meter) gateway.Meter { m.Denied = true; return m }
 	for _, tt := range []struct {
 		name, rego, args string
@@ -38,6 +40,11 @@ func TestWhatACallAdds(t *testing.T) {
 		{"more places than are kept", `meter contains {"name": "m", "amount": input.args.n, "window": "1h"}`, `{"n":0.00000000001}`, []gateway.Meter{meter("agent", agent, "", "0.000000001")}, nil, ""},
 		{"a key", `meter contains {"name": "m", "key": input.args.k, "window": "1h"}`, `{"k":"c"}`, []gateway.Meter{meter("agent", agent, "c", "1")}, nil, ""},
 		{"denials", `meter contains {"name": "m", "on": "denied", "window": "1h"}`, `{}`, []gateway.Meter{denied(meter("agent", agent, "", "1"))}, nil, ""},
+		{"calls under way", `meter contains {"name": "m", "on": "running"}`, `{}`, []gateway.Meter{running(meter("agent", agent, "", "1"))}, nil, ""},
+		{"calls under way, by key", `meter contains {"name": "m", "key": input.args.k, "on": "running"}`, `{"k":"c"}`, []gateway.Meter{running(meter("agent", agent, "c", "1"))}, nil, ""},
+		{"how many keys there are", "meter contains {\"name\": \"m\", \"key\": input.args.k, \"window\": \"1h\"}\ndeny contains \"enough\" if input.meters.m.keys > 5", `{"k":"c"}`, []gateway.Meter{keys(meter("agent", agent, "c", "1"))}, nil, ""},
+		{"all that meters say", "meter contains {\"name\": \"m\", \"window\": \"1h\"}\ndeny contains \"enough\" if count(input.meters) > 5", `{}`, []gateway.Meter{keys(meter("agent", agent, "", "1"))}, nil, ""},
+		{"how many there are of what is looked at", "meter contains {\"name\": \"m\", \"key\": input.args.k, \"window\": \"1h\"}\ndeny contains \"enough\" if input.meters.m.keys > 5", `{}`, []gateway.Meter{keys(gateway.Meter{Name: "m", Per: gateway.PerAgent, Of: agent, Window: time.Hour, Looks: true})}, nil, ""},
 		{"per session", `meter contains {"name": "m", "per": "session", "window": "1h"}`, `{}`, []gateway.Meter{meter("session", session, "", "1")}, nil, ""},
 		{"per tool", `meter contains {"name": "m", "per": "tool", "window": "1h"}`, `{}`, []gateway.Meter{meter("tool", "files__read_file", "", "1")}, nil, ""},
 		{"in all", `meter contains {"name": "m", "per": "all", "window": "1h"}`, `{}`, []gateway.Meter{meter("all", "", "", "1")}, nil, ""},
