@@ -21,7 +21,8 @@ after(asked, history) := d.effect if d := toolward.decision with input as asked 
 # What meters say where nothing has happened.
 none := {name: {"count": 0, "sum": 0, "amount": 1, "total": 1} | some name in [
 	"refunds", "refunds_of_all", "refunded", "posts", "posts_of_a_day", "payments", "payments_of_a_month", "payee", "tokens",
-	"tokens_of_all", "cost", "worked_on", "drafted", "deployed", "denials", "used",
+	"tokens_of_all", "cost", "worked_on", "drafted", "deployed", "denials", "used", "exporting", "exporting_of_all", "booked",
+	"denied_minute", "denied_hour", "denied_day",
 ]}
 
 counted(count, sum, amount) := {"count": count, "sum": sum, "amount": amount, "total": sum + amount}
@@ -111,6 +112,7 @@ test_duties_are_separate if {
 	effect(order("release", {"order": "7"}), {"drafted": counted(1, 1, 1)}) == "allow"
 	effect(order("release", {"order": "7"}), {"drafted": counted(1, 1, 1), "worked_on": counted(1, 1, 1)}) == "deny"
 	effect(order("draft", {"order": 7}), {}) == "deny"
+	effect(order("release", {}), {"drafted": counted(1, 1, 1)}) == "deny"
 }
 
 test_read_before_write if {
@@ -150,6 +152,85 @@ test_first_use_asks if {
 	adds(asked) == {["used", 1, "restart"]}
 	effect(asked, {}) == "approve"
 	effect(asked, {"used": counted(1, 1, 1)}) == "allow"
+}
+
+letter(to) := call("letters", "send", "writer", {"to": to})
+
+recipients(count, keys) := {"recipients": {"count": count, "keys": keys, "sum": count, "amount": 1, "total": count + 1}}
+
+test_recipients_a_day if {
+	adds(letter("Ann@example.com")) == {["recipients", 1, "ann@example.com"]}
+	effect(letter("ann"), recipients(0, 4)) == "allow"
+	effect(letter("ann"), recipients(0, 5)) == "deny"
+	effect(letter("ann"), recipients(7, 5)) == "allow"
+	effect(letter(["ann", "ben"]), recipients(7, 5)) == "deny"
+	effect(call("letters", "send", "writer", {}), recipients(0, 0)) == "deny"
+	effect(call("letters", "read", "writer", {}), recipients(0, 5)) == "allow"
+}
+
+test_one_export_at_a_time if {
+	asked := call("exports", "run", "analyst", {})
+	adds(asked) == {["exporting", 1, ""], ["exporting_of_all", 1, ""]}
+	effect(asked, {}) == "allow"
+	effect(asked, {"exporting": counted(1, 1, 1)}) == "deny"
+	effect(asked, {"exporting_of_all": counted(1, 1, 1)}) == "allow"
+	effect(asked, {"exporting_of_all": counted(2, 2, 1)}) == "deny"
+}
+
+trip(claims, price) := object.union(call("travel", "book", "any", {"price": price}), {"agent": {"claims": claims}})
+
+test_a_budget_of_a_team if {
+	asked := trip({"team": "north"}, 100)
+	adds(asked) == {["booked", 100, "north"]}
+	effect(asked, {"booked": counted(3, 400, 100)}) == "allow"
+	effect(asked, {"booked": counted(3, 400.01, 100)}) == "deny"
+	effect(trip({}, 100), {}) == "deny"
+	effect(trip({"team": ["north"]}, 100), {}) == "deny"
+	effect(trip({"team": "north"}, 0), {}) == "deny"
+}
+
+test_pauses_grow if {
+	asked := call("safe", "open", "any", {"code": "4711"})
+	adds(asked) == {["denied_minute", 1, ""], ["denied_hour", 1, ""], ["denied_day", 1, ""]}
+	effect(asked, {}) == "allow"
+	effect(asked, {"denied_minute": counted(2, 2, 0), "denied_hour": counted(5, 5, 0), "denied_day": counted(8, 8, 0)}) == "allow"
+	effect(asked, {"denied_minute": counted(3, 3, 0)}) == "deny"
+	effect(asked, {"denied_hour": counted(6, 6, 0)}) == "deny"
+	effect(asked, {"denied_day": counted(9, 9, 0)}) == "deny"
+	effect(call("safe", "open", "any", {"code": "0815"}), {}) == "deny"
+}
+
+checking(result) := object.union(call("transfers", "check", "payer", {"account": "7"}), {"stage": "result", "result": result})
+
+test_only_after_a_check_that_succeeded if {
+	remembers(call("transfers", "check", "payer", {"account": "7"})) == set()
+	remembers(checking({"structuredContent": {"ok": true}})) == {["account_checked", "7"]}
+	remembers(checking({"structuredContent": {"ok": false}})) == set()
+	remembers(checking({"isError": true, "structuredContent": {"ok": true}})) == set()
+	remembers(checking({"code": -32603, "message": "down"})) == set()
+	transfer := call("transfers", "transfer", "payer", {"account": "7"})
+	after(transfer, []) == "deny"
+	after(transfer, [entry("account_checked", "8")]) == "deny"
+	after(transfer, [entry("account_checked", "7")]) == "allow"
+	after(call("transfers", "check", "payer", {"account": "7"}), []) == "allow"
+}
+
+phone(time) := d.effect if {
+	asked := object.union(call("phone", "call", "caller", {}), {"call": {"time": time}})
+	d := toolward.decision with input as asked
+}
+
+# The night of 29 March 2026 has an hour less, that of 25 October one more.
+test_quiet_hours if {
+	phone("2026-11-24T20:59:59Z") == "allow"
+	phone("2026-11-24T21:00:00Z") == "deny"
+	phone("2026-11-24T23:30:00Z") == "deny"
+	phone("2026-11-25T05:59:59Z") == "deny"
+	phone("2026-11-25T06:00:00Z") == "allow"
+	phone("2026-03-29T04:59:59Z") == "deny"
+	phone("2026-03-29T05:00:00Z") == "allow"
+	phone("2026-10-25T05:59:59Z") == "deny"
+	phone("2026-10-25T06:00:00Z") == "allow"
 }
 
 at(time) := d.effect if {
