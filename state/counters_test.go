@@ -249,3 +249,32 @@ func TestKeysAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestClocksThatStep: a clock that is set back makes entries count longer, never
+// shorter, and one that is only looked at while it is ahead forgets nothing.
+func TestClocksThatStep(t *testing.T) {
+	start := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name  string
+		adds  []time.Duration // after start, in the order of the record
+		looks []time.Duration
+		want  int
+	}{
+		{"back an hour", []time.Duration{0, -time.Hour}, []time.Duration{-time.Hour, 0, 59 * time.Minute}, 2},
+		{"back, and to and fro", []time.Duration{0, -time.Hour, time.Minute, -24 * time.Hour}, []time.Duration{-24 * time.Hour, time.Minute, time.Hour - 1}, 4},
+		{"looked at from the future", []time.Duration{0, time.Second}, []time.Duration{48 * time.Hour, 2 * time.Second, 0}, 2},
+		{"ahead, where something was counted", []time.Duration{0, 48 * time.Hour, time.Second}, []time.Duration{48*time.Hour + time.Minute, 2 * time.Second}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var c counter
+			for _, at := range tt.adds {
+				c.add(start.Add(at), time.Hour, gateway.One)
+			}
+			for i, at := range tt.looks {
+				if got, sum := c.used(start.Add(at), time.Hour); at < 48*time.Hour && got != tt.want || sum.String() != fmt.Sprint(got) {
+					t.Errorf("look %d: %d/%v, want %d", i, got, sum, tt.want)
+				}
+			}
+		})
+	}
+}

@@ -73,14 +73,32 @@ var overTime = []struct {
 		{"a", "ci__test", `{"version":"v1"}`, ""}, {"a", "ci__deploy", `{"version":"v1"}`, ""}, {"a", "ci__deploy", `{"version":"v1"}`, "policy"},
 	}, []step{{"a", "wiki__write", `{"page":"home"}`, ""}, {"a", "ci__deploy", `{"version":"v1"}`, "policy"}}},
 	{"separation of duties", []step{
-		{"a", "orders__release", `{"order":"7"}`, "policy"}, {"a", "orders__draft", `{"order":"7"}`, ""}, {"a", "orders__release", `{"order":"7"}`, "policy"},
-		{"b", "orders__draft", `{"order":"7"}`, "policy"}, {"b", "orders__release", `{"order":"8"}`, "policy"}, {"b", "orders__release", `{"order":"7"}`, ""},
+		{"a", "orders__release", `{"order":"7"}`, "policy"}, {"c", "orders__release", `{}`, "policy"}, {"a", "orders__draft", `{"order":"7"}`, ""}, {"a", "orders__release", `{"order":"7"}`, "policy"},
+		{"b", "orders__draft", `{"order":"7"}`, "policy"}, {"c", "orders__release", `{}`, "policy"}, {"b", "orders__release", `{"order":"8"}`, "policy"}, {"b", "orders__release", `{"order":"7"}`, ""},
 	}, []step{{"a", "orders__release", `{"order":"7"}`, "policy"}, {"c", "orders__release", `{"order":"7"}`, ""}}},
 	{"pause after denials", []step{
 		{"a", "vault__open", `{"path":"team/x"}`, ""}, {"a", "vault__open", `{"path":"other"}`, "policy"}, {"a", "vault__open", `{"path":"other"}`, "policy"},
 		{"a", "vault__open", `{"path":"team/x"}`, ""}, {"a", "vault__open", `{"path":"other"}`, "policy"}, {"a", "vault__open", `{"path":"team/x"}`, "policy"},
 		{"b", "vault__open", `{"path":"team/x"}`, ""},
 	}, []step{{"a", "vault__open", `{"path":"team/x"}`, "policy"}, {"b", "vault__open", `{"path":"team/x"}`, ""}}},
+	{"recipients a day", []step{
+		{"a", "letters__send", `{"to":"p1"}`, ""}, {"a", "letters__send", `{"to":"p2"}`, ""}, {"a", "letters__send", `{"to":"p3"}`, ""}, {"a", "letters__send", `{"to":"p4"}`, ""},
+		{"a", "letters__send", `{"to":"p5"}`, ""}, {"a", "letters__send", `{"to":"P1"}`, ""}, {"a", "letters__send", `{"to":"p6"}`, "policy"},
+		{"a", "letters__send", `{"to":["p1"]}`, "policy"}, {"a", "letters__send", `{}`, "policy"}, {"a", "letters__read", `{}`, ""}, {"b", "letters__send", `{"to":"p6"}`, ""},
+	}, []step{{"a", "letters__send", `{"to":"p6"}`, "policy"}, {"a", "letters__send", `{"to":"p2"}`, ""}}},
+	{"a team's budget", []step{
+		{"north-1", "travel__book", `{"price":400}`, ""}, {"north-2", "travel__book", `{"price":100.01}`, "policy"}, {"north-2", "travel__book", `{"price":100}`, ""},
+		{"south-1", "travel__book", `{"price":500}`, ""}, {"alone", "travel__book", `{"price":1}`, "policy"},
+	}, []step{{"north-3", "travel__book", `{"price":0.01}`, "policy"}, {"east-1", "travel__book", `{"price":1}`, ""}}},
+	{"one at a time", []step{{"a", "exports__run", `{}`, ""}, {"a", "exports__run", `{}`, ""}}, []step{{"a", "exports__run", `{}`, ""}}},
+	{"pauses that grow", []step{
+		{"a", "safe__open", `{"code":"1"}`, "policy"}, {"a", "safe__open", `{"code":"2"}`, "policy"}, {"a", "safe__open", `{"code":"3"}`, "policy"}, {"a", "safe__open", `{"code":"4"}`, "policy"},
+		{"a", "safe__open", `{"code":"5"}`, "policy"}, {"a", "safe__open", `{"code":"6"}`, "policy"}, {"a", "safe__open", `{"code":"4711"}`, "policy"}, {"b", "safe__open", `{"code":"4711"}`, ""},
+	}, []step{{"a", "safe__open", `{"code":"4711"}`, "policy"}, {"b", "safe__open", `{"code":"4711"}`, ""}}},
+	{"only after success", []step{
+		{"a", "transfers__transfer", `{"account":"7"}`, "policy"}, {"a", "transfers__check", `{"account":"bad"}`, ""}, {"a", "transfers__transfer", `{"account":"bad"}`, "policy"},
+		{"a", "transfers__check", `{"account":"7"}`, ""}, {"a", "transfers__transfer", `{"account":"7"}`, ""}, {"b", "transfers__transfer", `{"account":"7"}`, "policy"},
+	}, []step{{"a", "transfers__transfer", `{"account":"7"}`, ""}, {"a", "transfers__transfer", `{"account":"bad"}`, "policy"}}},
 	{"first use", []step{
 		{"a", "admin__restart", `{"n":1}`, "approval_pending+"}, {"a", "admin__restart", `{"n":2}`, ""}, {"a", "admin__stop", `{"n":1}`, "approval_pending"},
 		{"b", "admin__restart", `{"n":1}`, "approval_pending"},
@@ -92,6 +110,7 @@ func manyServers(t *testing.T) map[string]any {
 	tools := map[string][]string{
 		"shop": {"refund"}, "social": {"post"}, "bank": {"pay"}, "models": {"complete"}, "crm": {"read_customer"}, "web": {"send", "read"}, "wiki": {"read", "write"},
 		"ci": {"test", "deploy"}, "orders": {"draft", "release"}, "vault": {"open"}, "admin": {"restart", "stop"}, "payroll": {"run"},
+		"letters": {"send", "read"}, "travel": {"book"}, "exports": {"run"}, "safe": {"open"}, "transfers": {"check", "transfer"}, "phone": {"call"},
 	}
 	servers := map[string]any{}
 	for server, names := range tools {
@@ -104,7 +123,7 @@ func manyServers(t *testing.T) map[string]any {
 			case "tools/list":
 				return `"result":{"tools":[` + strings.Join(list, ",") + `]}`
 			case "tools/call":
-				return fmt.Sprintf(`"result":{"content":[],"structuredContent":{"cost":20,"passed":%v}}`, !strings.Contains(string(r.Params), `"bad"`))
+				return fmt.Sprintf(`"result":{"content":[],"structuredContent":{"cost":20,"passed":%[1]v,"ok":%[1]v}}`, !strings.Contains(string(r.Params), `"bad"`))
 			}
 			return ""
 		}).Config()
@@ -127,7 +146,13 @@ func TestPoliciesOverTime(t *testing.T) {
 	}})
 	call := func(s step, where string) {
 		t.Helper()
-		token := g.Token(strings.ReplaceAll(where, " ", "-")+"-"+s.agent, "clerk", "publisher", "payer", "assistant", "editor", "deployer", "buyer", "keeper", "operator", "payroll")
+		claims := map[string]any{"roles": []string{
+			"clerk", "publisher", "payer", "assistant", "editor", "deployer", "buyer", "keeper", "operator", "payroll", "writer", "analyst", "caller",
+		}}
+		if team, _, ok := strings.Cut(s.agent, "-"); ok {
+			claims["team"] = team
+		}
+		token := g.Issuer.Sign(g.Issuer.Claims(strings.ReplaceAll(where, " ", "-")+"-"+s.agent, lab.Audience, claims))
 		want, asks := strings.CutSuffix(s.want, "+")
 		a := lab.CallREST(t, g, token, s.tool, s.args)
 		if a.Code != want {
@@ -152,8 +177,9 @@ func TestPoliciesOverTime(t *testing.T) {
 			call(s, tt.name)
 		}
 	}
-	if want, sure := atWork(t); sure {
-		call(step{"a", "payroll__run", `{}`, want}, "business hours")
+	if work, night, sure := hours(t); sure {
+		call(step{"a", "payroll__run", `{}`, work}, "business hours")
+		call(step{"a", "phone__call", `{}`, night}, "quiet hours")
 	}
 	g.Kill()
 	g.Restart(t)
@@ -168,16 +194,19 @@ func TestPoliciesOverTime(t *testing.T) {
 	}
 }
 
-// atWork is what becomes of a call made now under business hours in Berlin. It is
-// not sure near a full hour: the call may be made after it.
-func atWork(t *testing.T) (want string, sure bool) {
+// hours are what becomes of calls made now under business hours and under quiet hours in
+// Berlin. It is not sure near a full hour: the call may be made after it.
+func hours(t *testing.T) (work, night string, sure bool) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now().In(berlin)
 	if day := now.Weekday(); day == time.Saturday || day == time.Sunday || now.Hour() < 9 || now.Hour() >= 17 {
-		want = "approval_pending"
+		work = "approval_pending"
 	}
-	return want, now.Minute() > 0 && now.Minute() < 59
+	if now.Hour() < 7 || now.Hour() >= 22 {
+		night = "policy"
+	}
+	return work, night, now.Minute() > 0 && now.Minute() < 59
 }
