@@ -186,3 +186,47 @@ func (w way) recorded(what, method, asks string) {
 		}
 	}
 }
+
+// Between the rounds of a call nothing is under way; the answers that a block meets
+// do not reach the server, and
+// after the lift the same answers go on with the call.
+func TestRoundsOfACallHeedBlocks(t *testing.T) {
+	u := lab.NewScripted(t, lab.Stateless(bank))
+	g := lab.Start(t, lab.Options{
+		Policies: map[string]string{"all.rego": "package gateway\n\nallow := true\n", "reverse.rego": "package reverse.bank\n\nallow := true\n"},
+		Config:   map[string]any{"upstreams": map[string]any{"bank": u.Config()}},
+	})
+	token := holder(g, "desk")
+	for _, w := range []*lab.RPC{lab.RPCs[2], lab.RPCs[5].OfLatest()} {
+		for _, b := range stops {
+			t.Run(w.Name+"/"+b.kind, func(t *testing.T) {
+				send := func(more ...string) lab.Answer {
+					return w.Send(t, g, token, "tools/call", "bank__pay", append(slices.Clone(paying), more...), nil)
+				}
+				asked := send()
+				state, _ := asked.Result()["requestState"].(string)
+				if state == "" {
+					t.Fatalf("nothing is asked: %+v", asked)
+				}
+				answers := []string{`"inputResponses":{"who":{"action":"accept","content":{"to":"bob"}}}`, fmt.Sprintf(`"requestState":%q`, state)}
+				name := map[string]string{"tool": "bank__pay", "server": "bank"}[b.kind]
+				if name == "" {
+					name = b.name("desk")
+				}
+				on, before := &lab.Surface{DB: w.DB}, len(u.Got("tools/call"))
+				id := block(t, g, on, b.kind, name)
+				if a := send(answers...); a.Code != "blocked" || !strings.Contains(a.Text, stopReason) {
+					t.Errorf("the answers: %+v", a)
+				}
+				if n := len(u.Got("tools/call")); n != before {
+					t.Errorf("%d calls reached the server", n-before)
+				}
+				lift(t, g, on, id)
+				if a := send(answers...); a.Code != "" || !strings.Contains(a.Text, "paid") {
+					t.Errorf("after the lift: %+v", a)
+				}
+			})
+		}
+	}
+	g.CloseStdio(t)
+}

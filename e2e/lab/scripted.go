@@ -32,6 +32,7 @@ type Script func(Request) string
 // chooses, and which remembers what it was sent. It is safe for concurrent use.
 type Scripted struct {
 	Flows map[string]Flow // by method; set before the gateway starts
+	Aside Aside           // serves what is sent outside of all calls; nil for none
 
 	srv    *httptest.Server
 	script Script
@@ -68,6 +69,10 @@ func (s *Scripted) Got(method string) []Request {
 }
 
 func (s *Scripted) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && s.Aside != nil {
+		s.aside(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	var m struct {
 		ID     json.RawMessage `json:"id"`

@@ -184,6 +184,8 @@ func refusalCode(err error) (int, string) {
 	switch {
 	case !errors.As(err, &r):
 		return mcp.CodeInternal, "the agent could not be asked"
+	case r.Code == gateway.Blocked: // whom and why an operator stopped is not for servers, least for a server that is
+		return codeRejected, "an operator of the gateway stopped this"
 	case r.Code == gateway.Unsupported:
 		return mcp.CodeMethodNotFound, strings.Join(r.Reasons, "; ")
 	case r.Code == gateway.UpstreamInvalid: // what it asks
