@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -316,6 +317,46 @@ func TestStrictQuarantinesWhatNobodyAccepted(t *testing.T) {
 	}
 	if got := names(c.List(gateway.KindTool, "")); got != "s__a" {
 		t.Errorf("listed: %s", got)
+	}
+}
+
+// A server that lists other names each time is not believed without end: what is
+// beyond a bound waits for a person, and every other server is as it was.
+func TestNewNamesAreAcceptedUpToABound(t *testing.T) {
+	const most = 10_000
+	pins := upstream.NewMemoryPins()
+	for i := range most - 2 {
+		old := gateway.Pin{Server: "s", Kind: gateway.KindTool, Name: fmt.Sprint("old", i), Fingerprint: "0123456789abcdef"}
+		if i == 0 {
+			old.By = alice // whom nobody has to bound
+		}
+		if err := pins.PutPins(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := start(t, upstream.Options{Pins: pins, Servers: []upstream.Server{
+		server(t, "s", tools(def("a"), def("b"), def("c"), def("d"), def("e")), client.Options{}), server(t, "other", tools(def("a")), client.Options{}),
+	}})
+	if got := names(c.List(gateway.KindTool, "")); got != "s__a s__b s__c other__a" {
+		t.Errorf("listed: %s", got)
+	}
+	tool, err := c.Find(gateway.KindTool, "", "s__d")
+	if err != nil || !strings.Contains(tool.Quarantined, "10000 definitions") {
+		t.Fatalf("%+v, %v", tool, err)
+	}
+	all, _ := pins.Pins(t.Context())
+	if n := len(slices.DeleteFunc(all, func(p gateway.Pin) bool { return p.Server != "s" })); n != most+1 { // with alice's
+		t.Errorf("%d are pinned", n)
+	}
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "d", tool.Fingerprint, alice, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(c.List(gateway.KindTool, "s")); got != "s__a s__b s__c s__d" {
+		t.Errorf("listed when a person accepted one: %s", got)
+	}
+	a, _ := c.Find(gateway.KindTool, "", "s__a")
+	if err := c.Pin(t.Context(), "s", gateway.KindTool, "a", a.Fingerprint, alice, ""); err != nil {
+		t.Fatal(err)
 	}
 }
 

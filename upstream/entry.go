@@ -246,14 +246,24 @@ func (c *Catalog) judge(e *entry) *gateway.Tool {
 		t.Quarantined = e.suspect
 	case !ok && !e.unpinned && c.opts.Strict:
 		t.Quarantined = "nobody has accepted it yet"
+	case !ok && !e.unpinned && c.pins.first[t.Server] >= maxPinned:
+		t.Quarantined = beyondPins
 	case !ok && !e.unpinned:
-		t.Quarantined = "its definition could not be pinned" // pinNew stores one for each good entry
+		t.Quarantined = "its definition could not be pinned" // pinNew stores one for each other good entry
 	}
 	return &t
 }
 
+// maxPinned is how many definitions of a server are accepted because they are new,
+// in all: a server that lists other names each time must fill neither the record nor
+// memory. What is beyond waits for a person. It is what one list may hold.
+const maxPinned = maxEntries
+
+// beyondPins is why what is beyond is not accepted.
+var beyondPins = fmt.Sprintf("nobody has accepted it: %d definitions of this upstream were accepted because they were new, which is as many as may be", maxPinned)
+
 // pinNew pins what is seen for the first time. The caller holds c.mu.
-func (c *Catalog) pinNew(ctx context.Context, entries []*entry) {
+func (c *Catalog) pinNew(ctx context.Context, server string, entries []*entry) {
 	if c.opts.Strict {
 		return
 	}
@@ -263,8 +273,14 @@ func (c *Catalog) pinNew(ctx context.Context, entries []*entry) {
 			pins = append(pins, e.pin())
 		}
 	}
+	if len(pins) == 0 {
+		return
+	}
+	if most := max(0, maxPinned-c.pins.first[server]); len(pins) > most {
+		pins = pins[:most]
+	}
 	if err := c.pins.put(ctx, pins); err != nil {
-		c.log.Error("definitions could not be pinned; they are quarantined", "server", entries[0].tool.Server, "err", err)
+		c.log.Error("definitions could not be pinned; they are quarantined", "server", server, "err", err)
 	}
 }
 

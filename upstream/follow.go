@@ -55,7 +55,7 @@ func (c *Catalog) adopt(all []gateway.Pin) (events []gateway.Event) {
 		if old, ok := c.pins.byKey[k]; ok && old.Fingerprint == pin.Fingerprint && old.By.String() == pin.By.String() {
 			continue
 		}
-		c.pins.byKey[k] = pin
+		c.pins.set(pin)
 		e := gateway.Event{Server: pin.Server, Method: listChanged(pin.Kind)}
 		if !slices.ContainsFunc(events, func(o gateway.Event) bool { return o.Server == e.Server && o.Method == e.Method }) {
 			events = append(events, e)

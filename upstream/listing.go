@@ -224,7 +224,7 @@ func (s *server) publish(ctx context.Context, l *listed) {
 		return
 	}
 	before := s.prints()
-	c.pinNew(ctx, l.entries)
+	c.pinNew(ctx, s.cfg.Name, l.entries)
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
 	c.rebuild()
 	after := s.prints()

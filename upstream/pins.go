@@ -25,6 +25,7 @@ func keyOf(p gateway.Pin) pinKey { return pinKey{p.Server, p.Kind, p.Name} }
 type pinned struct {
 	store Pins
 	byKey map[pinKey]gateway.Pin
+	first map[string]int // by server: those that no person accepted
 }
 
 func loadPins(ctx context.Context, store Pins) (*pinned, error) {
@@ -32,11 +33,21 @@ func loadPins(ctx context.Context, store Pins) (*pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pinned{store: store, byKey: make(map[pinKey]gateway.Pin, len(all))}
+	p := &pinned{store: store, byKey: make(map[pinKey]gateway.Pin, len(all)), first: map[string]int{}}
 	for _, pin := range all {
-		p.byKey[keyOf(pin)] = pin
+		p.set(pin)
 	}
 	return p, nil
+}
+
+func (p *pinned) set(pin gateway.Pin) {
+	if old, ok := p.byKey[keyOf(pin)]; ok && old.By.None() {
+		p.first[pin.Server]--
+	}
+	if pin.By.None() {
+		p.first[pin.Server]++
+	}
+	p.byKey[keyOf(pin)] = pin
 }
 
 // put stores pins, and remembers them only once they are stored.
@@ -48,7 +59,7 @@ func (p *pinned) put(ctx context.Context, pins []gateway.Pin) error {
 		return err
 	}
 	for _, pin := range pins {
-		p.byKey[keyOf(pin)] = pin
+		p.set(pin)
 	}
 	return nil
 }

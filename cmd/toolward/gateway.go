@@ -41,7 +41,7 @@ type rooms struct {
 	engine     *policy.Engine
 	loaded     sync.Mutex // held while the policy in force is noted: files can change before there is an engine
 	catalog    *upstream.Catalog
-	held       heldBack
+	held       *heldBack
 	state      *state.Room
 	waiting    *approval.Room
 	road       *gateway.Road
@@ -277,6 +277,8 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 		}
 		servers = append(servers, s)
 	}
+	r.held = newHeldBack(r.store.Note, r.log)
+	r.onClose(r.held.close)
 	catalog, err := upstream.New(ctx, upstream.Options{
 		Servers: servers, Pins: r.pins(), Strict: r.cfg.Pins.Strict, Logger: r.log,
 		Inspect:     r.scanner.Inspect,

@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"sync"
-	"time"
 
 	"toolward/audit"
 	"toolward/auth"
@@ -67,12 +65,17 @@ func (r *rooms) notePolicy(ctx context.Context) error {
 // noteQuarantined records what agents do not get, why, what was accepted before,
 // and what is offered instead.
 func (r *rooms) noteQuarantined(ctx context.Context, ch gateway.Change) {
+	size := len(ch.Current) + len(ch.Pinned)
+	event, kept := r.held.spend(ch.Server, size)
+	if !event {
+		return
+	}
 	detail := map[string]any{"kind": ch.Kind, "server": ch.Server, "name": ch.Name, "tool": ch.Wire, "fingerprint": ch.Fingerprint, "reason": ch.Quarantined}
 	texts := map[string]any{"definition": ch.Current}
 	if ch.Pinned != nil {
 		texts["was"] = ch.Pinned
 	}
-	if size := len(ch.Current) + len(ch.Pinned); !r.held.spend(ch.Server, size) {
+	if !kept {
 		detail["left_out_bytes"], texts = size, nil
 	}
 	if err := r.noteWith(ctx, audit.TypeQuarantined, detail, texts); err != nil {
@@ -98,31 +101,6 @@ func (r *rooms) noteLost(ctx context.Context, server, why string) {
 	if err != nil {
 		r.log.Error("that a login does not work any more could not be recorded", "upstream", server, "error", err)
 	}
-}
-
-// heldBack bounds what definitions that are held back take in the record: an
-// upstream that offers another one each second must not fill the disk.
-type heldBack struct {
-	mu    sync.Mutex
-	hour  int64
-	bytes map[string]int // of a server, in this hour
-}
-
-// mostHeldBack is how much of each upstream is kept an hour, in bytes.
-const mostHeldBack = 4 << 20
-
-// spend reports whether there is place for n more bytes of a server.
-func (h *heldBack) spend(server string, n int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if hour := time.Now().Unix() / 3600; h.hour != hour || h.bytes == nil {
-		h.hour, h.bytes = hour, map[string]int{}
-	}
-	if h.bytes[server]+n > mostHeldBack {
-		return false
-	}
-	h.bytes[server] += n
-	return true
 }
 
 // noteWith records an event with texts beside it, if there are any.
