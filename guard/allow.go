@@ -101,8 +101,9 @@ func (l *AllowList) Err() error {
 	return l.err
 }
 
-// Add completes an exception with an ID and the time and writes it to the file.
-func (l *AllowList) Add(e Exception) (Exception, error) {
+// Add completes an exception with an ID and the time and writes it to the file. Note,
+// if it is not nil, is told before that: if it fails, the exception does not hold.
+func (l *AllowList) Add(e Exception, note func(Exception) error) (Exception, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.read(); err != nil {
@@ -111,6 +112,11 @@ func (l *AllowList) Add(e Exception) (Exception, error) {
 	e.ID, e.Created = strings.ToLower(rand.Text()[:8]), time.Now().UTC().Truncate(time.Second)
 	if err := e.check(); err != nil {
 		return Exception{}, err
+	}
+	if note != nil {
+		if err := note(e); err != nil {
+			return Exception{}, err
+		}
 	}
 	return e, l.write(append(slices.Clone(l.entries), e))
 }

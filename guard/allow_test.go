@@ -31,7 +31,7 @@ func TestExceptionByFingerprint(t *testing.T) {
 	if len(f) != 1 {
 		t.Fatalf("%+v", f)
 	}
-	e, err := l.Add(Exception{Print: f[0].Print, Reason: "sample key in our docs"})
+	e, err := l.Add(Exception{Print: f[0].Print, Reason: "sample key in our docs"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestExceptionByRuleAndTool(t *testing.T) {
 		{Exception{Rule: rule, Print: "000000000000000000000000"}, false},
 	} {
 		c.e.Reason = "test"
-		e, err := l.Add(c.e)
+		e, err := l.Add(c.e, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestOwnCredentialsHaveNoException(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Add(Exception{Rule: "secret.*", Reason: "a wiki full of samples"}); err != nil {
+	if _, err := l.Add(Exception{Rule: "secret.*", Reason: "a wiki full of samples"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	s := newScanner(t, Options{Allow: l, Own: []string{"upstream-password"}})
@@ -115,7 +115,7 @@ func TestExceptionExpires(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newScanner(t, Options{Allow: l})
-		if _, err := l.Add(Exception{Rule: "secret.*", Reason: "until Friday", Expires: time.Now().Add(time.Hour)}); err != nil {
+		if _, err := l.Add(Exception{Rule: "secret.*", Reason: "until Friday", Expires: time.Now().Add(time.Hour)}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if f := scanArgs(t, s, `{"k":"`+synthetic+`"}`).Findings; len(f) != 0 {
@@ -136,7 +136,7 @@ func TestUnusableExceptionsAreRefused(t *testing.T) {
 		{Rule: "secret.*"},
 		{Rule: "secret.*", Reason: "  "},
 	} {
-		if _, err := l.Add(e); err == nil {
+		if _, err := l.Add(e, nil); err == nil {
 			t.Errorf("%+v was accepted", e)
 		}
 	}
@@ -162,7 +162,7 @@ func TestChangedFileIsReadAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := cli.Add(Exception{Rule: "secret.*", Reason: "added elsewhere"}); err != nil {
+		if _, err := cli.Add(Exception{Rule: "secret.*", Reason: "added elsewhere"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(allowCheck)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -55,12 +54,14 @@ func newGuardAllowAdd(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			added, err := list.Add(e)
+			added, err := list.Add(e, func(e guard.Exception) error {
+				if err := noteDone(cmd.Context(), g, guard.EventExcepted, e); err != nil {
+					return fmt.Errorf("an exception that is not on record does not hold: %w", err)
+				}
+				return nil
+			})
 			if err != nil {
 				return err
-			}
-			if err := noteDone(cmd.Context(), g, guard.EventExcepted, added); err != nil {
-				return errors.Join(fmt.Errorf("an exception that is not on record does not hold: %w", err), list.Remove(added.ID))
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), added.ID)
 			return nil

@@ -40,6 +40,13 @@ func newLogin(g *globals) *cobra.Command {
 			}
 			talk := cmd.ErrOrStderr()
 			var seen oauth.Consent
+			opt.LoggedIn = func(ctx context.Context, renewable bool) error {
+				done := map[string]any{"server": args[0], "issuer": seen.Issuer, "scopes": seen.Scopes, "renewable": renewable}
+				if err := noteDone(ctx, g, oauth.EventLogin, done); err != nil {
+					return fmt.Errorf("a login that is not on record is not kept: %w", err)
+				}
+				return nil
+			}
 			renewable, err := oauth.Login(ctx, opt, scopes, func(c oauth.Consent) {
 				seen = c
 				fmt.Fprintln(talk, "authorization server:", printable(c.Issuer))
@@ -51,10 +58,6 @@ func newLogin(g *globals) *cobra.Command {
 			})
 			if err != nil {
 				return err
-			}
-			done := map[string]any{"server": args[0], "issuer": seen.Issuer, "scopes": seen.Scopes, "renewable": renewable}
-			if err := noteDone(cmd.Context(), g, oauth.EventLogin, done); err != nil {
-				return fmt.Errorf("logged in to %s, and that is not on record: %w", args[0], err)
 			}
 			fmt.Fprintln(talk, "logged in to", args[0])
 			if !renewable {

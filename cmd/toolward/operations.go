@@ -102,6 +102,9 @@ func adminURL(cfg *config.Config) string {
 
 // inRunning is the gateway that has the record open.
 func inRunning(cfg *config.Config, inUse error) (*operations, error) {
+	if !cfg.Admin.Enabled {
+		return nil, fmt.Errorf("%w, and does not take what people decide (admin.enabled: false); nothing was done\n  stop the gateway, run this again, and start it; or set admin.enabled: true", inUse)
+	}
 	token, base, err := admin.ReadCredential(credentialPath(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("%w, and how to reach it is not known: %w", inUse, err)

@@ -188,7 +188,13 @@ func (a *attempt) redeem(ctx context.Context, code string) (renewable bool, err 
 			k.Expires = time.Now().Add(time.Duration(min(t.ExpiresIn, 10*365*24*3600) * float64(time.Second)))
 		}
 	}
-	return t.RefreshToken != "", a.opts.Vault.Store(a.opts.Server, k)
+	renewable = t.RefreshToken != ""
+	if a.opts.LoggedIn != nil {
+		if err := a.opts.LoggedIn(ctx, renewable); err != nil {
+			return false, err
+		}
+	}
+	return renewable, a.opts.Vault.Store(a.opts.Server, k)
 }
 
 // ServeHTTP takes the first answer that carries our state, and no other: any

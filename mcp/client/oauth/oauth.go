@@ -94,6 +94,9 @@ type Options struct {
 	// Lost is told, once for each login, that a person's login does not work any
 	// more, and why. Optional.
 	Lost func(ctx context.Context, why string)
+	// LoggedIn is told of a login before it is stored, and whether it can be renewed
+	// without the person. If it fails, the login is not stored. Optional.
+	LoggedIn func(ctx context.Context, renewable bool) error
 	// HTTP replaces the client for all requests; whoever sets it decides what can
 	// be reached. Optional.
 	HTTP *http.Client
