@@ -218,7 +218,7 @@ func (s *Store) Ready() error {
 	if err := s.writer.failure(); err != nil && !s.writer.standing.Load() {
 		return err
 	}
-	if ahead := s.writer.ahead.Load(); ahead != nil {
+	if ahead := s.writer.ahead.Load(); ahead != nil && ahead.by() > 0 {
 		return ahead
 	}
 	return nil

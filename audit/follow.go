@@ -177,6 +177,9 @@ func (w *writer) beside(e *Event, entry *gateway.Entry) error {
 // textOf is the text of an event, and what stands beside it, as the database has
 // them; nil if they are gone.
 func (w *writer) textOf(e *Event) (text, beside []byte, err error) {
+	if w.conn == nil {
+		return nil, nil, errNoDatabase
+	}
 	rows, err := w.conn.rows("SELECT salt, text, beside FROM bodies WHERE seq = ?", e.Seq)
 	if err != nil || len(rows) == 0 {
 		return nil, nil, err
@@ -189,6 +192,11 @@ func (w *writer) textOf(e *Event) (text, beside []byte, err error) {
 	}
 	return []byte(kept), []byte(with), nil
 }
+
+// errNoDatabase is why an event cannot be followed of which a part has to be read,
+// while the standby takes the record's place. What [Store.Record] writes brings all
+// of it along.
+var errNoDatabase = errors.New("the database cannot be read")
 
 // remembered reads what a call's event left behind from the record.
 func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
@@ -213,6 +221,12 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		(*added)(b.Adds).valued(values)
+	}
+	if e.Type != TypeOutcome && e.Who == nil {
+		return nil // it names nobody beside its columns
+	}
+	if w.conn == nil {
+		return errNoDatabase
 	}
 	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(e.Who)
 	if e.Type == TypeOutcome {

@@ -3,7 +3,6 @@ package audit
 import (
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"toolward/audit/verify"
-	"toolward/gateway"
 )
 
 // A forged prune: an event whose note the gateway signed for something else, or
@@ -203,25 +201,4 @@ func openReader(t *testing.T, path string) *sql.DB {
 	must(t, err)
 	t.Cleanup(func() { must(t, r.Close()) })
 	return r.db
-}
-
-// A record with calls from the future is ready, and says that it has them.
-func TestCallsFromTheFutureAreSaid(t *testing.T) {
-	s := openStore(t)
-	record(t, s, `{}`, `{}`)
-	look := func() error {
-		must(t, s.writer.do(t.Context(), func() error { s.writer.lookAhead(); return nil }))
-		return s.Ready()
-	}
-	if err := look(); err != nil {
-		t.Errorf("without any: %v", err)
-	}
-	c := newCall(t, `{}`)
-	c.Time = time.Now().Add(48 * time.Hour)
-	must(t, s.Record(t.Context(), gateway.PhaseRefusal, c))
-	var ahead *FutureError
-	if err := look(); !errors.As(err, &ahead) || !ahead.Degraded() || ahead.Until.Sub(c.Time).Abs() > time.Hour {
-		t.Errorf("got %v", err)
-	}
-	record(t, s, `{}`, `{}`) // calls are recorded all the same
 }

@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,4 +94,42 @@ func TestDamagedStandbyIsNotSkipped(t *testing.T) {
 	if _, err := Open(Options{Path: path, Standby: standby}); err == nil || !strings.Contains(err.Error(), standby) {
 		t.Errorf("got %v, want it to name %s", err, standby)
 	}
+}
+
+// While the standby takes the record's place nothing can be read, and what is
+// appended about a call brings neither the gateway nor whoever follows down.
+func TestAppendedWhileTheStandbyStandsIn(t *testing.T) {
+	s, _ := withStandby(t)
+	told := &typesOf{}
+	must(t, s.Attach(t.Context(), told))
+	c := record(t, s, `{"n":1}`, `{}`)
+	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
+	for name, e := range map[string]Event{
+		"about a call":           {Type: TypeHangup, Call: c.ID, Body: "{}"},
+		"about whoever asked":    {Type: TypeHangup, Call: c.ID, Body: "{}", Who: bytes.Repeat([]byte("w"), sharedSize)},
+		"with what it left":      {Type: TypeHangup, Call: c.ID, Body: `{"adds":{"memories":[{"name":"m","key":"k"}]}}`},
+		"an outcome with labels": {Type: TypeOutcome, Call: c.ID, Of: 3, Body: `{"labels":["private"]}`},
+		"with a text":            {Type: TypeHangup, Body: "{}", Kept: Kept{Text: `{"a":1}`}},
+		"with a digest alone":    {Type: TypeHangup, Body: "{}", Kept: Kept{Digest: make([]byte, digestSize)}},
+	} {
+		if _, err := s.Append(t.Context(), e); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !s.Standing() || !slices.Contains(told.types, TypeHangup) {
+		t.Errorf("standing %v, told of %v", s.Standing(), told.types)
+	}
+	record(t, s, `{"n":2}`, `{}`)
+	must(t, os.Rename(s.opts.Path+".aside", s.opts.Path))
+}
+
+// typesOf remembers the types of what it is told of.
+type typesOf struct {
+	nobody
+	types []string
+}
+
+func (o *typesOf) Fold(e gateway.Entry) error {
+	o.types = append(o.types, e.Type)
+	return nil
 }

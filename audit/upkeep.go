@@ -5,38 +5,55 @@ import (
 	"time"
 )
 
-// upkeep is what has to happen also when nobody calls.
+// upkeep is what has to happen also when nobody calls. Each part can be the one in
+// which the database fails, after which there is no connection for the next.
 func (w *writer) upkeep() {
 	if w.failure() != nil {
 		w.recover()
 		return
 	}
-	if w.alone(); w.failure() != nil {
-		return
+	for _, part := range []func(){w.alone, w.noteStep, w.watchLog, w.signInTime, w.expireInTime, w.pruneInTime} {
+		if part(); w.failure() != nil {
+			return
+		}
 	}
+}
+
+func (w *writer) noteStep() {
 	if step, set := w.clock.step(); set {
 		w.note(TypeClock, map[string]any{"step_ms": step.Milliseconds()})
+		w.looked = time.Time{}
 	}
-	w.watchLog()
+	if time.Since(w.looked) >= time.Hour && w.failure() == nil {
+		w.looked = time.Now()
+		w.lookAhead()
+	}
+}
+
+func (w *writer) signInTime() {
 	since := time.Since(w.signedAt)
 	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
 		w.signOrLog()
 	}
-	if w.opts.RetainBodies > 0 && time.Since(w.expired) >= time.Hour {
-		w.expired = time.Now()
-		if err := w.expire(time.Now().Add(-w.opts.RetainBodies)); err != nil {
-			w.opts.Log.Error("texts that are old could not be removed", "error", err)
-		}
+}
+
+func (w *writer) expireInTime() {
+	if w.opts.RetainBodies <= 0 || time.Since(w.expired) < time.Hour {
+		return
 	}
-	if time.Since(w.pruned) < time.Hour {
+	w.expired = time.Now()
+	if err := w.expire(time.Now().Add(-w.opts.RetainBodies)); err != nil {
+		w.opts.Log.Error("texts that are old could not be removed", "error", err)
+	}
+}
+
+func (w *writer) pruneInTime() {
+	if w.opts.Retain <= 0 || time.Since(w.pruned) < time.Hour {
 		return
 	}
 	w.pruned = time.Now()
-	w.lookAhead()
-	if w.opts.Retain > 0 {
-		if _, err := w.prune(time.Now().Add(-w.opts.Retain), "gateway", "audit.retain: "+w.opts.Retain.String()); err != nil {
-			w.opts.Log.Error("audit record could not be pruned", "error", err)
-		}
+	if _, err := w.prune(time.Now().Add(-w.opts.Retain), "gateway", "audit.retain: "+w.opts.Retain.String()); err != nil {
+		w.opts.Log.Error("audit record could not be pruned", "error", err)
 	}
 }
 

@@ -54,6 +54,7 @@ type writer struct {
 	stand    standby
 	pruned   time.Time // of the last look for what to prune
 	expired  time.Time // of the last look for texts that are old
+	looked   time.Time // of the last look for events of a time that has not come
 	clock    clock
 	grown    bool     // the write-ahead log is over its bound, and that was said
 	unfolded int      // bytes in the write-ahead log, about
@@ -91,7 +92,8 @@ func newWriter(opts Options, keys *Keys) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.conn.close())
 	}
-	w.head, w.pruned = end, time.Now()
+	now := time.Now()
+	w.head, w.pruned, w.looked = end, now, now
 	w.lookAhead()
 	if _, err := w.takeOver(); err != nil {
 		if w.conn != nil {

@@ -77,6 +77,7 @@ func (r *rooms) auditGauges() {
 	m.Gauge("toolward_audit_checkpoint_timestamp_seconds", "When the last checkpoint was signed.", nil, func() float64 { return seconds(r.store.Checkpointed()) })
 	m.Gauge("toolward_audit_prune_timestamp_seconds", "When this process removed old events last; 0 if it has not.", nil, func() float64 { return seconds(r.store.Pruned()) })
 	m.Gauge("toolward_audit_standby", "Whether the standby takes the record's place.", nil, func() float64 { return yes(r.store.Standing()) })
+	m.Gauge("toolward_audit_clock_ahead_seconds", "How far the newest time on record is ahead of now; 0 if it is not.", nil, func() float64 { return r.store.ClockAhead().Seconds() })
 	m.Gauge("toolward_audit_ready", "Whether calls can be recorded.", nil, func() float64 { return yes(!down(r.store.Ready())) })
 }
 
