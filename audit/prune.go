@@ -66,6 +66,7 @@ func (w *writer) prune(before time.Time, by, why string) (int64, error) {
 		return 0, err
 	}
 	w.removed.Store(time.Now().UnixMilli())
+	w.looked = time.Time{} // what came from the future may be gone
 	return p.Removed, w.complete(p, text)
 }
 

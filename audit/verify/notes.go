@@ -118,6 +118,10 @@ func (v *verifier) openOutside(context.Context, *sql.DB) error {
 		if err != nil {
 			return fmt.Errorf("checkpoints: %w", err)
 		}
+		if isDatabase(text) {
+			v.problem(0, "", "%s is a database, and no file of checkpoints: nothing was compared with it", path)
+			continue
+		}
 		f := notesFile{path, notesIn(string(text))}
 		// What it held before it was begun anew lies beside it.
 		if before, err := os.ReadFile(path + ".1"); err == nil {
@@ -128,6 +132,15 @@ func (v *verifier) openOutside(context.Context, *sql.DB) error {
 		v.files = append(v.files, f)
 	}
 	return nil
+}
+
+// isDatabase reports whether a file is SQLite's, or its write-ahead log (SQLite file
+// format §1.3, §4.1). The checkpoints inside a record are legible there too, and
+// would prove the record by itself.
+func isDatabase(text []byte) bool {
+	return slices.ContainsFunc([]string{"SQLite format 3\x00", "\x37\x7f\x06\x82", "\x37\x7f\x06\x83"}, func(magic string) bool {
+		return strings.HasPrefix(string(text[:min(len(text), 16)]), magic)
+	})
 }
 
 // readOutside checks the notes that left the database. One without a signature,

@@ -124,6 +124,18 @@ func TestFindsForgedOutsideCheckpoint(t *testing.T) {
 	}
 }
 
+// The checkpoints inside a record are legible in its files, and prove nothing of it.
+func TestAttackRecordForCheckpoints(t *testing.T) {
+	path := newRecord(t, 2)
+	log := filepath.Join(t.TempDir(), "copy-wal")
+	must(t, os.WriteFile(log, []byte("\x37\x7f\x06\x83"+`{"note":"`+strings.ReplaceAll(read(t, path+".checkpoints"), "\n", `\n`)+`"}`), 0o600))
+	for _, file := range []string{path, log} {
+		if v := verified(t, path, file); len(v.Problems) == 0 || !strings.Contains(v.Problems[0].What, "is a database") || v.Outside != 0 {
+			t.Errorf("%s: %v, %d outside", file, v.Problems, v.Outside)
+		}
+	}
+}
+
 func TestSaysWhatItCannotRead(t *testing.T) {
 	path := newRecord(t, 1)
 	if _, err := Record(t.Context(), Options{Path: path + ".absent", PublicKey: read(t, path+".pub")}); err == nil {

@@ -33,7 +33,7 @@ var mended = []struct {
 	{"new segment behind a cut", func(t *testing.T, g *lab.Gateway) {
 		g.Stop(t)
 		onRecord(t, g, "DROP TRIGGER events_refuse_delete", "DELETE FROM events WHERE seq > (SELECT max(seq) FROM events) - 2",
-			`CREATE TRIGGER events_refuse_delete `+triggerText(t, g, "events_refuse_delete"))
+			`CREATE TRIGGER events_refuse_delete `+triggerText(t, g, "", "events_refuse_delete"))
 		refusesToStart(t, g, "events are missing at the end")
 		succeed(t, g, "audit", "new-segment", "--accept-gap", "--why", "the disk lost them", "--config", "toolward.yaml")
 	}},
@@ -224,9 +224,9 @@ func onRecord(t *testing.T, g *lab.Gateway, all ...string) {
 }
 
 // triggerText is how a trigger of the record goes on after its name.
-func triggerText(t *testing.T, g *lab.Gateway, trigger string) string {
+func triggerText(t *testing.T, g *lab.Gateway, db, trigger string) string {
 	t.Helper()
-	rows := g.Rows(t, "", "SELECT sql FROM sqlite_schema WHERE name = '"+trigger+"'")
+	rows := g.Rows(t, db, "SELECT sql FROM sqlite_schema WHERE name = '"+trigger+"'")
 	if len(rows) != 1 {
 		t.Fatalf("no trigger %s", trigger)
 	}
