@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Compare counts the calls of the record anew, from the events, and says where
@@ -21,6 +22,7 @@ func (r *Reader) Compare(ctx context.Context) (differences []string, err error) 
 		if err != nil {
 			return differences, fmt.Errorf("compare counts: %w", err)
 		}
+		slices.Sort(found) // they come in the order of a map
 		differences = append(differences, found...)
 	}
 	return differences, nil

@@ -86,9 +86,9 @@ deny contains "three calls are enough" if {
 }
 `
 
-// kept are what a record makes of the future: what came before, and what a call of
+// carried are what a record makes of the future: what came before, and what a call of
 // the agent is told after.
-var kept = []struct {
+var carried = []struct {
 	what   string
 	before func(t *testing.T, g *lab.Gateway, call func(text, want string))
 	after  func(t *testing.T, g *lab.Gateway, call func(text, want string))
@@ -143,7 +143,7 @@ func TestStateGoesOn(t *testing.T) {
 					}
 				}
 			}
-			for _, k := range kept {
+			for _, k := range carried {
 				k.before(t, g, caller(t, k.what))
 			}
 			m.do(t, g)
@@ -151,7 +151,7 @@ func TestStateGoesOn(t *testing.T) {
 			g.Kill()
 			g.Wait(t)
 			g.Restart(t)
-			for _, k := range kept {
+			for _, k := range carried {
 				t.Run(k.what, func(t *testing.T) { k.after(t, g, caller(t, k.what)) })
 			}
 			g.CheckChain(t, "")
