@@ -52,6 +52,17 @@ func TestWhatWasInForceOutlivesAPrune(t *testing.T) {
 				t.Errorf("after %d days policy %s is %s", step.days, name, got.Files)
 			}
 		}
+		var names []string
+		list, _, err := s.Revisions(t.Context(), 10, 0)
+		must(t, err)
+		for i, v := range list {
+			if names = append([]string{v.Revision}, names...); v.InForce != (i == 0) || v.Loads != 1 {
+				t.Errorf("after %d days: %+v", step.days, v)
+			}
+		}
+		if fmt.Sprint(names) != fmt.Sprint(step.have) {
+			t.Errorf("after %d days the revisions are %q, want %q", step.days, names, step.have)
+		}
 		if n := column1(t, s, "SELECT count(*) FROM events WHERE type = 'audit.kept'")[0]; n != fmt.Sprint(step.copies) {
 			t.Errorf("after %d days there are %s copies, want %d", step.days, n, step.copies)
 		}

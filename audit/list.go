@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -200,52 +199,4 @@ func (r *Raw) Scan(v any) error {
 	}
 	*r = Raw(s)
 	return nil
-}
-
-// PolicyText is what the record has of a policy.
-type PolicyText struct {
-	Revision string
-	Files    json.RawMessage // as they were given to the record; nil if the record has none
-}
-
-// Policy is the text of a revision as it was put in force last.
-func (r *Reader) Policy(ctx context.Context, revision string) (PolicyText, error) {
-	e, err := r.loaded(ctx, "said ->> '$.revision' = ?", revision)
-	return PolicyText{revision, e.Files}, err
-}
-
-// ShadowAt is the shadow policy that was in force when an event was recorded.
-func (r *Reader) ShadowAt(ctx context.Context, seq int64) (PolicyText, error) {
-	e, err := r.loaded(ctx, "of < ?", seq)
-	return PolicyText{e.Shadow, e.ShadowFiles}, err
-}
-
-// loaded reads the newest [TypePolicy] event of which something is true, by its
-// original number or by what it says, also where only a copy is left.
-func (r *Reader) loaded(ctx context.Context, which string, value any) (said struct {
-	Shadow      string
-	Files       json.RawMessage
-	ShadowFiles json.RawMessage `json:"shadow_files"`
-}, err error) {
-	events, err := r.whole(ctx, `WHERE seq = (SELECT seq FROM (
-		SELECT seq, seq AS of, body AS said FROM events WHERE type = '`+TypePolicy+`' AND call IS NULL UNION ALL
-		SELECT seq, body ->> '$.seq', body -> '$.body' FROM events WHERE type = '`+TypeKept+`' AND call IS NULL AND body ->> '$.type' = '`+TypePolicy+`')
-		WHERE `+which+` ORDER BY of DESC LIMIT 1)`, value)
-	if err != nil || len(events) == 0 {
-		return said, err
-	}
-	kept := keptBody{Body: events[0].Body}
-	if events[0].Type == TypeKept {
-		err = json.Unmarshal([]byte(events[0].Body), &kept)
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(kept.Body), &said)
-	}
-	if err == nil && events[0].Text != "" {
-		err = json.Unmarshal([]byte(events[0].Text), &said)
-	}
-	if err != nil {
-		err = fmt.Errorf("event %d: %w", events[0].Seq, err)
-	}
-	return said, err
 }

@@ -69,7 +69,7 @@ func (r *rooms) questions() []admin.Question {
 	before := admin.Parameter{Name: "before", About: "go on where a page ended: its member next"}
 	times := []admin.Parameter{{Name: "since", About: "from this time on: a day, RFC 3339, or an age such as 2h or 7d"}, {Name: "until", About: "before this time, likewise"}}
 	by := admin.Parameter{Name: "by", About: "count by this; repeat for several", Values: audit.Attributes()}
-	return []admin.Question{
+	return append([]admin.Question{
 		{ID: "audit.calls", Path: "audit/calls", Summary: "Calls on record, newest first", Answer: callPage{}, Ask: with(s, askCalls),
 			Query: params(filterParameters(), limit, before, admin.Parameter{Name: "oldest", About: "oldest first", Values: []string{"true", "false"}},
 				admin.Parameter{Name: "sort", About: "a column of calls to order by, - before it for the greatest first; every call that is found is read"})},
@@ -99,7 +99,7 @@ func (r *rooms) questions() []admin.Question {
 			}},
 		{ID: "audit.prune", Path: "audit/prune", Role: admin.Admin, Changes: true, Body: &pruneOrder{}, Summary: "Remove old events, leaving a signed statement", Answer: pruned{}, Ask: with(s, prune)},
 		{ID: "audit.erase", Path: "audit/erase", Role: admin.Admin, Changes: true, Body: &eraseOrder{}, Summary: "Remove one agent's, session's or call's texts, on record", Answer: audit.Erasure{}, Ask: with(s, erase)},
-	}
+	}, policyQuestions(s, limit, before)...)
 }
 
 // with asks of a store, and tells who asks what they did wrong.
@@ -109,6 +109,10 @@ func with(s *audit.Store, ask func(context.Context, *audit.Store, admin.Asked) (
 		switch {
 		case errors.Is(err, audit.ErrNoCall):
 			err = &admin.Problem{Status: http.StatusNotFound, Code: "no_call", Detail: err.Error()}
+		case errors.Is(err, audit.ErrNoRevision):
+			err = &admin.Problem{Status: http.StatusNotFound, Code: "no_revision", Detail: printable(err.Error())}
+		case errors.Is(err, errNoText):
+			err = &admin.Problem{Status: http.StatusNotFound, Code: "no_text", Detail: err.Error()}
 		case errors.Is(err, audit.ErrAmbiguous):
 			err = &admin.Problem{Status: http.StatusConflict, Code: "ambiguous", Detail: err.Error()}
 		case errors.As(err, new(audit.AskedError)):
@@ -482,6 +486,9 @@ func erase(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
 	for _, name := range []string{o.Agent, o.Session, o.Call} {
 		if name != "" {
 			set++
+		}
+		if len(name) > mostWhy {
+			return nil, slip(fmt.Errorf("a name is at most %d bytes", mostWhy))
 		}
 	}
 	if set != 1 {

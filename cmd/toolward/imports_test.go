@@ -61,6 +61,7 @@ var libraries = map[string][]string{
 	"github.com/golang/protobuf":              {},
 	"github.com/patrickmn/go-cache":           {},
 	"github.com/fsnotify/fsnotify":            {"policy"},
+	"github.com/rogpeppe/go-internal/diff":    {"policy"},
 	"go.opentelemetry.io/otel/exporters/otlp": {"web/telemetry"},
 }
 

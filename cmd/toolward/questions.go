@@ -37,11 +37,17 @@ type asker interface {
 	Export(ctx context.Context, w io.Writer, format audit.Format, f audit.Filter) (int64, error)
 	Ship(ctx context.Context, w io.Writer, format audit.Format, f audit.Filter, after audit.Cursor, events bool) (int64, audit.Cursor, error)
 	Follow(ctx context.Context, f audit.Filter, after *audit.Cursor) iter.Seq2[audit.Ended, error]
+	Revisions(ctx context.Context, limit int, before int64) ([]audit.Revision, int64, error)
+	PolicyText(ctx context.Context, revision string) (policyText, error)
+	PolicyDiff(ctx context.Context, from, to string) (policyDiff, error)
 	Close() error
 }
 
+// inFile is a record of which the file is read.
+type inFile struct{ *audit.Reader }
+
 var (
-	_ asker = (*audit.Reader)(nil)
+	_ asker = inFile{}
 	_ asker = (*remote)(nil)
 )
 
@@ -78,7 +84,7 @@ func (d *desk) ask(ctx context.Context) (asker, error) {
 			if err != nil {
 				return nil, err
 			}
-			return reader, nil
+			return inFile{reader}, nil
 		}
 	}
 	o, err := d.where.open(ctx)
