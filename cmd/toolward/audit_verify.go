@@ -13,6 +13,7 @@ import (
 	"toolward/audit"
 	"toolward/audit/verify"
 	"toolward/config"
+	"toolward/web/admin"
 )
 
 func newAuditVerify(g *globals) *cobra.Command {
@@ -21,6 +22,7 @@ func newAuditVerify(g *globals) *cobra.Command {
 		opt    verify.Options
 		asOf   string
 		counts bool
+		where  = whereFlags{g: g}
 		far    progressFlag
 		asJSON bool
 	)
@@ -36,6 +38,11 @@ func newAuditVerify(g *globals) *cobra.Command {
 			"  toolward audit verify --db copy.db --public-key \"$(cat auditor/toolward.db.pub)\" --checkpoints auditor/toolward.db.checkpoints",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if where.url != "" {
+				order := admin.VerifyOrder{Counts: counts, Strict: opt.Strict, ExpectFirst: opt.ExpectFirst, AsOf: asOf}
+				v, err := verifyThere(cmd, &where, order, far.report(cmd.ErrOrStderr(), "verified"))
+				return verified(cmd, v, asJSON, err)
+			}
 			path, err := r.path()
 			if err != nil {
 				return err
@@ -57,21 +64,11 @@ func newAuditVerify(g *globals) *cobra.Command {
 			}
 			opt.Progress = far.report(cmd.ErrOrStderr(), "verified")
 			v, err := verify.Record(cmd.Context(), opt)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = printJSON(cmd.OutOrStdout(), v)
-			} else {
-				printVerification(cmd.OutOrStdout(), v)
-			}
-			if err == nil && len(v.Problems) > 0 {
-				err = foundError{"the record does not hold"}
-			}
-			return err
+			return verified(cmd, v, asJSON, err)
 		},
 	}
 	r.flag(cmd)
+	cmd.Flags().StringVar(&where.url, "url", "", "base URL of a gateway that verifies its own record, with an approver's token in TOOLWARD_TOKEN")
 	far.flag(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&opt.PublicKey, "public-key", "", "verifier key, instead of the one beside the database")
@@ -82,7 +79,26 @@ func newAuditVerify(g *globals) *cobra.Command {
 	fl.BoolVar(&counts, "counts", false, "compare what listings and statistics read with the events too; it takes several times as long")
 	fl.BoolVar(&opt.Strict, "strict", false, "what was pruned, and breaks that somebody went on behind, are problems too")
 	fl.BoolVar(&asJSON, "json", false, "print JSON")
+	for _, auditors := range []string{"db", "public-key", "checkpoints", "keys"} {
+		cmd.MarkFlagsMutuallyExclusive(auditors, "url")
+	}
 	return cmd
+}
+
+// verified prints what a verification found, unless an error kept it from that.
+func verified(cmd *cobra.Command, v verify.Report, asJSON bool, err error) error {
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(cmd.OutOrStdout(), v)
+	} else {
+		printVerification(cmd.OutOrStdout(), v)
+	}
+	if err == nil && len(v.Problems) > 0 {
+		err = foundError{"the record does not hold"}
+	}
+	return err
 }
 
 func printVerification(w io.Writer, v verify.Report) {

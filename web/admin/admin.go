@@ -88,6 +88,7 @@ type Options struct {
 	Sessions  Sessions
 	Meters    Meters
 	Record    []Question // what can be asked of the record
+	Verify    Verifier
 	Health    func() Health
 	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string
@@ -116,10 +117,11 @@ type Handler struct {
 	mux     *http.ServeMux
 	openAPI json.RawMessage
 
-	asking  *turns        // of questions that are worked out
-	texts   chan struct{} // a place for each answer that is written as it comes
-	closing sync.Once
-	closed  chan struct{} // ends streams
+	asking    *turns        // of questions that are worked out
+	texts     chan struct{} // a place for each answer that is written as it comes
+	verifying verifying
+	closing   sync.Once
+	closed    chan struct{} // ends streams
 }
 
 // Prefix is the path that everything here is below.
@@ -154,8 +156,12 @@ func New(opt Options) *Handler {
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
-// Close ends the streams, which would not end by themselves.
-func (h *Handler) Close() { h.closing.Do(func() { close(h.closed) }) }
+// Close ends the streams and a verification, which would not end by themselves, and
+// waits for the latter.
+func (h *Handler) Close() {
+	h.closing.Do(func() { close(h.closed) })
+	h.verifying.close()
+}
 
 // serve is the way of every request: who is it, how often, may they, what do they
 // send, do it.

@@ -17,13 +17,14 @@ var requests = map[string]struct{ path, body string }{
 	"approvals.approve": {"approvals/a1/approve", `{"note":"fine"}`}, "approvals.deny": {"approvals/a1/deny", ""}, "approvals.revoke": {"approvals/a2/revoke", ""},
 	"tools.list": {"tools", ""}, "tools.show": {"tools/bank__read", ""},
 	"notes.add":    {"notes", `{"what":"token.minted","detail":{"subject":"bot","by":"ceo"}}`},
+	"audit.verify": {"audit/verify", `{"strict":true}`}, "audit.verification": {"audit/verify/JOB", ""}, "audit.cancel": {"audit/verify/JOB/cancel", ""},
 	"changes.list": {"changes?all=true", ""}, "changes.accept": {"changes/accept", `{"name":"bank__pay","fingerprint":"` + shown + `"}`},
 }
 
 // TestTableByRole walks every operation with everybody who could ask. One that
 // is added without a request here fails.
 func TestTableByRole(t *testing.T) {
-	for _, op := range newDesk(t).operations() {
+	for _, op := range verifiers(t).operations() {
 		req, ok := requests[op.id]
 		if !ok {
 			t.Errorf("no request for the operation %s", op.id)
@@ -34,7 +35,13 @@ func TestTableByRole(t *testing.T) {
 			role  Role
 		}{{"", -1}, {"nobody's", -1}, {"twop_" + strings.Repeat("A", 43), -1}, {"agent", 0}, {"viewer", Viewer}, {"approver", Approver}, {"admin", Admin}, {"local", Admin}} {
 			t.Run(op.id+" by "+who.token, func(t *testing.T) {
-				d := newDesk(t)
+				d := verifiers(t)
+				defer d.Close()
+				path := req.path
+				if strings.Contains(path, "JOB") {
+					_, job := d.do(t, "admin", "POST", "audit/verify", "")
+					path = strings.Replace(path, "JOB", job["id"].(string), 1)
+				}
 				d.room.ask("a1", "bot")
 				d.room.ask("a2", "bot")
 				d.room.all[0].State = gateway.ApprovalGiven
@@ -42,7 +49,7 @@ func TestTableByRole(t *testing.T) {
 				if token == "local" {
 					token = d.local
 				}
-				status, m := d.do(t, token, op.method, req.path, req.body)
+				status, m := d.do(t, token, op.method, path, req.body)
 				want := http.StatusOK
 				switch {
 				case who.role < 0:
