@@ -14,6 +14,7 @@ type Approval struct {
 	Call        string          `json:"call,omitempty"`        // ID of the call that asked
 	Agent       string          `json:"agent,omitempty"`       // the agent's ID
 	Issuer      string          `json:"issuer,omitempty"`      // and who vouches for it
+	Identities  []string        `json:"identities,omitempty"`  // who must not consent: [Agent.Identities] of the token that asked
 	Tool        string          `json:"tool,omitempty"`        // wire name
 	Fingerprint string          `json:"fingerprint,omitempty"` // of the tool's definition
 	Args        json.RawMessage `json:"args,omitempty"`        // for the person who decides; secrets are taken out when it is stored

@@ -214,7 +214,7 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	args, beside, reasons := shown(c)
 	now := time.Now()
 	return gateway.Approval{
-		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer,
+		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer, Identities: c.Agent.Identities(),
 		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Reasons: reasons,
 		Revision: c.Decision.Revision, Session: c.Session.ID, Labels: c.Session.Labels, Recent: c.Session.Recent, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
 	}, nil
@@ -232,7 +232,7 @@ func bind(c *gateway.Call, revision string) (string, error) {
 			fmt.Fprintf(h, "%d:%s,", len(part), part)
 		}
 	}
-	digest(c.Agent.Issuer, c.Agent.ID, string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision)
+	digest(c.Agent.Issuer, c.Agent.ID, c.Agent.Person(), string(c.Kind), c.Method, c.Tool.Wire, c.Tool.Fingerprint, revision)
 	for _, raw := range []json.RawMessage{c.Args.Raw(), beside(c)} {
 		form, text, err := canonical(raw)
 		if err != nil {

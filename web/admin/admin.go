@@ -16,8 +16,8 @@
 //   - Whoever can read the credential beside the record ([Credential]) is admin,
 //     from this machine only. So one person on one machine needs no set-up.
 //   - A viewer looks, an approver decides calls as well, an admin everything.
-//   - Nobody approves a call of their own identity, whatever their role, and
-//     policy (package operators) can refuse more.
+//   - Nobody approves a call of their own identity ([gateway.Agent.Identities]),
+//     whatever their role, and policy (package operators) can refuse more.
 //
 // A decision names who made it as they were verified, never as they say. Answers
 // are JSON, errors RFC 9457 problem details. There is no CORS: pages of other

@@ -154,7 +154,7 @@ func (h *Handler) decide(r *request, state gateway.ApprovalState) (any, error) {
 // mayApprove refuses who must not say yes to this call.
 func (h *Handler) mayApprove(r *request, a gateway.Approval) error {
 	if r.who.own(a) {
-		return gateway.Refuse("admin", gateway.Forbidden, "nobody approves a call of their own identity: "+a.Agent+" made it")
+		return gateway.Refuse("admin", gateway.Forbidden, "nobody approves a call of their own identity: the token of "+a.Agent+" that made it names you too")
 	}
 	if h.opt.Permit == nil {
 		return nil

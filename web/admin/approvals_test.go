@@ -41,7 +41,8 @@ func TestAttackApproveOwnCall(t *testing.T) {
 	t.Run("of another issuer", func(t *testing.T) {
 		d := newDesk(t)
 		d.room.ask("a1", "approver")
-		d.room.all[0].Issuer = "https://partner.test"
+		partner := &gateway.Agent{ID: "approver", Issuer: "https://partner.test"}
+		d.room.all[0].Issuer, d.room.all[0].Identities = partner.Issuer, partner.Identities()
 		if status, m := d.do(t, "approver", "POST", "approvals/a1/approve", ""); status != 200 {
 			t.Errorf("a namesake: %d %v", status, m)
 		}

@@ -119,7 +119,7 @@ func (w *waiting) Decide(_ context.Context, id string, state gateway.ApprovalSta
 func (w *waiting) ask(id, agent string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.all = slices.Insert(w.all, 0, gateway.Approval{ID: id, Agent: agent, Issuer: issuer, Tool: "bank__pay", State: gateway.ApprovalOpen, Args: []byte(`{"to":"bob"}`)})
+	w.all = slices.Insert(w.all, 0, gateway.Approval{ID: id, Agent: agent, Issuer: issuer, Identities: (&gateway.Agent{ID: agent, Issuer: issuer}).Identities(), Tool: "bank__pay", State: gateway.ApprovalOpen, Args: []byte(`{"to":"bob"}`)})
 	w.bell.Ring()
 }
 

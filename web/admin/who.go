@@ -115,16 +115,14 @@ const year = 365 * 24 * time.Hour
 // operatorOf is the person of a token. Where another claim than sub names the
 // agent (the program that a person uses), the person is still sub.
 func operatorOf(a *gateway.Agent) gateway.Operator {
-	op := gateway.Operator{Issuer: a.Issuer, Subject: a.ID, Roles: a.Roles}
-	if sub, ok := a.Claims["sub"].(string); ok && sub != "" {
-		op.Subject = sub
-	}
-	return op
+	return gateway.Operator{Issuer: a.Issuer, Subject: a.Person(), Roles: a.Roles}
 }
 
-// own reports whether an approval is for a call of the operator's own identity.
+// own reports whether an approval is for a call of the operator's own identity: of a
+// token that names them too, as agent, person or actor.
 func (w *who) own(a gateway.Approval) bool {
-	return a.Issuer == w.Issuer && (a.Agent == w.Subject || a.Agent == w.agent.ID)
+	mine := w.agent.Identities()
+	return slices.ContainsFunc(a.Identities, func(id string) bool { return slices.Contains(mine, id) })
 }
 
 func lacks(has, needs Role) *gateway.Refusal {
