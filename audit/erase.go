@@ -67,6 +67,7 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	if err := e.check(); err != nil {
 		return e, err
 	}
+	e.Why = s.writer.said(e.Why)
 	rowOf := s.Reader.db.QueryRowContext
 	if err := rowOf(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&e.Through); err != nil {
 		return e, fmt.Errorf("erase: %w", err)
@@ -121,13 +122,10 @@ func (s *Store) erased(ctx context.Context, e Erasure) (err error) {
 	if err == nil {
 		err = s.writer.wipe(ctx, all)
 	}
-	if err != nil {
+	if e.Agent == "" || err != nil && !errors.Is(err, ErrLogHeld) {
 		return err
 	}
-	if e.Agent == "" {
-		return nil
-	}
-	return s.forgetAgent(ctx, e)
+	return s.forgetAgent(ctx, e) // which empties the log too
 }
 
 // wipeChunk is how many texts one transaction removes.
@@ -223,8 +221,12 @@ func (w *writer) emptyLog() error {
 			return nil
 		}
 	}
-	return errors.New("the texts are gone from the database, but its write-ahead log still holds them while another process reads: close it, and start the gateway anew")
+	return ErrLogHeld
 }
+
+// ErrLogHeld is a removal whose texts are gone for everybody who asks, and can still be
+// found in the bytes of the write-ahead log.
+var ErrLogHeld = errors.New("the texts are gone from the database, but its write-ahead log still holds them while another process reads: close it, and start the gateway anew")
 
 // finishErase removes what erasures had left that were interrupted: those since
 // the record was opened before.

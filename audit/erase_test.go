@@ -2,6 +2,8 @@ package audit
 
 import (
 	"bytes"
+	"database/sql"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -200,4 +202,29 @@ func TestAttackTextsAreTamperedWith(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEraseWhileSomebodyReads has another program in the middle of reading. The bytes
+// stay in the write-ahead log then, which is said; nothing that can be asked for stays.
+func TestEraseWhileSomebodyReads(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	ann, _ := diaries(t, s)
+	db, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?mode=ro")
+	must(t, err)
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT seq FROM events")
+	must(t, err)
+	if !rows.Next() {
+		t.Fatal("nothing to read")
+	}
+	_, err = s.Erase(t.Context(), Erasure{Agent: "ann", Why: "she asked for it"})
+	if !errors.Is(err, ErrLogHeld) {
+		t.Fatalf("got %v", err)
+	}
+	var left int
+	must(t, s.Reader.db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM interned WHERE text LIKE '%Synthetic ann%') + (SELECT count(*) FROM bodies WHERE text LIKE '%ann''s synthetic%')").Scan(&left))
+	if left != 0 {
+		t.Errorf("%d texts of %s are left", left, ann.Agent.ID)
+	}
+	must(t, rows.Close())
 }

@@ -104,7 +104,7 @@ func (w *writer) notePrune(before time.Time, by, why string) (p Prune, text stri
 	}
 	p = Prune{
 		From: from, Through: through, Removed: rows[0][0].(int64), Hash: at.hash[:],
-		Before: before.UTC().Format(time.RFC3339), Time: now.UTC().Format(time.RFC3339), By: column(by), Why: column(why),
+		Before: before.UTC().Format(time.RFC3339), Time: now.UTC().Format(time.RFC3339), By: w.said(by), Why: w.said(why),
 	}
 	if text, err = w.keys.state(statesPrune, p); err != nil {
 		return p, "", fmt.Errorf("sign for the prune: %w", err)

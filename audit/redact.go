@@ -24,6 +24,14 @@ type secrecy struct {
 // is hidden whole.
 type Finder func(json.RawMessage) ([]gateway.Finding, error)
 
+// said is a person's word about what they do to the record, without the credentials in
+// it. It is signed, and stays for ever.
+func (w *writer) said(text string) string {
+	s := secrecy{keys: w.keys, own: gateway.NewScrubber(w.opts.Own), find: w.opts.Find}
+	s.look(text)
+	return column(s.scrub(text))
+}
+
 // look hides what a text holds that is written without having been judged: a
 // name that no tool has, a reason, the text of an error.
 func (s *secrecy) look(texts ...string) {

@@ -43,7 +43,7 @@ func (w *writer) rotate(by, why string) (r Rotation, err error) {
 	if err := w.sign(); err != nil { // the old key signs for what it wrote
 		return r, err
 	}
-	r = Rotation{Event: w.head.seq + 1, Old: w.keys.public, Time: time.Now().UTC().Format(time.RFC3339), By: column(by), Why: column(why)}
+	r = Rotation{Event: w.head.seq + 1, Old: w.keys.public, Time: time.Now().UTC().Format(time.RFC3339), By: w.said(by), Why: w.said(why)}
 	text, err := w.keys.successor(r.Event)
 	if err != nil {
 		return r, err

@@ -39,7 +39,7 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.By, s.Why, s.Time = column(by), column(why), time.Now().UTC().Format(time.RFC3339)
+	s.By, s.Why, s.Time = w.said(by), w.said(why), time.Now().UTC().Format(time.RFC3339)
 	return s, w.begin(s)
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -50,10 +51,18 @@ func (b *Block) Check(now time.Time) error {
 		return fmt.Errorf("%w: a block of kind %s %s", ErrBadBlock, b.Kind, map[bool]string{true: "has no name", false: "needs a name"}[b.Kind == BlockAll])
 	case b.Reason == "":
 		return fmt.Errorf("%w: it has no reason", ErrBadBlock)
+	case b.Kind == BlockToken && looksSigned(b.Name):
+		return fmt.Errorf("%w: this is a token itself; its jti is asked for, which `toolward token inspect` shows", ErrBadBlock)
 	case !b.Holds(now):
 		return fmt.Errorf("%w: it has ended already", ErrBadBlock)
 	}
 	return nil
+}
+
+// looksSigned reports whether a text is a JWT (RFC 7519 §3) and not its name. Names of
+// what is stopped stand on record as they are, for everybody who may look.
+func looksSigned(name string) bool {
+	return strings.HasPrefix(name, "eyJ") && strings.Count(name, ".") >= 2
 }
 
 // SessionSeen is a session, for people.

@@ -497,7 +497,11 @@ func erase(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
 	if err := isReason(o.Why); err != nil {
 		return nil, err
 	}
-	return s.Erase(ctx, audit.Erasure{Agent: o.Agent, Session: o.Session, Call: o.Call, Why: o.Why, By: a.By})
+	went, err := s.Erase(ctx, audit.Erasure{Agent: o.Agent, Session: o.Session, Call: o.Call, Why: o.Why, By: a.By})
+	if errors.Is(err, audit.ErrLogHeld) {
+		err = &admin.Problem{Status: http.StatusServiceUnavailable, Code: "log_held", Detail: err.Error()}
+	}
+	return went, err
 }
 
 func isReason(why string) error {

@@ -8,6 +8,7 @@ import (
 
 	"toolward/audit"
 	"toolward/audit/verify"
+	"toolward/config"
 )
 
 func newAuditSegment(g *globals) *cobra.Command {
@@ -35,7 +36,11 @@ func newAuditSegment(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := audit.NewSegment(recordOptions(cfg), by.String(), why, gap)
+			opt, err := signedOptions(cfg)
+			if err != nil {
+				return err
+			}
+			s, err := audit.NewSegment(opt, by.String(), why, gap)
 			if err == nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), printable(verify.Segment(s).String()))
 			}
@@ -116,7 +121,11 @@ func newAuditRotate(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := audit.RotateKeys(recordOptions(cfg), by.String(), why)
+			opt, err := signedOptions(cfg)
+			if err != nil {
+				return err
+			}
+			r, err := audit.RotateKeys(opt, by.String(), why)
 			if err == nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), printable(verify.Rotation(r).String()))
 				fmt.Fprintln(cmd.OutOrStdout(), r.New)
@@ -126,4 +135,16 @@ func newAuditRotate(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&why, "why", "", "the reason, for whoever verifies the record later")
 	return cmd
+}
+
+// signedOptions are [recordOptions] for who signs what a person says: without the
+// credentials in it.
+func signedOptions(cfg *config.Config) (audit.Options, error) {
+	opt := recordOptions(cfg)
+	scanner, err := scannerOf(cfg)
+	if err != nil {
+		return opt, err
+	}
+	opt.Own, opt.Find = hidden(cfg), scanner.Secrets
+	return opt, nil
 }

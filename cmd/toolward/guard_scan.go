@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"toolward/config"
 	"toolward/gateway"
 	"toolward/guard"
 	"toolward/guard/classify"
@@ -24,6 +25,10 @@ func newScanner(g *globals) (*guard.Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
+	return scannerOf(cfg)
+}
+
+func scannerOf(cfg *config.Config) (*guard.Scanner, error) {
 	opt, err := guardOptions(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
