@@ -202,6 +202,9 @@ func TestMetersOfCallsUnderWay(t *testing.T) {
 	under.Tally.Meters = under.Tally.Meters[:1]
 	attempt(t, rec, under)
 	want("attempted", r, "k", "1/2")
+	if r.tallies.held[under.ID] != nil {
+		t.Error("a call that was attempted is among those that wait to be")
+	}
 	want("attempted, after a restart", rec.again(t, nil, 0), "k", "0/0")
 	if got := r.Counters(gateway.MeterOf{Key: "k"}); len(got) != 1 || got[0].Running != 1 || got[0].Count != 1 {
 		t.Errorf("listed: %+v", got)

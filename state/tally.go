@@ -28,6 +28,7 @@ type tallies struct {
 	memories  int
 	swept     time.Time
 	remembers atomic.Bool             // there has been a history
+	runs      atomic.Bool             // there has been a call that counts while it is under way
 	held      map[string]*reservation // calls that have not been attempted, by ID
 	turns     uint64                  // that were given to them
 }
@@ -117,6 +118,9 @@ func (t *tallies) reserve(now time.Time, v *reservation, tally *gateway.Tally, t
 		if ok {
 			of.live, of.liveSum = of.live+1, of.liveSum.Add(m.Amount)
 			v.tally.counters = append(v.tally.counters, heldCounter{of, m.Amount, m.Running})
+			if m.Running {
+				t.runs.Store(true)
+			}
 		}
 		return ok
 	}
@@ -224,13 +228,16 @@ func (t *tallies) release(v *reservation, over bool) (had held) {
 
 // add counts for good what an event says.
 func (t *tallies) add(e gateway.Entry) {
-	if e.Tally == nil {
+	if e.Tally == nil && !(e.Type == "call.attempt" && t.runs.Load()) {
 		return // nothing was reserved for it either
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v := t.held[e.Call]; v != nil {
 		t.release(v, false)
+	}
+	if e.Tally == nil {
+		return
 	}
 	at := e.Time
 	if e.Tally.At.After(at) {
