@@ -25,6 +25,38 @@ func (r *Reader) Compare(ctx context.Context) (differences []string, err error) 
 		slices.Sort(found) // they come in the order of a map
 		differences = append(differences, found...)
 	}
+	found, err := r.compareSums(ctx)
+	if err != nil {
+		return differences, fmt.Errorf("compare sums: %w", err)
+	}
+	return append(differences, found...), nil
+}
+
+// compareSums adds up what is in sums, by the tables that it comes from.
+func (r *Reader) compareSums(ctx context.Context) (differences []string, err error) {
+	const summed = "FROM hours h CROSS JOIN counts c ON c.span = h.span AND c.hour = h.hour WHERE h.first IS NOT NULL"
+	const times = "FROM hours h CROSS JOIN events e ON e.seq BETWEEN h.span * 4096 AND h.span * 4096 + 4095 AND e.call IS NOT NULL AND e.type IN ('call.attempt', 'call.refusal') AND e.time_unix_ms / 3600000 = h.hour WHERE h.first IS NOT NULL"
+	for _, one := range []struct{ want, have, what string }{
+		{"SELECT c.hour, facet, sum(calls), max(c.slot) " + summed + " GROUP BY 1, 2", "SELECT hour, facet, calls, slot FROM hour_counts", "statistics of hour %d, facet %d"},
+		{"SELECT c.hour / 24, facet, c.slot, sum(calls) " + summed + " GROUP BY 1, 2, 3", "SELECT day, facet, slot, calls FROM day_counts", "statistics of day %d, facet %d"},
+		{"SELECT h.hour, h.span, min(time_unix_ms), max(time_unix_ms) " + times + " GROUP BY 1, 2", "SELECT hour, span, first, last FROM hours WHERE first IS NOT NULL", "the times of hour %d, span %d"},
+		{"SELECT h.hour, h.span, max(c.slot), 1 " + summed + " GROUP BY 1, 2", "SELECT hour, span, slot, 1 FROM hours WHERE first IS NOT NULL", "the longest of hour %d, span %d"},
+		{"SELECT hour, span, 0, 0 FROM counts GROUP BY 1, 2", "SELECT hour, span, 0, 0 FROM hours WHERE EXISTS (SELECT 1 FROM counts c WHERE c.hour = hours.hour AND c.span = hours.span)", "hour %d, span %d"},
+		{"SELECT hour, span, found, 0 FROM hours WHERE first IS NOT NULL", "SELECT hour, span, found, 0 FROM hours WHERE first IS NOT NULL OR found = 1", "what is found of hour %d, span %d"},
+	} {
+		for _, pair := range [][2]string{{one.want, one.have}, {one.have, one.want}} {
+			var a, b int64
+			err := r.db.QueryRowContext(ctx, "SELECT * FROM (SELECT * FROM ("+pair[0]+") EXCEPT SELECT * FROM ("+pair[1]+")) LIMIT 1").Scan(&a, &b, new(any), new(any))
+			if noRows(err) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			differences = append(differences, fmt.Sprintf(one.what+" are not what listings count", a, b))
+			break
+		}
+	}
 	return differences, nil
 }
 

@@ -137,7 +137,11 @@ func (w *writer) wipe(ctx context.Context, seqs []int64) error {
 	// The filters know the words too. They are made anew.
 	list := marshal(seqs)
 	if err := w.do(ctx, func() error {
-		return w.secretly("DELETE FROM words WHERE span IN (SELECT value / 4096 FROM json_each(?))", string(list))
+		err := w.conn.exec(wordsDue, string(list))
+		if err != nil {
+			return w.fail(err)
+		}
+		return w.secretly(dropWords, string(list))
 	}); err != nil {
 		return err
 	}
@@ -287,7 +291,7 @@ func (w *writer) expire(before time.Time) error {
 			noted = true
 		}
 		list := string(marshal(old))
-		for _, statement := range []string{"DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", "DELETE FROM words WHERE span IN (SELECT value / 4096 FROM json_each(?))"} {
+		for _, statement := range []string{"DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))", wordsDue, dropWords} {
 			if err := w.secretly(statement, list); err != nil {
 				return err
 			}

@@ -16,9 +16,10 @@ import (
 // it there are in each span of [spanSize] events and hour, where the first and the
 // last of them stands, and how long they took. A filter is a set of combinations:
 // they say in which spans calls of it are, and that there are none where none is,
-// also of several conditions at once. Sums over hours are sums over counts.
+// also of several conditions at once. What is summed up over long times is read from
+// sums over whole spans (sums.go).
 //
-// Both tables are derived: [Reader.Compare] makes them anew from the events.
+// All these tables are derived: [Reader.Compare] makes them anew from the events.
 const spanSize = 4096
 
 // facet is what calls are counted by. Texts that are NULL in calls are "".
@@ -153,6 +154,7 @@ type counting struct {
 	open   map[string]openCall // calls without an outcome, by ID
 	batch  map[tally]*counted  // of the open transaction
 	latest [2]int64            // hour and span that are in hours for certain
+	apart  map[[2]int64]bool   // hours and spans whose counts are in no sums for certain
 }
 
 // openCall is where the attempt of a call is counted.
@@ -162,7 +164,7 @@ type openCall struct {
 }
 
 func newCounting() counting {
-	return counting{ids: map[facet]int64{}, open: map[string]openCall{}, batch: map[tally]*counted{}}
+	return counting{ids: map[facet]int64{}, open: map[string]openCall{}, batch: map[tally]*counted{}, apart: map[[2]int64]bool{}}
 }
 
 // count takes an event that is being written.
@@ -308,7 +310,11 @@ func (c *conn) flush() error {
 		if n.calls == 0 {
 			continue // begun and ended
 		}
-		err := c.do(c.tally, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
+		err := c.keepApart(t.hour, t.span)
+		if err != nil {
+			return err
+		}
+		err = c.do(c.tally, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
 		if err == nil && n.calls < 0 {
 			err = c.do(c.empty, t.span, t.hour, t.facet, t.slot) // the last call of it that ran has ended
 		}

@@ -28,6 +28,8 @@ type Filter struct {
 	Args         []Arg     // arguments that have a value
 	MinMs        float64   // took at least so long
 	Text         string    // stands in arguments, result, what was beside them, or reasons, as whole words; exact case, at most 1 KiB
+
+	span *int64 // calls that begin in it
 }
 
 // Match is what calls are counted by: to ask for it is cheap. Texts are compared

@@ -57,7 +57,7 @@ func makeMonth(t *testing.T, path string, calls int) {
 	}()
 	inFlightN(t, 64, calls, func() error { return m.record(t, <-next) })
 	for more := true; more; {
-		more, err = s.indexWords(t.Context())
+		more, err = s.indexSpan(t.Context())
 		must(t, err)
 	}
 	must(t, s.Close())

@@ -39,6 +39,9 @@ func (r *Reader) plan(ctx context.Context, f *Filter, down bool, cursor int64) (
 	if !down {
 		p.within.first = max(p.within.first, cursor+1)
 	}
+	if f.span != nil {
+		p.within.first, p.within.last = max(p.within.first, *f.span*spanSize), min(p.within.last, *f.span*spanSize+spanSize-1)
+	}
 	if err := p.times(ctx, f); err != nil {
 		return nil, err
 	}
@@ -139,7 +142,9 @@ func (p *plan) look(ctx context.Context, from, to int64) (err error) {
 	}
 	query, args := "SELECT min(first), max(last) FROM counts WHERE calls > 0 AND span BETWEEN ? AND ?", []any{from, to}
 	if p.slot > 0 {
-		query, args = query+" AND slot >= ?", append(args, p.slot)
+		query = `SELECT min(c.first), max(c.last) FROM (SELECT DISTINCT span AS long FROM hours WHERE span BETWEEN ? AND ? AND (slot >= ? OR first IS NULL))
+			CROSS JOIN counts c ON span = long WHERE calls > 0 AND c.slot >= ?`
+		args = append(args, p.slot, p.slot)
 	}
 	if p.facets.sql != "" {
 		query, args = query+" AND facet IN (SELECT id FROM facets WHERE "+p.facets.sql+")", append(args, p.facets.args...)

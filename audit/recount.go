@@ -14,8 +14,11 @@ func (c *conn) forget(through int64) error {
 		return err
 	}
 	return c.anew(func() error {
+		if err := c.apartAll("span <= ?", span); err != nil {
+			return err
+		}
 		for _, statement := range []string{
-			"DELETE FROM counts WHERE span <= ?", "DELETE FROM hours WHERE span <= ?", "DELETE FROM words WHERE span <= ?",
+			"DELETE FROM counts WHERE span <= ?", "DELETE FROM hours WHERE span <= ?", "DELETE FROM words WHERE block IN " + allBlocks + " AND span <= ?",
 		} {
 			if err := c.exec(statement, span); err != nil {
 				return err
@@ -38,6 +41,7 @@ func (c *conn) anew(f func() error) (err error) {
 	}
 	clear(c.counting.ids)
 	clear(c.counting.open)
+	clear(c.counting.apart)
 	c.counting.latest = [2]int64{}
 	if err = f(); err == nil {
 		err = c.exec("COMMIT")
@@ -46,6 +50,7 @@ func (c *conn) anew(f func() error) (err error) {
 		err = errors.Join(err, c.exec("ROLLBACK"))
 		clear(c.counting.ids) // of rows that are not there
 		clear(c.counting.batch)
+		clear(c.counting.apart)
 		c.counting.latest = [2]int64{}
 	}
 	return err
@@ -56,6 +61,9 @@ func (c *conn) anew(f func() error) (err error) {
 func (c *conn) recountSpans(spans []int64, between func()) error {
 	for _, span := range spans {
 		if err := c.anew(func() error {
+			if err := c.apartAll("span = ?", span); err != nil {
+				return err
+			}
 			if err := c.exec("DELETE FROM counts WHERE span = ?", span); err != nil {
 				return err
 			}
@@ -70,7 +78,7 @@ func (c *conn) recountSpans(spans []int64, between func()) error {
 }
 
 // dropFacets removes combinations that no call has any more.
-const dropFacets = "DELETE FROM facets WHERE id NOT IN (SELECT facet FROM counts)"
+const dropFacets = "DELETE FROM facets WHERE NOT EXISTS (SELECT 1 FROM counts WHERE facet = id)"
 
 // spans are those in which there are calls of an agent.
 func (c *conn) spans(agent string) (spans []int64, err error) {

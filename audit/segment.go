@@ -156,13 +156,13 @@ func (w *writer) begin(s Segment) error {
 // foreign rows did not keep them, or wrote into them as well.
 func (w *writer) recount(foreign [][2]int64) error {
 	err := w.conn.anew(func() error {
-		for _, table := range []string{"counts", "hours", "facets", "sources"} {
+		for _, table := range []string{"counts", "hours", "hour_counts", "day_counts", "facets", "sources"} {
 			if err := w.conn.exec("DELETE FROM " + table); err != nil {
 				return err
 			}
 		}
 		for _, rows := range foreign {
-			if err := w.conn.exec("DELETE FROM words WHERE span BETWEEN ? AND ?", rows[0]/spanSize, rows[1]/spanSize); err != nil {
+			if err := w.conn.exec("DELETE FROM words WHERE block IN "+allBlocks+" AND span BETWEEN ? AND ?", rows[0]/spanSize, rows[1]/spanSize); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ func (r *Reader) Series(ctx context.Context, f Filter, by []string, every time.D
 	if every%time.Hour != 0 {
 		return nil, fmt.Errorf("an interval of %v is not of whole hours", every)
 	}
-	var values []func(*sum) []string
+	var values []func(*facet) []string
 	for _, name := range by {
 		of, err := valuesBy(name)
 		if err != nil {
@@ -32,27 +32,38 @@ func (r *Reader) Series(ctx context.Context, f Filter, by []string, every time.D
 		}
 		values = append(values, of)
 	}
+	type key struct {
+		at     int64
+		values string
+	}
 	step := int64(every / time.Hour)
-	points := map[string]*Point{}
+	points, lists, of := map[key]int64{}, map[string][]string{}, map[*facet][]string{}
 	_, err := r.sums(ctx, f, 0, step, func(one sum) {
-		at := ""
+		at := int64(0)
 		if step > 0 {
-			at = time.UnixMilli(one.at / step * step * hourMs).UTC().Format(time.RFC3339)
+			at = one.at / step * step
 		}
-		for _, list := range combinations(&one, values) {
-			key := at + "\x00" + strings.Join(list, "\x00")
-			if points[key] == nil {
-				points[key] = &Point{Time: at, Values: list}
+		if _, ok := of[one.facet]; !ok {
+			of[one.facet] = []string{}
+			for _, list := range combinations(one.facet, values) {
+				name := strings.Join(list, "\x00")
+				lists[name], of[one.facet] = list, append(of[one.facet], name)
 			}
-			points[key].Calls += one.calls
+		}
+		for _, name := range of[one.facet] {
+			points[key{at, name}] += one.calls
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("audit statistics: %w", err)
 	}
 	all := make([]Point, 0, len(points))
-	for _, p := range points {
-		all = append(all, *p)
+	for k, n := range points {
+		p := Point{Values: lists[k.values], Calls: n}
+		if step > 0 {
+			p.Time = time.UnixMilli(k.at * hourMs).UTC().Format(time.RFC3339)
+		}
+		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b Point) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(b.Calls, a.Calls), slices.Compare(a.Values, b.Values))
@@ -103,7 +114,7 @@ func (r *Reader) Changes(ctx context.Context, f Filter, by []string) ([]Change, 
 }
 
 // combinations are one of each values: roles a and b, tool t → [a t], [b t].
-func combinations(one *sum, values []func(*sum) []string) [][]string {
+func combinations(one *facet, values []func(*facet) []string) [][]string {
 	all := [][]string{nil}
 	for _, of := range values {
 		var longer [][]string
@@ -118,22 +129,22 @@ func combinations(one *sum, values []func(*sum) []string) [][]string {
 }
 
 // valuesBy is how to read what calls are counted by, by its name.
-func valuesBy(name string) (func(*sum) []string, error) {
-	columns := map[string]func(*sum) string{
-		"agent": func(s *sum) string { return s.agent }, "server": func(s *sum) string { return s.server }, "tool": func(s *sum) string { return s.tool },
-		"kind": func(s *sum) string { return s.kind }, "effect": func(s *sum) string { return s.effect }, "outcome": func(s *sum) string { return s.outcome }, "code": func(s *sum) string { return s.code },
+func valuesBy(name string) (func(*facet) []string, error) {
+	columns := map[string]func(*facet) string{
+		"agent": func(f *facet) string { return f.agent }, "server": func(f *facet) string { return f.server }, "tool": func(f *facet) string { return f.tool },
+		"kind": func(f *facet) string { return f.kind }, "effect": func(f *facet) string { return f.effect }, "outcome": func(f *facet) string { return f.outcome }, "code": func(f *facet) string { return f.code },
 	}
 	marks := map[string]func(*mark) []string{
 		"issuer": func(m *mark) []string { return []string{m.Issuer} }, "peer": func(m *mark) []string { return []string{m.Peer} }, "revision": func(m *mark) []string { return []string{m.Revision} },
 		"role": func(m *mark) []string { return m.Roles }, "label": func(m *mark) []string { return m.Labels }, "finding": func(m *mark) []string { return m.Findings }, "rule": func(m *mark) []string { return m.Rules },
 	}
 	if column := columns[name]; column != nil {
-		return func(s *sum) []string { return []string{column(s)} }, nil
+		return func(f *facet) []string { return []string{column(f)} }, nil
 	}
 	if member := marks[name]; member != nil {
-		return func(s *sum) []string {
+		return func(f *facet) []string {
 			var m mark
-			if json.Unmarshal([]byte(s.mark), &m) != nil {
+			if json.Unmarshal([]byte(f.mark), &m) != nil {
 				return nil
 			}
 			return member(&m)

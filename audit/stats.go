@@ -3,12 +3,9 @@ package audit
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // Stats sums up the calls of a filter.
@@ -39,18 +36,6 @@ type Spread struct {
 	P95 float64 `json:"p95"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
-}
-
-// exactly is up to how many calls each is read.
-const exactly = 5000
-
-// sum is calls that are alike in what they are counted by.
-type sum struct {
-	facet
-	at       int64 // hour
-	us       float64
-	upstream float64 // ms
-	calls    int64
 }
 
 // Stats sums up the calls of a filter: those that are counted from their counts.
@@ -96,169 +81,6 @@ func (r *Reader) Stats(ctx context.Context, f Filter) (Stats, error) {
 	}
 	err = r.db.QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&s.SizeBytes)
 	return s, err
-}
-
-// sums hands over the calls of a filter: one by one if they are at most so many
-// or what is asked is not counted, and then exact is true; else from the counts.
-func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(sum)) (exact bool, err error) {
-	if err := r.sessionsNamed(ctx, &f); err != nil {
-		return false, err
-	}
-	if _, err := f.where(); err != nil {
-		return false, err
-	}
-	if f.uncounted() || f.mixed() {
-		return true, r.each(ctx, f, add)
-	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
-	if !f.Since.IsZero() {
-		from = (f.Since.UnixMilli() + hourMs - 1) / hourMs
-	}
-	if !f.Until.IsZero() {
-		to = f.Until.UnixMilli() / hourMs
-	}
-	if from >= to {
-		return true, r.each(ctx, f, add)
-	}
-	inner, n, err := r.inner(ctx, &f, from, to, step, most > 0)
-	if err != nil {
-		return false, err
-	}
-	if n <= most {
-		return true, r.each(ctx, f, add)
-	}
-	for _, one := range inner {
-		add(one)
-	}
-	// What the ends of the time take of an hour is read.
-	for _, edge := range [][2]time.Time{{f.Since, time.UnixMilli(from * hourMs)}, {time.UnixMilli(to * hourMs), f.Until}} {
-		if edge[0].IsZero() || edge[1].IsZero() || !edge[0].Before(edge[1]) {
-			continue
-		}
-		part := f
-		part.Since, part.Until = edge[0], edge[1]
-		if err := r.each(ctx, part, add); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
-}
-
-// uncounted reports whether a filter asks for more than calls are counted by.
-func (f *Filter) uncounted() bool {
-	return f.Call != "" || len(f.Session) > 0 || f.FromCall != "" || len(f.ToolLabel)+len(f.Seen)+len(f.Approval)+len(f.DecidedBy) > 0 || f.Text != "" || f.Trace != "" || len(f.Args) > 0 || f.MinMs > 0
-}
-
-// mixed reports whether a filter tells running calls from interrupted ones, which
-// the counts do not.
-func (f *Filter) mixed() bool {
-	for _, v := range []Values{f.Outcome, f.Not.Outcome} {
-		if slices.Contains(v, unfinished[0]) != slices.Contains(v, unfinished[1]) {
-			return true
-		}
-	}
-	return false
-}
-
-// inner reads the counts of whole hours, summed up over intervals of some hours
-// (0: all time is one). Durations are wanted or not.
-func (r *Reader) inner(ctx context.Context, f *Filter, from, to, step int64, durations bool) (all []sum, n int64, err error) {
-	facets, err := r.facetsOf(ctx, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	hour, slot := "0", "iif(slot = 0, 0, 1)"
-	if step > 0 {
-		hour = fmt.Sprintf("hour / %d * %[1]d", step)
-	}
-	if durations {
-		slot = "slot"
-	}
-	var opened int64
-	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL").Scan(&opened); err != nil {
-		return nil, 0, err
-	}
-	rows, err := r.db.QueryContext(ctx, "SELECT facet, "+hour+" AS h, "+slot+` AS s, sum(calls), max(last) FROM counts
-		WHERE calls > 0 AND span BETWEEN (SELECT min(span) FROM hours WHERE hour BETWEEN ?1 AND ?2 - 1) AND (SELECT max(span) FROM hours WHERE hour BETWEEN ?1 AND ?2 - 1)
-		AND hour >= ?1 AND hour < ?2 GROUP BY facet, h, s`, from, to)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var one sum
-		var id, slot, last int64
-		if err := rows.Scan(&id, &one.at, &slot, &one.calls, &last); err != nil {
-			return nil, 0, err
-		}
-		facet, ok := facets[id]
-		if !ok {
-			continue
-		}
-		one.facet = facet
-		if one.outcome == "" {
-			one.outcome = unfinished[0]
-			if last < opened {
-				one.outcome = unfinished[1]
-			}
-		}
-		if slot > 0 && durations {
-			one.us = slotTop(slot)
-		}
-		all = append(all, one)
-		n += one.calls
-	}
-	return all, n, rows.Err()
-}
-
-// facetsOf reads the facets of a filter, by their number.
-func (r *Reader) facetsOf(ctx context.Context, f *Filter) (facets map[int64]facet, err error) {
-	where := f.facets()
-	if where.sql == "" {
-		where.sql = "1"
-	}
-	rows, err := r.db.QueryContext(ctx, "SELECT id, agent, server, tool, kind, effect, outcome, code, mark FROM facets WHERE "+where.sql, where.args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	facets = map[int64]facet{}
-	for rows.Next() {
-		var id int64
-		var f facet
-		if err := rows.Scan(&id, &f.agent, &f.server, &f.tool, &f.kind, &f.effect, &f.outcome, &f.code, &f.mark); err != nil {
-			return nil, err
-		}
-		facets[id] = f
-	}
-	return facets, rows.Err()
-}
-
-// each hands over the calls of a filter one by one.
-func (r *Reader) each(ctx context.Context, f Filter, add func(sum)) error {
-	for c, err := range r.All(ctx, f) {
-		if err != nil {
-			return err
-		}
-		m := mark{Issuer: c.Issuer, Peer: c.Peer, Revision: c.Revision, Differs: c.Shadow != "" && c.Shadow != c.Effect}
-		read := func(text Raw, into any) {
-			if text != "" && err == nil {
-				err = json.Unmarshal([]byte(text), into)
-			}
-		}
-		read(c.Roles, &m.Roles)
-		for _, text := range []Raw{c.ToolLabels, c.SessionLabels, c.Labels} {
-			var labels []string
-			read(text, &labels)
-			m.Labels = append(m.Labels, labels...)
-		}
-		m.read(&c, read)
-		if err != nil {
-			return fmt.Errorf("call %s: %w", c.ID, err)
-		}
-		add(sum{facet: facet{c.Agent, c.Server, c.Tool, c.Kind, c.Effect, c.Outcome, c.Code, m.line()}, at: c.TimeUnixMs / hourMs, us: c.Ms * 1e3, upstream: c.UpstreamMs, calls: 1})
-	}
-	return nil
 }
 
 // weighted is a value that some calls have.

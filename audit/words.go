@@ -21,8 +21,8 @@ import (
 // span without one is read.
 const (
 	wordBlocks = 64
-	wordBits   = 12 // of filter for each word
-	wordHashes = 5
+	wordBits   = 16 // of filter for each word: one span of 1,700 is read in vain
+	wordHashes = 8
 	wordMost   = 64 // bytes of a word that count
 )
 
@@ -189,35 +189,7 @@ func (r *Reader) lackingWord(ctx context.Context, from, to int64, word string, s
 	return rows.Err()
 }
 
-// indexWords makes the filter of one span that has none and whose calls have all
-// ended, latest first. It reports whether there was one. It runs beside the
-// writer, which only inserts.
-func (s *Store) indexWords(ctx context.Context) (bool, error) {
-	var span int64
-	err := s.Reader.db.QueryRowContext(ctx, `SELECT h.span FROM hours h WHERE h.span < (SELECT max(seq) FROM events) / ? AND NOT EXISTS (SELECT 1 FROM words w WHERE w.block = 0 AND w.span = h.span)
-		AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets f ON f.id = c.facet WHERE c.span = h.span AND f.outcome = '' AND c.calls > 0
-			AND c.last > (SELECT max(seq) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL)) ORDER BY h.span DESC LIMIT 1`, spanSize).Scan(&span)
-	if noRows(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("index words: %w", err)
-	}
-	texts, err := s.spanTexts(ctx, span)
-	if err != nil {
-		return false, err
-	}
-	blocks := wordFilter(func(yield func(string) bool) {
-		for _, t := range texts {
-			if !yield(t) {
-				return
-			}
-		}
-	})
-	return true, s.writer.do(ctx, func() error { return s.writer.putWords(span, blocks) })
-}
-
-// indexAll makes filters until the store is closed.
+// indexAll indexes spans until the store is closed.
 func (s *Store) indexAll(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -228,9 +200,9 @@ func (s *Store) indexAll(ctx context.Context) {
 			return
 		}
 		for {
-			more, err := s.indexWords(ctx)
+			more, err := s.indexSpan(ctx)
 			if err != nil && ctx.Err() == nil && s.writer.failure() == nil {
-				s.opts.Log.Warn("the words of the record could not be indexed", "error", err)
+				s.opts.Log.Warn("the record could not be indexed", "error", err)
 			}
 			if err != nil || !more {
 				break
@@ -239,39 +211,22 @@ func (s *Store) indexAll(ctx context.Context) {
 	}
 }
 
-func (s *Store) spanTexts(ctx context.Context, span int64) (texts []string, err error) {
+// spanWords makes the filter of a span.
+func (s *Store) spanWords(ctx context.Context, span int64) (blocks [wordBlocks][]byte, err error) {
 	rows, err := s.Reader.db.QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause, trace_id) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
 	if err != nil {
-		return nil, fmt.Errorf("index words: %w", err)
+		return blocks, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("index words: %w", err)
+	blocks = wordFilter(func(yield func(string) bool) {
+		for rows.Next() {
+			var text string
+			if err = rows.Scan(&text); err != nil || !yield(text) {
+				return
+			}
 		}
-		texts = append(texts, text)
-	}
-	return texts, rows.Err()
-}
-
-// putWords stores the filter of a span.
-func (w *writer) putWords(span int64, blocks [wordBlocks][]byte) error {
-	if err := w.failure(); err != nil {
-		return err
-	}
-	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return w.fail(err)
-	}
-	for block, bits := range blocks {
-		if err := w.conn.exec("INSERT OR REPLACE INTO words (block, span, bits) VALUES (?, ?, ?)", int64(block), span, bits); err != nil {
-			return w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
-		}
-	}
-	if err := w.conn.exec("COMMIT"); err != nil {
-		return w.fail(err)
-	}
-	return nil
+	})
+	return blocks, errors.Join(err, rows.Err())
 }
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -87,14 +87,33 @@ CREATE TABLE counts (
 
 CREATE INDEX counts_facet ON counts (facet, span);
 
--- hours says in which spans the calls of an hour are.
-CREATE TABLE hours (hour INTEGER NOT NULL, span INTEGER NOT NULL, PRIMARY KEY (hour, span)) STRICT, WITHOUT ROWID;
+-- hours says in which spans the calls of an hour are; and of spans in which every call has ended, what they have in common.
+CREATE TABLE hours (
+  hour  INTEGER NOT NULL,
+  span  INTEGER NOT NULL,
+  first INTEGER,                     -- time_unix_ms of the earliest of these calls; NULL while they are not in hour_counts and day_counts
+  last  INTEGER,                     -- of the latest
+  slot  INTEGER,                     -- of the longest
+  found INTEGER NOT NULL DEFAULT 0,  -- 1: words has the span
+  PRIMARY KEY (hour, span)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hours_due ON hours (span) WHERE found = 0;
+
+-- hour_counts and day_counts are sums of counts over the spans that hours has a first of. slot is that of the longest.
+CREATE TABLE hour_counts (hour INTEGER NOT NULL, facet INTEGER NOT NULL, calls INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (hour, facet)) STRICT, WITHOUT ROWID;
+
+-- day is hour / 24.
+CREATE TABLE day_counts (day INTEGER NOT NULL, facet INTEGER NOT NULL, slot INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (day, facet, slot)) STRICT, WITHOUT ROWID;
 
 -- words are filters that say which words are not in the texts of the calls that begin in a span.
 CREATE TABLE words (block INTEGER NOT NULL, span INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (block, span)) STRICT, WITHOUT ROWID;
 
 -- sources says which calls carry a copy of a result, by the call that brought it.
 CREATE TABLE sources (source TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
+
+-- What can go with a prune.
+CREATE INDEX sources_seq ON sources (seq);
 
 CREATE TRIGGER events_refuse_update BEFORE UPDATE ON events
 BEGIN SELECT raise(ABORT, 'events are never changed'); END;
@@ -268,14 +287,28 @@ SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')
   body ->> '$.note' AS note, body ->> '$.reason' AS reason, coalesce(body -> '$.definition', text -> '$.definition') AS definition, coalesce(body -> '$.was', text -> '$.was') AS was
 FROM events e LEFT JOIN bodies b ON b.seq = e.seq WHERE call IS NULL AND type IN ('pin.accepted', 'tool.quarantined');
 
+-- sums is counts by the hour, with the longest slot only.
+CREATE VIEW sums AS
+SELECT hour, facet, calls, slot FROM hour_counts
+UNION ALL SELECT c.hour, c.facet, c.calls, c.slot FROM hours h CROSS JOIN counts c ON c.span = h.span AND c.hour = h.hour WHERE h.found = 0 AND h.first IS NULL;
+
+-- paces is counts by the day.
+CREATE VIEW paces AS
+SELECT day, facet, slot, calls FROM day_counts
+UNION ALL SELECT c.hour / 24, c.facet, c.slot, c.calls FROM hours h CROSS JOIN counts c ON c.span = h.span AND c.hour = h.hour WHERE h.found = 0 AND h.first IS NULL;
+
+-- totals is how many calls there are of each facet, from which hour to which.
+CREATE VIEW totals AS
+SELECT f.*, t.calls, t.first, t.last FROM (SELECT facet, sum(calls) AS calls, min(hour) AS first, max(hour) AS last FROM sums WHERE calls > 0 GROUP BY facet) t JOIN facets f ON f.id = t.facet;
+
 -- policies is which revision decided from when to when, to the hour, and its text as it was put in force last.
 CREATE VIEW policies AS
 SELECT used.*, strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(e.body ->> '$.time_unix_ms', e.time_unix_ms) / 1000.0, 'unixepoch') AS loaded, e.seq AS loaded_seq, coalesce(e.body -> '$.digests', e.body -> '$.body.digests') AS digests,
   b.text -> '$.files' AS files           -- JSON array: name and text
 FROM (
-  SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last,
+  SELECT mark ->> '$.revision' AS revision, strftime('%Y-%m-%dT%HZ', min(t.first) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(t.last) * 3600, 'unixepoch') AS last,
     sum(calls) AS calls, sum(iif(effect = 'deny', calls, 0)) AS denied
-  FROM counts JOIN facets ON id = facet WHERE calls > 0 AND mark ->> '$.revision' IS NOT NULL GROUP BY 1) used
+  FROM totals t WHERE mark ->> '$.revision' IS NOT NULL GROUP BY 1) used
 LEFT JOIN events e ON e.seq = (SELECT max(l.seq) FROM events l WHERE l.call IS NULL AND (l.type = 'policy.loaded' AND l.body ->> '$.revision' = used.revision
   OR l.type = 'audit.kept' AND l.body ->> '$.body.revision' = used.revision))
 LEFT JOIN bodies b ON b.seq = e.seq;
@@ -283,8 +316,8 @@ LEFT JOIN bodies b ON b.seq = e.seq;
 -- grants is what agents used with which roles, to the hour.
 CREATE VIEW grants AS
 SELECT agent, mark -> '$.roles' AS roles, server, tool, sum(calls) AS calls, sum(iif(outcome = 'refused', calls, 0)) AS refused,
-  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
-FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY agent, roles, server, tool;
+  strftime('%Y-%m-%dT%HZ', min(t.first) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(t.last) * 3600, 'unixepoch') AS last
+FROM totals t GROUP BY agent, roles, server, tool;
 
 -- slots says how long the calls of a slot took at most.
 CREATE VIEW slots AS
@@ -294,30 +327,30 @@ SELECT slot, us / 1000.0 AS ms FROM top;
 -- identities is which roles an agent had, and who vouched for it, to the hour.
 CREATE VIEW identities AS
 SELECT agent, coalesce(mark ->> '$.issuer', '') AS issuer, mark -> '$.roles' AS roles, sum(calls) AS calls,
-  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
-FROM counts JOIN facets ON id = facet WHERE calls > 0 AND agent <> '' GROUP BY 1, 2, 3;
+  strftime('%Y-%m-%dT%HZ', min(t.first) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(t.last) * 3600, 'unixepoch') AS last
+FROM totals t WHERE agent <> '' GROUP BY 1, 2, 3;
 
 -- hourly counts calls by hour.
 CREATE VIEW hourly AS
 SELECT strftime('%Y-%m-%dT%H:00:00Z', hour * 3600, 'unixepoch') AS hour, agent, server, tool, outcome, code, sum(calls) AS calls,
-  max(iif(counts.slot > 0, slots.ms, NULL)) AS most_ms
-FROM counts JOIN facets ON id = facet JOIN slots ON slots.slot = counts.slot
-WHERE calls > 0 GROUP BY counts.hour, agent, server, tool, outcome, code;
+  max(iif(sums.slot > 0, slots.ms, NULL)) AS most_ms
+FROM sums JOIN facets ON id = facet JOIN slots ON slots.slot = sums.slot
+WHERE calls > 0 GROUP BY sums.hour, agent, server, tool, outcome, code;
 
 -- habits is at which hours of the day (UTC) an agent calls.
 CREATE VIEW habits AS
 SELECT agent, hour % 24 AS hour_of_day, sum(calls) AS calls, count(DISTINCT hour / 24) AS days, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
-FROM counts JOIN facets ON id = facet WHERE calls > 0 AND agent <> '' GROUP BY agent, hour_of_day;
+FROM sums JOIN facets ON id = facet WHERE calls > 0 AND agent <> '' GROUP BY agent, hour_of_day;
 
 -- peers is from which network addresses an agent called, to the hour. An agent '' is nobody who is known.
 CREATE VIEW peers AS
 SELECT agent, coalesce(mark ->> '$.peer', '') AS peer, sum(calls) AS calls, sum(iif(outcome = 'refused', calls, 0)) AS refused,
-  strftime('%Y-%m-%dT%HZ', min(hour) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(hour) * 3600, 'unixepoch') AS last
-FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY 1, 2;
+  strftime('%Y-%m-%dT%HZ', min(t.first) * 3600, 'unixepoch') AS first, strftime('%Y-%m-%dT%HZ', max(t.last) * 3600, 'unixepoch') AS last
+FROM totals t GROUP BY 1, 2;
 
 -- tools is how the calls of each tool ended, and how long those took that were made: up to a fifth less than it says.
 CREATE VIEW tools AS
-WITH n AS (SELECT server, tool, outcome, counts.slot, sum(calls) AS calls FROM counts JOIN facets ON id = facet WHERE calls > 0 GROUP BY 1, 2, 3, 4),
+WITH n AS (SELECT server, tool, outcome, p.slot, sum(calls) AS calls FROM (SELECT facet, slot, sum(calls) AS calls FROM paces GROUP BY 1, 2) p JOIN facets ON id = facet WHERE calls > 0 GROUP BY 1, 2, 3, 4),
   made AS (SELECT server, tool, slot, sum(sum(calls)) OVER (PARTITION BY server, tool ORDER BY slot) AS upto, sum(sum(calls)) OVER (PARTITION BY server, tool) AS whole
            FROM n WHERE slot > 0 AND outcome <> 'refused' GROUP BY server, tool, slot),
   q AS (SELECT server, tool, min(iif(upto >= whole * 0.5, ms, NULL)) AS p50_ms, min(iif(upto >= whole * 0.95, ms, NULL)) AS p95_ms, max(ms) AS most_ms
