@@ -37,7 +37,7 @@ func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(
 	if _, err := f.where(); err != nil {
 		return false, err
 	}
-	if f.uncounted() || f.mixed() {
+	if !f.Counted() {
 		return true, r.each(ctx, f, add)
 	}
 	const ever = 24 << 32 // hours
@@ -93,6 +93,10 @@ func (r *Reader) fewEvents(ctx context.Context, f Filter) (bool, error) {
 	}
 	return false, nil
 }
+
+// Counted reports whether the calls of a filter are counted, so that statistics over
+// them read none.
+func (f *Filter) Counted() bool { return !f.uncounted() && !f.mixed() }
 
 // uncounted reports whether a filter asks for more than calls are counted by.
 func (f *Filter) uncounted() bool {

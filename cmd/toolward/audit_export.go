@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ func newAuditExport(g *globals) *cobra.Command {
 		f             = calls{desk: newDesk(g)}
 		format, after string
 		events        bool
+		far           progressFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "export",
@@ -28,12 +30,17 @@ func newAuditExport(g *globals) *cobra.Command {
 				return fmt.Errorf("--after: %w", err)
 			}
 			return f.read(cmd.Context(), func(reader asker, filter audit.Filter) error {
-				if events || cmd.Flags().Changed("after") {
-					n, end, err := reader.Ship(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter, from, events)
+				all := !events && !cmd.Flags().Changed("after")
+				out, err := far.along(cmd, reader, filter, all && format != string(audit.FormatOCSF))
+				if err != nil {
+					return err
+				}
+				if !all {
+					n, end, err := reader.Ship(cmd.Context(), out, audit.Format(format), filter, from, events)
 					fmt.Fprintf(cmd.ErrOrStderr(), "%d lines; go on with --after %s\n", n, end)
 					return err
 				}
-				n, err := reader.Export(cmd.Context(), cmd.OutOrStdout(), audit.Format(format), filter)
+				n, err := reader.Export(cmd.Context(), out, audit.Format(format), filter)
 				if err == nil {
 					fmt.Fprintf(cmd.ErrOrStderr(), "%d calls\n", n)
 				}
@@ -42,10 +49,28 @@ func newAuditExport(g *globals) *cobra.Command {
 		},
 	}
 	f.flags(cmd)
+	far.flag(cmd)
 	cmd.Flags().StringVar(&format, "format", string(audit.FormatJSONL), "jsonl, csv or ocsf")
 	cmd.Flags().StringVar(&after, "after", "0", "go on behind this cursor; 0 is the beginning")
 	cmd.Flags().BoolVar(&events, "events", false, "everything on record, not only calls")
 	return cmd
+}
+
+// along is where an export goes: past whoever is told how far it is. What there is
+// to export is only counted, never read for it.
+func (p *progressFlag) along(cmd *cobra.Command, reader asker, filter audit.Filter, lineEach bool) (io.Writer, error) {
+	out := &lineCounter{Writer: cmd.OutOrStdout(), far: p.report(cmd.ErrOrStderr(), "exported"), of: -1}
+	if out.far == nil {
+		return out.Writer, nil
+	}
+	if lineEach && filter.Counted() {
+		s, err := reader.Stats(cmd.Context(), filter)
+		if err != nil {
+			return nil, err
+		}
+		out.of = s.Calls
+	}
+	return out, nil
 }
 
 func newAuditHash(g *globals) *cobra.Command {

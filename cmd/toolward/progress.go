@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -34,9 +35,12 @@ func (p *progressFlag) report(w io.Writer, what string) func(done, of int64) {
 	}
 }
 
-// progressLine says how far something is. What goes on while it is counted does not
-// make it more than all.
+// progressLine says how far something is; of is negative if nobody knows. What goes on
+// while it is counted does not make it more than all.
 func progressLine(what string, done, of int64) string {
+	if of < 0 {
+		return fmt.Sprintf("%s: %d lines", what, done)
+	}
 	return fmt.Sprintf("%s: %d %%", what, 100*min(done, of)/max(of, 1))
 }
 
@@ -51,4 +55,18 @@ func watched(w io.Writer) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// lineCounter says how far what is written through it has come.
+type lineCounter struct {
+	io.Writer
+	far      func(done, of int64)
+	done, of int64
+}
+
+func (l *lineCounter) Write(p []byte) (n int, err error) {
+	n, err = l.Writer.Write(p)
+	l.done += int64(bytes.Count(p[:n], []byte("\n")))
+	l.far(l.done, l.of)
+	return n, err
 }
