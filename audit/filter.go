@@ -28,8 +28,6 @@ type Filter struct {
 	Args         []Arg     // arguments that have a value
 	MinMs        float64   // took at least so long
 	Text         string    // stands in arguments, result, what was beside them, or reasons, as whole words; exact case, at most 1 KiB
-
-	span *int64 // calls that begin in it
 }
 
 // Match is what calls are counted by: to ask for it is cheap. Texts are compared
@@ -223,7 +221,9 @@ func (f *Filter) others(c *condition) error {
 	if err := tooLong("the text", f.Text, f.Call, f.FromCall, f.Trace); err != nil {
 		return err
 	}
-	if len(f.Session) > 0 {
+	if len(f.Session) == 1 { // in the order of the index, of which a page is read
+		c.and(condition{"session = ?", []any{f.Session[0]}})
+	} else if len(f.Session) > 1 {
 		c.and(condition{"session IN (SELECT value FROM json_each(?))", []any{string(marshal(f.Session))}})
 	}
 	if f.Call != "" {
@@ -325,7 +325,8 @@ func (f *Filter) holds(c *Call) bool {
 	return false
 }
 
-// sessionsNamed adds the sessions that tokens name by what is asked for.
+// sessionsNamed puts the sessions that tokens name by what is asked for in the place
+// of the names, where no session has that for its digest.
 func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 	if len(f.Session) == 0 {
 		return nil
@@ -336,7 +337,8 @@ func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 		return fmt.Errorf("look for sessions: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	f.Session = slices.Clone(f.Session)
+	asked := f.Session
+	f.Session = nil
 	for rows.Next() {
 		var a gateway.Agent
 		if err := rows.Scan(&a.Issuer, &a.ID, &a.Session); err != nil {
@@ -344,5 +346,19 @@ func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 		}
 		f.Session = append(f.Session, a.SessionID())
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, s := range asked {
+		var there bool
+		if err := r.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM events WHERE session = ?)", s).Scan(&there); err != nil {
+			return fmt.Errorf("look for sessions: %w", err)
+		}
+		if there || len(f.Session) == 0 {
+			f.Session = append(f.Session, s)
+		}
+	}
+	slices.Sort(f.Session)
+	f.Session = slices.Compact(f.Session)
+	return nil
 }

@@ -81,10 +81,14 @@ func compareValues(a, b any) int {
 
 // All yields the calls of a filter, oldest first.
 func (r *Reader) All(ctx context.Context, f Filter) iter.Seq2[Call, error] {
+	return r.allIn(ctx, f, everywhere)
+}
+
+func (r *Reader) allIn(ctx context.Context, f Filter, within stretch) iter.Seq2[Call, error] {
 	return func(yield func(Call, error) bool) {
 		const page = 500
 		for after := int64(0); ; {
-			calls, err := r.page(ctx, f, false, after, page)
+			calls, err := r.pageIn(ctx, f, within, false, after, page)
 			if err != nil {
 				yield(Call{}, err)
 				return

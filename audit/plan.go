@@ -26,21 +26,22 @@ type plan struct {
 	words  []string // texts whose words all stand in each call
 }
 
-// plan says where calls of a filter can be. Cursor is the end that was reached:
-// nothing at or beyond it is wanted.
-func (r *Reader) plan(ctx context.Context, f *Filter, down bool, cursor int64) (*plan, error) {
+// everywhere is all events that there can be.
+var everywhere = stretch{0, math.MaxInt64}
+
+// plan says where in a stretch calls of a filter can be. Cursor is the end that was
+// reached: nothing at or beyond it is wanted.
+func (r *Reader) plan(ctx context.Context, f *Filter, within stretch, down bool, cursor int64) (*plan, error) {
 	p := &plan{r: r, facets: f.facets(), within: stretch{0, math.MaxInt64}, down: down, width: 16, slot: slot(int64(f.MinMs * 1e3)), words: f.words()}
 	if err := r.db.QueryRowContext(ctx, "SELECT (SELECT coalesce(min(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM events)").Scan(&p.within.first, &p.within.last); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
+	p.within.first, p.within.last = max(p.within.first, within.first), min(p.within.last, within.last)
 	if down && cursor > 0 {
 		p.within.last = min(p.within.last, cursor-1)
 	}
 	if !down {
 		p.within.first = max(p.within.first, cursor+1)
-	}
-	if f.span != nil {
-		p.within.first, p.within.last = max(p.within.first, *f.span*spanSize), min(p.within.last, *f.span*spanSize+spanSize-1)
 	}
 	if err := p.times(ctx, f); err != nil {
 		return nil, err
@@ -180,6 +181,11 @@ func (p *plan) beyond(from, to int64) {
 // page reads up to n calls of a filter, in one direction from a cursor. It reads
 // what it returns into memory: a slow caller must not pin the write-ahead log.
 func (r *Reader) page(ctx context.Context, f Filter, down bool, cursor int64, n int) ([]Call, error) {
+	return r.pageIn(ctx, f, everywhere, down, cursor, n)
+}
+
+// pageIn is [Reader.page] of calls that begin in a stretch.
+func (r *Reader) pageIn(ctx context.Context, f Filter, of stretch, down bool, cursor int64, n int) ([]Call, error) {
 	if err := r.sessionsNamed(ctx, &f); err != nil {
 		return nil, err
 	}
@@ -187,7 +193,7 @@ func (r *Reader) page(ctx context.Context, f Filter, down bool, cursor int64, n 
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.plan(ctx, &f, down, cursor)
+	p, err := r.plan(ctx, &f, of, down, cursor)
 	if err != nil {
 		return nil, err
 	}

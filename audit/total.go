@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -80,7 +81,7 @@ func (r *Reader) sums(ctx context.Context, f Filter, most, step int64, add func(
 
 // fewEvents reports whether the calls of a filter are among events that are soon read.
 func (r *Reader) fewEvents(ctx context.Context, f Filter) (bool, error) {
-	p, err := r.plan(ctx, &f, false, 0)
+	p, err := r.plan(ctx, &f, everywhere, false, 0)
 	if err != nil {
 		return false, err
 	}
@@ -314,14 +315,17 @@ func (r *Reader) facetsOf(ctx context.Context, f *Filter) (facets map[int64]*fac
 
 // eachIn hands over the calls of a filter that begin in a span.
 func (r *Reader) eachIn(ctx context.Context, f Filter, span int64, add func(sum)) error {
-	f.span = &span
-	return r.each(ctx, f, add)
+	return r.eachOf(r.allIn(ctx, f, stretch{span * spanSize, span*spanSize + spanSize - 1}), add)
 }
 
 // each hands over the calls of a filter one by one.
 func (r *Reader) each(ctx context.Context, f Filter, add func(sum)) error {
+	return r.eachOf(r.All(ctx, f), add)
+}
+
+func (r *Reader) eachOf(calls iter.Seq2[Call, error], add func(sum)) error {
 	known := map[facet]*facet{}
-	for c, err := range r.All(ctx, f) {
+	for c, err := range calls {
 		if err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (r *Reader) View(ctx context.Context, q ViewQuery) (Table, error) {
 		t.Rows, err = r.cells(ctx, q.Name, where, by, limit+1)
 		return t.cut(limit), err
 	}
-	p, err := r.plan(ctx, &Filter{Since: q.Since, Until: q.Until}, true, 0)
+	p, err := r.plan(ctx, &Filter{Since: q.Since, Until: q.Until}, everywhere, true, 0)
 	if err != nil {
 		return t, err
 	}

@@ -47,6 +47,8 @@ CREATE TABLE interned (
 
 -- What can go with a prune.
 CREATE INDEX interned_last ON interned (last);
+-- Sessions by the name that tokens give them.
+CREATE INDEX interned_session ON interned (text ->> '$.agent.session');
 
 CREATE INDEX events_call  ON events (call) WHERE call IS NOT NULL;
 CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
