@@ -265,20 +265,25 @@ func (w *writer) expire(before time.Time) error {
 	const page = 2000
 	noted := false
 	for after := int64(0); ; {
-		rows, err := w.conn.rows(`SELECT b.seq, e.call IS NOT NULL AND e.time_unix_ms < ? FROM (SELECT seq FROM bodies WHERE seq > ? ORDER BY seq LIMIT ?) b
+		rows, err := w.conn.rows(`SELECT b.seq, e.call IS NOT NULL, e.time_unix_ms < ? FROM (SELECT seq FROM bodies WHERE seq > ? ORDER BY seq LIMIT ?) b
 			JOIN events e ON e.seq = b.seq`, before.UnixMilli(), after, int64(page))
 		if err != nil {
 			return err
 		}
 		var old []int64
+		young := true // also if there is none
 		for _, row := range rows {
-			after = row[0].(int64)
-			if row[1].(int64) != 0 {
+			after, young = row[0].(int64), row[2].(int64) == 0
+			if row[1].(int64) != 0 && !young {
 				old = append(old, after)
 			}
 		}
-		if len(old) == 0 {
+		switch {
+		case len(old) > 0:
+		case young:
 			return nil
+		default:
+			continue // the gateway's own, which stay
 		}
 		if !noted {
 			// A start that folds these calls again would not find what policy remembers.

@@ -228,3 +228,23 @@ func TestEraseWhileSomebodyReads(t *testing.T) {
 	}
 	must(t, rows.Close())
 }
+
+// TestTextsExpireBehindWhatStays: what the gateway says of itself keeps its texts, however
+// much there is of it before the first call that is old.
+func TestTextsExpireBehindWhatStays(t *testing.T) {
+	s := openStore(t)
+	inFlightN(t, 64, 2100, func() error {
+		e := ownEvent(TypeHangup, struct{}{})
+		e.seal([]byte(`{"kept":1}`), nil)
+		_, err := s.writer.append(t.Context(), *e)
+		return err
+	})
+	c := record(t, s, `{"a":"old"}`, `{}`)
+	must(t, s.writer.do(t.Context(), func() error { return s.writer.expire(time.Now().Add(time.Second)) }))
+	if left := column1(t, s, "SELECT coalesce(args, '') || coalesce(result, '') FROM calls WHERE id = ?", c.ID); left[0] != "" {
+		t.Errorf("the texts of an old call are there: %s", left[0])
+	}
+	if n := column1(t, s, "SELECT count(*) FROM bodies WHERE text = '{\"kept\":1}'"); n[0] != "2100" {
+		t.Errorf("%s of the gateway's own texts are there, want 2100", n[0])
+	}
+}
