@@ -46,6 +46,7 @@ func (c *conn) apartAll(where string, args ...driver.Value) error {
 		}
 		for _, statement := range []string{
 			"UPDATE hours SET first = NULL, last = NULL, slot = NULL, found = 0 WHERE hour = ?1 AND span = ?2",
+			"DELETE FROM words WHERE block IN " + allBlocks + " AND span = ?2 AND ?1 IS NOT NULL", // there may be more of them now
 			"DELETE FROM hour_counts WHERE hour = ?1 AND calls = 0 AND ?2 IS NOT NULL",
 			"DELETE FROM day_counts WHERE day = ?1 / 24 AND calls = 0 AND ?2 IS NOT NULL",
 			`UPDATE hour_counts SET slot = (SELECT coalesce(max(c.slot), 0) FROM hours h JOIN counts c ON c.span = h.span AND c.hour = h.hour
