@@ -155,7 +155,7 @@ func (w *writer) wipe(ctx context.Context, seqs []int64) error {
 			return err
 		}
 	}
-	return w.do(ctx, func() error { return w.emptyLog() })
+	return w.emptyLog(ctx)
 }
 
 // secretly deletes what must not be found in the file afterwards.
@@ -181,7 +181,7 @@ func (w *writer) secretly(statement string, args ...driver.Value) error {
 func (s *Store) forgetAgent(ctx context.Context, e Erasure) error {
 	s.recorder.shared.Store(newPool(e.Through))
 	w := s.writer
-	return w.do(ctx, func() error {
+	if err := w.do(ctx, func() error {
 		clear(w.conn.interned)
 		if err := w.secretly("DELETE FROM interned WHERE text ->> '$.agent.id' = ? AND last <= ?", e.Agent, e.Through); err != nil {
 			return err
@@ -199,8 +199,11 @@ func (s *Store) forgetAgent(ctx context.Context, e Erasure) error {
 		if err := w.conn.exec("PRAGMA secure_delete = OFF"); err != nil {
 			return w.fail(err)
 		}
-		return w.emptyLog()
-	})
+		return nil
+	}); err != nil {
+		return err
+	}
+	return w.emptyLog(ctx)
 }
 
 // lastErasure is up to which event texts went last, 0 if none did.
@@ -212,20 +215,50 @@ func (r *Reader) lastErasure(ctx context.Context) (through int64, err error) {
 	return through, err
 }
 
-// emptyLog folds the write-ahead log into the database and truncates it. A
-// reader that is busy for longer than we wait keeps it, and is reported. Our own,
-// which makes the index of words, can be that busy on a machine under load.
-func (w *writer) emptyLog() error {
-	for range 3 {
-		rows, err := w.conn.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-		if err != nil {
-			return w.fail(err)
+// emptyLog folds the write-ahead log into the database and truncates it. A reader
+// that is busy for longer than we wait keeps it, and is reported. Our own, which
+// makes the index of words, can be that busy on a machine under load. It is waited
+// for beside the writer: calls are recorded meanwhile.
+func (w *writer) emptyLog(ctx context.Context) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for until := time.Now().Add(3 * w.opts.Busy); ; {
+		empty := false
+		err := w.do(ctx, func() (err error) {
+			empty, err = w.truncateLog()
+			return err
+		})
+		if err != nil || empty {
+			return err
 		}
-		if len(rows) != 1 || rows[0][0] == int64(0) {
-			return nil
+		if time.Now().After(until) {
+			return ErrLogHeld
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return ErrLogHeld
+}
+
+// truncateLog empties the write-ahead log if nobody reads what is in it, without
+// waiting for who does.
+func (w *writer) truncateLog() (empty bool, err error) {
+	if err := w.failure(); err != nil {
+		return false, err
+	}
+	if err := w.conn.exec("PRAGMA busy_timeout = 0"); err != nil {
+		return false, w.fail(err)
+	}
+	rows, err := w.conn.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err == nil {
+		err = w.conn.exec(fmt.Sprintf("PRAGMA busy_timeout = %d", w.opts.Busy.Milliseconds()))
+	}
+	if err != nil {
+		return false, w.fail(err)
+	}
+	return len(rows) != 1 || rows[0][0] == int64(0), nil
 }
 
 // ErrLogHeld is a removal whose texts are gone for everybody who asks, and can still be
