@@ -279,7 +279,7 @@ func (s *Store) Append(ctx context.Context, e Event) (int64, error) {
 	}
 	e.Body = s.recorder.noted(Raw(appendLine(nil, []byte(e.Body))))
 	if e.Text != "" {
-		e.Kept.seal([]byte(s.recorder.noted(Raw(appendLine(nil, []byte(e.Text))))), nil)
+		e.Kept.seal([]byte(s.recorder.noted(Raw(appendLine(nil, []byte(e.Text))))), nil, nil)
 	}
 	return s.writer.append(ctx, e)
 }

@@ -34,7 +34,7 @@ func (r *Reader) Compare(ctx context.Context) (differences []string, err error) 
 
 // compareSums adds up what is in sums, by the tables that it comes from.
 func (r *Reader) compareSums(ctx context.Context) (differences []string, err error) {
-	const summed = "FROM hours h CROSS JOIN counts c ON c.span = h.span AND c.hour = h.hour WHERE h.first IS NOT NULL"
+	const summed = "FROM hours h CROSS JOIN counts c ON c.span = h.span AND c.hour = h.hour WHERE h.first IS NOT NULL AND c.calls > 0"
 	const times = "FROM hours h CROSS JOIN events e ON e.seq BETWEEN h.span * 4096 AND h.span * 4096 + 4095 AND e.call IS NOT NULL AND e.type IN ('call.attempt', 'call.refusal') AND e.time_unix_ms / 3600000 = h.hour WHERE h.first IS NOT NULL"
 	for _, one := range []struct{ want, have, what string }{
 		{"SELECT c.hour, facet, sum(calls), max(c.slot) " + summed + " GROUP BY 1, 2", "SELECT hour, facet, calls, slot FROM hour_counts", "statistics of hour %d, facet %d"},

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -20,10 +21,11 @@ type conn struct {
 	c                     *sqlite3.SQLiteConn
 	begin, insert, commit driver.Stmt
 	keep, intern          driver.Stmt
-	source, tally, empty  driver.Stmt
+	source, tally, more   driver.Stmt
+	empty, sweep          driver.Stmt
 	counting              counting
-	args                  [eventWidth]driver.NamedValue // of insert
-	few                   [8]driver.NamedValue          // of the others
+	args                  []driver.NamedValue // of the statement that runs
+	blobs                 [6]blob             // who, what, digest, hash and mac of an event, and its salt
 	common                map[string]driver.Value
 	interned              map[string]int64 // by digest, the event for which it was last written
 }
@@ -84,6 +86,8 @@ func (c *conn) prepare() error {
 		{&c.source, "INSERT OR IGNORE INTO sources (source, seq) VALUES (?, ?)"},
 		{&c.tally, `INSERT INTO counts (span, hour, facet, slot, calls, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, first = min(first, excluded.first), last = max(last, excluded.last)`},
+		{&c.more, "UPDATE counts SET calls = calls + ?5, first = min(first, ?6), last = max(last, ?7) WHERE span = ?1 AND hour = ?2 AND facet = ?3 AND slot = ?4"},
+		{&c.sweep, "DELETE FROM counts WHERE span = ? AND calls = 0"},
 		{&c.empty, "DELETE FROM counts WHERE span = ? AND hour = ? AND facet = ? AND slot = ? AND calls = 0"},
 		{&c.intern, "INSERT INTO interned (digest, salt, text, last) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET last = excluded.last"},
 	} {
@@ -93,8 +97,8 @@ func (c *conn) prepare() error {
 		}
 		*p.stmt = stmt
 	}
-	for i := range c.args {
-		c.args[i].Ordinal = i + 1
+	for i, size := range [...]int{sharedSize, sharedSize, digestSize, sha256.Size, macSize, saltSize} {
+		c.blobs[i] = newBlob(size)
 	}
 	return nil
 }
@@ -202,31 +206,36 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 	}
 }
 
-// add inserts an event inside the open transaction.
+// add inserts an event inside the open transaction. What is NULL is not handed over:
+// each value is a call into C.
 func (c *conn) add(e *Event, hash, mac []byte) error {
-	v := &c.args
-	v[0].Value, v[1].Value, v[2].Value = e.Seq, e.TimeUnixMs, c.boxed(e.Type)
-	if e.Of != 0 {
-		v[3].Value = e.Of
-	} else {
-		v[3].Value = word(e.Call)
-	}
-	for i, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
-		v[4+i].Value = c.boxed(s)
-	}
-	for i, n := range [...]int64{e.Us, e.Bytes} {
-		v[12+i].Value = nil
-		if n != 0 {
-			v[12+i].Value = n
-		}
-	}
-	v[16].Value = string(e.Body)
-	v[14].Value, v[15].Value, v[17].Value = blob(e.Who), blob(e.What), blob(e.Digest)
-	v[18].Value, v[19].Value = hash, mac
 	if err := c.addKept(e); err != nil {
 		return err
 	}
-	err := run(c.insert, v[:])
+	c.args = c.args[:0]
+	c.bind(1, e.Seq)
+	c.bind(2, e.TimeUnixMs)
+	c.bind(3, c.boxed(e.Type))
+	if e.Of != 0 {
+		c.bind(4, e.Of)
+	} else {
+		c.bind(4, word(e.Call))
+	}
+	for i, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
+		c.bind(5+i, c.boxed(s))
+	}
+	for i, n := range [...]int64{e.Us, e.Bytes} {
+		if n != 0 {
+			c.bind(13+i, n)
+		}
+	}
+	c.bind(15, c.blobs[0].of(e.Who))
+	c.bind(16, c.blobs[1].of(e.What))
+	c.bind(17, string(e.Body))
+	c.bind(18, c.blobs[2].of(e.Digest))
+	c.bind(19, c.blobs[3].of(hash))
+	c.bind(20, c.blobs[4].of(mac))
+	err := run(c.insert, c.args)
 	if err != nil && e.Digest != nil {
 		err = errors.Join(err, c.exec("DELETE FROM bodies WHERE seq = ?", e.Seq))
 	}
@@ -261,12 +270,28 @@ func word(s string) driver.Value {
 	return s
 }
 
-// blob is the value of a column, which NULL is for none.
-func blob(b []byte) driver.Value {
-	if len(b) == 0 {
+// blob is the value of a column of bytes that are so many as a rule: making a value
+// of bytes takes memory. SQLite copies it.
+type blob struct {
+	bytes []byte
+	value driver.Value // of bytes
+}
+
+func newBlob(size int) blob {
+	b := make([]byte, size)
+	return blob{b, b}
+}
+
+// of is the value of some bytes, until the next; NULL of none.
+func (b *blob) of(bytes []byte) driver.Value {
+	switch len(bytes) {
+	case 0:
 		return nil
+	case len(b.bytes):
+		copy(b.bytes, bytes)
+		return b.value
 	}
-	return b
+	return bytes
 }
 
 // at is the chain at an event: the zero head before the first, and for one
@@ -282,13 +307,31 @@ func (c *conn) at(seq int64) (head, error) {
 	return h, nil
 }
 
+// bind adds the value of a parameter to those of the statement that runs next. Who
+// has none is NULL.
+func (c *conn) bind(parameter int, v driver.Value) {
+	if v != nil {
+		c.args = append(c.args, driver.NamedValue{Ordinal: parameter, Value: v})
+	}
+}
+
 // do executes a prepared statement with a few values.
 func (c *conn) do(stmt driver.Stmt, values ...driver.Value) error {
-	args := c.few[:len(values)]
+	_, err := c.change(stmt, values...)
+	return err
+}
+
+// change executes a prepared statement and returns how many rows it changed.
+func (c *conn) change(stmt driver.Stmt, values ...driver.Value) (int64, error) {
+	c.args = c.args[:0]
 	for i, v := range values {
-		args[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+		c.bind(i+1, v)
 	}
-	return run(stmt, args)
+	result, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // run executes a prepared statement.
@@ -300,7 +343,7 @@ func run(stmt driver.Stmt, args []driver.NamedValue) error {
 // close closes the connection.
 func (c *conn) close() error {
 	var errs []error
-	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern, c.source, c.tally, c.empty} {
+	for _, stmt := range []driver.Stmt{c.begin, c.insert, c.commit, c.keep, c.intern, c.source, c.tally, c.more, c.empty, c.sweep} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

@@ -235,7 +235,7 @@ func TestTextsExpireBehindWhatStays(t *testing.T) {
 	s := openStore(t)
 	inFlightN(t, 64, 2100, func() error {
 		e := ownEvent(TypeHangup, struct{}{})
-		e.seal([]byte(`{"kept":1}`), nil)
+		e.seal([]byte(`{"kept":1}`), nil, nil)
 		_, err := s.writer.append(t.Context(), *e)
 		return err
 	})

@@ -152,19 +152,22 @@ type counted struct{ calls, first, last int64 }
 type counting struct {
 	ids    map[facet]int64     // rows of facets
 	open   map[string]openCall // calls without an outcome, by ID
-	batch  map[tally]*counted  // of the open transaction
+	batch  map[tally]counted   // of the open transaction
+	rows   map[tally]struct{}  // rows of counts that are there as a rule
 	latest [2]int64            // hour and span that are in hours for certain
 	apart  map[[2]int64]bool   // hours and spans whose counts are in no sums for certain
 }
 
-// openCall is where the attempt of a call is counted.
+// openCall is the attempt of a call, and where it is counted.
 type openCall struct {
-	attempt *Event // with what is kept beside it
+	seq     int64
+	attempt *Event // as it is on record; nil of those in memory
 	tally   tally
+	facet   facet // of which it is
 }
 
 func newCounting() counting {
-	return counting{ids: map[facet]int64{}, open: map[string]openCall{}, batch: map[tally]*counted{}, apart: map[[2]int64]bool{}}
+	return counting{ids: map[facet]int64{}, open: map[string]openCall{}, batch: map[tally]counted{}, rows: map[tally]struct{}{}, apart: map[[2]int64]bool{}}
 }
 
 // count takes an event that is being written.
@@ -173,7 +176,8 @@ func (c *conn) count(e *Event) error {
 	case e.Call == "":
 		return nil
 	case e.Type == TypeAttempt, e.Type == TypeRefusal:
-		t, err := c.tallyOf(e, e, e.Seq)
+		f := facetBy(e, e)
+		t, err := c.tallyOf(f, e.Us, e.TimeUnixMs/hourMs, e.Seq)
 		if err != nil {
 			return err
 		}
@@ -187,27 +191,39 @@ func (c *conn) count(e *Event) error {
 			if len(c.counting.open) >= 1<<16 {
 				clear(c.counting.open) // it is only a memory of what is in events
 			}
-			short := *e
-			short.Text, short.Beside, short.Salt, short.facet = "", "", nil, facet{}
-			c.counting.open[e.Call] = openCall{&short, t}
+			c.counting.open[e.Call] = openCall{seq: e.Seq, tally: t, facet: f}
 		}
 		return c.noteHour(t)
 	case e.Type == TypeOutcome:
-		open, err := c.opened(e.Call)
-		if err != nil || open.attempt == nil {
-			return err
-		}
-		if _, held := c.counting.open[e.Call]; !held {
-			e.facet = facet{} // what it was made of may have been erased meanwhile
-		}
-		delete(c.counting.open, e.Call)
-		t, err := c.tallyOf(open.attempt, e, open.attempt.Seq)
-		if err != nil {
-			return err
-		}
-		c.counting.add(open.tally, open.attempt.Seq, -1)
-		c.counting.add(t, open.attempt.Seq, 1)
+		return c.ended(e)
 	}
+	return nil
+}
+
+// ended counts the outcome of a call in place of its attempt.
+func (c *conn) ended(e *Event) error {
+	open, held := c.counting.open[e.Call]
+	if !held || e.facet == (facet{}) {
+		// What the facet was made of may have been erased meanwhile.
+		e.facet = facet{}
+		var err error
+		if open, err = c.onRecord(e.Call); err != nil || open.attempt == nil {
+			return err
+		}
+	}
+	delete(c.counting.open, e.Call)
+	f := e.facet
+	if open.attempt != nil {
+		f = facetBy(open.attempt, e)
+	} else {
+		f.agent, f.server, f.tool, f.kind, f.effect = open.facet.agent, open.facet.server, open.facet.tool, open.facet.kind, open.facet.effect
+	}
+	t, err := c.tallyOf(f, e.Us, open.tally.hour, open.seq)
+	if err != nil {
+		return err
+	}
+	c.counting.add(open.tally, open.seq, -1)
+	c.counting.add(t, open.seq, 1)
 	return nil
 }
 
@@ -216,19 +232,20 @@ func (c *conn) nameAttempt(e *Event) error {
 	if e.Type != TypeOutcome || e.Call == "" {
 		return nil
 	}
-	open, err := c.opened(e.Call)
-	if err == nil && open.attempt != nil {
-		e.Of = open.attempt.Seq
+	open, held := c.counting.open[e.Call]
+	if !held {
+		var err error
+		if open, err = c.onRecord(e.Call); err != nil {
+			return err
+		}
 	}
-	return err
+	e.Of = open.seq
+	return nil
 }
 
-// opened finds the attempt of a call: in memory, unless another process recorded
-// it.
-func (c *conn) opened(call string) (openCall, error) {
-	if open, ok := c.counting.open[call]; ok {
-		return open, nil
-	}
+// onRecord finds the attempt of a call in the record: another process recorded it,
+// or it is forgotten.
+func (c *conn) onRecord(call string) (openCall, error) {
 	rows, err := c.rows("SELECT "+readColumns+" FROM events WHERE call = ? AND type = ?", call, TypeAttempt)
 	if err != nil || len(rows) == 0 {
 		return openCall{}, err
@@ -241,12 +258,13 @@ func (c *conn) opened(call string) (openCall, error) {
 	if err := c.used(&e); err != nil {
 		return openCall{}, err
 	}
-	t, err := c.tallyOf(&e, &e, e.Seq)
-	return openCall{&e, t}, err
+	f := facetBy(&e, &e)
+	t, err := c.tallyOf(f, e.Us, e.TimeUnixMs/hourMs, e.Seq)
+	return openCall{e.Seq, &e, t, f}, err
 }
 
-// tallyOf is the row that counts a call.
-func (c *conn) tallyOf(attempt, e *Event, seq int64) (tally, error) {
+// facetBy is the whole of what a call is counted by after one of its events.
+func facetBy(attempt, e *Event) facet {
 	f := e.facet
 	if f == (facet{}) {
 		var err error
@@ -255,6 +273,11 @@ func (c *conn) tallyOf(attempt, e *Event, seq int64) (tally, error) {
 		}
 	}
 	f.agent, f.server, f.tool, f.kind, f.effect = attempt.Agent, attempt.Server, attempt.Tool, attempt.Kind, attempt.Effect
+	return f
+}
+
+// tallyOf is the row that counts a call that began with an event.
+func (c *conn) tallyOf(f facet, us, hour, seq int64) (tally, error) {
 	id, ok := c.counting.ids[f]
 	if !ok {
 		var err error
@@ -266,7 +289,7 @@ func (c *conn) tallyOf(attempt, e *Event, seq int64) (tally, error) {
 		}
 		c.counting.ids[f] = id
 	}
-	return tally{span: seq / spanSize, hour: attempt.TimeUnixMs / hourMs, facet: id, slot: slot(e.Us)}, nil
+	return tally{span: seq / spanSize, hour: hour, facet: id, slot: slot(us)}, nil
 }
 
 const hourMs = 3600 * 1000
@@ -285,20 +308,25 @@ func (c *conn) facetID(f facet) (int64, error) {
 }
 
 func (c *counting) add(t tally, seq, calls int64) {
-	n := c.batch[t]
-	if n == nil {
-		n = &counted{first: seq, last: seq}
-		c.batch[t] = n
+	n, ok := c.batch[t]
+	if !ok {
+		n = counted{first: seq, last: seq}
 	}
-	n.calls += calls
-	n.first, n.last = min(n.first, seq), max(n.last, seq)
+	c.batch[t] = counted{n.calls + calls, min(n.first, seq), max(n.last, seq)}
 }
 
-// noteHour says in which spans calls of an hour are.
+// noteHour says in which spans calls of an hour are. With a new span, the rows of the
+// one before that count no call any more go.
 func (c *conn) noteHour(t tally) error {
 	at := [2]int64{t.hour, t.span}
 	if at == c.counting.latest {
 		return nil
+	}
+	if t.span != c.counting.latest[1] {
+		clear(c.counting.rows)
+		if err := c.do(c.sweep, t.span-1); err != nil {
+			return err
+		}
 	}
 	c.counting.latest = at
 	return c.exec("INSERT OR IGNORE INTO hours (hour, span) VALUES (?, ?)", t.hour, t.span)
@@ -310,20 +338,35 @@ func (c *conn) flush() error {
 		if n.calls == 0 {
 			continue // begun and ended
 		}
-		err := c.keepApart(t.hour, t.span)
-		if err != nil {
+		if err := c.keepApart(t.hour, t.span); err != nil {
 			return err
 		}
-		err = c.do(c.tally, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
-		if err == nil && n.calls < 0 {
-			err = c.do(c.empty, t.span, t.hour, t.facet, t.slot) // the last call of it that ran has ended
-		}
-		if err != nil {
+		if err := c.put(t, n); err != nil {
 			return err
 		}
 	}
 	clear(c.counting.batch)
 	return nil
+}
+
+// put adds to a row of counts. A row that counts no call any more stays as long as
+// calls begin in its span: the next of its kind needs it, and its index, again.
+func (c *conn) put(t tally, n counted) error {
+	if _, there := c.counting.rows[t]; there {
+		changed, err := c.change(c.more, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
+		if err != nil || changed > 0 {
+			return err
+		}
+	}
+	err := c.do(c.tally, t.span, t.hour, t.facet, t.slot, n.calls, n.first, n.last)
+	switch {
+	case err != nil:
+	case t.span == c.counting.latest[1]:
+		c.counting.rows[t] = struct{}{}
+	case n.calls < 0:
+		err = c.do(c.empty, t.span, t.hour, t.facet, t.slot) // the last call of it that ran has ended
+	}
+	return err
 }
 
 // sources are the calls whose results an event's arguments copy.

@@ -285,7 +285,7 @@ func (w *writer) snapshotNow() error {
 		return fmt.Errorf("snapshot of the state: %w", err)
 	}
 	e := ownEvent(TypeSnapshot, map[string]any{"replaces": w.snapped})
-	e.seal(appendLine(nil, marshal(map[string]any{"state": state})), nil)
+	e.seal(appendLine(nil, marshal(map[string]any{"state": state})), nil, nil)
 	if _, err := w.write([]*Event{e}); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func keptEvent(row []driver.Value, of string) (*Event, error) {
 		e = ownEvent(TypeKept, keptBody{of, seq, at, Raw(body)})
 	}
 	if text != "" {
-		e.seal([]byte(text), nil)
+		e.seal([]byte(text), nil, nil)
 	}
 	return e, nil
 }

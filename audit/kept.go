@@ -27,12 +27,20 @@ const saltSize = 8
 // sharedSize is how many bytes of a digest name what is interned.
 const sharedSize = 16
 
-// seal keeps a text, and an object beside it; one of them may be empty.
-func (k *Kept) seal(text, beside []byte) {
-	salted := make([]byte, saltSize, saltSize+len(text)+1+len(beside))
-	_, _ = rand.Read(salted) // never fails (crypto/rand)
-	k.Salt, k.Text, k.Beside = salted[:saltSize:saltSize], Raw(text), Raw(beside)
-	k.Digest = digestOf(salted, k.Text, k.Beside)
+// seal keeps a text, and an object beside it; one of them may be empty. The scratch
+// buffer is returned for reuse.
+func (k *Kept) seal(text, beside, scratch []byte) []byte {
+	short := make([]byte, saltSize+digestSize)
+	salt, digest := short[:saltSize:saltSize], short[saltSize:]
+	_, _ = rand.Read(salt) // never fails (crypto/rand)
+	b := append(append(scratch[:0], salt...), text...)
+	if len(beside) > 0 {
+		b = append(append(b, '\n'), beside...)
+	}
+	sum := sha256.Sum256(b)
+	copy(digest, sum[:])
+	k.Salt, k.Digest, k.Text, k.Beside = salt, digest, Raw(text), Raw(beside)
+	return b
 }
 
 // digestOf is the first 20 bytes of SHA-256 over salt, text, and, if there is
@@ -118,7 +126,7 @@ const renew = 10_000
 // put there is no reason not to record.
 func (c *conn) addKept(e *Event) error {
 	if e.Digest != nil {
-		if err := c.do(c.keep, e.Seq, e.Salt, word(string(e.Text)), word(string(e.Beside))); err != nil {
+		if err := c.do(c.keep, e.Seq, c.blobs[5].of(e.Salt), word(string(e.Text)), word(string(e.Beside))); err != nil {
 			return err
 		}
 	}

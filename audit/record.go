@@ -127,7 +127,7 @@ func (d *draft) seal() {
 		beside = d.kept.b
 	}
 	if len(d.main)+len(beside) > 0 {
-		d.Kept.seal(d.main, beside)
+		d.scratch = d.Kept.seal(d.main, beside, d.scratch)
 	}
 	d.object.close()
 	d.Body = Raw(d.object.b)

@@ -42,6 +42,7 @@ func (c *conn) anew(f func() error) (err error) {
 	clear(c.counting.ids)
 	clear(c.counting.open)
 	clear(c.counting.apart)
+	clear(c.counting.rows)
 	c.counting.latest = [2]int64{}
 	if err = f(); err == nil {
 		err = c.exec("COMMIT")
@@ -51,6 +52,7 @@ func (c *conn) anew(f func() error) (err error) {
 		clear(c.counting.ids) // of rows that are not there
 		clear(c.counting.batch)
 		clear(c.counting.apart)
+		clear(c.counting.rows)
 		c.counting.latest = [2]int64{}
 	}
 	return err
@@ -116,7 +118,7 @@ func (c *conn) recount(from, to int64) error {
 				return err
 			}
 		}
-		t, err := c.tallyOf(&r.Event, &last, r.Seq)
+		t, err := c.tallyOf(facetBy(&r.Event, &last), last.Us, r.TimeUnixMs/hourMs, r.Seq)
 		if err != nil {
 			return err
 		}

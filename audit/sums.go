@@ -63,9 +63,9 @@ func (c *conn) apartAll(where string, args ...driver.Value) error {
 // addSums adds the counts of a span and hour to the sums, or takes them out.
 func (c *conn) addSums(hour, span driver.Value, sign int64) error {
 	for _, statement := range []string{
-		`INSERT INTO hour_counts (hour, facet, calls, slot) SELECT hour, facet, ?3 * sum(calls), max(slot) FROM counts WHERE span = ?2 AND hour = ?1 GROUP BY facet
+		`INSERT INTO hour_counts (hour, facet, calls, slot) SELECT hour, facet, ?3 * sum(calls), max(slot) FROM counts WHERE span = ?2 AND hour = ?1 AND calls > 0 GROUP BY facet
 			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, slot = max(slot, excluded.slot)`,
-		`INSERT INTO day_counts (day, facet, slot, calls) SELECT hour / 24, facet, slot, ?3 * calls FROM counts WHERE span = ?2 AND hour = ?1
+		`INSERT INTO day_counts (day, facet, slot, calls) SELECT hour / 24, facet, slot, ?3 * calls FROM counts WHERE span = ?2 AND hour = ?1 AND calls > 0
 			ON CONFLICT DO UPDATE SET calls = calls + excluded.calls`,
 	} {
 		if err := c.exec(statement, hour, span, sign); err != nil {

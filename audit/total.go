@@ -254,7 +254,7 @@ func (r *Reader) partly(ctx context.Context, f Filter, since, until time.Time, a
 	if err != nil || len(facets) == 0 {
 		return err
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT span, coalesce(first >= ?2 AND last < ?3, 0) AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets ON id = facet WHERE c.span = h.span AND outcome = '') FROM hours h
+	rows, err := r.db.QueryContext(ctx, `SELECT span, coalesce(first >= ?2 AND last < ?3, 0) AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets ON id = facet WHERE c.span = h.span AND outcome = '' AND c.calls > 0) FROM hours h
 		WHERE hour = ?1 AND coalesce(last >= ?2 AND first < ?3, 1)`, hour, from, to)
 	if err != nil {
 		return err

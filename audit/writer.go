@@ -34,6 +34,8 @@ type writer struct {
 	stop  chan struct{}
 	done  chan struct{}
 
+	entries sync.Pool // of *entry
+
 	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
 	closed bool
 
@@ -48,6 +50,7 @@ type writer struct {
 	file     os.FileInfo // the file that conn has open
 	head     head        // the last durable event
 	scratch  []byte
+	events   []*Event  // of the batch that is being written
 	tried    time.Time // of the last recovery
 	signed   head      // the last checkpoint's
 	signedAt time.Time
@@ -70,6 +73,13 @@ type writer struct {
 type entry struct {
 	event Event
 	done  chan error // buffered: the writer never waits for a reader
+}
+
+// free lets an entry be used again. One whose caller left before the writer was done
+// is not.
+func (w *writer) free(en *entry) {
+	en.event = Event{}
+	w.entries.Put(en)
 }
 
 func newWriter(opts Options, keys *Keys) (*writer, error) {
@@ -122,16 +132,22 @@ func (w *writer) connect() error {
 // append queues an event and waits until it is durable. It returns the event's
 // number, 0 while the standby has it.
 func (w *writer) append(ctx context.Context, e Event) (int64, error) {
-	en := &entry{event: e, done: make(chan error, 1)}
+	en, used := w.entries.Get().(*entry)
+	if !used {
+		en = &entry{done: make(chan error, 1)}
+	}
+	en.event = e
 	w.mu.RLock()
 	if w.closed {
 		w.mu.RUnlock()
+		w.free(en)
 		return 0, errClosed
 	}
 	select {
 	case w.queue <- en:
 	default:
 		w.mu.RUnlock()
+		w.free(en)
 		r := gateway.Refuse("audit", gateway.Overloaded, "too many calls wait to be recorded; try again in a second")
 		r.RetryAfter = time.Second
 		return 0, r
@@ -139,7 +155,9 @@ func (w *writer) append(ctx context.Context, e Event) (int64, error) {
 	w.mu.RUnlock()
 	select {
 	case err := <-en.done:
-		return en.event.Seq, err
+		seq := en.event.Seq
+		w.free(en)
+		return seq, err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("waiting for the audit record: %w", ctx.Err())
 	}
@@ -239,10 +257,11 @@ func (w *writer) drain(batch []*entry) []*entry {
 
 // commit writes a batch and answers each of its entries.
 func (w *writer) commit(batch []*entry) {
-	events := make([]*Event, len(batch))
-	for i, e := range batch {
-		events[i] = &e.event
+	events := w.events[:0]
+	for _, e := range batch {
+		events = append(events, &e.event)
 	}
+	w.events = events
 	var rejected map[int]error
 	err, tried := w.failure(), false
 	if err == nil || w.recover() {

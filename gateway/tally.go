@@ -11,6 +11,9 @@ import (
 // its attempt what was asked adds, with its outcome what came back, and once policy,
 // guard or a person has refused it, or its result was withheld, what counts denials.
 func (c *Call) Adds(p Phase) *Tally {
+	if len(c.Tally.Meters)+len(c.Tally.Memories)+len(c.ResultTally.Meters)+len(c.ResultTally.Memories) == 0 {
+		return nil
+	}
 	denied := c.Refusal != nil && slices.Contains(denials, c.Refusal.Code)
 	var adds Tally
 	take := func(said *Tally, asked bool) {
