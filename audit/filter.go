@@ -231,7 +231,7 @@ func (f *Filter) others(c *condition) error {
 		c.and(condition{"seq IN (SELECT seq FROM events WHERE call >= ? AND call < ?)", []any{f.Call, f.Call + "\x7f"}})
 	}
 	if f.FromCall != "" {
-		c.and(condition{"seq IN (SELECT seq FROM sources WHERE source = ?)", []any{f.FromCall}})
+		c.and(condition{"seq IN (SELECT seq FROM sources WHERE source = ?)", []any{cut(f.FromCall)}})
 	}
 	for _, one := range []struct {
 		what, sql string
@@ -330,6 +330,10 @@ func (f *Filter) holds(c *Call) bool {
 func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 	if len(f.Session) == 0 {
 		return nil
+	}
+	f.Session = slices.Clone(f.Session)
+	for i := range f.Session {
+		f.Session[i] = cut(f.Session[i])
 	}
 	rows, err := r.db.QueryContext(ctx, `SELECT DISTINCT text ->> '$.agent.issuer', text ->> '$.agent.id', text ->> '$.agent.session' FROM interned
 		WHERE text ->> '$.agent.session' IN (SELECT value FROM json_each(?))`, string(marshal(f.Session)))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Errors of queries.
@@ -109,7 +110,7 @@ func (r *Reader) allIn(ctx context.Context, f Filter, within stretch) iter.Seq2[
 // Show returns a call by its ID or the beginning of it, and its events. It
 // returns [ErrNoCall] or [ErrAmbiguous].
 func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
-	if id == "" {
+	if id = cut(id); id == "" {
 		return Call{}, nil, ErrNoCall
 	}
 	calls, _, err := r.List(ctx, Filter{Call: id}, 2, 0)
@@ -125,6 +126,10 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 	events, err := r.whole(ctx, "WHERE seq IN (?, ?) ORDER BY seq", calls[0].Seq, calls[0].EndedSeq)
 	return calls[0], events, err
 }
+
+// cut takes off what stays on an ID that a shell cuts out of a line of CSV, which
+// ends with CR LF (RFC 4180 §2): "5e55\r" is 5e55.
+func cut(id string) string { return strings.TrimSuffix(id, "\r") }
 
 func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []Call, err error) {
 	rows, err := r.db.QueryContext(ctx, "SELECT "+selected+" FROM calls "+rest, args...)

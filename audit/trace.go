@@ -23,6 +23,7 @@ type Trace struct {
 
 // Copy is a part of arguments that another call brought.
 type Copy struct {
+	Rule     string  `json:"rule,omitempty"` // of guard: provenance.copy, .entity or .pieces
 	Where    string  `json:"where"`
 	Via      string  `json:"via,omitempty"` // how it was hidden
 	Severity string  `json:"severity"`
@@ -90,7 +91,7 @@ func (r *Reader) traced(ctx context.Context, call Call, seen map[string]bool, de
 		if f.From == "" {
 			continue
 		}
-		c := Copy{Where: f.Where, Via: f.Via, Severity: string(f.Severity), Source: f.From, Score: f.Score}
+		c := Copy{Rule: f.Rule, Where: f.Where, Via: f.Via, Severity: string(f.Severity), Source: f.From, Score: f.Score}
 		if depth > 0 && !seen[f.From] {
 			source, _, err := r.Show(ctx, f.From)
 			switch {

@@ -78,6 +78,15 @@ func (r *rooms) questions() []admin.Question {
 			Ask: with(s, func(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
 				return s.Trace(ctx, a.Path("id"))
 			})},
+		{ID: "audit.explain", Path: "audit/calls/{id}/explain", Summary: "Which rules decided a call, and which did not hold: by the policy of then, from the files or the record", Answer: explained{},
+			Ask: with(s, func(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
+				return explainCall(ctx, r.cfg, s.Reader, a.Path("id"), "")
+			})},
+		{ID: "audit.diff", Path: "audit/diff", Summary: "In what two calls differ", Answer: callDiff{},
+			Query: []admin.Parameter{{Name: "a", About: "a call, by its ID or the beginning of it"}, {Name: "b", About: "another, likewise"}},
+			Ask: with(s, func(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
+				return inFile{s.Reader}.CallDiff(ctx, a.Query.Get("a"), a.Query.Get("b"))
+			})},
 		{ID: "audit.stats", Path: "audit/stats", Summary: "What was called by whom, how it ended, and how long it took", Answer: audit.Stats{}, Query: filterParameters(), Ask: with(s, askStats)},
 		{ID: "audit.series", Path: "audit/series", Summary: "How many calls there were, by what they are counted by, and by time", Answer: series{}, Ask: with(s, askSeries),
 			Query: params(filterParameters(), by, admin.Parameter{Name: "every", About: "for each interval of whole hours, such as 1h; left out: all time is one"})},
@@ -115,6 +124,9 @@ func with(s *audit.Store, ask func(context.Context, *audit.Store, admin.Asked) (
 			err = &admin.Problem{Status: http.StatusNotFound, Code: "no_text", Detail: err.Error()}
 		case errors.Is(err, audit.ErrAmbiguous):
 			err = &admin.Problem{Status: http.StatusConflict, Code: "ambiguous", Detail: err.Error()}
+		case errors.As(err, new(unexplained)):
+			said, _, _ := strings.Cut(err.Error(), "\n")
+			err = &admin.Problem{Status: http.StatusUnprocessableEntity, Code: "unexplained", Detail: printable(said), Remedy: "another policy explains a call where the record's file is, or a copy of it: toolward policy explain --policy"}
 		case errors.As(err, new(audit.AskedError)):
 			err = slip(err)
 		}

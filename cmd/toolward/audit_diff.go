@@ -1,16 +1,36 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
 )
 
+// callDiff is in what two calls differ.
+type callDiff struct {
+	A           audit.Call         `json:"a"`
+	B           audit.Call         `json:"b"`
+	Differences []audit.Difference `json:"differences"`
+}
+
+// CallDiff compares two calls of the record.
+func (r inFile) CallDiff(ctx context.Context, a, b string) (d callDiff, err error) {
+	d.A, d.B, d.Differences, err = r.Diff(ctx, a, b)
+	return d, err
+}
+
+func (r *remote) CallDiff(ctx context.Context, a, b string) (d callDiff, err error) {
+	err = r.get(ctx, "diff", url.Values{"a": {a}, "b": {b}}, &d)
+	return d, err
+}
+
 func newAuditDiff(g *globals) *cobra.Command {
 	var (
-		r = record{g: g}
+		r = newDesk(g)
 		l = listing{format: "text"}
 	)
 	cmd := &cobra.Command{
@@ -19,24 +39,21 @@ func newAuditDiff(g *globals) *cobra.Command {
 		Long:  "Times, sizes and numbers, in which any two calls differ, are left out. Exit code 1 if there are differences.",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader, err := r.open()
-			if err != nil {
+			return r.read(cmd.Context(), func(reader asker) error {
+				d, err := reader.CallDiff(cmd.Context(), args[0], args[1])
+				if err != nil {
+					return err
+				}
+				if l.format == "json" {
+					err = printJSON(cmd.OutOrStdout(), map[string]any{"a": d.A.ID, "b": d.B.ID, "differences": d.Differences})
+				} else {
+					printDiff(cmd, d)
+				}
+				if err == nil && len(d.Differences) > 0 {
+					err = foundError{fmt.Sprintf("%d differences", len(d.Differences))}
+				}
 				return err
-			}
-			defer reader.Close()
-			a, b, differences, err := reader.Diff(cmd.Context(), args[0], args[1])
-			if err != nil {
-				return err
-			}
-			if l.format == "json" {
-				err = printJSON(cmd.OutOrStdout(), map[string]any{"a": a.ID, "b": b.ID, "differences": differences})
-			} else {
-				printDiff(cmd, a, b, differences)
-			}
-			if err == nil && len(differences) > 0 {
-				err = foundError{fmt.Sprintf("%d differences", len(differences))}
-			}
-			return err
+			})
 		},
 	}
 	r.flag(cmd)
@@ -44,10 +61,10 @@ func newAuditDiff(g *globals) *cobra.Command {
 	return cmd
 }
 
-func printDiff(cmd *cobra.Command, a, b audit.Call, differences []audit.Difference) {
+func printDiff(cmd *cobra.Command, diff callDiff) {
 	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "a  %s\nb  %s\n", printable(sentence(a)), printable(sentence(b)))
-	for _, d := range differences {
+	fmt.Fprintf(w, "a  %s\nb  %s\n", printable(sentence(diff.A)), printable(sentence(diff.B)))
+	for _, d := range diff.Differences {
 		fmt.Fprintf(w, "\n%s\n", printable(d.Where))
 		for _, side := range []struct{ mark, text string }{{"-", d.A}, {"+", d.B}} {
 			if side.text != "" {

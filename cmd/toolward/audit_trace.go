@@ -65,7 +65,7 @@ func printTrace(w io.Writer, t *audit.Trace, indent string) {
 		if c.Via != "" {
 			via = ", by way of " + c.Via
 		}
-		line("  %s copies what call %s brought%s (%s)", c.Where, c.Source, via, c.Severity)
+		line("  "+copied(c.Rule, "%s copies", "%s repeats a name or number of", "%s has a piece of a copy of")+" what call %s brought%s (%s)", c.Where, c.Source, via, c.Severity)
 		if c.From != nil {
 			printTrace(w, c.From, indent+"    ")
 		}
@@ -133,6 +133,18 @@ func ruleList(rules audit.Raw) string {
 	return strings.Join(all, ", ")
 }
 
+// copied are the words for what a rule of provenance found. Pieces are no copy one by
+// one, and those before may have gone in earlier calls.
+func copied(rule, whole, entity, pieces string) string {
+	switch rule {
+	case "provenance.entity":
+		return entity
+	case "provenance.pieces":
+		return pieces
+	}
+	return whole
+}
+
 func newAuditStory(g *globals) *cobra.Command {
 	var (
 		r = newDesk(g)
@@ -198,7 +210,7 @@ func tell(w io.Writer, c audit.Call) {
 		}
 		for _, f := range findings {
 			if f.From != "" {
-				line("    passes on at %s what call %s brought", f.Where, f.From)
+				line("    "+copied(f.Rule, "passes on at %s", "passes on at %s a name or number of", "passes on, in pieces of which one is at %s and which together are a copy,")+" what call %s brought", f.Where, f.From)
 			} else {
 				line("    guard saw %s in the %s (%s)", f.Rule, part.where, f.Action)
 			}

@@ -108,8 +108,9 @@ type problemError struct{ code, said string }
 
 func (e *problemError) Error() string { return e.said }
 
-// segment is a name as one segment of a path.
-func segment(name string) string { return url.PathEscape(name) }
+// segment is a name as one segment of a path, without the CR of a line of CSV that a
+// shell cut it out of.
+func segment(name string) string { return url.PathEscape(strings.TrimSuffix(name, "\r")) }
 
 // inProcess is an [http.RoundTripper] that asks a handler of this process.
 type inProcess struct{ handler http.Handler }

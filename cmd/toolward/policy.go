@@ -35,13 +35,19 @@ func openEngine(ctx context.Context, g *globals, path string) (*policy.Engine, *
 	if err != nil {
 		return nil, nil, err
 	}
+	e, err := openPolicy(ctx, cfg, path)
+	return e, cfg, err
+}
+
+// openPolicy loads the policy of a configuration, or the one at a path in its place,
+// without its shadow.
+func openPolicy(ctx context.Context, cfg *config.Config, path string) (*policy.Engine, error) {
 	opt := policyOptions(cfg, slog.New(slog.DiscardHandler), nil)
 	if path != "" {
 		opt.Path = path
 	}
 	opt.Shadow = ""
-	e, err := policy.Open(ctx, opt)
-	return e, cfg, err
+	return policy.Open(ctx, opt)
 }
 
 func newPolicyInit(g *globals) *cobra.Command {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -40,8 +41,14 @@ type shadowed struct {
 	Result  *policy.Explanation `json:"result,omitempty"`
 }
 
+// unexplained is why a call has no explanation; what helps stands on its second line.
+type unexplained struct{ error }
+
 func newPolicyExplain(g *globals) *cobra.Command {
-	var path, db string
+	var (
+		r    = newDesk(g)
+		path string
+	)
 	cmd := &cobra.Command{
 		Use:   "explain CALL",
 		Short: "Which rules decided a recorded call, and which did not hold",
@@ -50,42 +57,57 @@ func newPolicyExplain(g *globals) *cobra.Command {
 			"counts that it met. With --policy it says what another policy would make of it.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := record{g: g, db: db}
-			reader, err := r.open()
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			call, _, err := reader.Show(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			cfg, err := loadBeside(g)
-			if err != nil {
-				return err
-			}
-			x := explainer{cfg: cfg, reader: reader, other: path}
-			files, _, err := openEngine(cmd.Context(), g, path)
-			if err != nil && path != "" {
-				return err
-			}
-			x.files, x.broken = files, err
-			for replayed, err := range reader.Replay(cmd.Context(), audit.Filter{Call: call.ID}) {
-				if err != nil {
-					return err
-				}
-				said, err := x.explain(cmd.Context(), &call, replayed)
+			return r.read(cmd.Context(), func(reader asker) error {
+				said, err := explainBy(cmd.Context(), g, reader, args[0], path)
 				if err != nil {
 					return err
 				}
 				return printJSON(cmd.OutOrStdout(), said)
-			}
-			return fmt.Errorf("policy did not judge call %s: it was refused before (%s): %s", call.ID, call.Code, reasons(call))
+			})
 		},
 	}
 	cmd.Flags().StringVar(&path, "policy", "", "explain by this policy instead of the one that decided")
-	cmd.Flags().StringVar(&db, "db", "", "database to read, instead of the configuration's")
+	r.flag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("policy", "url")
 	return cmd
+}
+
+// explainBy asks the gateway, which has the files and the key, or explains here.
+func explainBy(ctx context.Context, g *globals, reader asker, call, path string) (any, error) {
+	switch reader := reader.(type) {
+	case inFile:
+		cfg, err := loadBeside(g)
+		if err != nil {
+			return nil, err
+		}
+		return explainCall(ctx, cfg, reader.Reader, call, path)
+	case *remote:
+		if path != "" {
+			return nil, errors.New("--policy needs the record's file, which cannot be read here")
+		}
+		var said json.RawMessage
+		return &said, reader.get(ctx, "calls/"+segment(call)+"/explain", nil, &said)
+	}
+	panic("an asker of another kind")
+}
+
+// explainCall explains a call by the policy that decided it, or by the one at path.
+func explainCall(ctx context.Context, cfg *config.Config, reader *audit.Reader, id, path string) (*explained, error) {
+	call, _, err := reader.Show(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	x := explainer{cfg: cfg, reader: reader, other: path}
+	if x.files, x.broken = openPolicy(ctx, cfg, path); x.broken != nil && path != "" {
+		return nil, x.broken
+	}
+	for replayed, err := range reader.Replay(ctx, audit.Filter{Call: call.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		return x.explain(ctx, &call, replayed)
+	}
+	return nil, unexplained{fmt.Errorf("policy did not judge call %s: it was refused before (%s): %s", call.ID, call.Code, reasons(call))}
 }
 
 // explainer knows the policies that there are.
@@ -175,7 +197,7 @@ func (x *explainer) recorded(ctx context.Context, text audit.PolicyText) (*polic
 		}
 	}
 	if files == nil {
-		return nil, fmt.Errorf("revision %s decided the call, which is neither what the files hold now nor in the record: it cannot be explained\n  by another policy: --policy PATH", text.Revision)
+		return nil, unexplained{fmt.Errorf("revision %s decided the call, which is neither what the files hold now nor in the record: it cannot be explained\n  by another policy: --policy PATH", text.Revision)}
 	}
 	opt := policyOptions(x.cfg, slog.New(slog.DiscardHandler), nil)
 	opt.Files, opt.Shadow = files, ""
@@ -184,7 +206,7 @@ func (x *explainer) recorded(ctx context.Context, text audit.PolicyText) (*polic
 		return nil, err
 	}
 	if engine.Revision() != text.Revision {
-		return nil, fmt.Errorf("revision %s decided the call, and its text in the record comes to %s with this program's library: a credential was taken out of it, or another version of toolward decided\n  by another policy: --policy PATH", text.Revision, engine.Revision())
+		return nil, unexplained{fmt.Errorf("revision %s decided the call, and its text in the record comes to %s with this program's library: a credential was taken out of it, or another version of toolward decided\n  by another policy: --policy PATH", text.Revision, engine.Revision())}
 	}
 	return engine, nil
 }

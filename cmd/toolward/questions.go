@@ -29,6 +29,7 @@ type asker interface {
 	All(ctx context.Context, f audit.Filter) iter.Seq2[audit.Call, error]
 	Show(ctx context.Context, id string) (audit.Call, []audit.Event, error)
 	Trace(ctx context.Context, id string) (*audit.Trace, error)
+	CallDiff(ctx context.Context, a, b string) (callDiff, error)
 	Stats(ctx context.Context, f audit.Filter) (audit.Stats, error)
 	Series(ctx context.Context, f audit.Filter, by []string, every time.Duration) ([]audit.Point, error)
 	Changes(ctx context.Context, f audit.Filter, by []string) ([]audit.Change, error)

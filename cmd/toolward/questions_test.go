@@ -15,7 +15,7 @@ import (
 // every call, and nothing would say so.
 func TestFiltersGoWhole(t *testing.T) {
 	internal := map[string]string{
-		"Call":        "policy explain and replay name a call, and read the file",
+		"Call":        "policy explain names a call in the path, and reads it beside the record",
 		"Not.Differs": "no flag says it",
 	}
 	closed := map[string]string{"Kind": "tool", "Effect": "deny", "Outcome": "ok", "Code": "policy", "Finding": "pii"}

@@ -74,6 +74,8 @@ var rows = map[string]row{
 	"audit.calls":        {commands: []string{"audit list"}},
 	"audit.show":         {commands: []string{"audit show CALL"}},
 	"audit.trace":        {commands: []string{"audit trace CALL"}},
+	"audit.explain":      {commands: []string{"policy explain CALL"}},
+	"audit.diff":         {commands: []string{"audit diff CALL CALL"}},
 	"audit.stats":        {commands: []string{"audit stats"}},
 	"audit.series":       {commands: []string{"audit stats --by agent"}},
 	"audit.changes":      {commands: []string{"audit stats --by agent --since 1h --compare"}},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,8 @@ func TestReviewerWithNothingButAToken(t *testing.T) {
 	g, id := desks(t)
 	rows := g.Rows(t, "", "SELECT session FROM calls WHERE session IS NOT NULL LIMIT 1")
 	session := fmt.Sprint(rows[0]["session"])
+	bad := fmt.Sprint(g.Rows(t, "", "SELECT id FROM calls WHERE code = 'policy'")[0]["id"])
+	strange := fmt.Sprint(g.Rows(t, "", "SELECT id FROM calls WHERE tool = 'lab__nosuch'")[0]["id"])
 	away := func(token string, args ...string) (string, string, int) {
 		cmd := exec.Command(lab.Binary(), append(args, "--url", g.URL)...)
 		cmd.Dir, cmd.Env = t.TempDir(), []string{"TOOLWARD_TOKEN=" + token, "HOME=" + t.TempDir()}
@@ -59,6 +62,9 @@ func TestReviewerWithNothingButAToken(t *testing.T) {
 		"list --label private -o json", "list --seen private", "list --tool lab__echo --server lab --kind tool --effect allow --min-ms 0.0001 --since 1h --until 2100-01-01 -o json",
 		"list --session " + session + " -o json", "list --agent nobody -o json", "list --rule policies/all.rego:3", "list --shadow-differs",
 		"show " + id, "show " + id + " -o json", "show " + id[:8] + " -o json", "show ffff", "trace " + id, "trace " + id + " -o json", "story " + session, "story " + session + " -o json", "story nobody",
+		"show " + id + "CR", "trace " + id + "CR", "story " + session + "CR", "list --session " + session + "CR -o csv", "list --from-call " + id + "CR",
+		"diff " + id + " " + bad, "diff " + id + " " + bad + "CR -o json", "diff " + id + " " + id, "diff " + id + " ffff",
+		"policy explain " + id, "policy explain " + bad, "policy explain " + id[:8], "policy explain " + strange, "policy explain ffff", "policy explain " + id + "CR",
 		"stats", "stats -o json", "stats --by agent,outcome", "stats --by agent --every 1h -o json", "stats --by code --since 24h --compare", "stats --agent ann -o json",
 		"view people", "view policies -o json", "view grants --where agent=ann --sort last -o csv", "view findings --not kind=pii -o json", "view sessions -o json", "view tools -o json", "view traffic", "view hourly -o csv",
 		"view grants --where nosuch=1", "view tools --since 1h",
@@ -67,11 +73,23 @@ func TestReviewerWithNothingButAToken(t *testing.T) {
 	} {
 		t.Run(question, func(t *testing.T) {
 			args := append([]string{"audit"}, strings.Fields(question)...)
-			cmd := g.Command(append(args, "--config", "toolward.yaml")...)
+			if args[1] == "policy" {
+				args = args[1:]
+			}
+			asked := strings.Fields(strings.ReplaceAll(strings.Join(args, " "), "CR", ""))
+			for i := range args { // of a line of CSV
+				args[i] = strings.Replace(args[i], "CR", "\r", 1)
+			}
+			cmd := g.Command(append(asked, "--config", "toolward.yaml")...)
 			var want, wantTalk bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &want, &wantTalk
 			_ = cmd.Run()
 			out, talk, code := away(viewer, args...)
+			if !slices.Equal(args, asked) {
+				if _, with := g.Run(t, append(slices.Clone(args), "--config", "toolward.yaml")...); with != want.String()+wantTalk.String() && with != wantTalk.String()+want.String() {
+					t.Errorf("with a CR: %s", with)
+				}
+			}
 			if strings.Contains(out, "size_bytes") { // of the file, which may have grown
 				out, want = withoutSize(out), *bytes.NewBufferString(withoutSize(want.String()))
 			}
