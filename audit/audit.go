@@ -151,6 +151,9 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
+	if err := s.opts.exposed(); err != nil && s.opts.Log != nil {
+		s.opts.Log.Warn("the audit record is exposed", "error", err)
+	}
 	s.recorder = newRecorder(s.opts, keys)
 	w, err := newWriter(s.opts, keys)
 	if err != nil {
@@ -212,7 +215,7 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// Ready returns nil if calls can be recorded, else why not; or a [*FutureError],
+// Ready returns nil if calls can be recorded, else why not; or a [*FutureError] or [*ExposedError],
 // with which they can.
 func (s *Store) Ready() error {
 	if err := s.writer.failure(); err != nil && !s.writer.standing.Load() {
@@ -221,7 +224,7 @@ func (s *Store) Ready() error {
 	if ahead := s.writer.ahead.Load(); ahead != nil && ahead.by() > 0 {
 		return ahead
 	}
-	return nil
+	return s.opts.exposed()
 }
 
 // Standing reports whether the standby takes the record's place.

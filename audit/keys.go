@@ -42,6 +42,9 @@ func LoadKeys(path string) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit keys: %w", err)
 	}
+	if !info.Mode().IsRegular() { // a pipe that nobody writes to would hold up the start
+		return nil, fmt.Errorf("audit keys: %s is no regular file: restore the record's keys there", path)
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("audit keys: %s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
@@ -119,7 +122,7 @@ func (k *Keys) publish(path string) error {
 	case err == nil && strings.TrimSpace(string(text)) == k.public:
 		return nil
 	case err == nil && len(text) > 0 && !k.isFormer(strings.TrimSpace(string(text))):
-		return fmt.Errorf("audit keys: %s is not the public key of this record's keys: move it away to have it written again", path)
+		return fmt.Errorf("audit keys: %s is not the public key of this record's keys, and either may be the false one: compare with the public key that you kept elsewhere, and restore the keys, or move %s away to have it written again", path, path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("audit keys: %w", err)
 	}

@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // Local lets in who can read a file of this machine's.
@@ -41,14 +43,17 @@ const prefix = "twop_"
 func isCredential(token string) bool { return strings.HasPrefix(token, prefix) }
 
 // OpenCredential reads the credential, or makes one, and notes in the file where
-// the gateway listens now. Like every key it must be its owner's alone.
+// the gateway listens now. Like every key it must be its owner's alone, who is the
+// user that the gateway runs as: root may read what another user wrote and knows.
 func OpenCredential(path, url string) (*Credential, error) {
-	f, err := readCredential(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		f.Token, err = newCredential(), nil
-	}
-	if err != nil {
+	f, info, err := readOwned(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Token = newCredential()
+	case err != nil:
 		return nil, err
+	case ofAnother(info):
+		return nil, fmt.Errorf("operator's credential: %s belongs to another user, who knows it: delete it to get a new one", path)
 	}
 	f.URL = url
 	if err := writeCredential(path, f); err != nil {
@@ -77,21 +82,35 @@ func ReadCredential(path string) (token, url string, err error) {
 }
 
 func readCredential(path string) (f credentialFile, err error) {
-	info, err := os.Stat(path)
+	f, _, err = readOwned(path)
+	return f, err
+}
+
+// readOwned also says whose the file is. What is no file is not waited for: a pipe
+// that nobody writes to would hold up the start.
+func readOwned(path string) (f credentialFile, info fs.FileInfo, err error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return f, fmt.Errorf("operator's credential: %w", err)
+		return f, nil, fmt.Errorf("operator's credential: %w", err)
+	}
+	defer file.Close()
+	if info, err = file.Stat(); err != nil {
+		return f, nil, fmt.Errorf("operator's credential: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return f, nil, fmt.Errorf("operator's credential: %s is no regular file: delete it to get a new one", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return f, fmt.Errorf("operator's credential: %s has mode %#o: others could read it and decide; chmod 600 it, or delete it to get a new one", path, mode)
+		return f, nil, fmt.Errorf("operator's credential: %s has mode %#o: others could read it and decide; chmod 600 it, or delete it to get a new one", path, mode)
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := io.ReadAll(io.LimitReader(file, 64<<10))
 	if err != nil {
-		return f, fmt.Errorf("operator's credential: %w", err)
+		return f, nil, fmt.Errorf("operator's credential: %w", err)
 	}
 	if err := json.Unmarshal(raw, &f); err != nil || len(f.Token) != len(prefix)+43 || !isCredential(f.Token) {
-		return f, fmt.Errorf("operator's credential: %s is damaged: delete it to get a new one at the next start", path)
+		return f, nil, fmt.Errorf("operator's credential: %s is damaged: delete it to get a new one at the next start", path)
 	}
-	return f, nil
+	return f, info, nil
 }
 
 // writeCredential replaces the file as a whole: a command that reads it sees the
