@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/web/problem"
 )
 
 // Options configure a [Server]. The zero value of a field is its default.
@@ -91,6 +92,7 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{opt: opt, mux: http.NewServeMux(), listener: l, hosts: map[string]bool{}, origins: map[string]bool{}}
 	s.allow(opt)
+	problem.Elsewhere(s.mux)
 	s.Handle("GET /healthz", http.HandlerFunc(s.healthz))
 	s.Handle("GET /readyz", http.HandlerFunc(s.readyz))
 	s.http = &http.Server{

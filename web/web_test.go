@@ -131,6 +131,9 @@ func TestGuardInFrontOfEverySurface(t *testing.T) {
 			if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "" && resp.StatusCode != 200 {
 				t.Errorf("a refused origin is told %q", origin)
 			}
+			if resp.StatusCode >= 400 && resp.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("the error is %q (RFC 9457 section 3)", resp.Header.Get("Content-Type"))
+			}
 		})
 	}
 	if len(*refused) == 0 {

@@ -1,9 +1,9 @@
 // Package rest is function calling over plain HTTP, for programs that speak to
 // a model themselves and hold the tool calls it emitted.
 //
-//	GET  /v1/tools?format=mcp|openai|openai-responses|anthropic|gemini|gemini-interactions
+//	GET  /v1/tools?format=mcp|openai|openai-responses|anthropic|gemini|gemini-interactions&server=NAME
 //	POST /v1/tools/{name}/call     the arguments object is the body; the answer is the tool's MCP result
-//	POST /v1/tool_calls            tool calls as the model emitted them; the answer holds the messages to append
+//	POST /v1/tool_calls?local=NAME tool calls as the model emitted them; the answer holds the messages to append
 //	GET  /v1/openapi.json          this API as OpenAPI 3.1
 //
 // Each tool call is one [gateway.Call] on the same road as MCP's. Errors are
@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -57,14 +58,17 @@ type Handler struct {
 var openAPI []byte
 
 // routes is everything below /v1/. Each is for an agent that was let in.
-var routes = []struct {
-	pattern string // of [http.ServeMux]
+var routes = []route{
+	{"GET /v1/tools", []string{"format", "server"}, (*Handler).tools},
+	{"POST /v1/tools/{name}/call", []string{"format"}, (*Handler).call},
+	{"POST /v1/tool_calls", []string{"format", local}, (*Handler).toolCalls},
+	{"GET /v1/openapi.json", nil, (*Handler).describe},
+}
+
+type route struct {
+	pattern string   // of [http.ServeMux]
+	params  []string // of the query; others are refused
 	serve   func(*Handler, http.ResponseWriter, *http.Request, *gateway.Agent)
-}{
-	{"GET /v1/tools", (*Handler).tools},
-	{"POST /v1/tools/{name}/call", (*Handler).call},
-	{"POST /v1/tool_calls", (*Handler).toolCalls},
-	{"GET /v1/openapi.json", (*Handler).describe},
 }
 
 // Routes lists the patterns of [http.ServeMux] that a [Handler] serves.
@@ -83,8 +87,9 @@ func New(opt Options) *Handler {
 	}
 	h := &Handler{opt: opt, mux: http.NewServeMux()}
 	for _, r := range routes {
-		h.mux.HandleFunc(r.pattern, h.authenticated(r.serve))
+		h.mux.HandleFunc(r.pattern, h.authenticated(r))
 	}
+	problem.Elsewhere(h.mux)
 	return h
 }
 
@@ -92,7 +97,7 @@ func New(opt Options) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 // authenticated lets agents through, before their body is read.
-func (h *Handler) authenticated(next func(*Handler, http.ResponseWriter, *http.Request, *gateway.Agent)) http.HandlerFunc {
+func (h *Handler) authenticated(next route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		cred := gateway.Credentials{Resource: h.opt.Resource, Peer: h.opt.Peer(r), Surface: gateway.SurfaceREST}
 		var err error
@@ -109,7 +114,13 @@ func (h *Handler) authenticated(next func(*Handler, http.ResponseWriter, *http.R
 		if h.opt.CarryToken {
 			r = r.WithContext(gateway.WithToken(r.Context(), cred.Token))
 		}
-		next(h, w, r, agent)
+		if refusal := next.unknownParams(r); refusal != nil {
+			c := h.newCall(r, gateway.KindLifecycle, "query")
+			c.Agent = agent
+			h.problem(w, r, h.opt.Road.Refused(r.Context(), c, refusal), c.ID)
+			return
+		}
+		next.serve(h, w, r, agent)
 	}
 }
 
@@ -215,6 +226,13 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 		h.problem(w, r, refusal, c.ID)
 		return
 	}
+	if server := r.URL.Query().Get("server"); server != "" {
+		if tools = of(server, tools); len(tools) == 0 {
+			h.problem(w, r, h.opt.Road.Refused(r.Context(), c, gateway.Refuse("catalog", gateway.UnknownTool,
+				"there is no server of this name, or none of its tools is for you")), c.ID)
+			return
+		}
+	}
 	entries, left := format.entries(tools)
 	out := append([]byte(`{"tools":[`), bytes.Join(entries, []byte(","))...)
 	out = append(out, ']')
@@ -224,6 +242,12 @@ func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.A
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "private, no-store")
 	_, _ = w.Write(append(out, '}'))
+}
+
+// of are the tools of one server. What an agent may not see reads as what is not
+// there.
+func of(server string, tools []*gateway.Tool) []*gateway.Tool {
+	return slices.DeleteFunc(slices.Clone(tools), func(t *gateway.Tool) bool { return t.Server != server })
 }
 
 // describe is this API as OpenAPI.

@@ -31,6 +31,7 @@ type emitted struct {
 	name   string
 	args   gateway.Args
 	bad    *gateway.Refusal // why it cannot be run
+	cut    bool             // its turn is not whole
 	kind   string           // how it was written, where a format has several ways to
 	caller json.RawMessage  // what the answer has to repeat; nil for nothing
 }
@@ -48,6 +49,10 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 	turn := h.newCall(r, gateway.KindTool, "tool_calls")
 	turn.Agent = agent
 	format, calls, refusal := h.read(r, agent)
+	var theirs []own
+	if refusal == nil {
+		calls, theirs, refusal = h.ours(format, calls, r.URL.Query()[local])
+	}
 	if refusal != nil {
 		h.problem(w, r, h.opt.Road.Refused(r.Context(), turn, refusal), turn.ID)
 		return
@@ -60,12 +65,12 @@ func (h *Handler) toolCalls(w http.ResponseWriter, r *http.Request, agent *gatew
 		wg.Go(func() { outcomes[i] = h.do(r.Context(), format, c, e.bad) })
 	}
 	wg.Wait()
-	if first := outcomes[0]; allUnserved(outcomes) {
-		h.problem(w, r, first.refusal, first.call.ID)
+	if len(outcomes) > 0 && allUnserved(outcomes) {
+		h.problem(w, r, outcomes[0].refusal, outcomes[0].call.ID)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer(format, calls, outcomes))
+	_, _ = w.Write(answer(format, calls, outcomes, theirs))
 }
 
 // read decodes the body and finds out whose format it is.
@@ -110,7 +115,7 @@ func (h *Handler) read(r *http.Request, agent *gateway.Agent) (*format, []emitte
 func (t turn) runnable() []emitted {
 	if t.cut != "" {
 		for i := range t.calls {
-			t.calls[i].bad = truncated(t.cut)
+			t.calls[i].bad, t.calls[i].cut = truncated(t.cut), true
 		}
 	}
 	return t.calls
@@ -145,7 +150,7 @@ type decision struct {
 	RetryAfter int      `json:"retry_after,omitempty"` // seconds
 }
 
-func answer(f *format, calls []emitted, outcomes []outcome) []byte {
+func answer(f *format, calls []emitted, outcomes []outcome, theirs []own) []byte {
 	decisions := make([]decision, len(outcomes))
 	for i, o := range outcomes {
 		d := decision{ID: calls[i].id, Call: o.call.ID, Tool: calls[i].name, Effect: string(gateway.EffectAllow)}
@@ -156,11 +161,14 @@ func answer(f *format, calls []emitted, outcomes []outcome) []byte {
 		}
 		decisions[i] = d
 	}
-	return marshal(map[string]any{
-		"format":    f.name,
-		"messages":  f.messages(calls, outcomes),
-		"decisions": decisions,
-	})
+	body := map[string]any{"format": f.name, "messages": []any{}, "decisions": decisions}
+	if len(calls) > 0 {
+		body["messages"] = f.messages(calls, outcomes)
+	}
+	if theirs != nil {
+		body["local"] = theirs
+	}
+	return marshal(body)
 }
 
 // marshal writes JSON without escaping for HTML: the text is for a model.
