@@ -143,10 +143,17 @@ func (r *rooms) openState(ctx context.Context) error {
 	if wait == 0 {
 		wait = -1 // `wait: 0s` is a choice, not a missing value
 	}
-	if r.waiting, err = approval.New(approval.Options{Store: r.state, Wait: wait, Expire: r.cfg.Approvals.Expire}); err != nil {
+	if r.waiting, err = approval.New(approval.Options{Store: r.state, Wait: wait, Expire: r.cfg.Approvals.Expire, Asked: r.asked}); err != nil {
 		return err
 	}
 	return r.store.Attach(ctx, r.state)
+}
+
+// asked says in the log that a person has to decide, and how. What the call would
+// send is for those who may look at it.
+func (r *rooms) asked(a gateway.Approval) {
+	r.log.Warn("a call waits for a person", "approval", a.ID, "agent", a.Agent, "tool", a.Tool, "until", a.Expires.UTC().Format(time.RFC3339),
+		"look", "toolward approvals show "+a.ID, "decide", "toolward approvals approve|deny "+a.ID)
 }
 
 // watchTimes puts on record which questions nobody answered in time, and tells

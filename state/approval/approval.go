@@ -52,6 +52,9 @@ type Options struct {
 	Pending int           // approvals of one agent that may wait at once; 0: 32
 	// BindRevision makes a consent void when the policy changes.
 	BindRevision bool
+	// Asked is told of each approval that a person has to decide, once it is on
+	// record; nil tells nobody. It must not wait.
+	Asked func(gateway.Approval)
 }
 
 const progress = 5 * time.Second // between two progress notifications
@@ -110,6 +113,9 @@ func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
 		}
 		if a.ID == ask.ID {
 			ask.ID = newID() // should this one be used up by another call
+			if r.opts.Asked != nil {
+				r.opts.Asked(a)
+			}
 		}
 		done, err := r.follow(ctx, a, c, over.C, told)
 		if done || err != nil {

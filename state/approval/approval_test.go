@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,27 @@ func TestApprovalThenSameCallRunsOnce(t *testing.T) {
 		}
 		if again := ask(t, r, newCall(t, `{"to":"bob","amount":10}`)); again == id {
 			t.Error("a consent that was used up was asked about again")
+		}
+	})
+}
+
+// TestSomebodyIsToldOfEachQuestionOnce: a call that is sent again while a person
+// thinks asks nothing new; one that differs does.
+func TestSomebodyIsToldOfEachQuestionOnce(t *testing.T) {
+	var told []string
+	bubble(t, approval.Options{Asked: func(a gateway.Approval) { told = append(told, a.ID) }}, func(t *testing.T, r *approval.Room, d *desk) {
+		first := ask(t, r, newCall(t, `{"amount":10}`))
+		if again := ask(t, r, newCall(t, `{"amount":10}`)); again != first {
+			t.Fatalf("asked anew: %s", again)
+		}
+		other := ask(t, r, newCall(t, `{"amount":11}`))
+		decide(t, d, first, gateway.ApprovalGiven)
+		if err := r.Wait(t.Context(), newCall(t, `{"amount":10}`)); err != nil {
+			t.Fatal(err)
+		}
+		anew := ask(t, r, newCall(t, `{"amount":10}`))
+		if want := []string{first, other, anew}; !slices.Equal(told, want) {
+			t.Errorf("told of %q, want %q", told, want)
 		}
 	})
 }
