@@ -8,7 +8,7 @@ KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image clean
+.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -87,5 +87,12 @@ growth: ## what a text costs per KiB, counted, which must not grow with the size
 dress: ## orders dressed up in every way that is known, at every place: how many are blocked
 	$(GO) run ./cmd/dress
 
+image: ## toolward, the program alone, and toolward:node, for servers from npm; needs Docker with BuildKit
+	docker build -f deploy/Dockerfile --target small -t toolward .
+	docker build -f deploy/Dockerfile --target node -t toolward:node .
+
+package: ## into dist: archives, deb, checksums and SBOM for Linux; needs gcc-aarch64-linux-gnu and libc6-dev-arm64-cross
+	TOOLWARD_LINUX_ONLY=1 $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0 release --snapshot --clean --skip=docker,sign
+
 clean:
-	rm -rf bin
+	rm -rf bin dist

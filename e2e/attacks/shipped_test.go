@@ -21,14 +21,15 @@ import (
 // against a gateway that serves TLS at every address.
 func TestHealthcheckOfTheImage(t *testing.T) {
 	image := read(t, "../../deploy/Dockerfile")
-	line := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindStringSubmatch(image)
-	if line == nil {
-		t.Fatal("the image has no check")
+	lines := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindAllStringSubmatch(image, -1)
+	if stages := regexp.MustCompile(`(?m)^FROM \S+ AS (?:small|node)$`).FindAllString(image, -1); len(stages) != 2 || len(lines) != 2 {
+		t.Fatalf("of the images %q, %d have a check", stages, len(lines))
 	}
+	line := lines[0]
 	var command []string
 	must(t, json.Unmarshal([]byte(line[1]), &command))
-	variable := regexp.MustCompile(`(?m)^ENV TOOLWARD_CONFIG=(\S+)$`).FindStringSubmatch(image)
-	if variable == nil || command[0] != "toolward" || !strings.Contains(image, "EXPOSE 8443") {
+	variable := regexp.MustCompile(`(?m)^ENV TOOLWARD_CONFIG=(\S+) HOME=/var/lib/toolward$`).FindStringSubmatch(image)
+	if variable == nil || lines[1][1] != line[1] || command[0] != "toolward" || !strings.Contains(image, "EXPOSE 8443") {
 		t.Fatalf("it runs %q with %q", command, variable)
 	}
 	free, err := net.Listen("tcp", "0.0.0.0:0")
@@ -89,7 +90,7 @@ func TestUnitAsShipped(t *testing.T) {
 	if len(u["ExecStart"]) == 1 {
 		start = strings.Fields(u["ExecStart"][0])
 	}
-	if len(start) != 4 || start[0] != "/usr/local/bin/toolward" || start[1] != "serve" || start[2] != "--config" {
+	if len(start) != 4 || start[0] != "toolward" || start[1] != "serve" || start[2] != "--config" { // found in /usr/local/bin and /usr/bin (systemd.service(5))
 		t.Fatalf("it starts %q", start)
 	}
 	if !slices.Equal(u["ExecReload"], []string{"/bin/kill -HUP $MAINPID"}) {
@@ -129,4 +130,44 @@ func TestUnitAsShipped(t *testing.T) {
 		t.Errorf("a call: %+v", a)
 	}
 	g.Stop(t)
+}
+
+// TestConfigurationAsShipped starts what the package puts into /etc/toolward, with its
+// record elsewhere: it says fine, keeps everything that it writes where the unit
+// lets it, and allows nothing.
+func TestConfigurationAsShipped(t *testing.T) {
+	state := "/var/lib/" + strings.Join(unit(t)["StateDirectory"], "")
+	text := read(t, "../../deploy/toolward.yaml")
+	if !strings.Contains(text, "path: "+state+"/") {
+		t.Fatalf("the record is not in %s:\n%s", state, text)
+	}
+	etc, lib := t.TempDir(), t.TempDir()
+	must(t, os.CopyFS(etc+"/policies", os.DirFS("../../deploy/policies")))
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, state, lib), "127.0.0.1:8080", free.Addr().String())
+	must(t, free.Close())
+	must(t, os.WriteFile(etc+"/toolward.yaml", []byte(text), 0o644))
+	run := func(args ...string) string {
+		cmd := exec.Command(lab.Binary(), append(args, "--config", etc+"/toolward.yaml")...)
+		cmd.Dir = lib
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := run("config", "check"); !strings.Contains(out, "fine") {
+		t.Error(out)
+	}
+	run("policy", "check", "--offline")
+	run("token", "mint", "--subject", "me", "--role", "admin")
+	files, err := os.ReadDir(etc)
+	must(t, err)
+	if len(files) != 2 {
+		t.Errorf("it writes beside its configuration: %v", files)
+	}
+	if files, err = os.ReadDir(lib); err != nil || len(files) == 0 {
+		t.Errorf("it writes nothing where it may: %v", err)
+	}
 }
