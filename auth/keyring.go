@@ -203,9 +203,11 @@ func (r *keyring) note(err error) {
 	after := r.failed
 	r.mu.Unlock()
 	switch {
+	case after != "" && after != before && r.set.Load() == nil:
+		r.log.Error("issuer's keys could not be loaded; its tokens are refused until they are", "error", err)
 	case after != "" && after != before:
 		r.log.Error("issuer's keys could not be loaded; the last good ones stay in use until they are stale", "error", err)
 	case after == "" && before != "":
-		r.log.Info("issuer's keys are loaded again")
+		r.log.Info("issuer's keys are loaded")
 	}
 }

@@ -38,7 +38,7 @@ func scannerOf(cfg *config.Config) (*guard.Scanner, error) {
 
 func newGuardScan(g *globals) *cobra.Command {
 	var surface string
-	var asJSON bool
+	l := listing{format: "text"}
 	cmd := &cobra.Command{
 		Use:     "scan FILE|-",
 		Short:   "Show what guard finds in a text, marked",
@@ -62,8 +62,8 @@ func newGuardScan(g *globals) *cobra.Command {
 				return err
 			}
 			findings := report.Findings
-			if asJSON {
-				if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
+			if l.format == "json" {
+				if err := printJSON(cmd.OutOrStdout(), append([]gateway.Finding{}, findings...)); err != nil { // none is [], not null
 					return err
 				}
 			} else {
@@ -76,7 +76,7 @@ func newGuardScan(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&surface, "surface", "tool_result", strings.Join(surfaces, ", "))
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	l.textFlag(cmd)
 	return cmd
 }
 

@@ -38,6 +38,9 @@ type notes struct {
 	all []string
 }
 
+// harmless takes back what mcp-go says of every tool: that it may destroy something.
+var harmless = mcpgo.WithDestructiveHintAnnotation(false)
+
 // Serve answers on in and out until in ends or ctx does.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, version string) error {
 	var mail []message
@@ -49,20 +52,20 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string) err
 	s.AddTool(mcpgo.NewTool("echo",
 		mcpgo.WithDescription("Returns the text it is given."),
 		mcpgo.WithString("text", mcpgo.Required(), mcpgo.Description("What to return")),
-		mcpgo.WithReadOnlyHintAnnotation(true)), echo)
+		mcpgo.WithReadOnlyHintAnnotation(true), harmless), echo)
 	s.AddTool(mcpgo.NewTool("now",
 		mcpgo.WithDescription("The time in UTC, as RFC 3339."),
-		mcpgo.WithReadOnlyHintAnnotation(true)), now)
+		mcpgo.WithReadOnlyHintAnnotation(true), harmless), now)
 	s.AddTool(mcpgo.NewTool("add_note",
 		mcpgo.WithDescription("Keeps a note until the gateway stops."),
-		mcpgo.WithString("text", mcpgo.Required(), mcpgo.Description("The note"), mcpgo.MaxLength(2000))), n.add)
+		mcpgo.WithString("text", mcpgo.Required(), mcpgo.Description("The note"), mcpgo.MaxLength(2000)), harmless), n.add)
 	s.AddTool(mcpgo.NewTool("list_notes",
 		mcpgo.WithDescription("The notes kept so far."),
-		mcpgo.WithReadOnlyHintAnnotation(true)), n.list)
+		mcpgo.WithReadOnlyHintAnnotation(true), harmless), n.list)
 	s.AddTool(mcpgo.NewTool("read_mail",
 		mcpgo.WithDescription("Reads one message of a made-up mailbox. 1 is harmless, 2 gives orders to whoever reads it, 3 holds a fake credential."),
 		mcpgo.WithNumber("id", mcpgo.Required(), mcpgo.Description("1 to 3"), mcpgo.Min(1), mcpgo.Max(float64(len(mail)))),
-		mcpgo.WithReadOnlyHintAnnotation(true)), mailReader(mail))
+		mcpgo.WithReadOnlyHintAnnotation(true), harmless), mailReader(mail))
 	return mcpserver.NewStdioServer(s).Listen(ctx, in, out)
 }
 
