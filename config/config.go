@@ -11,7 +11,9 @@
 //
 // ${VAR} inside a string value is replaced by the environment variable, once:
 // what a variable holds is not looked at again. An unset variable is an error,
-// and $${ stands for a plain ${. Names of fields are never replaced.
+// and $${ stands for a plain ${. Names of fields are never replaced. Variables
+// that the environment lacks are looked for in the files that env_file names.
+// ${file:PATH} is replaced by a file's content, without the line end behind it.
 //
 // Paths are relative to the directory of the file. Every field is described in
 // docs/configuration.md.
@@ -24,6 +26,7 @@ import (
 
 // Config is toolward.yaml. The zero value is of no use: see [Default].
 type Config struct {
+	EnvFile   []string   `yaml:"env_file,omitempty"`   // files with variables that the environment lacks; the first that has one counts
 	Listen    string     `yaml:"listen"`               // host:port
 	PublicURL string     `yaml:"public_url,omitempty"` // base URL that agents reach the gateway by; "" means the listener's own
 	Insecure  bool       `yaml:"insecure"`             // plain HTTP beyond loopback is wanted

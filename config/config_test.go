@@ -146,7 +146,7 @@ func TestEmptyFileIsDefault(t *testing.T) {
 func TestPathsAreRelativeToFile(t *testing.T) {
 	c := parse(t, "/etc/toolward/toolward.yaml", "audit: {sink: out.jsonl}\npolicy: {path: ./policies, data: /data.yaml}\nupstreams: {a: {command: ./server}}\n", "")
 	got := []string{c.Audit.Path, c.Audit.Sink, c.Policy.Path, c.Policy.Data, c.Upstreams[0].Command, c.Auth.Local.KeyFile}
-	want := []string{"/etc/toolward/toolward.db", "/etc/toolward/out.jsonl", "/etc/toolward/policies", "/data.yaml", "./server", "/etc/toolward/toolward.key"}
+	want := []string{"/etc/toolward/toolward.db", "/etc/toolward/out.jsonl", "/etc/toolward/policies", "/data.yaml", "/etc/toolward/server", "/etc/toolward/toolward.key"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
 	}

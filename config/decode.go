@@ -31,6 +31,7 @@ type decoder struct {
 	shown  map[string]string
 	values map[string][]Hidden // what variables brought into a field
 	hidden []Hidden
+	env    map[string]string // of env_file
 	nodes  int
 	fields func(path string, names []string) // told of every object's fields, for the test of the documentation; may be nil
 }
@@ -168,16 +169,18 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 		return n.Value, false, true
 	}
 	var values []Hidden
-	text, err := expand(n.Value, func(name string) (string, bool) {
-		value, ok := d.lookup(name)
+	text, err := expand(n.Value, func(name string) (string, error) {
+		value, err := d.variable(name)
 		values = append(values, Hidden{Value: value, Shown: "${" + name + "}"})
-		return value, ok
+		return value, err
 	})
 	if err != nil {
 		hint := "write $${ for a plain ${"
 		unset := errors.Is(err, errUnset)
-		if unset {
-			hint = "set it where toolward starts, or " + hint
+		if file := (*fileError)(nil); errors.As(err, &file) {
+			hint, unset = "", true
+		} else if unset {
+			hint = "set it where toolward starts, in a file that env_file: names, or " + hint
 		}
 		d.errorAt(mark{n.Line, n.Column}, path, err.Error(), hint)
 		d.errs[len(d.errs)-1].unset = unset
@@ -190,7 +193,7 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 var errUnset = errors.New("is not set")
 
 // expand replaces each ${NAME} once: what a variable holds is not looked at.
-func expand(s string, lookup func(string) (string, bool)) (string, error) {
+func expand(s string, lookup func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for {
 		i := strings.Index(s, "${")
@@ -208,12 +211,12 @@ func expand(s string, lookup func(string) (string, bool)) (string, error) {
 		if !closed {
 			return "", errors.New("${ without }")
 		}
-		if !isVariable(name) {
+		if !isVariable(name) && !strings.HasPrefix(name, fileVariable) {
 			return "", fmt.Errorf("${%s} is not the name of a variable: letters, digits and _ (defaults as in a shell are not supported)", name)
 		}
-		value, ok := lookup(name)
-		if !ok {
-			return "", fmt.Errorf("the environment variable %s %w", name, errUnset)
+		value, err := lookup(name)
+		if err != nil {
+			return "", err
 		}
 		b.WriteString(value)
 		s = rest

@@ -90,7 +90,7 @@ func parse(d *decoder, data []byte) (*Config, error) {
 		return nil, Errors{err}
 	}
 	if root != nil {
-		d.config(root, c)
+		d.config(envFirst(root), c)
 	}
 	if len(c.Auth.Issuers) == 0 && c.Auth.Local == nil {
 		c.Auth.Local = local

@@ -43,6 +43,29 @@ func (d *decoder) path(to *string) reader {
 	}
 }
 
+// paths is texts for files.
+func (d *decoder) paths(to *[]string) reader {
+	return func(n *yaml.Node, path string) {
+		d.texts(to)(n, path)
+		for i, s := range *to {
+			if s != "" {
+				(*to)[i] = d.resolvePath(s)
+			}
+		}
+	}
+}
+
+// program reads what is started: a name is looked for in PATH, and a path is
+// relative to the configuration's directory, as all others.
+func (d *decoder) program(to *string) reader {
+	return func(n *yaml.Node, path string) {
+		d.text(to)(n, path)
+		if filepath.Base(*to) != *to {
+			*to = d.resolvePath(*to)
+		}
+	}
+}
+
 func (d *decoder) resolvePath(s string) string {
 	if filepath.IsAbs(s) || d.dir == "" || d.dir == "." {
 		return s
@@ -71,7 +94,7 @@ func (d *decoder) masked(to *Secret) reader {
 	}
 }
 
-var variables = regexp.MustCompile(`\$\{[A-Za-z0-9_]+\}`)
+var variables = regexp.MustCompile(`\$\{(?:[A-Za-z0-9_]+|file:[^}]*)\}`)
 
 // texts reads a list of strings; a single string is a list of one.
 func (d *decoder) texts(to *[]string) reader {

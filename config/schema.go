@@ -16,6 +16,7 @@ const (
 // function of its own, in the order of docs/configuration.md.
 func (d *decoder) config(n *yaml.Node, c *Config) {
 	d.object(n, "", []field{
+		{"env_file", func(n *yaml.Node, path string) { d.paths(&c.EnvFile)(n, path); d.envFiles(c.EnvFile, n, path) }},
 		{"listen", d.address(&c.Listen)},
 		{"public_url", d.url(&c.PublicURL)},
 		{"insecure", d.flag(&c.Insecure)},
@@ -163,7 +164,7 @@ func newUpstream(name string) Upstream {
 
 func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 	d.object(n, path, []field{
-		{"command", d.text(&u.Command)},
+		{"command", d.program(&u.Command)},
 		{"args", d.args(&u.Args)},
 		{"env", d.secrets(&u.Env, checkVariable, soundsSecret)},
 		{"dir", d.path(&u.Dir)},
@@ -188,6 +189,9 @@ func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 		{"schemas", d.words(&u.Schemas, dialectNames...)},
 		{"isolate", d.choice(&u.Isolate, "shared", "session", "call")},
 	})
+	if u.Command != "" && u.Dir == "" && d.dir != "." {
+		u.Dir = d.dir
+	}
 }
 
 func (d *decoder) oauth(n *yaml.Node, path string, o *OAuth) {

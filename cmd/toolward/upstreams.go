@@ -129,6 +129,12 @@ func dialMCP(u config.Upstream, credentials *oauth.Source, q questions, log *slo
 	}
 	if u.Command != "" {
 		opt.Env = environment(u.Env)
+		if filepath.Base(u.Command) != u.Command { // a relative one would be looked for in Dir
+			var err error
+			if opt.Command, err = filepath.Abs(u.Command); err != nil {
+				return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+			}
+		}
 	}
 	if credentials != nil {
 		opt.Credentials = credentials
