@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,28 +100,4 @@ func baseURL(cfg *config.Config) string {
 		return "https://" + cfg.Listen
 	}
 	return "http://" + cfg.Listen
-}
-
-func newImport() *cobra.Command {
-	return &cobra.Command{
-		Use:     "import FILE",
-		Short:   "Turn a client's MCP servers into upstreams of toolward.yaml",
-		Long:    "Reads a client's configuration (mcpServers of Claude, Cursor and Gemini CLI, servers of\nVS Code, mcp_servers of Codex) and prints `upstreams:` for toolward.yaml. Secrets are not\ncopied: they become ${VAR}.",
-		Example: "  toolward import ~/.cursor/mcp.json >> toolward.yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			imported, err := clients.Import(args[0])
-			if err != nil {
-				return err
-			}
-			if len(imported.Upstreams) == 0 {
-				return errors.New("there are no MCP servers in " + args[0])
-			}
-			printNotes(cmd.ErrOrStderr(), imported.Warnings)
-			if len(imported.Variables) > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "set these where the gateway starts: %s\n", strings.Join(imported.Variables, ", "))
-			}
-			return imported.Render(cmd.OutOrStdout())
-		},
-	}
 }

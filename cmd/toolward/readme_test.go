@@ -104,7 +104,7 @@ func TestReadme(t *testing.T) {
 	var script strings.Builder
 	all := examples(t, filepath.Join("..", "..", "README.md"))
 	for _, e := range all {
-		script.WriteString(strings.ReplaceAll(e.command, "127.0.0.1:8080", address) + " 2>&1\necho\necho '" + mark + "'\n")
+		script.WriteString("{ " + strings.ReplaceAll(e.command, "127.0.0.1:8080", address) + "; } 2>&1\necho\necho '" + mark + "'\n")
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	shell.Dir = dir

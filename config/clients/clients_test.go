@@ -246,7 +246,7 @@ func TestImport(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, a.Files[0].Name)
 			mustWrite(t, path, a.Files[0].Data)
-			in, err := clients.Import(path)
+			in, err := clients.Import(path, detect(t))
 			got := map[string]string{"upstreams.yaml": "", "warnings": "", "error": ""}
 			if err != nil {
 				got["error"] = strings.ReplaceAll(err.Error(), dir+"/", "") + "\n"

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 // builder turns clients' entries into upstreams.
 type builder struct {
+	opt   ImportOptions
 	out   *Imported
 	names map[string]bool   // in use, in lower case
 	bound map[string]string // variables and the values they stand for
@@ -29,7 +31,7 @@ func (b *builder) warn(format string, args ...any) {
 var (
 	handled = []string{
 		"command", "args", "env", "environment", "cwd", "dir", "url", "httpUrl", "serverUrl", "type", "transport",
-		"headers", "http_headers", "env_http_headers", "bearer_token_env_var", "timeout", "tool_timeout_sec", "disabled", "enabled",
+		"headers", "http_headers", "env_http_headers", "bearer_token_env_var", "timeout", "tool_timeout_sec", "disabled", "enabled", "oauth",
 	}
 	silent = []string{"gallery", "version", "description", "startup_timeout_sec", "trust"}
 )
@@ -60,33 +62,54 @@ func (b *builder) server(s server) {
 		return
 	}
 	b.timeout()
+	b.login()
 	for _, name := range slices.Sorted(maps.Keys(s.fields)) {
 		if !slices.Contains(handled, name) && !slices.Contains(silent, name) {
 			b.warn("%s is not carried over", name)
 		}
 	}
 	b.u.Name = b.name(s.name)
+	if b.u.OAuth != nil {
+		b.warn("wants a login: toolward login %s", b.u.Name)
+	}
 	b.out.Upstreams = append(b.out.Upstreams, *b.u)
 }
 
 func (b *builder) program() {
+	command, args := b.text("command"), b.strings("args")
 	if list := b.strings("command"); list != nil { // opencode
-		b.u.Command, b.u.Args = b.reference(list[0]), list[1:]
-	} else {
-		b.u.Command, b.u.Args = b.reference(b.text("command")), b.strings("args")
+		command, args = list[0], list[1:]
 	}
-	for i, a := range b.u.Args {
-		b.u.Args[i] = b.argument(a, i)
+	if b.bridge(args) {
+		return
+	}
+	b.pin(command, args)
+	b.u.Command = b.argument(command, "", -1)
+	b.u.Args = slices.Clone(args)
+	for i, a := range args {
+		before := ""
+		if i > 0 {
+			before = args[i-1]
+		}
+		b.u.Args[i] = b.argument(a, before, i)
 	}
 	for _, field := range []string{"env", "environment"} {
-		for name, value := range b.texts(field) {
-			put(&b.u.Env, name, b.value(value, name))
+		values := b.texts(field)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			put(&b.u.Env, name, b.value(values[name], name))
 		}
 	}
-	b.u.Dir = b.text("cwd") + b.text("dir")
-	if slices.ContainsFunc(b.u.Args, func(a string) bool { return a == "mcp-remote" || strings.HasPrefix(a, "mcp-remote@") }) {
-		b.warn("starts mcp-remote; an upstream with url: reaches the server without it")
+	b.u.Dir = b.folder(b.text("cwd") + b.text("dir"))
+}
+
+// folder is where a program starts. What only the client's program knows is left
+// out: the configuration's own folder is as good a guess as another.
+func (b *builder) folder(dir string) string {
+	if strings.Contains(dir, "${workspaceFolder}") {
+		b.warn("%s means nothing here; without dir: it starts in the folder of toolward.yaml", dir)
+		return ""
 	}
+	return b.reference(dir)
 }
 
 func (b *builder) remote(raw, transport string) {
@@ -95,8 +118,9 @@ func (b *builder) remote(raw, transport string) {
 		b.u.Transport = transport
 	}
 	for _, field := range []string{"headers", "http_headers"} {
-		for name, value := range b.texts(field) {
-			b.header(name, value)
+		values := b.texts(field)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			b.header(name, values[name])
 		}
 	}
 	for name, variable := range b.texts("env_http_headers") {
@@ -112,6 +136,10 @@ func (b *builder) header(name, value string) {
 	scheme, secret, ok := strings.Cut(value, " ")
 	if ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic")) {
 		put(&b.u.Headers, name, scheme+" "+b.secret(secret, b.s.name+"_token"))
+		return
+	}
+	if slices.Contains(plainHeaders, strings.ToLower(name)) && !b.holdsSecret(value) {
+		put(&b.u.Headers, name, b.reference(value))
 		return
 	}
 	put(&b.u.Headers, name, b.secret(value, b.s.name+"_"+name))
@@ -141,37 +169,53 @@ func (b *builder) transport() string {
 	return "http"
 }
 
-// Parts of a URL that can be a secret: a user before the host, and a long
-// segment of the path (hosted servers put keys there).
-var (
-	userPart   = regexp.MustCompile(`^(https?://)[^/?#@]*@`)
-	keySegment = regexp.MustCompile(`/[A-Za-z0-9_-]{24,}`)
-)
+// userPart is a user before the host of a URL.
+var userPart = regexp.MustCompile(`^(https?://)([^/?#@]*)@`)
 
-// url moves what can be a secret in a URL into variables.
+// url moves what can be a secret in a URL into variables: the user, a key in the
+// path (hosted servers put it there), and values of the query.
 func (b *builder) url(raw string) string {
 	raw, _, _ = strings.Cut(raw, "#")
-	if userPart.MatchString(raw) {
-		raw = userPart.ReplaceAllString(raw, "$1")
-		b.warn("the user and password in its URL are left out; put them into headers, as Authorization: Basic ${VAR}")
-	}
-	if keySegment.MatchString(raw) {
-		return b.stand(raw, b.s.name+"_url")
+	if m := userPart.FindStringSubmatch(raw); m != nil {
+		raw = m[1] + raw[len(m[0]):]
+		b.user(m[2])
 	}
 	base, query, ok := strings.Cut(raw, "?")
+	host, path, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(base, "https://"), "http://"), "/")
+	if b.secretPath(path) || b.opt.Secret(host) {
+		return b.stand(raw, b.s.name+"_url")
+	}
 	if !ok {
 		return b.reference(base)
 	}
 	parts := strings.Split(query, "&")
 	for i, p := range parts {
 		name, value, _ := strings.Cut(p, "=")
-		if value != "" && !reference.MatchString(value) && (soundsSecret(name) || len(value) >= 24) {
+		plain, err := url.QueryUnescape(value)
+		if err != nil {
+			plain = value
+		}
+		if !reference.MatchString(value) && b.isSecret(plain, name) {
 			parts[i] = name + "=" + b.stand(value, b.s.name+"_"+name)
 		} else {
 			parts[i] = b.reference(p)
 		}
 	}
 	return b.reference(base) + "?" + strings.Join(parts, "&")
+}
+
+// user turns the user and password of a URL into the header that they are sent in
+// (RFC 7617).
+func (b *builder) user(pair string) {
+	if user, password, ok := strings.Cut(pair, ":"); ok && !reference.MatchString(pair) {
+		u, err1 := url.PathUnescape(user)
+		p, err2 := url.PathUnescape(password)
+		if err1 == nil && err2 == nil {
+			put(&b.u.Headers, "Authorization", "Basic "+b.stand(base64.StdEncoding.EncodeToString([]byte(u+":"+p)), b.s.name+"_basic"))
+			return
+		}
+	}
+	b.warn("the user and password in its URL are left out; put them into headers, as Authorization: Basic ${VAR}")
 }
 
 // timeout reads Gemini's and Cline's milliseconds and Codex's seconds.
@@ -242,6 +286,9 @@ func (b *builder) name(s string) string {
 	}, s)
 	for strings.Contains(clean, "__") {
 		clean = strings.ReplaceAll(clean, "__", "_")
+	}
+	for strings.Contains(clean, "--") {
+		clean = strings.ReplaceAll(clean, "--", "-")
 	}
 	clean = strings.Trim(clean, "_-")
 	clean = clean[:min(len(clean), 28)] // leaves room for a number

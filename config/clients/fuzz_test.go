@@ -36,7 +36,7 @@ func FuzzImport(f *testing.F) {
 	f.Add(`{"mcpServers": {"a": {"command": "x", "args": ["--token", "${A:-b}"], "env": {"K": 1}}}}`, false)
 	f.Add("[mcp_servers.a]\nurl = 'https://u:p@a.example/?key=x'\n", true)
 	f.Fuzz(func(t *testing.T, text string, isTOML bool) {
-		in, err := importText([]byte(text), isTOML)
+		in, err := importText([]byte(text), isTOML, ImportOptions{Secret: func(string) bool { return false }})
 		if err != nil {
 			return
 		}

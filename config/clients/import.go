@@ -19,10 +19,23 @@ import (
 // Imported are the servers of a client's file as upstreams of toolward.yaml.
 type Imported struct {
 	Upstreams []Upstream // in the order of the file; by name for TOML
-	// Variables are to be set where the gateway starts. Values are not copied:
-	// they may be secrets, and have no place in toolward.yaml.
+	// Variables are what the upstreams refer to. Secrets have no place in
+	// toolward.yaml.
 	Variables []string
-	Warnings  []string // what could not be carried over, by server
+	// Values are what the variables stand for, of those that the file said.
+	Values   map[string]string
+	Warnings []string // what could not be carried over, by server
+	EnvFile  string   // where Values are written to, as toolward.yaml shall name it; "" for nowhere
+}
+
+// ImportOptions are what an import is told.
+type ImportOptions struct {
+	// Secret reports whether a text holds a credential.
+	Secret func(text string) bool
+	// WantsLogin asks a server whether it wants a person to log in (OAuth); nil asks none.
+	WantsLogin func(url string) bool
+	// Installed is the version of an npm package that clients have started; "" if that is not known.
+	Installed func(pkg string) string
 }
 
 // Upstream is an entry of upstreams: in toolward.yaml, secrets as ${VAR}.
@@ -35,6 +48,7 @@ type Upstream struct {
 	URL       string            `yaml:"url,omitempty"`
 	Transport string            `yaml:"transport,omitempty"`
 	Headers   map[string]string `yaml:"headers,omitempty"`
+	OAuth     map[string]string `yaml:"oauth,omitempty,flow"`
 	Timeout   string            `yaml:"timeout,omitempty"`
 }
 
@@ -44,7 +58,7 @@ const maxFile = 64 << 20
 // Import reads a client's file: JSON, JSON with comments, or TOML, with the
 // servers under mcpServers (Claude, Cursor, Gemini CLI), servers (VS Code),
 // mcp_servers (Codex), context_servers (Zed) or mcp (opencode).
-func Import(path string) (*Imported, error) {
+func Import(path string, o ImportOptions) (*Imported, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -57,7 +71,7 @@ func Import(path string) (*Imported, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: longer than %d bytes", path, maxFile)
 	}
-	in, err := importText(data, strings.HasSuffix(path, ".toml"))
+	in, err := importText(data, strings.HasSuffix(path, ".toml"), o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -70,7 +84,7 @@ type server struct {
 	fields map[string]any
 }
 
-func importText(data []byte, isTOML bool) (*Imported, error) {
+func importText(data []byte, isTOML bool, o ImportOptions) (*Imported, error) {
 	read := readJSON
 	if isTOML {
 		read = readTOML
@@ -79,9 +93,15 @@ func importText(data []byte, isTOML bool) (*Imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := builder{out: &Imported{Warnings: warnings}, names: map[string]bool{}, bound: map[string]string{}}
+	b := builder{opt: o, out: &Imported{Warnings: warnings}, names: map[string]bool{}, bound: map[string]string{}}
 	for _, s := range servers {
 		b.server(s)
+	}
+	b.out.Values = map[string]string{}
+	for name, value := range b.bound {
+		if !reference.MatchString(value) {
+			b.out.Values[name] = value
+		}
 	}
 	b.out.Variables = slices.Compact(slices.Sorted(slices.Values(b.out.Variables)))
 	return b.out, nil
@@ -173,18 +193,31 @@ func (in *Imported) Render(w io.Writer) error {
 		}
 		ups.Content = append(ups.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: in.Upstreams[i].Name}, &v)
 	}
-	doc := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "upstreams"}, ups}}
-	text, err := yaml.Dump(doc, yaml.WithLineWidth(-1))
+	text := func(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	if in.EnvFile != "" {
+		doc.Content = append(doc.Content, text("env_file"), text(in.EnvFile))
+	}
+	doc.Content = append(doc.Content, text("upstreams"), ups)
+	dumped, err := yaml.Dump(doc, yaml.WithLineWidth(-1))
 	if err != nil {
 		return err
 	}
-	if len(in.Variables) > 0 {
-		if _, err := fmt.Fprintf(w, "# Set these where toolward starts: %s\n", strings.Join(in.Variables, ", ")); err != nil {
+	if unset := in.Unset(); len(unset) > 0 {
+		if _, err := fmt.Fprintf(w, "# Set these where toolward starts: %s\n", strings.Join(unset, ", ")); err != nil {
 			return err
 		}
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(dumped)
 	return err
+}
+
+// Unset are the variables that are in no file: to be set where toolward starts.
+func (in *Imported) Unset() []string {
+	if in.EnvFile == "" {
+		return in.Variables
+	}
+	return slices.DeleteFunc(slices.Clone(in.Variables), func(name string) bool { _, ok := in.Values[name]; return ok })
 }
 
 // milliseconds writes a client's timeout as a duration; "" if it is none.

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,13 +54,25 @@ func (b *builder) refer(name string) string {
 }
 
 // stand makes a variable stand for a value. Two servers that give the same
-// name to different values get two variables.
+// name to different values get two variables, and so does a value whose name
+// stands for what the environment has.
 func (b *builder) stand(value, name string) string {
 	name = variableName(name)
-	if other, taken := b.bound[name]; taken && other != value {
-		name = variableName(b.s.name + "_" + name)
+	for n := 1; ; n++ {
+		other, taken := b.bound[name]
+		if taken && other == value || !taken && !slices.Contains(b.out.Variables, name) {
+			break
+		}
+		if n == 1 {
+			name = variableName(b.s.name + "_" + name)
+			continue
+		}
+		name = strings.TrimSuffix(name, "_"+strconv.Itoa(n-1)) + "_" + strconv.Itoa(n)
 	}
 	b.bound[name] = value
+	if reference.MatchString(value) {
+		b.warn("%s is made of a secret and of other variables; set it by hand", name)
+	}
 	return b.refer(name)
 }
 
@@ -72,57 +85,16 @@ func (b *builder) secret(value, name string) string {
 	return b.stand(value, name)
 }
 
-// value is secret for an environment variable's value, but lets through what
-// cannot be one: switches, numbers and paths.
+// value copies an environment variable's value, unless it is a secret.
 func (b *builder) value(value, name string) string {
-	_, notNumber := strconv.Atoi(value)
-	plain := value == "" || value == "true" || value == "false" || notNumber == nil && len(value) < 6 || isPath(value)
-	if plain && !soundsSecret(name) {
-		return escape(value)
+	if b.isSecret(value, name) {
+		return b.secret(value, name)
 	}
-	return b.secret(value, name)
+	return b.reference(value)
 }
 
 func isPath(s string) bool {
 	return (strings.HasPrefix(s, "/") || strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../")) && !strings.ContainsAny(s, " =")
-}
-
-// argument looks for secrets among a program's arguments: --token x, --key=x,
-// --header "Authorization: Bearer x", and URLs with a password.
-func (b *builder) argument(a string, i int) string {
-	if reference.MatchString(a) {
-		return b.reference(a)
-	}
-	before := ""
-	if i > 0 {
-		before = b.u.Args[i-1]
-	}
-	flag, value, inline := strings.Cut(a, "=")
-	header, field, isHeader := strings.Cut(a, ":")
-	switch {
-	case inline && soundsSecret(flag):
-		return flag + "=" + b.stand(value, b.s.name+"_"+strings.Trim(flag, "-"))
-	case isHeader && (before == "--header" || before == "-H"):
-		return header + ":" + b.stand(field, b.s.name+"_"+header)
-	case strings.HasPrefix(before, "-") && !strings.Contains(before, "=") && soundsSecret(before) && !strings.HasPrefix(a, "-"):
-		return b.stand(a, b.s.name+"_"+strings.Trim(before, "-"))
-	case credentialURL.MatchString(a):
-		return b.stand(a, b.s.name+"_arg_"+strconv.Itoa(i+1))
-	}
-	return escape(a)
-}
-
-// credentialURL is a URL with a user and password, as databases have.
-var credentialURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]+@`)
-
-func soundsSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, w := range []string{"token", "secret", "passw", "key", "auth", "credential", "pat"} {
-		if strings.Contains(name, w) && !strings.Contains(name, "path") {
-			return true
-		}
-	}
-	return false
 }
 
 // variableName makes a name as the environment has them.
