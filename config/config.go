@@ -298,6 +298,10 @@ type Log struct {
 	Format string `yaml:"format"` // text or json
 }
 
+// IsDefault reports that the configuration is of no file: [Default], as a newcomer
+// has it.
+func (c *Config) IsDefault() bool { return c.file == "" }
+
 // FromVariable reports whether the value of a field holds that of an
 // environment variable: FromVariable("upstreams.github.env.TOKEN").
 func (c *Config) FromVariable(path string) bool {

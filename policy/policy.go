@@ -42,7 +42,8 @@ import (
 // policy of a gateway without configuration, which allows everything but what
 // the rule on labels refuses.
 type Options struct {
-	Path    string // a directory of .rego and data files, or one .rego file; "" is the embedded policy for trying out
+	Path    string // a directory of .rego and data files, or one .rego file; "" is none: every call is refused
+	Demo    bool   // without Path, the embedded policy for trying out, which allows everything
 	Data    string // one more JSON or YAML file for the data document; "" is none
 	Library string // a directory of Rego that replaces the embedded library; "" is the embedded one
 	Files   []File // what stands in the place of Path and Data; nil reads those

@@ -285,8 +285,20 @@ func TestConfigMapLayout(t *testing.T) {
 	}
 }
 
+// A gateway whose configuration names no policy is not the demo.
+func TestWithoutPolicyEverythingIsRefused(t *testing.T) {
+	e, err := New(t.Context(), Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if d := decide(t, e, readCall(t, `{}`)); d.Effect != gateway.EffectDeny || e.Status().Demo {
+		t.Errorf("%s, demo %v; want deny", d.Effect, e.Status().Demo)
+	}
+}
+
 func TestDemoPolicySaysSo(t *testing.T) {
-	e, err := Open(t.Context(), Options{Timeout: time.Second})
+	e, err := Open(t.Context(), Options{Demo: true, Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,7 @@ func read(o Options) (*sources, []Problem) {
 		for _, f := range o.Files {
 			add(file{name: f.Name, content: []byte(f.Text)})
 		}
+	case o.Path == "" && !o.Demo:
 	case o.Path == "":
 		s.demo = true
 		add(file{name: "toolward/dev/dev.rego", content: rego.Dev})

@@ -26,7 +26,7 @@ func newPolicy(g *globals) *cobra.Command {
 }
 
 func policyOptions(cfg *config.Config, log *slog.Logger, onReload func(error)) policy.Options {
-	return policy.Options{Path: cfg.Policy.Path, Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Exact: cfg.Policy.Exact, Logger: log, OnReload: onReload}
+	return policy.Options{Path: cfg.Policy.Path, Demo: cfg.IsDefault(), Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Exact: cfg.Policy.Exact, Logger: log, OnReload: onReload}
 }
 
 // openEngine loads the configured policy, or the one at a path in its place.
@@ -86,14 +86,17 @@ func newPolicyCheck(g *globals) *cobra.Command {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			engine, _, err := openEngine(cmd.Context(), g, path)
+			engine, cfg, err := openEngine(cmd.Context(), g, path)
 			var broken policy.Problems
 			if errors.As(err, &broken) {
 				fmt.Fprintln(cmd.ErrOrStderr(), broken.Error())
-				return foundError{fmt.Sprintf("%d problems", len(broken))}
+				return foundError{count(len(broken), "problem")}
 			}
 			if err != nil {
 				return err
+			}
+			if advice := noPolicy(cfg); path == "" && advice != "" {
+				return errors.New("there is nothing to check: " + advice)
 			}
 			var tools []*gateway.Tool
 			var down []string
