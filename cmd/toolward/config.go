@@ -81,26 +81,52 @@ func loadOrDemo(g *globals) (*config.Config, error) {
 	return cfg, nil
 }
 
+// noPolicy says what follows from a configuration without a policy; "" with one.
+func noPolicy(cfg *config.Config) string {
+	if cfg.Policy.Path != "" || cfg.IsDefault() {
+		return ""
+	}
+	return "policy: none: every call is refused. Write one (toolward policy init ./policies), and name it (policy: {path: ./policies})"
+}
+
+// count is a number of things: "1 error", "2 errors".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 func newConfig(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Report every error of a configuration, with its place and a remedy",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Reports everything for which `toolward serve` would refuse a configuration on this machine, and what\n" +
+			"keeps an upstream from coming up: files that are missing or cannot be read, programs that are not there.\n" +
+			"It starts nothing and asks nobody. Exit code 1 if there is anything.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				g.config = args[0]
 			}
+			talk := cmd.ErrOrStderr()
 			cfg, err := load(g)
 			var found config.Errors
-			if errors.As(err, &found) {
-				fmt.Fprintln(cmd.ErrOrStderr(), found.Error())
-				return foundError{fmt.Sprintf("%s has %d errors", g.config, len(found))}
-			}
-			if err != nil {
+			if err != nil && !errors.As(err, &found) {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s is fine: %d upstreams\n", g.config, len(cfg.Upstreams))
+			if err == nil {
+				found = checkStart(cmd.Context(), cfg)
+			}
+			if len(found) > 0 {
+				fmt.Fprintln(talk, found.Error())
+				return foundError{g.config + " has " + count(len(found), "error")}
+			}
+			if advice := noPolicy(cfg); advice != "" {
+				fmt.Fprintln(talk, "note: "+advice)
+			}
+			fmt.Fprintf(talk, "%s is fine: %s\n", g.config, count(len(cfg.Upstreams), "upstream"))
 			return nil
 		},
 	}, &cobra.Command{

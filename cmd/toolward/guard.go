@@ -26,6 +26,10 @@ func guardOptions(cfg *config.Config, log *slog.Logger) (guard.Options, error) {
 	if err != nil {
 		return guard.Options{}, err
 	}
+	return guardOptionsBy(cfg, key, log)
+}
+
+func guardOptionsBy(cfg *config.Config, key []byte, log *slog.Logger) (guard.Options, error) {
 	allow, err := guard.OpenAllow(allowPath(cfg))
 	if err != nil {
 		return guard.Options{}, err

@@ -83,7 +83,7 @@ func newRoot(stderr *terminal) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.PersistentFlags().StringVar(&g.config, "config", os.Getenv("TOOLWARD_CONFIG"), "path of toolward.yaml (or TOOLWARD_CONFIG)")
+	root.PersistentFlags().StringVar(&g.config, "config", os.Getenv("TOOLWARD_CONFIG"), "path of the configuration (or TOOLWARD_CONFIG; ./toolward.yaml if there is one)")
 	root.AddCommand(
 		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newLogin(&g), newConfig(&g),
 		newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newBlock(&g), newSessions(&g), newMeters(&g), newDemo(), newVersion(),

@@ -108,7 +108,14 @@ func TestReadme(t *testing.T) {
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	shell.Dir = dir
-	shell.Env = append(os.Environ(), "HOME="+dir)
+	npx := filepath.Join(dir, "programs", "npx") // config check looks whether it is there
+	if err := os.MkdirAll(filepath.Dir(npx), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(npx, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	shell.Env = append(os.Environ(), "HOME="+dir, "PATH="+filepath.Dir(npx)+":"+os.Getenv("PATH"))
 	out, err := shell.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -36,8 +36,9 @@ func newServe(g *globals) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the gateway",
 		Long: "Runs the gateway until it is told to stop, then lets calls under way finish.\n\n" +
-			"Without --config it listens on loopback, offers a demo upstream, keeps its record in\n" +
-			"./toolward.db, signs its own tokens, and prints one on standard output.",
+			"Without --config it reads ./toolward.yaml. Where there is none it listens on loopback, offers a\n" +
+			"demo upstream, keeps its record in ./toolward.db, signs its own tokens, and prints one on\n" +
+			"standard output.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadOrDemo(g)
@@ -66,6 +67,9 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	tuneMemory()
 	log := newLogger(cfg.Log, talk)
 	r, err := open(ctx, cfg, log)
+	if errors.Is(err, audit.ErrInUse) {
+		return fmt.Errorf("%w; stop that one, or give this one a record of its own (audit: {path: …})", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -88,6 +92,9 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		opt.TrustedProxies = append(opt.TrustedProxies, p.Masked())
 	}
 	site, err := web.New(opt)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; if another gateway has it, stop that one, or give this one an address of its own: --listen 127.0.0.1:8081", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -264,7 +271,14 @@ func announce(r *rooms, base string, demo bool, out, talk io.Writer) error {
 	if len(r.catalog.Servers()) == 0 {
 		fmt.Fprintln(talk, "  no upstreams: add some to toolward.yaml, or `toolward import` a client's")
 	}
-	if !demo || r.local == nil {
+	if !demo {
+		if advice := noPolicy(r.cfg); advice != "" {
+			fmt.Fprintln(talk, "  "+advice)
+		}
+		r.announceNext(talk)
+		return nil
+	}
+	if r.local == nil {
 		fmt.Fprintln(talk)
 		return nil
 	}
@@ -289,9 +303,20 @@ Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini
 	return nil
 }
 
+// announceNext says how a client comes in.
+func (r *rooms) announceNext(talk io.Writer) {
+	if r.local != nil {
+		fmt.Fprintln(talk, "  a token  toolward token mint --subject me --role ROLE")
+	}
+	fmt.Fprintf(talk, "  a client toolward connect claude-code\n\n")
+}
+
 // announceJSON is the announcement for whoever reads standard error as JSON.
 func (r *rooms) announceJSON(base string) {
 	r.log.Info("started", "version", version(), "mcp", base+"/mcp", "rest", base+"/v1/tools", "record", r.cfg.Audit.Path)
+	if advice := noPolicy(r.cfg); advice != "" {
+		r.log.Warn(advice)
+	}
 	for _, name := range r.catalog.Servers() {
 		about, _ := r.catalog.About(name)
 		r.log.Info("upstream", "upstream", name, "up", about.Up, "reason", about.Reason, "tools", len(r.catalog.List(gateway.KindTool, name)))

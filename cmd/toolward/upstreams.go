@@ -84,31 +84,39 @@ func forms(providers []string) (func(*gateway.Tool) (gateway.Form, error), error
 // down and no other, until it is repaired.
 func dialAPI(u config.Upstream, credentials *oauth.Source, log *slog.Logger) upstream.Dial {
 	opt := openapi.Options{
-		Name: u.Name, File: filepath.Base(u.OpenAPI), BaseURL: u.BaseURL, Header: revealed(u.Headers), Secrets: revealed(u.Credentials),
-		Operations: openapi.Choice{Include: u.Operations.Include, Exclude: u.Operations.Exclude},
-		Timeout:    u.Timeout, MaxAnswer: int(u.Response), Logger: log,
+		Name: u.Name, Header: revealed(u.Headers), Timeout: u.Timeout, MaxAnswer: int(u.Response), Logger: log,
 	}
 	if credentials != nil {
 		opt.Credentials = credentials
 	}
 	return func(context.Context, gateway.Origin, func(gateway.Event)) (upstream.Conn, error) {
-		opt := opt
-		var err error
-		if opt.Document, err = os.ReadFile(u.OpenAPI); err != nil {
-			return nil, err
-		}
-		folder, err := os.OpenRoot(filepath.Dir(u.OpenAPI)) // no link leads out of it
+		api, err := openAPI(u, opt)
 		if err != nil {
-			return nil, err
-		}
-		defer folder.Close()
-		opt.Folder = folder.FS()
-		api, err := openapi.New(opt)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", u.OpenAPI, err)
+			return nil, err // a nil *openapi.API must not become a non-nil Conn
 		}
 		return api, nil
 	}
+}
+
+// openAPI reads the document of an API.
+func openAPI(u config.Upstream, opt openapi.Options) (*openapi.API, error) {
+	opt.File, opt.BaseURL, opt.Secrets = filepath.Base(u.OpenAPI), u.BaseURL, revealed(u.Credentials)
+	opt.Operations = openapi.Choice{Include: u.Operations.Include, Exclude: u.Operations.Exclude}
+	var err error
+	if opt.Document, err = os.ReadFile(u.OpenAPI); err != nil {
+		return nil, err
+	}
+	folder, err := os.OpenRoot(filepath.Dir(u.OpenAPI)) // no link leads out of it
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	opt.Folder = folder.FS()
+	api, err := openapi.New(opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.OpenAPI, err)
+	}
+	return api, nil
 }
 
 // dialMCP reaches an MCP server: a process, or a URL.
