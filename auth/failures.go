@@ -66,7 +66,7 @@ type FailuresOptions struct {
 	Count func(reason string)                                           // every failure; must not block
 	Note  func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Key   []byte                                                        // of token digests
-	Log   *slog.Logger                                                  // where a record that cannot be written is reported; nil: nowhere
+	Log   *slog.Logger                                                  // where refused tokens are told, and a record that cannot be written; nil: nowhere
 }
 
 // Bounds of what is remembered of failures.
@@ -100,6 +100,8 @@ type Failures struct {
 	done sync.WaitGroup
 
 	mu    sync.Mutex
+	lines int       // that were logged since
+	since time.Time // the window of lines
 	peers map[string]*peerFailures
 }
 
@@ -167,11 +169,32 @@ func (f *Failures) Tried(a gateway.Attempt) {
 	}
 	p.n, p.last = p.n+1, now
 	p.reasons[reason]++
+	if p.reasons[reason] == 1 {
+		f.tell(reason, a, now)
+	}
 	if a.Recorded {
 		p.recorded++
 	}
 	if digest := f.digest(a.Token); digest != "" {
 		p.use(digest)
+	}
+}
+
+// maxLines bounds what strangers can have logged in a window.
+const maxLines = 30
+
+// tell logs the first failure of a kind that a peer has within a window, with why:
+// who set a client up wrongly looks there. That no token was sent is how clients
+// find out that they need one. The cause holds nothing of the token.
+func (f *Failures) tell(reason string, a gateway.Attempt, now time.Time) {
+	if reason == "none" || reason == "repeated" || reason == "limited" {
+		return
+	}
+	if now.Sub(f.since) >= failuresWindow {
+		f.lines, f.since = 0, now
+	}
+	if f.lines++; f.lines <= maxLines {
+		f.opts.Log.Warn("a token was refused", "peer", a.Peer, "reason", reason, "cause", errors.Unwrap(a.Refusal))
 	}
 }
 

@@ -98,6 +98,8 @@ func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string
 	case r.Code == gateway.InsufficientScope:
 		b.WriteString(`error="insufficient_scope", error_description="the token lacks a scope that is needed here", `)
 		scope = strings.Join(slices.DeleteFunc(strings.Fields(r.Scope), func(s string) bool { return !isScope(s) }), " ")
+	case r.Code == gateway.Unauthenticated && sent && Reason(r) == "expired":
+		b.WriteString(`error="invalid_token", error_description="the token has expired", `)
 	case r.Code == gateway.Unauthenticated && sent:
 		b.WriteString(`error="invalid_token", error_description="the token is not valid for this endpoint", `)
 	case r.Code == gateway.Unauthenticated:

@@ -40,6 +40,9 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 	default:
 		r := gateway.Refuse("auth", gateway.Unauthenticated,
 			"the token is not valid here: it must be of an accepted issuer, meant for this endpoint, and not expired").Because(err)
+		if Reason(r) == "expired" { // its signature holds: no secret for whoever has it
+			r.Reasons = []string{"the token has expired; get a new one"}
+		}
 		v.refusals.add(c, r, v.now())
 		return nil, r
 	}
