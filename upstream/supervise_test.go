@@ -51,6 +51,30 @@ func TestServerThatCannotStartLeavesTheRest(t *testing.T) {
 	}
 	_, err := c.Find(gateway.KindResource, "bad", "test://one")
 	wantCode(t, err, gateway.UpstreamDown)
+	// A name of one that was never up is no misspelt name.
+	for name, code := range map[string]gateway.Code{"bad__x": gateway.UpstreamDown, "good__x": gateway.UnknownTool, "none__x": gateway.UnknownTool, "bad": gateway.UnknownTool} {
+		_, err := c.Find(gateway.KindTool, "", name)
+		wantCode(t, err, code)
+	}
+}
+
+// A program that ends at once did not start, and what it said first is why: behind
+// it comes how it is used, or the version of its interpreter.
+func TestProgramThatEndsAtOnceSaysWhy(t *testing.T) {
+	for _, script := range []string{
+		"echo 'no current-context in kubeconfig' >&2; for i in 1 2 3 4 5 6; do echo usage $i >&2; done; exit 1",
+		"echo 'no current-context in kubeconfig' >&2; exit 1",
+	} {
+		c, err := client.New(client.Options{Name: "kube", Command: "sh", Args: []string{"-c", script}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Dial(t.Context(), nil, func(gateway.Event) {})
+		if err == nil || !strings.Contains(err.Error(), "upstream kube did not start") || !strings.Contains(err.Error(), `begins "no current-context in kubeconfig`) ||
+			strings.Contains(err.Error(), "during the call") || strings.Contains(script, "usage") != strings.Contains(err.Error(), `ends "usage 6"`) {
+			t.Errorf("%s\n%v", script, err)
+		}
+	}
 }
 
 // Whoever looks why an upstream is down is told what to do about it.

@@ -74,6 +74,11 @@ func (c *Catalog) find(v *view, kind gateway.Kind, server, name string) (*gatewa
 		if t := v.byWire[kind][name]; t != nil {
 			return t, v.reachable(t.Server)
 		}
+		if server, _, ok := strings.Cut(name, "__"); ok && v.servers[server] != nil { // one that was never up has no names
+			if err := v.reachable(server); err != nil {
+				return nil, err
+			}
+		}
 		return nil, unknown(kind)
 	}
 	s := v.servers[server]

@@ -48,6 +48,7 @@ type Conn struct {
 	events func(gateway.Event)
 	link   link
 
+	started  atomic.Bool // it has said who it is
 	revision string
 	modern   bool
 	about    gateway.About

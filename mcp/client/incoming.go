@@ -90,7 +90,15 @@ func (c *Conn) endedDuring(f *flight) error {
 	if errors.As(why, &long) && c.onlyFlight() == f {
 		return long
 	}
-	return c.down("upstream " + c.client.opts.Name + " ended during the call; it may have done what was asked").Because(why)
+	return c.ended("ended during the call; it may have done what was asked").Because(why)
+}
+
+// ended says that a connection was lost: how, or that it never stood.
+func (c *Conn) ended(how string) *gateway.Refusal {
+	if !c.started.Load() {
+		how = "did not start"
+	}
+	return c.down("upstream " + c.client.opts.Name + " " + how)
 }
 
 func (c *Conn) deliver(ctx context.Context, f *flight, n note) {

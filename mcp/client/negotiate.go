@@ -25,6 +25,7 @@ func (c *Conn) negotiate(ctx context.Context) error {
 	if pinned == "" && !c.client.learned.Load().legacy || mcp.Modern(pinned) {
 		found, err := c.discover(ctx)
 		if found {
+			c.started.Store(true)
 			c.link.established()
 			return nil
 		}
@@ -48,6 +49,7 @@ func (c *Conn) negotiate(ctx context.Context) error {
 	known := *c.client.learned.Load()
 	known.legacy = true
 	c.client.learned.Store(&known)
+	c.started.Store(true)
 	c.link.established()
 	c.settleIn(ctx)
 	return nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -203,7 +204,7 @@ func (p *process) send(ctx context.Context, body []byte) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-p.lost:
-		return p.conn.down("upstream " + p.conn.client.opts.Name + " has ended").Because(p.why())
+		return p.conn.ended("has ended").Because(p.why())
 	}
 	defer func() { <-p.writer }()
 	if err := p.stdin.SetWriteDeadline(time.Now().Add(writeFor)); err != nil {
@@ -211,7 +212,7 @@ func (p *process) send(ctx context.Context, body []byte) error {
 	}
 	if _, err := p.stdin.Write(append(mcp.OneLine(body), '\n')); err != nil {
 		if p.exited(err) {
-			return p.conn.down("upstream " + p.conn.client.opts.Name + " has ended").Because(p.why())
+			return p.conn.ended("has ended").Because(p.why())
 		}
 		p.signal(syscall.SIGKILL)
 		return p.conn.down("upstream " + p.conn.client.opts.Name + " does not read its input").Because(err)
@@ -237,7 +238,9 @@ func (p *process) established()          {}
 func (p *process) perSession() bool      { return p.conn.client.opts.Isolate }
 func (p *process) done() <-chan struct{} { return p.lost }
 
-// why gives the exit status, and what the process said last.
+// why gives the exit status, and what the process said first and last: a program
+// that does not start says why at once and then how it is used, and one that breaks
+// down later says so at the end.
 func (p *process) why() error {
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
@@ -248,10 +251,15 @@ func (p *process) why() error {
 			return errors.New("its standard output was closed")
 		}
 	}
-	if last := p.stderr.lastLine(); last != "" {
-		return fmt.Errorf("%s; the last line of its standard error: %q", p.cmd.ProcessState, last)
+	first, last := p.stderr.said()
+	if len(first) == 0 {
+		return errors.New(p.cmd.ProcessState.String())
 	}
-	return errors.New(p.cmd.ProcessState.String())
+	text := fmt.Sprintf("%s; its standard error begins %q", p.cmd.ProcessState, strings.Join(first, "\n"))
+	if last != "" {
+		text += fmt.Sprintf(" and ends %q", last)
+	}
+	return errors.New(text)
 }
 
 // close ends the process as MCP says: close its input, then SIGTERM, then

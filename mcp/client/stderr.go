@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,19 +23,23 @@ type stderrLog struct {
 	log  *slog.Logger
 	read chan struct{} // closed when all of it is read
 
-	mu   sync.Mutex
-	last string
+	mu    sync.Mutex
+	first []string // the first lines that were not empty
+	last  string   // the last one of those behind them
 }
+
+// firstLines is how many lines from the beginning are kept.
+const firstLines = 3
 
 func newStderrLog(log *slog.Logger) *stderrLog {
 	return &stderrLog{log: log, read: make(chan struct{})}
 }
 
-// lastLine is the last line that was not empty: usually why a server ended.
-func (s *stderrLog) lastLine() string {
+// said is what came first, and what came last if that is something else.
+func (s *stderrLog) said() (first []string, last string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last
+	return slices.Clone(s.first), s.last
 }
 
 func (s *stderrLog) copy(stderr *os.File) {
@@ -56,7 +61,11 @@ func (s *stderrLog) copy(stderr *os.File) {
 		} else if text := string(trimLine(line)); text != "" {
 			s.log.Info("upstream stderr", "line", text)
 			s.mu.Lock()
-			s.last = text
+			if len(s.first) < firstLines {
+				s.first = append(s.first, text)
+			} else {
+				s.last = text
+			}
 			s.mu.Unlock()
 		}
 		if errors.Is(err, bufio.ErrBufferFull) { // the rest of a long line comes as further ones
