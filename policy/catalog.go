@@ -2,117 +2,295 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
 
 	"toolward/gateway"
+	"toolward/rego"
 )
 
-// Check holds the policy against what upstreams offer: packages for servers and
-// tools that do not exist, and arguments that a tool's schema does not have.
-// Servers without a tool in the list are taken to be down if they are in down,
-// and nothing is said about their tools.
-func (e *Engine) Check(tools []*gateway.Tool, down []string) []Problem {
+// Offered is what upstreams offer, as far as it is known.
+type Offered struct {
+	Tools   []*gateway.Tool // and prompts and resources
+	Servers []string        // all upstreams there are; nil if that is not known, and then none is said to be missing
+	Down    []string        // those of which nothing is known
+}
+
+// Check finds what a policy that loads gets wrong all the same: packages for
+// servers and tools that do not exist, names and values that a tool's schema does
+// not have, comparisons that never hold, rules that allow more than they say. With
+// nil, nothing is held against what upstreams offer.
+func (e *Engine) Check(o *Offered) []Problem {
 	r := e.current.Load()
-	cat := newCatalogNames(tools, down)
+	cat := newCatalogNames(o)
 	ps := append([]Problem(nil), r.problems...)
-	for name, m := range r.parsed {
-		if !libraryFile(name) && speaks(m.Package) {
-			ps = append(ps, cat.check(m)...)
+	data := &dataNames{compiler: r.compiler, data: r.data}
+	labels := cat.labels(r.compiler)
+	for name, m := range r.compiler.Modules {
+		if libraryFile(name) {
+			continue
+		}
+		ps = append(ps, data.check(m)...)
+		if !speaks(m.Package) && !isOperators(m.Package) {
+			continue
+		}
+		ps = append(ps, cat.check(m)...)
+		ps = append(ps, checkAllowed(r, m)...)
+		ps = append(ps, checkLabelNames(m, labels)...)
+		for _, rule := range m.Rules {
+			if !rule.Default {
+				ps = append(ps, cat.checkRule(r.compiler, m, rule, labels)...)
+			}
 		}
 	}
 	return sorted(ps)
 }
 
+// catalogNames are the names that upstreams offer.
 type catalogNames struct {
+	known   bool
+	all     bool // no other upstreams
+	input   schema
 	servers map[string]bool
 	byKey   map[string]*gateway.Tool // kind, server, name
 	names   map[string][]string      // kind, server -> names
+	byWire  map[string]*gateway.Tool
 	down    map[string]bool
 }
 
-func newCatalogNames(tools []*gateway.Tool, down []string) *catalogNames {
-	c := &catalogNames{servers: map[string]bool{}, byKey: map[string]*gateway.Tool{}, names: map[string][]string{}, down: map[string]bool{}}
-	for _, t := range tools {
+func newCatalogNames(o *Offered) *catalogNames {
+	c := &catalogNames{known: o != nil, input: inputSchema(), servers: map[string]bool{}, byKey: map[string]*gateway.Tool{}, names: map[string][]string{}, byWire: map[string]*gateway.Tool{}, down: map[string]bool{}}
+	if o == nil {
+		return c
+	}
+	for _, t := range o.Tools {
 		c.servers[t.Server] = true
 		of := string(t.Kind) + "s\x00" + t.Server
 		c.names[of] = append(c.names[of], t.Name)
 		c.byKey[of+"\x00"+t.Name] = t
+		c.byWire[t.Wire] = t
 	}
-	for _, s := range down {
+	c.all = o.Servers != nil
+	for _, s := range o.Servers {
+		c.servers[s] = true
+	}
+	for _, s := range o.Down {
 		c.servers[s], c.down[s] = true, true
 	}
 	return c
 }
 
+// check finds packages that speak about what nobody offers.
 func (c *catalogNames) check(m *ast.Module) []Problem {
 	a, ok := addressOf(m.Package)
-	if !ok || a.root == "gateway" {
+	if !ok || a.root == "gateway" || !c.known {
+		return nil
+	}
+	if !c.servers[a.server] && !c.all {
 		return nil
 	}
 	if !c.servers[a.server] {
-		return []Problem{unknownName(m.Package, "unknown_server", fmt.Sprintf("there is no upstream %q", a.server), nearest(a.server, slices.Collect(maps.Keys(c.servers))))}
+		return []Problem{unknownName(m.Package, "unknown_server", "there is no upstream \""+a.server+"\"", a.server, slices.Sorted(maps.Keys(c.servers)))}
 	}
 	if a.root == "servers" || a.root == "reverse" || a.root == "resources" || c.down[a.server] {
 		return nil // a resource may be one of a template
 	}
 	of := a.root + "\x00" + a.server
-	t := c.byKey[of+"\x00"+a.name]
-	if t == nil {
-		return []Problem{unknownName(m.Package, "unknown_tool", fmt.Sprintf("upstream %s offers no %s %q", a.server, a.kind(), a.name), nearest(a.name, c.names[of]))}
+	if c.byKey[of+"\x00"+a.name] != nil {
+		return nil
 	}
-	return checkArgs(m, t)
+	if t := c.byWire[a.name]; t != nil {
+		return []Problem{problemAt(m.Package.Location, "unknown_tool", "%s is the name on /mcp", a.name).
+			hint("write `package %s`", packageOf(t))}
+	}
+	return []Problem{unknownName(m.Package, "unknown_tool", "upstream "+a.server+" offers no "+string(a.kind())+" \""+a.name+"\"", a.name, c.names[of])}
 }
 
-func unknownName(p *ast.Package, code, message, near string) Problem {
+func unknownName(p *ast.Package, code, message, have string, names []string) Problem {
 	pr := problemAt(p.Location, code, "%s", message)
-	if near != "" {
+	if near := nearest(have, names); near != "" {
 		pr.Hint = didYouMean(near)
+	} else if len(names) > 0 && len(names) <= 12 {
+		pr.Hint = "it is one of " + strings.Join(names, ", ")
 	}
 	return pr
 }
 
-// checkArgs finds input.args.X where the tool's schema has no X. A schema that
-// says additional properties are welcome is believed.
-func checkArgs(m *ast.Module, t *gateway.Tool) []Problem {
-	var def struct {
-		InputSchema struct {
-			Properties           map[string]json.RawMessage `json:"properties"`
-			AdditionalProperties json.RawMessage            `json:"additionalProperties"`
-			PatternProperties    json.RawMessage            `json:"patternProperties"`
-		} `json:"inputSchema"`
+// checkRule holds one rule against what is known of the calls that it speaks about.
+func (c *catalogNames) checkRule(compiler *ast.Compiler, m *ast.Module, rule *ast.Rule, labels []string) (ps []Problem) {
+	over := map[string]schema{
+		"tool.labels[_]":    among("unknown_label", labels),
+		"session.labels[_]": among("unknown_label", labels),
+		"tool.annotations":  schemaOf([]byte(hints)),
 	}
-	if json.Unmarshal(t.Definition, &def) != nil || len(def.InputSchema.Properties) == 0 || def.InputSchema.PatternProperties != nil {
-		return nil
+	a, _ := addressOf(m.Package)
+	c.aboutTool(over, a, rule)
+	rules := []*ast.Rule{rule}
+	if a.root == "tools" || over["args"].doc == nil { // else a helper may be there for several tools
+		rules = append(rules, callees(compiler, rule)...)
 	}
-	if more := string(def.InputSchema.AdditionalProperties); more != "" && more != "false" {
-		return nil
+	spots := newSpots(compiler, c.input, over, rules)
+	for _, r := range rules {
+		ps = append(ps, spots.checkMembers(r)...)
+		ps = append(ps, spots.checkValues(r)...)
+		ps = append(ps, spots.checkPrefixes(r)...)
 	}
-	var names []string
-	for n := range def.InputSchema.Properties {
-		names = append(names, n)
+	return append(ps, spots.checkRedacted(rule)...)
+}
+
+// hints are the annotations that MCP has (2025-11-25 schema, ToolAnnotations).
+const hints = `{"type": "object", "properties": {"title": {"type": "string"}, "readOnlyHint": {"type": "boolean"},
+	"destructiveHint": {"type": "boolean"}, "idempotentHint": {"type": "boolean"}, "openWorldHint": {"type": "boolean"}}}`
+
+// results are what calls of tools answer (2025-11-25 schema, CallToolResult), or the
+// error in its place.
+const results = `{"type": "object", "properties": {
+	"content": {"type": "array", "items": {"type": "object", "properties": {
+		"type": {"type": "string"}, "text": {"type": "string"}, "data": {"type": "string"}, "mimeType": {"type": "string"},
+		"uri": {"type": "string"}, "name": {"type": "string"}, "title": {"type": "string"}, "description": {"type": "string"},
+		"size": {"type": "number"}, "resource": {}, "annotations": {}, "icons": {}, "_meta": {}}}},
+	"structuredContent": {}, "isError": {"type": "boolean"}, "_meta": {}, "code": {"type": "number"}, "message": {"type": "string"}, "data": {},
+	"resultType": {}, "task": {}, "inputRequests": {}, "requestState": {}}}`
+
+// inputSchema is the embedded schema, read.
+func inputSchema() schema {
+	s := schemaOf(rego.InputSchema)
+	if s.doc == nil {
+		panic("policy: the embedded input schema is not JSON")
 	}
-	var ps []Problem
-	ast.WalkRefs(m, func(ref ast.Ref) bool {
-		if len(ref) < 3 || !ref.HasPrefix(ast.MustParseRef("input.args")) {
-			return false
+	return s
+}
+
+// aboutTool adds what is known of the tools that a rule speaks about: those of its
+// package, or those that it names.
+func (c *catalogNames) aboutTool(over map[string]schema, a address, rule *ast.Rule) {
+	if !c.known {
+		return
+	}
+	if c.all {
+		over["tool.server"] = among("unknown_server", slices.Sorted(maps.Keys(c.servers)))
+	}
+	if c.all && len(c.down) == 0 {
+		over["tool.wire"] = among("unknown_tool", slices.Sorted(maps.Keys(c.byWire)))
+	}
+	server := a.server
+	if names := mentioned(rule, "server"); server == "" && len(names) == 1 {
+		server = names[0]
+	}
+	if server != "" && c.servers[server] && !c.down[server] && a.root != "reverse" {
+		var names []string
+		for _, kind := range []string{"tools", "prompts", "resources"} {
+			names = append(names, c.names[kind+"\x00"+server]...)
 		}
-		name, ok := ref[2].Value.(ast.String)
-		if !ok || def.InputSchema.Properties[string(name)] != nil {
-			return false
+		if len(c.names["resources\x00"+server]) == 0 { // names of resources come from templates too
+			over["tool.name"] = among("unknown_tool", names)
 		}
-		p := problemAt(ref[0].Location, "unknown_argument", "%s has no argument %q", t.Wire, string(name))
-		if string(def.InputSchema.AdditionalProperties) != "false" {
-			p.Severity = Warning // it may be passed all the same
+	}
+	var about []*gateway.Tool
+	switch {
+	case a.root == "tools":
+		about = append(about, c.byKey["tools\x00"+a.server+"\x00"+a.name])
+	case server != "" && (a.root == "servers" || a.root == "gateway"):
+		for _, name := range mentioned(rule, "name") {
+			about = append(about, c.byKey["tools\x00"+server+"\x00"+name])
 		}
-		if near := nearest(string(name), names); near != "" {
-			p.Hint = didYouMean(near)
+	}
+	if len(about) == 0 && (a.root == "servers" || a.root == "gateway") {
+		for _, wire := range mentioned(rule, "wire") {
+			about = append(about, c.byWire[wire])
 		}
-		ps = append(ps, p)
-		return false
-	})
-	return ps
+	}
+	if len(about) == 0 || slices.Contains(about, nil) {
+		return
+	}
+	over["result"] = schemaOf([]byte(results))
+	if len(about) > 1 {
+		return // what one does not have the other may
+	}
+	var def struct{ InputSchema, OutputSchema json.RawMessage }
+	if json.Unmarshal(about[0].Definition, &def) != nil {
+		return
+	}
+	over["args"] = schemaOf(def.InputSchema)
+	over["tool.wire"] = among("unknown_tool", []string{about[0].Wire})
+	if def.OutputSchema != nil {
+		over["result.structuredContent"] = schemaOf(def.OutputSchema)
+	}
+}
+
+// mentioned are the names that a rule wants a member of input.tool to have: of
+// those alternatives that it writes out.
+//
+//	input.tool.name == "refund"             ->  refund
+//	input.tool.name in {"refund", "order"}  ->  order, refund
+func mentioned(rule *ast.Rule, of string) (names []string) {
+	want := ast.MustParseRef("input.tool." + of)
+	vars := map[ast.Var]bool{}
+	is := func(t *ast.Term) bool {
+		v, isVar := t.Value.(ast.Var)
+		return t.Value.Compare(want) == 0 || isVar && vars[v]
+	}
+	for _, e := range rule.Body {
+		if e.Negated || !e.IsCall() || len(e.Operands()) != 2 {
+			continue
+		}
+		for i, other := range []int{1, 0} {
+			if v, ok := e.Operand(other).Value.(ast.Var); ok && is(e.Operand(i)) && e.IsEquality() {
+				vars[v] = true
+			}
+			if s, ok := e.Operand(other).Value.(ast.String); ok && is(e.Operand(i)) && e.IsEquality() {
+				names = append(names, string(s))
+			}
+		}
+		if e.Operator().String() == "internal.member_2" && is(e.Operand(0)) {
+			add := func(t *ast.Term) {
+				if s, ok := t.Value.(ast.String); ok {
+					names = append(names, string(s))
+				}
+			}
+			switch v := e.Operand(1).Value.(type) {
+			case ast.Set:
+				v.Foreach(add)
+			case *ast.Array:
+				v.Foreach(add)
+			}
+		}
+	}
+	return names
+}
+
+// callees are the operator's functions and other rules that a rule uses in its own
+// package.
+func callees(c *ast.Compiler, rule *ast.Rule) (rules []*ast.Rule) {
+	seen := map[*ast.Rule]bool{rule: true}
+	var add func(r *ast.Rule)
+	add = func(r *ast.Rule) {
+		for branch := r; branch != nil; branch = branch.Else {
+			deps := c.Graph.Dependencies(branch)
+			for _, dep := range sortedRules(deps) {
+				if seen[dep] || dep.Module == nil || isPublic(ruleName(dep)) || !dep.Module.Package.Equal(rule.Module.Package) {
+					continue
+				}
+				seen[dep] = true
+				rules = append(rules, dep)
+				add(dep)
+			}
+		}
+	}
+	add(rule)
+	return rules
+}
+
+func sortedRules(deps map[util.T]struct{}) (rules []*ast.Rule) {
+	for dep := range deps {
+		if r, ok := dep.(*ast.Rule); ok {
+			rules = append(rules, r)
+		}
+	}
+	slices.SortFunc(rules, func(a, b *ast.Rule) int { return a.Location.Compare(b.Location) })
+	return rules
 }

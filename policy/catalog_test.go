@@ -31,7 +31,7 @@ func TestCheckAgainstCatalog(t *testing.T) {
 	dir := writeFiles(t, map[string]string{
 		"a.rego": "package tools.files.read_file\n\nallow if input.args.pth == \"/a\"\n\ndeny contains \"x\" if input.args[\"odd name\"] == 1\n",
 		"b.rego": "package tools.files.red_file\n\nallow := true\n",
-		"c.rego": "package servers.flies\n\nallow := true\n",
+		"c.rego": "package servers.flies\n\nallow if false\n",
 		"d.rego": "package tools.files[\"write-file\"]\n\nallow if input.args.contents == \"\"\n",
 		"e.rego": "package tools.open.any\n\nallow if input.args.b == 1\n",
 		"f.rego": "package tools.down.any\n\nallow := true\n",
@@ -42,7 +42,7 @@ func TestCheckAgainstCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range e.Check(offered(), []string{"down"}) {
+	for _, p := range e.Check(&Offered{Tools: offered(), Servers: []string{"files", "open", "down"}, Down: []string{"down"}}) {
 		got = append(got, strings.ReplaceAll(p.String(), dir+"/", ""))
 	}
 	want := []string{
@@ -53,6 +53,18 @@ func TestCheckAgainstCatalog(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// TestCheckOfServersThatAreNotAllKnown: a name that is not among those that are known
+// may be there all the same.
+func TestCheckOfServersThatAreNotAllKnown(t *testing.T) {
+	e := open(t, "package tools.other.any\n\nallow if input.agent.id == \"a\"\n\ndeny contains \"x\" if input.tool.server == \"another\"\n")
+	if ps := e.Check(&Offered{Tools: offered()}); len(ps) > 0 {
+		t.Errorf("problems: %v", ps)
+	}
+	if ps := e.Check(&Offered{Tools: offered(), Servers: []string{"files", "open"}}); len(ps) != 2 {
+		t.Errorf("problems: %v, want the package's server and the one in the rule", ps)
 	}
 }
 
@@ -67,7 +79,7 @@ func TestInit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ps := e.Check(offered(), nil); len(ps) > 0 {
+	if ps := e.Check(&Offered{Tools: offered()}); len(ps) > 0 {
 		t.Errorf("problems: %v", ps)
 	}
 	for _, tool := range offered() {

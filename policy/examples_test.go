@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, w := range e.Status().Warnings {
+			for _, w := range e.Check(nil) {
 				t.Error(w)
 			}
 			report, err := Test(t.Context(), o)

@@ -114,14 +114,37 @@ func fromOPA(err error) []Problem {
 			p.Hint = oneOf(d)
 		case *ast.RefErrUnsupportedDetail:
 			p.Message = d.Ref[:d.Pos].String() + " has no members"
+		case *ast.UnificationErrDetail:
+			p = neverEqual(p, e.Location, d)
+		case *ast.ArgErrDetail:
+			p = wrongArgument(p, d)
 		default:
 			if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok {
-				p.Hint = removedHint(name)
+				p.Hint = functionHint(name)
 			}
+		}
+		if d, ok := e.Details.(*ast.ParserErrorDetail); ok && e.Location != nil {
+			p.Hint = quotedPackage(d.Line)
 		}
 		ps = append(ps, p)
 	}
 	return ps
+}
+
+// otherWords are what others call what input has.
+var otherWords = map[string]string{
+	"arguments": "args", "params": "args", "parameters": "args", "user": "agent", "caller": "agent", "principal": "agent", "subject": "agent",
+	"client": "agent", "response": "result", "output": "result", "sub": "id", "groups": "roles", "toolName": "name", "upstream": "server",
+}
+
+// ownFirst leaves out what the library says of a policy that is wrong itself: rules
+// of the wrong form do not fit what composes them, which helps nobody.
+func ownFirst(ps []Problem) []Problem {
+	own := func(p Problem) bool { return !libraryFile(p.File) && p.Severity == Error }
+	if !slices.ContainsFunc(ps, own) {
+		return ps
+	}
+	return slices.DeleteFunc(ps, func(p Problem) bool { return libraryFile(p.File) })
 }
 
 func oneOf(d *ast.RefErrInvalidDetail) string {
@@ -141,6 +164,9 @@ func oneOf(d *ast.RefErrInvalidDetail) string {
 	if near := nearest(string(have), names); near != "" {
 		return didYouMean(near)
 	}
+	if meant := otherWords[string(have)]; slices.Contains(names, meant) {
+		return didYouMean(meant)
+	}
 	if len(names) == 0 || len(names) > 12 {
 		return ""
 	}
@@ -151,8 +177,13 @@ func oneOf(d *ast.RefErrInvalidDetail) string {
 func didYouMean(name string) string { return fmt.Sprintf("did you mean %q?", name) }
 
 // nearest returns the name that is at most a third of its length away from
-// what was written, or "".
+// what was written, or differs in case and separators alone, or "".
 func nearest(have string, names []string) string {
+	for _, n := range names {
+		if bare(n) == bare(have) {
+			return n
+		}
+	}
 	best, at := "", len(have)
 	for _, n := range names {
 		if d := distance(have, n); d < at && d <= max(1, len(n)/3) {
@@ -160,6 +191,11 @@ func nearest(have string, names []string) string {
 		}
 	}
 	return best
+}
+
+// bare is a name without what people get wrong first: list-issues, listIssues.
+func bare(name string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(name))
 }
 
 // distance is the Levenshtein distance in bytes, with a swap of neighbours as

@@ -22,6 +22,7 @@ type revision struct {
 	demo   bool
 
 	compiler *ast.Compiler
+	data     map[string]any
 	store    storage.Store
 	txn      storage.Transaction // a read transaction; the store is never written
 	queries  map[string]query    // by entry point
@@ -78,7 +79,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	specialise(marked)
 	r.compiler = newCompiler()
 	if r.compiler.Compile(marked); r.compiler.Failed() {
-		return nil, sorted(append(ps, fromOPA(r.compiler.Errors)...))
+		return nil, sorted(ownFirst(append(ps, fromOPA(r.compiler.Errors)...)))
 	}
 	ps = append(ps, checkStages(r.compiler)...)
 	ps = append(ps, checkUse(r.compiler)...)
@@ -126,6 +127,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 }
 
 func (r *revision) openStore(ctx context.Context, data map[string]any) (err error) {
+	r.data = data
 	r.store = inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
 	r.txn, err = r.store.NewTransaction(ctx)
 	return err

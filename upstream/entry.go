@@ -90,7 +90,7 @@ func (s *server) newEntry(l listing, definition json.RawMessage) *entry {
 	if l.kind == gateway.KindResource {
 		e.tool.Wire = gateway.WireURI(s.cfg.Name, name)
 	} else {
-		e.tool.Wire = wireName(s.cfg.Name, name)
+		e.tool.Wire = WireName(s.cfg.Name, name)
 	}
 	if e.tool.Fingerprint, err = Fingerprint(definition); err != nil && e.invalid == "" {
 		e.invalid = "its definition has no canonical form"

@@ -28,12 +28,12 @@ func validServerName(s string) bool {
 	return true
 }
 
-// wireName is the name of a server's tool on /mcp. It depends on the two names
+// WireName is the name of a server's tool on /mcp. It depends on the two names
 // only, so it does not move when another upstream comes or goes.
 //
 // The plain form is ambiguous where an underscore touches the separator:
 // "a_"+"x" and "a"+"_x" would both be a___x. Those are hashed too.
-func wireName(server, name string) string {
+func WireName(server, name string) string {
 	most := maxWire
 	if !letter(server[0]) {
 		most-- // for the underscore that some providers need before it

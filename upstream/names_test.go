@@ -20,7 +20,7 @@ func TestWireNames(t *testing.T) {
 		{"3", strings.Repeat("n", 61), "3__" + strings.Repeat("n", 49) + "-"},
 	}
 	for _, tt := range tests {
-		got := wireName(tt.server, tt.name)
+		got := WireName(tt.server, tt.name)
 		plain, _, hashed := strings.Cut(tt.want, "-")
 		if head, _, _ := strings.Cut(got, "-"); head != plain || hashed == (got == plain) {
 			t.Errorf("%s %s: %s, want %s", tt.server, tt.name, got, tt.want)
@@ -40,7 +40,7 @@ func FuzzWireNameIsInjective(f *testing.F) {
 		if !validServerName(s1) || !validServerName(s2) || s1 == s2 && n1 == n2 {
 			return
 		}
-		a, b := wireName(s1, n1), wireName(s2, n2)
+		a, b := WireName(s1, n1), WireName(s2, n2)
 		if a == b {
 			t.Errorf("%q %q and %q %q are both %s", s1, n1, s2, n2, a)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,9 @@ func newPolicy(g *globals) *cobra.Command {
 	return cmd
 }
 
+// policyOptions is the configured policy. A configuration without one has no rules,
+// and what no rule allows is refused; the policy that allows everything is that of a
+// gateway that has no configuration and nothing but its demo.
 func policyOptions(cfg *config.Config, log *slog.Logger, onReload func(error)) policy.Options {
 	return policy.Options{Path: cfg.Policy.Path, Demo: cfg.IsDefault(), Data: cfg.Policy.Data, Shadow: cfg.Policy.Shadow, Exact: cfg.Policy.Exact, Logger: log, OnReload: onReload}
 }
@@ -57,12 +59,12 @@ func newPolicyInit(g *globals) *cobra.Command {
 		Long:  "Asks the configured upstreams what they offer and writes a file for each tool, which allows\nnobody until you complete its rule, and a test beside it. Files that exist are left alone.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			catalog, closeAll, err := openCatalog(cmd.Context(), g)
+			c, err := known(cmd.Context(), g, false, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, closeAll()) }()
-			written, err := policy.Init(args[0], catalog.List(gateway.KindTool, ""))
+			c.sayDown(cmd.ErrOrStderr(), "so that nothing was written for it")
+			written, err := policy.Init(args[0], c.Tools)
 			for _, name := range written {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
@@ -72,72 +74,6 @@ func newPolicyInit(g *globals) *cobra.Command {
 			return err
 		},
 	}
-}
-
-func newPolicyCheck(g *globals) *cobra.Command {
-	var offline bool
-	cmd := &cobra.Command{
-		Use:   "check [PATH]",
-		Short: "Report every error of a policy, also against what upstreams offer",
-		Long:  "Compiles the policy and reports all errors with their places: names that do not exist, rules\nthat can never fire, packages for tools that nobody offers, arguments that a tool's schema does\nnot have. Exit code 1 if there are any.",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			path := ""
-			if len(args) == 1 {
-				path = args[0]
-			}
-			engine, cfg, err := openEngine(cmd.Context(), g, path)
-			var broken policy.Problems
-			if errors.As(err, &broken) {
-				fmt.Fprintln(cmd.ErrOrStderr(), broken.Error())
-				return foundError{count(len(broken), "problem")}
-			}
-			if err != nil {
-				return err
-			}
-			if advice := noPolicy(cfg); path == "" && advice != "" {
-				return errors.New("there is nothing to check: " + advice)
-			}
-			var tools []*gateway.Tool
-			var down []string
-			if !offline {
-				if tools, down, err = offered(cmd.Context(), g); err != nil {
-					return err
-				}
-			}
-			problems := engine.Check(tools, down)
-			if offline {
-				problems = slices.DeleteFunc(problems, func(p policy.Problem) bool { return strings.HasPrefix(p.Code, "unknown_") })
-			}
-			for _, p := range problems {
-				fmt.Fprintln(cmd.ErrOrStderr(), p)
-			}
-			if slices.ContainsFunc(problems, func(p policy.Problem) bool { return p.Severity == policy.Error }) {
-				return foundError{"the policy has errors"}
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "the policy is fine (revision %s)\n", engine.Revision())
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not start upstreams to look at what they offer")
-	return cmd
-}
-
-// offered is everything that upstreams offer, and which of them are down.
-func offered(ctx context.Context, g *globals) (tools []*gateway.Tool, down []string, err error) {
-	catalog, closeAll, err := openCatalog(ctx, g)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
-		tools = append(tools, catalog.List(kind, "")...)
-	}
-	for _, name := range catalog.Servers() {
-		if about, _ := catalog.About(name); !about.Up {
-			down = append(down, name)
-		}
-	}
-	return tools, down, closeAll()
 }
 
 func newPolicyTest(g *globals) *cobra.Command {
@@ -153,7 +89,7 @@ func newPolicyTest(g *globals) *cobra.Command {
 			}
 			opt := policyOptions(cfg, nil, nil)
 			if len(args) == 1 {
-				opt.Path = args[0]
+				opt.Path, opt.Files = args[0], nil
 			}
 			report, err := policy.Test(cmd.Context(), opt)
 			if err != nil {

@@ -53,29 +53,6 @@ func startUpstreams(g *globals) localRooms {
 	}
 }
 
-// openCatalog starts the configured upstreams beside a gateway that may be
-// running, looks at what they offer with the same guard and pins, and calls
-// nothing. The caller must call close.
-func openCatalog(ctx context.Context, g *globals) (catalog *upstream.Catalog, closeAll func() error, err error) {
-	cfg, err := loadOrDemo(g)
-	if err != nil {
-		return nil, nil, err
-	}
-	pins, closePins, err := openPins(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	catalog, err = newCatalog(ctx, cfg, pins)
-	if err != nil {
-		return nil, nil, errors.Join(err, closePins())
-	}
-	closeAll = func() error { return errors.Join(catalog.Close(), closePins()) }
-	if err := catalog.Ready(ctx); err != nil {
-		return nil, nil, errors.Join(err, closeAll())
-	}
-	return catalog, closeAll, nil
-}
-
 // newCatalog starts the configured upstreams, to look at what they offer.
 func newCatalog(ctx context.Context, cfg *config.Config, pins upstream.Pins) (*upstream.Catalog, error) {
 	log := slog.New(slog.DiscardHandler)

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"toolward/audit"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/policy"
+	"toolward/upstream"
+	"toolward/web/admin"
+)
+
+// catalogue is what upstreams offer, and how that is known.
+type catalogue struct {
+	policy.Offered
+	Why  map[string]string // upstreams of which nothing is known, and why
+	From string            // "the running gateway", "the record" …
+}
+
+// known is what upstreams offer, from who knows it already: the gateway that runs, or
+// the definitions that were pinned. Upstreams of which nothing is known are started,
+// and all of them are if fresh. Only who starts one needs its secrets.
+func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalogue, error) {
+	c := &catalogue{Why: map[string]string{}}
+	beside, err := loadBeside(g)
+	if err != nil {
+		return nil, err
+	}
+	var pins []gateway.Pin
+	if !fresh {
+		pins, err = pinned(ctx, beside)
+		if errors.Is(err, audit.ErrInUse) {
+			c.From = "the running gateway"
+			if cfg, err := loadOrDemo(g); err == nil { // else a secret is not set here, and their names are not known
+				c.name(cfg)
+			}
+			return c, c.ask(ctx, beside, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	cfg, err := loadOrDemo(g)
+	switch {
+	case err != nil && len(pins) == 0:
+		return nil, err
+	case err != nil: // a secret is not set, as a rule
+		fmt.Fprintf(talk, "upstreams of which nothing is pinned are left out, since they cannot be started: %v\n", err)
+		c.believe(pins, nil)
+		return c, nil
+	}
+	c.name(cfg)
+	missing := c.believe(pins, cfg.Upstreams)
+	if len(missing) == 0 {
+		return c, nil
+	}
+	var names []string
+	for _, u := range missing {
+		names = append(names, u.Name)
+	}
+	fmt.Fprintf(talk, "starting %s to see what %s …\n", strings.Join(names, ", "), counted(len(names), "it offers", "they offer"))
+	cfg.Upstreams = missing
+	return c, c.start(ctx, cfg)
+}
+
+// name says which upstreams there are.
+func (c *catalogue) name(cfg *config.Config) {
+	c.Servers = []string{}
+	for _, u := range cfg.Upstreams {
+		c.Servers = append(c.Servers, u.Name)
+	}
+}
+
+// counted is one of two texts.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// pinned are the definitions in the lock file or the record, or [audit.ErrInUse] if a
+// gateway has the record.
+func pinned(ctx context.Context, cfg *config.Config) ([]gateway.Pin, error) {
+	if cfg.Pins.File != "" {
+		return upstream.NewLockFile(cfg.Pins.File).Pins(ctx)
+	}
+	r, err := openRecord(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	pins, err := r.pins().Pins(ctx)
+	return pins, errors.Join(err, r.close())
+}
+
+// believe takes what is pinned of upstreams for what they offer, and returns those of
+// which nothing is. With no upstreams, all pins are believed.
+func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (missing []config.Upstream) {
+	labels, seen := map[string][]string{}, map[string]bool{}
+	for _, u := range upstreams {
+		labels[u.Name] = u.Labels
+	}
+	for _, p := range pins {
+		of, configured := labels[p.Server]
+		if upstreams != nil && !configured || p.Kind != gateway.KindTool && p.Kind != gateway.KindPrompt && p.Kind != gateway.KindResource {
+			continue
+		}
+		seen[p.Server] = true
+		c.From = "the definitions that are pinned"
+		c.Tools = append(c.Tools, &gateway.Tool{
+			Kind: p.Kind, Server: p.Server, Name: p.Name, Wire: upstream.WireName(p.Server, p.Name),
+			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint,
+		})
+	}
+	for _, u := range upstreams {
+		if !seen[u.Name] {
+			missing = append(missing, u)
+		}
+	}
+	return missing
+}
+
+// ask gets definitions from the gateway that runs on the record. What it has no
+// definition of, it knows by name.
+func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) error {
+	o, err := inRunning(cfg, inUse)
+	if err != nil {
+		return err
+	}
+	var list admin.ToolList
+	if err := o.ask(ctx, "GET", "tools", nil, &list); err != nil {
+		return err
+	}
+	for _, t := range list.Tools {
+		tool := &gateway.Tool{Kind: t.Kind, Server: t.Server, Wire: t.Name, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned}
+		if _, uri, ok := gateway.SplitURI(t.Name); ok {
+			tool.Name = uri
+			c.Tools = append(c.Tools, tool)
+			continue
+		}
+		var def admin.Definition
+		if err := o.ask(ctx, "GET", "tools/"+segment(t.Name), nil, &def); err != nil {
+			return err
+		}
+		var named struct{ Name string }
+		if err := json.Unmarshal(def.Definition, &named); err != nil {
+			return fmt.Errorf("the definition of %s: %w", t.Name, err)
+		}
+		tool.Name, tool.Definition = named.Name, def.Definition
+		c.Tools = append(c.Tools, tool)
+	}
+	for name, why := range list.Down {
+		c.Down = append(c.Down, name)
+		c.Why[name] = why
+	}
+	slices.Sort(c.Down)
+	return nil
+}
+
+// start starts upstreams and looks at what they offer.
+func (c *catalogue) start(ctx context.Context, cfg *config.Config) (err error) {
+	also := "upstreams that were started"
+	if c.From != "" {
+		also = c.From + ", and " + also
+	}
+	c.From = also
+	pins, closePins, err := openPins(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closePins()) }()
+	catalog, err := newCatalog(ctx, cfg, pins)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, catalog.Close()) }()
+	if err := catalog.Ready(ctx); err != nil {
+		return err
+	}
+	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
+		c.Tools = append(c.Tools, catalog.List(kind, "")...)
+	}
+	for _, name := range catalog.Servers() {
+		if about, _ := catalog.About(name); !about.Up {
+			c.Down = append(c.Down, name)
+			c.Why[name] = cmp.Or(about.Reason, "not up yet")
+		}
+	}
+	return nil
+}
+
+// sayDown names the upstreams of which nothing is known.
+func (c *catalogue) sayDown(talk io.Writer, so string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Why)) {
+		fmt.Fprintf(talk, "upstream %s is not up, %s: %s\n", name, so, printable(c.Why[name]))
+	}
+}
