@@ -99,6 +99,46 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// TestInitShowsConditionsThatCanHold: the example in a starter, written out, is one
+// about which nothing is said, whatever the type of the argument.
+func TestInitShowsConditionsThatCanHold(t *testing.T) {
+	offered := catalogOf(t, "testdata/mistakes/tools.json")
+	written, err := Init(t.TempDir(), offered.Tools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, name := range written {
+		if isTest(name) {
+			continue
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, rest, _ := strings.Cut(string(content), "\n\n")
+		_, example, ok := strings.Cut(rest, "For example:\n#\n")
+		example, _, _ = strings.Cut(example, "allow if false")
+		if !ok || !strings.Contains(example, "input.args") {
+			t.Errorf("no example of an argument:\n%s", content)
+			continue
+		}
+		text := head + "\n\n" + strings.ReplaceAll(strings.ReplaceAll(example, "# ", ""), "#\n", "\n")
+		e, err := Open(t.Context(), Options{Path: writeFiles(t, map[string]string{"p.rego": text})})
+		if err != nil {
+			t.Errorf("%v\n%s", err, text)
+			continue
+		}
+		if ps := e.Check(offered); len(ps) > 0 {
+			t.Errorf("%v\n%s", ps, text)
+		}
+		tried++
+	}
+	if tried < 8 {
+		t.Errorf("only %d examples were tried", tried)
+	}
+}
+
 // TestInitKeepsHostileNamesInside: names and descriptions are an upstream's to
 // choose, and must neither leave the directory nor end a comment.
 func TestInitKeepsHostileNamesInside(t *testing.T) {

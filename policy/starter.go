@@ -81,15 +81,23 @@ func starter(t *gateway.Tool) string {
 		fmt.Fprintf(&b, "# Its server says: %s\n", def)
 	}
 	fmt.Fprintf(&b, "package %s\n\n", packageOf(t))
-	b.WriteString("# Nobody yet. For example:\n#\n# allow if {\n# \t\"a-role\" in input.agent.roles\n")
-	if len(args) > 0 {
-		fmt.Fprintf(&b, "# \tinput.args%s == \"…\"\n", args[0].path)
+	b.WriteString("# Nobody yet. For example:\n#\n")
+	shown := shownFirst(args)
+	if shown.helper != "" {
+		fmt.Fprintf(&b, "# import data.toolward.lib.%s\n#\n", shown.helper)
+	}
+	b.WriteString("# allow if {\n# \t\"a-role\" in input.agent.roles\n")
+	if shown.condition != "" {
+		fmt.Fprintf(&b, "# \t%s\n", shown.condition)
 	}
 	b.WriteString("# }\nallow if false\n")
 	if len(args) > 0 {
-		b.WriteString("\n# Its arguments:\n")
+		b.WriteString("\n# Its arguments, and what can be asked of them:\n")
 		for _, a := range args {
 			fmt.Fprintf(&b, "#   input.args%s%s\n", a.path, a.kind)
+			if a.condition != "" {
+				fmt.Fprintf(&b, "#       %s\n", a.condition)
+			}
 		}
 	}
 	b.WriteString("#\n# deny contains \"why\" if …          refuse, whatever else allows\n# approve contains \"why\" if …       ask a person first\n# redact contains \"args.name\" if …  take an argument out before it is sent\n")
@@ -97,7 +105,55 @@ func starter(t *gateway.Tool) string {
 }
 
 // argument is a member of a tool's input schema, as a policy names it.
-type argument struct{ path, kind string }
+type argument struct {
+	path, kind string
+	condition  string // an example that its schema allows; "" where there is none to give
+	helper     string // the library that the condition needs
+}
+
+// shownFirst is the argument whose condition says most: one with a helper, else the
+// first that has any.
+func shownFirst(args []argument) (best argument) {
+	for _, a := range args {
+		if a.helper != "" {
+			return a
+		}
+		if best.condition == "" {
+			best = a
+		}
+	}
+	return best
+}
+
+// exampleOf is an example of what can be asked of a value of a schema, and the helper
+// that it needs.
+func exampleOf(at string, s schema) (text, helper string) {
+	name := at[strings.LastIndex(at, ".")+1:]
+	switch values := s.values(); {
+	case len(values) > 0:
+		return at + " in {" + strings.Join(values[:min(len(values), 3)], ", ") + "}", ""
+	case s.only("number"):
+		return at + " <= 100", ""
+	case s.only("boolean"):
+		return at + " == false", ""
+	case s.only("string") && named(name, "path", "file", "dir", "directory", "folder", "source", "destination"):
+		return "path.under(" + at + ", \"/srv/docs\")", "path"
+	case s.only("string") && named(name, "url", "uri"):
+		return "url.on_any(" + at + ", {\"example.com\"})", "url"
+	case s.only("string"):
+		return at + " == \"…\"", ""
+	case s.only("array") && s.element().only("string") && named(name, "path", "file", "dir", "directory", "folder"):
+		return "path.all_under(" + at + ", \"/srv/docs\")", "path"
+	case s.only("array") && len(s.element().values()) > 0:
+		values = s.element().values()
+		return "every x in " + at + " { x in {" + strings.Join(values[:min(len(values), 3)], ", ") + "} }", ""
+	case s.only("array") && s.element().only("string"):
+		return "every x in " + at + " { x in {\"…\"} }", ""
+	case s.only("array"):
+		return "count(" + at + ") <= 10", ""
+	}
+	return "", ""
+}
 
 // describe returns the first line of a tool's description, and its arguments.
 // Both are the upstream's words: what ends a comment must not get into one.
@@ -122,8 +178,13 @@ func describe(t *gateway.Tool) (string, []argument) {
 		line = string(r[:100]) + "…"
 	}
 	var args []argument
+	var whole struct{ InputSchema json.RawMessage }
+	_ = json.Unmarshal(t.Definition, &whole) // it was read above
+	input := schemaOf(whole.InputSchema)
 	for name, p := range def.InputSchema.Properties {
 		a := argument{path: member(name)}
+		of, _ := input.member(name)
+		a.condition, a.helper = exampleOf("input.args"+a.path, of)
 		if kind, ok := p.Type.(string); ok && slices.Contains(jsonTypes, kind) {
 			a.kind = " (" + kind + ")"
 		}
