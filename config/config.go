@@ -205,6 +205,8 @@ type Limits struct {
 	Default     Bucket               `yaml:"default"` // of each agent without an entry of its own
 	Agents      map[string]Bucket    `yaml:"agents,omitempty"`
 	Tools       map[string]ToolLimit `yaml:"tools,omitempty"`
+	Lists       Bucket               `yaml:"lists"`       // of each agent's lists
+	Wait        time.Duration        `yaml:"wait"`        // how long a call waits for a bucket
 	Concurrency int                  `yaml:"concurrency"` // calls in progress per agent
 	Total       int                  `yaml:"total"`       // calls in progress in all
 	Failures    Bucket               `yaml:"failures"`    // failed authentications per address

@@ -14,7 +14,9 @@ func Default() *Config {
 		},
 		Auth: Auth{Local: newLocal()},
 		Limits: Limits{
-			Default:     Bucket{Rate: Rate{60, time.Minute}, Burst: 20},
+			Default:     Bucket{Rate: Rate{600, time.Minute}, Burst: 100},
+			Lists:       Bucket{Rate: Rate{600, time.Minute}, Burst: 200},
+			Wait:        time.Second,
 			Concurrency: 32,
 			Total:       1024,
 			Failures:    Bucket{Rate: Rate{1, time.Second}, Burst: 20},

@@ -250,6 +250,8 @@ func (d *decoder) limits(n *yaml.Node, path string, l *Limits) {
 			}
 			put(&l.Tools, name, t)
 		})},
+		{"lists", in(d.bucket(&l.Lists))},
+		{"wait", d.duration(&l.Wait, 0, 10*time.Second)},
 		{"concurrency", d.number(&l.Concurrency, 1, 1<<20)},
 		{"total", d.number(&l.Total, 1, 1<<20)},
 		{"failures", in(d.bucket(&l.Failures))},

@@ -44,7 +44,7 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
     listen: `127.0.0.1:${port}`,
     upstreams: upstreams ?? servers(dir),
     policy: { path: './policies' },
-    limits: { default: { rate: '600000/min', burst: 100000 } },
+    limits: { default: { rate: '600000/min', burst: 100000 }, lists: { rate: '600000/min', burst: 100000 } },
     ...config,
   }, null, 2));
 

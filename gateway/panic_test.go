@@ -70,7 +70,7 @@ func TestPanicBesideACallIsARefusal(t *testing.T) {
 		case "auth":
 			_, refusal = road.Admit(t.Context(), Credentials{})
 		case "visible":
-			_, refusal = road.List(t.Context(), newTestCall(t, `{}`))
+			_, refusal = road.List(t.Context(), newTestCall(t, `{}`), KindTool)
 		default:
 			back := road.Judge(&Agent{ID: "a"}, &origin{answer: &Result{Raw: json.RawMessage(`{}`)}})
 			_, err := back.Request(t.Context(), nil, "sampling/createMessage", []byte(`{"maxTokens":1}`))

@@ -71,13 +71,14 @@ const (
 	LimitAgent       LimitRule = "agent"       // an agent's rate
 	LimitAgentTool   LimitRule = "agent_tool"  // an agent's rate on a tool
 	LimitTool        LimitRule = "tool"        // a tool's rate, of all agents
+	LimitLists       LimitRule = "lists"       // the rate of an agent's lists
 	LimitConcurrency LimitRule = "concurrency" // an agent's calls in progress
 	LimitTotal       LimitRule = "total"       // all calls in progress
 	LimitBodies      LimitRule = "bodies"      // large requests that are being sent
 )
 
 // LimitRules lists every rule.
-var LimitRules = []LimitRule{LimitAgent, LimitAgentTool, LimitTool, LimitConcurrency, LimitTotal, LimitBodies}
+var LimitRules = []LimitRule{LimitAgent, LimitAgentTool, LimitTool, LimitLists, LimitConcurrency, LimitTotal, LimitBodies}
 
 // Refuse makes a refusal with one reason.
 func Refuse(step string, code Code, reason string) *Refusal {

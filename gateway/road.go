@@ -403,15 +403,15 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 }
 
 // List returns what the agent may see of a kind, in order. On a server's own
-// endpoint it is that server's.
-func (r *Road) List(ctx context.Context, c *Call) ([]*Tool, *Refusal) {
+// endpoint it is that server's. The call is a [KindList].
+func (r *Road) List(ctx context.Context, c *Call, of Kind) ([]*Tool, *Refusal) {
 	ctx, end, refusal := r.begin(ctx, c)
 	if refusal != nil {
 		return nil, r.Refused(ctx, c, refusal)
 	}
 	defer end()
 	seen, err := Survive(func() ([]*Tool, error) {
-		return r.Policy.Visible(ctx, c.Agent, r.State.Offer(c.Agent, r.Catalog.List(c.Kind, c.Server)))
+		return r.Policy.Visible(ctx, c.Agent, r.State.Offer(c.Agent, r.Catalog.List(of, c.Server)))
 	})
 	if err != nil {
 		return nil, r.Refused(ctx, c, AsRefusal("policy", err))

@@ -33,7 +33,7 @@ type Attempt struct {
 // asks it when a call begins and when it ends. A failure of either refuses the call.
 type State interface {
 	// Begin is asked before a call is judged. It checks blocks, takes a token from
-	// every bucket that applies and a place among calls in progress, all or none,
+	// every bucket that applies, for which it may wait a moment, and a place among calls in progress, all or none,
 	// counts the call for as long as it may yet reach an upstream, and writes
 	// c.Session: what is known of the principal, without this call. Else it returns a *Refusal (Blocked, RateLimited, Overloaded) or a
 	// fault; c.Session.ID is written then too. The call goes on under the context that it returns, which

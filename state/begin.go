@@ -43,7 +43,7 @@ func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gat
 		return ctx, v, nil
 	}
 	if !c.Kind.Reverse() { // the call that caused it has been counted
-		release, err := r.limits.Acquire(c.Agent, c.Tool)
+		release, err := r.acquire(ctx, c)
 		if err != nil {
 			return ctx, nil, err
 		}
@@ -58,6 +58,14 @@ func (r *Room) Begin(ctx context.Context, c *gateway.Call) (context.Context, gat
 		return ctx, nil, refusal
 	}
 	return under, v, nil
+}
+
+// acquire takes from the buckets that apply, and a place. It may wait for them.
+func (r *Room) acquire(ctx context.Context, c *gateway.Call) (release func(), err error) {
+	if c.Kind == gateway.KindList {
+		return r.limits.AcquireList(ctx, c.Agent)
+	}
+	return r.limits.Acquire(ctx, c.Agent, c.Tool)
 }
 
 // stops is the refusal of a block that stops the call, nil if there is none.

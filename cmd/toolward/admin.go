@@ -72,7 +72,7 @@ func operatorLimit() (func(*gateway.Agent) (func(), error), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(a *gateway.Agent) (func(), error) { return l.Acquire(a, nil) }, nil
+	return func(a *gateway.Agent) (func(), error) { return l.Acquire(context.Background(), a, nil) }, nil // it never waits
 }
 
 // nearby reports whether a request came over loopback, and nothing shows that

@@ -373,7 +373,7 @@ func (r *rooms) ready() map[string]error {
 func limitOptions(l config.Limits) limit.Options {
 	rate := func(b config.Bucket) limit.Rate { return limit.Rate{PerSecond: b.Rate.PerSecond(), Burst: b.Burst} }
 	opt := limit.Options{
-		Default: rate(l.Default), Failures: rate(l.Failures), Concurrency: l.Concurrency, Total: l.Total,
+		Default: rate(l.Default), Lists: rate(l.Lists), Wait: l.Wait, Failures: rate(l.Failures), Concurrency: l.Concurrency, Total: l.Total,
 		Agents: map[string]limit.Rate{}, Tools: map[string]limit.Tool{},
 	}
 	for name, b := range l.Agents {

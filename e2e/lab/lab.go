@@ -92,6 +92,7 @@ func Launch(t testing.TB, o Options) *Gateway {
 		"policy":    map[string]any{"path": "./policies"},
 		"limits": map[string]any{
 			"default":  map[string]any{"rate": "600000/min", "burst": 100000},
+			"lists":    map[string]any{"rate": "600000/min", "burst": 100000},
 			"failures": map[string]any{"rate": "600000/min", "burst": 100000},
 		},
 	}

@@ -40,8 +40,8 @@ func (x *exchange) list(ctx context.Context) outcome {
 			return x.refuse(ctx, gateway.Refuse("catalog", gateway.UpstreamDown, "upstream "+x.server+" is not available now"))
 		}
 	}
-	c := x.newCallOf(l.kind, x.msg.Method)
-	seen, refusal := x.srv.road.List(ctx, c)
+	c := x.newCallOf(gateway.KindList, x.msg.Method)
+	seen, refusal := x.srv.road.List(ctx, c, l.kind)
 	if refusal != nil {
 		return outcome{refusal: refusal, call: c.ID}
 	}

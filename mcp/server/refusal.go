@@ -14,7 +14,7 @@ type wire struct {
 	status int    // HTTP status of a JSON answer
 	code   int    // JSON-RPC error code
 	http   bool   // an error of HTTP in sessions too; see statusOf
-	tool   bool   // a refused tools/call is a result with isError, so that the model reads it
+	tool   bool   // a refused tools/call is a result with isError, so that the model reads it; if http, in sessions only
 	advice string // for the model: what to do now
 }
 
@@ -37,7 +37,7 @@ var wires = map[gateway.Code]wire{
 	gateway.InsufficientScope: {status: http.StatusForbidden, code: codeRefused, http: true},
 	gateway.Forbidden:         {status: http.StatusForbidden, code: codeRefused, http: true},
 	gateway.Blocked:           {status: http.StatusForbidden, code: codeRefused, tool: true, advice: "A person stopped this. Do without it, and tell the user."},
-	gateway.RateLimited:       {status: http.StatusTooManyRequests, code: codeRefused, http: true},
+	gateway.RateLimited:       {status: http.StatusTooManyRequests, code: codeRefused, http: true, tool: true, advice: "The call was not made. Wait as long as it says above and send it again, with fewer calls at once."},
 	gateway.UnknownTool:       {status: http.StatusOK, code: mcp.CodeInvalidParams},
 	gateway.Quarantined:       {status: http.StatusOK, code: codeRefused, tool: true, advice: "A person who runs the gateway has to accept the tool's definition first. Do without it, or tell the user."},
 	gateway.InvalidArguments:  {status: http.StatusOK, code: mcp.CodeInvalidParams, tool: true, advice: "Correct the arguments and call again."},
@@ -50,7 +50,7 @@ var wires = map[gateway.Code]wire{
 	gateway.UpstreamInvalid:   {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was made, but its answer cannot be used. Do not repeat it if it changes something."},
 	gateway.Withheld:          {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was made, but its result is kept back. Do not repeat it; go on without the result, or tell the user."},
 	gateway.Cancelled:         {status: http.StatusOK, code: mcp.CodeInterrupted},
-	gateway.Overloaded:        {status: http.StatusServiceUnavailable, code: codeRefused, http: true},
+	gateway.Overloaded:        {status: http.StatusServiceUnavailable, code: codeRefused, http: true, tool: true, advice: "The call was not made: the gateway has too much to do. Send it again in a while."},
 	gateway.Unrecorded:        {status: http.StatusServiceUnavailable, code: codeRefused, http: true},
 	gateway.Internal:          {status: http.StatusInternalServerError, code: mcp.CodeInternal},
 }

@@ -29,7 +29,7 @@ func TestEveryCodeHasItsWireForm(t *testing.T) {
 			{"tools/call", "files__read", `"name":"files__read"`}, {"prompts/get", "files__ask", `"name":"files__ask"`},
 		} {
 			r := s.modern("/mcp", "ann", c.method, c.name, c.params)
-			asResult := w.tool && c.method == "tools/call"
+			asResult := w.tool && !w.http && c.method == "tools/call"
 			if asResult {
 				checkRefusedResult(t, code, r)
 				continue
@@ -96,6 +96,30 @@ func TestRateLimitIs429WithRetryAfter(t *testing.T) {
 		r := s.modern("/mcp", "ann", method, name, `"name":"files__read"`)
 		if r.status != 429 || r.header.Get("Retry-After") != "3" || member(t, r.body, "error", "code") != float64(codeRefused) {
 			t.Errorf("%s: got %d %v %s", method, r.status, r.header, r.body)
+		}
+	}
+}
+
+// In a session, what is no answer to the call is an exception in the client: neither the
+// model nor a person sees why, or when to come back.
+func TestRateLimitInASessionIsAResult(t *testing.T) {
+	for _, code := range []gateway.Code{gateway.RateLimited, gateway.Overloaded} {
+		refusal := &gateway.Refusal{Code: code, Step: "limit", Reasons: []string{"slow down; try again in 2.5s"}, RetryAfter: 2500 * time.Millisecond}
+		s := newStub(t, nil, func(context.Context, *gateway.Call) (*gateway.Result, error) { return nil, refusal })
+		id := s.initialize("/mcp", "ann", "2025-11-25", "{}")
+		r := s.legacy("/mcp", "ann", id, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"files__read"}}`)
+		if r.status != 200 || member(t, r.body, "result", "isError") != true || !strings.Contains(r.body, "try again in 2.5s") || !strings.Contains(r.body, wires[code].advice) {
+			t.Errorf("%s: tools/call: %d %s", code, r.status, r.body)
+		}
+		if d := member(t, r.body, "result", "_meta", "toolward/decision").(map[string]any); d["code"] != string(code) || d["retryAfter"] != 3.0 {
+			t.Errorf("%s: decision %v", code, d)
+		}
+		if r.header.Get("Retry-After") != "3" {
+			t.Errorf("%s: Retry-After %q", code, r.header.Get("Retry-After"))
+		}
+		r = s.legacy("/mcp", "ann", id, `{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"files__ask"}}`)
+		if r.status != wires[code].status || r.header.Get("Retry-After") != "3" {
+			t.Errorf("%s: prompts/get: %d %v %s", code, r.status, r.header, r.body)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 //
 //	what is wrong                      until 2025-11-25       2026-07-28
 //	token, scope                       401, 403 (a)           401, 403
-//	rate, room, record                 429, 503 (b)           429, 503
+//	rate, room                         429, 503 (b)           429, 503
+//	record                             503 (b)                503
 //	session unknown or over            404 (c)                -
 //	header: Accept, type, size         406, 415, 413          406, 415, 413
 //	header: revision, session missing  400 (c)                400 (d)
@@ -23,7 +24,8 @@ import (
 //	                                                          capability (d), else 200
 //
 // (a) basic/authorization, error handling. (b) RFC 6585 §4, RFC 9110 §15.6.4,
-// for Retry-After. (c) basic/transports, session management and protocol
+// for Retry-After; of a rate or room, a tools/call is answered with a result that has isError and status 200: what SDKs
+// throw for another status, neither model nor person sees. (c) basic/transports, session management and protocol
 // version header. (d) 2026-07-28 basic/transports. (e) basic/transports, sending
 // messages: what is no request is accepted with 202 or refused with an error of
 // HTTP; a request is answered with a JSON-RPC message. Clients throw a transport
@@ -46,7 +48,7 @@ func (x *exchange) encode(o outcome) (body []byte, status int) {
 
 func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
 	w := wireOf(o.refusal)
-	if w.tool && x.msg.Method == mcp.MethodToolsCall {
+	if w.tool && x.msg.Method == mcp.MethodToolsCall && (!w.http || x.era.answersRequest(x)) {
 		return mcp.AppendResult(nil, x.msg.ID, x.era.complete(x.msg.Method, refusedTool(o.refusal, o.call))), http.StatusOK
 	}
 	code := w.code

@@ -37,7 +37,7 @@ func TestWhichErrorsAreErrorsOfHTTP(t *testing.T) {
 		"filter is a list":    {method: "subscriptions/listen", params: `"notifications":[]`, stateless: 400, codeOfStateless: -32602, modernOnly: true},
 		"names differ a case": {method: "tools/call", named: "files__read", params: `"name":"files__read","Arguments":{}`, legacy: 200, stateless: 400, code: -32602, codeOfStateless: -32602},
 		"name twice":          {method: "tools/call", named: "files__read", params: `"name":"files__read","name":"x"`, legacy: 200, stateless: 400, code: -32600, codeOfStateless: -32600},
-		"over the limit":      {method: "tools/call", named: "files__read", params: `"name":"files__read"`, over: gateway.Refuse("limit", gateway.RateLimited, "slow"), legacy: 429, stateless: 429, code: -32000, codeOfStateless: -32000},
+		"over the limit":      {method: "prompts/get", named: "files__ask", params: `"name":"files__ask"`, over: gateway.Refuse("limit", gateway.RateLimited, "slow"), legacy: 429, stateless: 429, code: -32000, codeOfStateless: -32000},
 		"gateway is full":     {method: "tools/list", params: `"x":1`, over: gateway.Refuse("limit", gateway.Overloaded, "full"), legacy: 503, stateless: 503, code: -32000, codeOfStateless: -32000},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func BenchmarkAcquire(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if release, err := l.Acquire(a, tool); err == nil {
+				if release, err := l.Acquire(b.Context(), a, tool); err == nil {
 					release()
 				}
 			}
@@ -31,7 +31,7 @@ func BenchmarkAcquire(b *testing.B) {
 		a := agent("ann")
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if release, err := l.Acquire(a, tool); err == nil {
+				if release, err := l.Acquire(b.Context(), a, tool); err == nil {
 					release()
 				}
 			}

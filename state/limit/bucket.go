@@ -16,6 +16,7 @@ type bucket struct {
 	mu   sync.Mutex
 	lim  rate.Limiter
 	last time.Time // latest instant seen
+	line line      // who waits for a token
 }
 
 func newBucket(r Rate) *bucket {
@@ -26,18 +27,22 @@ func newBucket(r Rate) *bucket {
 }
 
 // take takes a token and returns 0, or takes nothing and returns how long
-// until there is one.
-func (b *bucket) take(now time.Time) time.Duration {
+// until there is one for this agent, after those in line before it.
+func (b *bucket) take(now time.Time, who owner) time.Duration {
 	if b == nil {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now = b.advance(now)
+	if len(b.line.waiting) > 0 {
+		at, _ := b.line.place(who)
+		return max(b.missing(now, at+1), 1)
+	}
 	if b.lim.AllowN(now, 1) {
 		return 0
 	}
-	return b.missing(now)
+	return b.missing(now, 1)
 }
 
 // advance keeps time from running backwards. Callers read the clock before
@@ -54,13 +59,13 @@ func (b *bucket) advance(now time.Time) time.Time {
 func (b *bucket) wait(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.missing(b.advance(now))
+	return b.missing(b.advance(now), 1)
 }
 
-// missing is rounded up so that a call after exactly this time finds a token
-// despite float rounding.
-func (b *bucket) missing(now time.Time) time.Duration {
-	missing := 1 - b.lim.TokensAt(now)
+// missing is the time until there are n tokens, rounded up so that a call after
+// exactly this time finds one despite float rounding.
+func (b *bucket) missing(now time.Time, n int) time.Duration {
+	missing := float64(n) - b.lim.TokensAt(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -82,6 +87,7 @@ func (b *bucket) giveBack(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lim.AllowN(b.advance(now), -1)
+	b.serve(now)
 }
 
 // full reports whether the bucket is as good as new.
@@ -97,7 +103,9 @@ func (b *bucket) full(now time.Time) bool {
 // entry is what a table keeps for one owner.
 type entry struct {
 	*bucket
-	users   atomic.Int64 // calls in progress, and holders that keep it from being dropped
+	users   atomic.Int64 // holders, which keep it from being dropped: calls in progress, and those that wait
+	active  atomic.Int64 // calls in progress; agents only
+	waiting atomic.Int64 // calls that wait for a token; agents only
 	release func()       // ends a call in progress; agents only
 }
 

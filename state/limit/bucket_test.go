@@ -27,7 +27,7 @@ func TestBucketAgreesWithModel(t *testing.T) {
 		b := newBucket(r)
 		m := model{tokens: float64(r.Burst), burst: float64(r.Burst), perSecond: r.PerSecond}
 		now := time.Unix(1_800_000_000, 0)
-		b.take(now)
+		b.take(now, owner{})
 		m.tokens--
 		t.Repeat(map[string]func(*rapid.T){
 			"pause": func(t *rapid.T) {
@@ -38,7 +38,7 @@ func TestBucketAgreesWithModel(t *testing.T) {
 			},
 			"take": func(t *rapid.T) {
 				late := time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "late"))
-				wait := b.take(now.Add(-late))
+				wait := b.take(now.Add(-late), owner{})
 				switch {
 				case m.tokens >= 1+fuzz && wait != 0, m.tokens <= 1-fuzz && wait == 0:
 					t.Fatalf("take waits %v with %v tokens", wait, m.tokens)
@@ -52,19 +52,19 @@ func TestBucketAgreesWithModel(t *testing.T) {
 				}
 			},
 			"give back": func(t *rapid.T) {
-				if b.take(now) == 0 {
+				if b.take(now, owner{}) == 0 {
 					b.giveBack(now)
 				}
 			},
 			"after the wait there is a token": func(t *rapid.T) {
-				wait := b.take(now)
+				wait := b.take(now, owner{})
 				if wait == 0 {
 					b.giveBack(now)
 					return
 				}
 				now = now.Add(wait)
 				m.flow(wait)
-				if again := b.take(now); again != 0 {
+				if again := b.take(now, owner{}); again != 0 {
 					t.Fatalf("still %v to wait after %v", again, wait)
 				}
 				m.tokens--

@@ -37,7 +37,7 @@ func TestFullTableIsSearchedAgain(t *testing.T) {
 		all.init(1, func(string) *entry { return &entry{bucket: newBucket(Rate{10, 1})} })
 		take := func(name string) *entry {
 			e := all.hold(time.Now(), name)
-			e.bucket.take(time.Now())
+			e.bucket.take(time.Now(), owner{})
 			e.users.Add(-1)
 			return e
 		}
@@ -88,7 +88,7 @@ func TestNoOptionsHaveRoomForManyAgents(t *testing.T) {
 func TestRefusalNamesTheRateOfAMinute(t *testing.T) {
 	l := newLimiter(t, Options{Default: Rate{0.5, 3}})
 	admitted(l, agent("ann"), nil, 3)
-	_, err := l.Acquire(agent("ann"), nil)
+	_, err := l.Acquire(t.Context(), agent("ann"), nil)
 	if got := refusal(t, err).Reasons[0]; !strings.Contains(got, "(30 per minute, burst 3)") {
 		t.Errorf("%q", got)
 	}

@@ -1,5 +1,5 @@
 // Package limit bounds how often and how many at once: token buckets per
-// agent, per tool, and per agent and tool; calls in progress per agent and in
+// agent, per tool, and per agent and tool; of each agent's lists; calls in progress per agent and in
 // all; large bodies that are being read; failed authentications per peer address.
 //
 // Guarantees:
@@ -8,6 +8,10 @@
 //     or token it uses. Over any time t it gets at most burst + rate·t calls.
 //   - A refused call takes nothing from any bucket, and RetryAfter is the time
 //     after which all the buckets that refused it have a token.
+//   - A call waits for a token at most [Options.Wait], and takes none of the places
+//     among calls in progress meanwhile. Who waits is served in the order of arrival,
+//     agents of one bucket by turns, and nobody passes the line. At most 16 calls of an
+//     agent wait, and 256 in all; one more is refused at once.
 //   - Memory is bounded by [Options.MaxAgents]. A bucket is dropped only when
 //     it is full again and nothing of its owner is in progress, so dropping it
 //     cannot be told from keeping it. When every bucket is busy, newcomers
@@ -18,6 +22,7 @@
 package limit
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -51,10 +56,12 @@ type Options struct {
 	Default     Rate            // of every agent that is not in Agents
 	Agents      map[string]Rate // by agent ID, for that ID of every issuer; the zero Rate lifts the limit
 	Tools       map[string]Tool // by wire name, "github__create_issue"
+	Lists       Rate            // of each agent's lists, which take from no other bucket
+	Wait        time.Duration   // how long a call may wait for a token; 0 refuses at once
 	Concurrency int             // calls in progress per agent; 0 is no limit
 	Total       int             // calls in progress in all; 0 is no limit
 	Failures    Rate            // failed authentications per peer address; zero: 1 per second, burst 20
-	MaxAgents   int             // buckets kept, agents and agent-tool pairs together (about 400 bytes each); 0: 65,536. Peers: the same number
+	MaxAgents   int             // buckets kept, agents and agent-tool pairs together (about 450 bytes each); 0: 65,536. Peers: the same number
 }
 
 // Limiter bounds calls. It is safe for concurrent use.
@@ -63,13 +70,17 @@ type Limiter struct {
 	tools map[string]*tool
 	owned table[owner]
 	peers table[string]
-	total atomic.Int64
+	total atomic.Int64 // calls in progress
+	queue atomic.Int64 // calls that wait for a token
 
 	bodies bodies
 }
 
-// owner names a bucket of an agent, or of an agent and a tool.
-type owner struct{ issuer, id, tool string }
+// owner names a bucket of an agent, of an agent and a tool, or of an agent's lists.
+type owner struct {
+	issuer, id, tool string
+	lists            bool
+}
 
 type tool struct {
 	all      *bucket // nil if unlimited
@@ -89,6 +100,9 @@ func New(opts Options) (*Limiter, error) {
 			return nil, fmt.Errorf("limit of %s: %w", what, err)
 		}
 	}
+	if opts.Wait < 0 {
+		return nil, fmt.Errorf("the wait is negative: %s", opts.Wait)
+	}
 	if opts.Concurrency < 0 || opts.Total < 0 {
 		return nil, fmt.Errorf("concurrency is negative: %d per agent, %d in all", opts.Concurrency, opts.Total)
 	}
@@ -102,7 +116,7 @@ func New(opts Options) (*Limiter, error) {
 }
 
 func rates(opts Options) map[string]Rate {
-	all := map[string]Rate{"default": opts.Default, "failures": opts.Failures}
+	all := map[string]Rate{"default": opts.Default, "lists": opts.Lists, "failures": opts.Failures}
 	for id, r := range opts.Agents {
 		all["agent "+id] = r
 	}
@@ -113,10 +127,13 @@ func rates(opts Options) map[string]Rate {
 	return all
 }
 
-// newOwned makes the entry of an agent, or of an agent and a tool. The release
-// function is made here, once, so that a call allocates nothing.
+// newOwned makes the entry of an agent, of an agent and a tool, or of its lists. The
+// release function is made here, once, so that a call allocates nothing.
 func (l *Limiter) newOwned(o owner) *entry {
-	if o.tool != "" {
+	switch {
+	case o.lists:
+		return &entry{bucket: newBucket(l.opts.Lists)}
+	case o.tool != "":
 		return &entry{bucket: newBucket(l.tools[o.tool].perAgent)}
 	}
 	r, named := l.opts.Agents[o.id]
@@ -125,77 +142,130 @@ func (l *Limiter) newOwned(o owner) *entry {
 	}
 	e := &entry{bucket: newBucket(r)}
 	e.release = func() {
-		l.total.Add(-1)
+		l.leave(e)
 		e.users.Add(-1)
 	}
 	return e
 }
 
 // Acquire takes one call of the agent, and of the tool if it is known (nil if not).
-// Release gives the place among calls in progress back and must be called once. The
-// refusals are RateLimited, and
-// Overloaded when the gateway as a whole is full.
-func (l *Limiter) Acquire(a *gateway.Agent, t *gateway.Tool) (func(), error) {
+// It may wait; ctx ends that. Release gives the place among calls in progress back and
+// must be called once. The refusals are RateLimited, Overloaded when the gateway as a
+// whole is full, and Cancelled.
+func (l *Limiter) Acquire(ctx context.Context, a *gateway.Agent, t *gateway.Tool) (release func(), err error) {
 	now := time.Now()
 	agent := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID})
-	all := l.total.Add(1)
-	if l.opts.Total > 0 && all > int64(l.opts.Total) {
-		agent.release()
-		return nil, full(gateway.LimitTotal, gateway.Overloaded, "the gateway has too many calls in progress", l.opts.Total)
+	c := claims{{agent.bucket, gateway.LimitAgent}}
+	if t == nil || l.tools[t.Wire] == nil {
+		return l.acquire(ctx, now, a, agent, &c, "")
 	}
-	if l.opts.Concurrency > 0 && agent.users.Load() > int64(l.opts.Concurrency) {
-		agent.release()
-		return nil, full(gateway.LimitConcurrency, gateway.RateLimited, "too many of your calls are in progress", l.opts.Concurrency)
-	}
-	if refusal := l.take(now, a, agent, t); refusal != nil {
-		agent.release()
-		return nil, refusal
-	}
-	return agent.release, nil
-}
-
-// take takes a token from each bucket that applies, or from none.
-func (l *Limiter) take(now time.Time, a *gateway.Agent, agent *entry, t *gateway.Tool) *gateway.Refusal {
-	var limits *tool
-	if t != nil {
-		limits = l.tools[t.Wire]
-	}
-	if limits == nil {
-		if wait := agent.take(now); wait > 0 {
-			return over(gateway.LimitAgent, "you", agent.rate, wait)
-		}
-		return nil
-	}
+	limits := l.tools[t.Wire]
 	pair := noEntry
 	if limits.perAgent.limited() {
 		pair = l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID, tool: t.Wire})
 		defer pair.users.Add(-1)
 	}
-	waits := [3]time.Duration{agent.take(now), pair.take(now), limits.all.take(now)}
-	wait := max(waits[0], waits[1], waits[2])
-	if wait == 0 {
-		return nil
-	}
-	names := [3]string{"you", "you on " + t.Wire, "all agents on " + t.Wire}
-	rules := [3]gateway.LimitRule{gateway.LimitAgent, gateway.LimitAgentTool, gateway.LimitTool}
-	var worst Rate
-	var who string
-	var rule gateway.LimitRule
-	for i, b := range [3]*bucket{agent.bucket, pair.bucket, limits.all} {
-		switch waits[i] {
-		case 0:
-			b.giveBack(now)
-		case wait:
-			worst, who, rule = b.rate, names[i], rules[i]
-		}
-	}
-	return over(rule, who, worst, wait)
+	c[1], c[2] = claim{pair.bucket, gateway.LimitAgentTool}, claim{limits.all, gateway.LimitTool}
+	return l.acquire(ctx, now, a, agent, &c, t.Wire)
 }
 
-func over(rule gateway.LimitRule, who string, r Rate, wait time.Duration) *gateway.Refusal {
-	refusal := gateway.Refuse("limit", gateway.RateLimited, fmt.Sprintf(
-		"the rate limit for %s is reached (%.4g per minute, burst %d); try again in %s", who, r.PerSecond*60, r.Burst, wait.Round(time.Millisecond)))
-	refusal.RetryAfter, refusal.Rule = wait, rule
+// AcquireList is [Limiter.Acquire] for a list.
+func (l *Limiter) AcquireList(ctx context.Context, a *gateway.Agent) (release func(), err error) {
+	now := time.Now()
+	agent := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID})
+	lists := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID, lists: true})
+	defer lists.users.Add(-1)
+	return l.acquire(ctx, now, a, agent, &claims{{lists.bucket, gateway.LimitLists}}, "")
+}
+
+// acquire takes what is claimed and a place, and lets the agent's entry go if it
+// cannot.
+func (l *Limiter) acquire(ctx context.Context, now time.Time, a *gateway.Agent, agent *entry, c *claims, tool string) (func(), error) {
+	refusal := l.enter(agent)
+	if refusal == nil {
+		worst, wait := c.take(now, owner{issuer: a.Issuer, id: a.ID})
+		if wait == 0 {
+			return agent.release, nil
+		}
+		l.leave(agent)
+		if wait <= l.opts.Wait && l.mayWait(agent) {
+			refusal = l.await(ctx, now.Add(l.opts.Wait), a, agent, c, tool)
+			l.waited(agent)
+		} else {
+			refusal = over(c[worst], tool, wait)
+		}
+	}
+	if refusal != nil {
+		agent.users.Add(-1)
+		return nil, refusal
+	}
+	return agent.release, nil
+}
+
+// enter takes a place among calls in progress.
+func (l *Limiter) enter(agent *entry) *gateway.Refusal {
+	all, own := l.total.Add(1), agent.active.Add(1)
+	switch {
+	case l.opts.Total > 0 && all > int64(l.opts.Total):
+		l.leave(agent)
+		return full(gateway.LimitTotal, gateway.Overloaded, "the gateway has too many calls in progress", l.opts.Total)
+	case l.opts.Concurrency > 0 && own > int64(l.opts.Concurrency):
+		l.leave(agent)
+		return full(gateway.LimitConcurrency, gateway.RateLimited, "too many of your calls are in progress", l.opts.Concurrency)
+	}
+	return nil
+}
+
+func (l *Limiter) leave(agent *entry) {
+	l.total.Add(-1)
+	agent.active.Add(-1)
+}
+
+// claims are the buckets that a call takes from; those it does not need are zero.
+type claims [3]claim
+
+type claim struct {
+	*bucket
+	rule gateway.LimitRule
+}
+
+// take takes a token from each bucket, or from none; then it says which of them is
+// the last to have one, and when.
+func (c *claims) take(now time.Time, who owner) (worst int, wait time.Duration) {
+	var waits [len(c)]time.Duration
+	for i := range c {
+		if waits[i] = c[i].take(now, who); waits[i] > wait {
+			worst, wait = i, waits[i]
+		}
+	}
+	if wait == 0 {
+		return 0, 0
+	}
+	for i := range c {
+		if waits[i] == 0 {
+			c[i].giveBack(now)
+		}
+	}
+	return worst, wait
+}
+
+// who says whose limit it is.
+func (c claim) who(tool string) string {
+	switch c.rule {
+	case gateway.LimitAgentTool:
+		return "you on " + tool
+	case gateway.LimitTool:
+		return "all agents on " + tool
+	case gateway.LimitLists:
+		return "your lists"
+	}
+	return "you"
+}
+
+func over(c claim, tool string, wait time.Duration) *gateway.Refusal {
+	refusal := gateway.Refuse("limit", gateway.RateLimited, fmt.Sprintf("the rate limit for %s is reached (%.4g per minute, burst %d); try again in %s",
+		c.who(tool), c.rate.PerSecond*60, c.rate.Burst, wait.Round(time.Millisecond)))
+	refusal.RetryAfter, refusal.Rule = wait, c.rule
 	return refusal
 }
 

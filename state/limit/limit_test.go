@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,7 +37,7 @@ func refusal(t testing.TB, err error) *gateway.Refusal {
 func admitted(l *Limiter, a *gateway.Agent, tool *gateway.Tool, n int) int {
 	in := 0
 	for range n {
-		if release, err := l.Acquire(a, tool); err == nil {
+		if release, err := l.Acquire(context.Background(), a, tool); err == nil {
 			release()
 			in++
 		}
@@ -80,7 +81,7 @@ func TestRetryAfterIsExact(t *testing.T) {
 		tool := &gateway.Tool{Wire: "a__b"}
 		admitted(l, agent("ann"), tool, 1)
 		admitted(l, agent("ann"), nil, 5)
-		_, err := l.Acquire(agent("ann"), tool)
+		_, err := l.Acquire(t.Context(), agent("ann"), tool)
 		r := refusal(t, err)
 		if r.Code != gateway.RateLimited || r.RetryAfter < 10*time.Second || r.RetryAfter > 10*time.Second+10*time.Microsecond {
 			t.Fatalf("got %s after %v, want rate_limited after 10s, the slowest of the three buckets", r.Code, r.RetryAfter)
@@ -100,7 +101,7 @@ func TestConcurrency(t *testing.T) {
 	l := newLimiter(t, Options{Concurrency: 2, Total: 3})
 	var releases []func()
 	acquire := func(id string) error {
-		release, err := l.Acquire(agent(id), nil)
+		release, err := l.Acquire(t.Context(), agent(id), nil)
 		if err == nil {
 			releases = append(releases, release)
 		}

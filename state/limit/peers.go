@@ -35,7 +35,7 @@ func (l *Limiter) Failed(peer string) {
 	}
 	now := time.Now()
 	e := l.peers.hold(now, network(peer))
-	e.take(now)
+	e.take(now, owner{})
 	e.users.Add(-1)
 }
 

@@ -214,14 +214,14 @@ func upstreamError(result *gateway.Result) *gateway.Refusal {
 
 // tools lists what the agent may call.
 func (h *Handler) tools(w http.ResponseWriter, r *http.Request, agent *gateway.Agent) {
-	c := h.newCall(r, gateway.KindTool, "tools/list")
+	c := h.newCall(r, gateway.KindList, "tools/list")
 	c.Agent = agent
 	format := formatNamed(r.URL.Query().Get("format"))
 	if format == nil {
 		h.problem(w, r, h.opt.Road.Refused(r.Context(), c, unknownFormat()), c.ID)
 		return
 	}
-	tools, refusal := h.opt.Road.List(r.Context(), c)
+	tools, refusal := h.opt.Road.List(r.Context(), c, gateway.KindTool)
 	if refusal != nil {
 		h.problem(w, r, refusal, c.ID)
 		return
