@@ -132,6 +132,7 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 		return entry, w.beside(e, &entry)
 	case e.left != nil:
 		entry.Session, entry.Agent, entry.Issuer, entry.Labels, entry.Tally = e.left.session, e.left.agent, e.left.issuer, e.left.labels, e.left.tally
+		entry.Why, entry.Tool = e.left.why, e.left.tool
 	default:
 		return entry, w.remembered(e, &entry)
 	}
@@ -141,7 +142,9 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 // left is what a call's event says to followers besides its columns.
 type left struct {
 	session, agent, issuer string
+	tool                   string // wire name
 	labels                 []string
+	why                    string // what guard suspects in it
 	tally                  *gateway.Tally
 	hidden                 bool // a value that policy remembers is not shown
 }
@@ -156,6 +159,10 @@ func leftBy(p gateway.Phase, c *gateway.Call) *left {
 		if c.Result != nil && len(c.Result.Labels) > 0 {
 			l.labels = c.Result.Labels // of the whole: those of what was said among them
 		}
+		l.why = gateway.Suspicion(c.Findings)
+	}
+	if c.Tool != nil {
+		l.tool = c.Tool.Wire
 	}
 	return l
 }
@@ -201,8 +208,9 @@ var errNoDatabase = errors.New("the database cannot be read")
 // remembered reads what a call's event left behind from the record.
 func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	var b struct {
-		Labels []string
-		Adds   *gateway.Tally
+		Labels   []string
+		Findings []gateway.Finding
+		Adds     *gateway.Tally
 	}
 	if e.Type == TypeOutcome && !bytes.Contains([]byte(e.Body), []byte(`"labels"`)) && !bytes.Contains([]byte(e.Body), []byte(`"adds"`)) {
 		return nil
@@ -228,15 +236,15 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	if w.conn == nil {
 		return errNoDatabase
 	}
-	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer' FROM interned WHERE digest = ?", values(e.Who)
+	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer', NULL FROM interned WHERE digest = ?", values(e.Who)
 	if e.Type == TypeOutcome {
-		entry.Labels = b.Labels
-		query, args = `SELECT a.call, a.session, a.agent, who.text ->> '$.agent.issuer' FROM events a LEFT JOIN interned who ON who.digest = a.who
+		entry.Labels, entry.Why = b.Labels, gateway.Suspicion(b.Findings)
+		query, args = `SELECT a.call, a.session, a.agent, who.text ->> '$.agent.issuer', a.tool FROM events a LEFT JOIN interned who ON who.digest = a.who
 			WHERE a.seq = ?`, values(e.Of)
 	}
 	rows, err := w.conn.rows(query, args...)
 	if err == nil && len(rows) > 0 {
-		for i, into := range []*string{&entry.Call, &entry.Session, &entry.Agent, &entry.Issuer} {
+		for i, into := range []*string{&entry.Call, &entry.Session, &entry.Agent, &entry.Issuer, &entry.Tool} {
 			if text, ok := rows[0][i].(string); ok {
 				*into = text
 			}

@@ -1,5 +1,11 @@
 package gateway
 
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
 // FindingKind groups what guard looks for. Each kind has its own action in
 // the configuration.
 type FindingKind string
@@ -65,6 +71,34 @@ const (
 	StageRequest Stage = "request"
 	StageResult  Stage = "result"
 )
+
+// Suspicion says which finding makes a session untrusted, the gravest; "" if none does.
+func Suspicion(findings []Finding) string {
+	var worst *Finding
+	for i := range findings {
+		f := &findings[i]
+		if f.Kind == FindingInjection && f.Stage == StageResult && f.Action != ActionObserve && (worst == nil || f.Score > worst.Score) {
+			worst = f
+		}
+	}
+	if worst == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %.2f at %s", worst.Rule, worst.Score, spokenPlace(worst.Where))
+}
+
+// spokenPlace is a pointer as far as nobody but MCP chose its names; see [Place].
+func spokenPlace(pointer string) string {
+	var b strings.Builder
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		_, err := strconv.ParseUint(token, 10, 16)
+		if err != nil && !spoken[token] {
+			return b.String() + "/…"
+		}
+		b.WriteString("/" + token)
+	}
+	return b.String()
+}
 
 // Report is guard's answer about one half of a call.
 type Report struct {

@@ -272,10 +272,27 @@ type Session struct {
 	Calls  int      // calls so far that reached an upstream
 	Labels []string // accumulated, sorted
 	Recent []Recent // newest last, at most 16
+	Since  []Since  // what brought the labels, for people; not all of them may be known
 
 	Meters  []Used   // of the call's Tally, in its order
 	History []Memory // that hold, newest last
 }
+
+// Since is what brought a label to a session.
+type Since struct {
+	Label string `json:"label"`
+	Call  string `json:"call"`           // its ID
+	Tool  string `json:"tool,omitempty"` // wire name
+	Why   string `json:"why,omitempty"`  // what guard found, where: "injection.classifier 0.96 at /content/0/text"
+}
+
+// What a session has read, by [Tool.Labels] and policy. LabelFrom is put before the name of
+// each server that private data came from: "private:crm".
+const (
+	LabelPrivate   = "private"
+	LabelUntrusted = "untrusted"
+	LabelFrom      = "private:"
+)
 
 // Recent is one earlier call of a session.
 type Recent struct {

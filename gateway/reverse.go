@@ -86,7 +86,7 @@ func (j *judged) Notify(ctx context.Context, cause *Call, method string, params 
 	if refusal := j.road.judgeResult(ctx, c); refusal != nil {
 		return j.withhold(ctx, c.asRefused(), said, refusal)
 	}
-	if err := c.held.Label(ctx, c.Result.Labels); err != nil {
+	if err := c.held.Label(ctx, c.Result.Labels, Suspicion(c.Findings)); err != nil {
 		return j.withhold(ctx, c.asRefused(), said, AsRefusal("state", err))
 	}
 	said.noted(c)
@@ -195,7 +195,7 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 	if refusal := j.road.record(ctx, PhaseAttempt, c); refusal != nil {
 		return refusal
 	}
-	err := c.held.Label(ctx, c.causeLabels()) // the question is text of the tool's
+	err := c.held.Label(ctx, c.causeLabels(), "") // the question is text of the tool's
 	if err != nil {
 		return j.road.conclude(ctx, c, AsRefusal("state", err))
 	}
@@ -211,9 +211,9 @@ func (j *judged) ask(ctx context.Context, c *Call, params []byte) *Refusal {
 // causeLabels are those of what a tool says before its call is over.
 func (c *Call) causeLabels() []string {
 	if c.Parent == nil {
-		return mergeLabels(c.Tool.Labels, c.Decision.Labels)
+		return c.seen(c.Tool.Labels, c.Decision.Labels)
 	}
-	return mergeLabels(c.Tool.Labels, c.Parent.Decision.Labels, c.Decision.Labels)
+	return c.seen(c.Tool.Labels, c.Parent.Decision.Labels, c.Decision.Labels)
 }
 
 // call makes the Call that stands for what an upstream sent. It is there for the

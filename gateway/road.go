@@ -395,7 +395,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 	if c.ResultDecision.Effect != EffectAllow {
 		return withheld("policy", denied(c.ResultDecision)...)
 	}
-	c.Result.Labels = mergeLabels(c.Tool.Labels, c.Decision.Labels, c.ResultDecision.Labels)
+	c.Result.Labels = c.seen(c.Tool.Labels, c.Decision.Labels, c.ResultDecision.Labels)
 	if _, err := Survive(func() (any, error) { return nil, redactResult(c, report.Findings) }); err != nil {
 		return withheld("guard", "the result could not be redacted").Because(err)
 	}
@@ -479,6 +479,16 @@ func (c *Call) blocking(findings []Finding) []string {
 		}
 	}
 	return reasons
+}
+
+// seen is what a session has seen by what bears these labels. Private data keeps the
+// name of its server: what is asked of that one again tells nobody anything new.
+func (c *Call) seen(lists ...[]string) []string {
+	all := mergeLabels(lists...)
+	if !slices.Contains(all, LabelPrivate) {
+		return all
+	}
+	return mergeLabels(all, []string{LabelFrom + c.Tool.Server})
 }
 
 func mergeLabels(lists ...[]string) []string {

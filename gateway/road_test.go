@@ -70,7 +70,7 @@ func (r *rooms) Begin(ctx context.Context, c *Call) (context.Context, Reservatio
 func (r *rooms) Finish(context.Context, *Call) error { return r.ask("finish") }
 func (r *rooms) Count(context.Context, *Call) error  { return r.ask("count") }
 func (r *rooms) Again(context.Context, *Call) error  { return r.ask("again") }
-func (r *rooms) Label(_ context.Context, labels []string) error {
+func (r *rooms) Label(_ context.Context, labels []string, _ string) error {
 	r.labelled = append(r.labelled, labels...)
 	return r.fail["label"]
 }

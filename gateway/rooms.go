@@ -63,8 +63,9 @@ type Reservation interface {
 	// *Refusal (Blocked) if the call is stopped by now.
 	Again(ctx context.Context, c *Call) error
 	// Label adds labels of what is about to reach the agent before the call is
-	// over. When it returns nil, they hold whatever becomes of the call.
-	Label(ctx context.Context, labels []string) error
+	// over. When it returns nil, they hold whatever becomes of the call. Why is what
+	// guard suspects in it, "" if nothing.
+	Label(ctx context.Context, labels []string, why string) error
 	// Finish ends the reservation, once. What the call leaves behind holds before
 	// its agent hears of it; a call that was not attempted leaves nothing.
 	Finish(ctx context.Context, c *Call) error

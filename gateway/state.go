@@ -72,6 +72,7 @@ type SessionSeen struct {
 	Issuer string    `json:"issuer,omitempty"`
 	Calls  int       `json:"calls"`
 	Labels []string  `json:"labels,omitempty"`
+	Since  []Since   `json:"since,omitempty"`  // what brought the labels
 	Recent []Recent  `json:"recent,omitempty"` // oldest first, at most 16
 	Last   time.Time `json:"last"`             // when it made its last call
 }
@@ -97,6 +98,7 @@ type Entry struct {
 	Effect  Effect    // what policy decided on the request
 	Code    Code      // why it was refused; "" if it was not
 	Labels  []string  // of call.outcome: what the session has seen by it
+	Why     string    // of call.outcome: what guard suspects in it; see [Since]
 	Tally   *Tally    // what the call adds to meters and history; nil if nothing
 	Body    []byte    // of the gateway's own events: JSON
 	Text    []byte    // of the same: JSON that may go before the event does; nil if there is none, or it is gone

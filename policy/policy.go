@@ -222,6 +222,9 @@ func (e *Engine) DecideResult(ctx context.Context, c *gateway.Call) (gateway.Dec
 
 func (e *Engine) decide(ctx context.Context, r *revision, c *gateway.Call, stage gateway.Stage) (gateway.Decision, error) {
 	d, err := r.decide(ctx, e.opt.Timeout, c, stage)
+	if err == nil && len(c.Session.Since) > 0 && slices.ContainsFunc(d.Rules, byLabels) {
+		d.Reasons = append(slices.Clone(d.Reasons), whyLabelled(c)...)
+	}
 	if shadow := e.shadow.Load(); shadow != nil && ctx.Err() == nil {
 		// A fault of the shadow policy is a denial by it, as it would be in force.
 		s, _ := shadow.decide(ctx, e.opt.Timeout, c, stage)

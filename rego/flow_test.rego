@@ -23,6 +23,41 @@ test_inside_calls_may if {
 	effect(json.patch(call, [{"op": "replace", "path": "/tool/labels", "value": ["private"]}])) == "allow"
 }
 
+# A session that read from one private server, and a tool of it that reads.
+back(server, labels, annotations, args) := object.union(call, {
+	"session": {"labels": array.concat(["private", "untrusted"], labels)},
+	"args": args,
+	"tool": {"kind": "tool", "server": server, "name": "get", "wire": concat("__", [server, "get"]), "labels": ["external"], "annotations": annotations},
+})
+
+reading := {"readOnlyHint": true, "openWorldHint": false}
+
+test_reading_from_where_the_data_came_from_may_be_done if {
+	effect(back("github", ["private:github"], reading, {"owner": "acme", "repo": "app", "path": "docs/README.md", "page": 2})) == "allow"
+	effect(back("github", ["private:github"], reading, {})) == "allow"
+	effect(back("github", ["private:github", "ours"], reading, {"query": "is:open label:bug"})) == "allow"
+}
+
+# Each of these could carry data to somebody who does not have it.
+test_what_sends_out_is_no_reading if {
+	every asked in [
+		back("github", ["private:github"], {}, {}),
+		back("github", ["private:github"], {"readOnlyHint": false}, {}),
+		back("github", ["private:github"], {"readOnlyHint": "true", "openWorldHint": false}, {}),
+		back("github", ["private:github"], {"readOnlyHint": true}, {}),
+		back("github", ["private:github"], {"openWorldHint": false}, {}),
+		back("github", ["private:github"], {"readOnlyHint": true, "openWorldHint": true}, {}),
+		back("github", ["private:crm"], reading, {}),
+		back("github", ["private:crm", "private:github"], reading, {}),
+		back("github", ["private:github2"], reading, {}),
+		back("github", [], reading, {}),
+		back("github", ["private:github", "toolward:too-many-labels"], reading, {}),
+		json.patch(back("github", ["private:github"], reading, {}), [{"op": "replace", "path": "/tool/kind", "value": "resource"}]),
+	] {
+		effect(asked) == "deny"
+	}
+}
+
 test_results_are_not_held_back_by_it if effect(object.union(call, {"stage": "result", "result": {}})) == "allow"
 
 test_a_policy_may_ask_instead if {

@@ -149,7 +149,7 @@ func (v *reservation) Again(_ context.Context, c *gateway.Call) error {
 }
 
 // Label implements [gateway.Reservation].
-func (v *reservation) Label(ctx context.Context, labels []string) error {
+func (v *reservation) Label(ctx context.Context, labels []string, why string) error {
 	sh := v.room.sessions.shard(v.id)
 	sh.mu.Lock()
 	known := sh.look(time.Now(), v.id).Labels
@@ -158,7 +158,15 @@ func (v *reservation) Label(ctx context.Context, labels []string) error {
 	if !news {
 		return nil // an upstream may speak a thousand times in one call
 	}
-	return v.room.opts.Journal.Note(ctx, EventLabelled, labelled{Session: v.id, Agent: v.agent.ID, Issuer: v.agent.Issuer, Call: v.call, Labels: labels})
+	return v.room.opts.Journal.Note(ctx, EventLabelled, labelled{Session: v.id, Agent: v.agent.ID, Issuer: v.agent.Issuer, Call: v.call, Labels: labels, Tool: v.wire(), Why: why})
+}
+
+// wire is the name of the call's tool, "" if it has none.
+func (v *reservation) wire() string {
+	if v.tool == nil {
+		return ""
+	}
+	return v.tool.Wire
 }
 
 // Finish implements [gateway.Reservation]. Labels and counts of an attempt are

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -33,6 +35,8 @@ type (
 		Issuer  string   `json:"issuer"`
 		Call    string   `json:"call,omitempty"` // during which it was told
 		Labels  []string `json:"labels"`
+		Tool    string   `json:"tool,omitempty"` // whose call it is
+		Why     string   `json:"why,omitempty"`  // what guard suspects in what was told
 	}
 	cleared struct {
 		Session string           `json:"session"`
@@ -61,9 +65,12 @@ func (r *Room) Fold(e gateway.Entry) error {
 		r.refused(e)
 	case "call.outcome":
 		r.tallies.add(e)
-		r.sessions.label(e.Time, e.Session, e.Labels)
+		r.sessions.label(e.Time, e.Session, e.Labels, gateway.Since{Call: e.Call, Tool: e.Tool, Why: e.Why})
 	case EventLabelled:
-		return with(e, func(b labelled) error { r.sessions.label(e.Time, b.Session, b.Labels); return nil })
+		return with(e, func(b labelled) error {
+			r.sessions.label(e.Time, b.Session, b.Labels, gateway.Since{Call: b.Call, Tool: b.Tool, Why: b.Why})
+			return nil
+		})
 	case EventCleared:
 		return with(e, func(b cleared) error { r.sessions.clear(e.Time, b.Session, b.Labels); return nil })
 	case EventAsked:
@@ -167,7 +174,7 @@ func (r *Room) refused(e gateway.Entry) {
 
 // label adds labels to a session. Labels reach a session that is gone too: what
 // was seen was seen.
-func (s *sessions) label(at time.Time, id string, labels []string) {
+func (s *sessions) label(at time.Time, id string, labels []string, by gateway.Since) {
 	if id == "" || len(labels) == 0 {
 		return
 	}
@@ -175,7 +182,9 @@ func (s *sessions) label(at time.Time, id string, labels []string) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	st := sh.touch(at, id)
-	st.labels = merge(st.labels, labels)
+	before := st.labels
+	st.labels = merge(before, labels)
+	st.since = because(st.since, before, st.labels, by)
 }
 
 // clear takes labels away.
@@ -185,4 +194,23 @@ func (s *sessions) clear(at time.Time, id string, labels []string) {
 	defer sh.mu.Unlock()
 	st := sh.touch(at, id)
 	st.labels = without(st.labels, labels)
+	st.since = slices.DeleteFunc(slices.Clone(st.since), func(b gateway.Since) bool { return !slices.Contains(st.labels, b.Label) })
+}
+
+// because adds what brought the labels that were not there before.
+func because(have []gateway.Since, before, after []string, by gateway.Since) []gateway.Since {
+	if len(after) == len(before) || by.Call == "" {
+		return have
+	}
+	all := slices.Clone(have)
+	for _, l := range after {
+		if _, known := slices.BinarySearch(before, l); !known && !strings.HasPrefix(l, gateway.LabelFrom) {
+			one := gateway.Since{Label: l, Call: by.Call, Tool: by.Tool}
+			if l == gateway.LabelUntrusted {
+				one.Why = by.Why
+			}
+			all = append(all, one)
+		}
+	}
+	return all
 }

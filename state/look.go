@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"toolward/gateway"
@@ -28,7 +29,7 @@ func (r *Room) Sessions() []gateway.SessionSeen {
 }
 
 func (st *session) seenBy() gateway.SessionSeen {
-	return gateway.SessionSeen{ID: st.id, Agent: st.agent, Issuer: st.issuer, Calls: st.calls, Labels: st.labels, Recent: st.last(), Last: st.seen.Round(0).UTC()}
+	return gateway.SessionSeen{ID: st.id, Agent: st.agent, Issuer: st.issuer, Calls: st.calls, Labels: st.labels, Since: st.since, Recent: st.last(), Last: st.seen.Round(0).UTC()}
 }
 
 // Clear takes labels away from a session, all of them if none are named, in a
@@ -63,5 +64,7 @@ func (r *Room) SessionSeen(id string) (gateway.SessionSeen, error) {
 }
 
 func without(have, gone []string) []string {
-	return slices.DeleteFunc(slices.Clone(have), func(l string) bool { return slices.Contains(gone, l) })
+	return slices.DeleteFunc(slices.Clone(have), func(l string) bool {
+		return slices.Contains(gone, l) || strings.HasPrefix(l, gateway.LabelFrom) && slices.Contains(gone, gateway.LabelPrivate)
+	})
 }

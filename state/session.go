@@ -42,6 +42,7 @@ type session struct {
 	turns      uint64                  // that were given to them
 	live       int                     // reservations that are not finished: it is not dropped meanwhile
 	labels     []string                // sorted; replaced, never changed
+	since      []gateway.Since         // what brought them; replaced, never changed
 	recent     []gateway.Recent        // appended to only: snapshots share it
 	seen       time.Time
 	prev, next *session // in the shard's list, latest first
@@ -60,7 +61,7 @@ func (s *sessions) shard(id string) *shard {
 
 // answer is what a session says to a call, besides what that call reserves.
 func (st *session) answer() gateway.Session {
-	return gateway.Session{ID: st.id, Calls: st.calls + len(st.pending), Labels: st.labels, Recent: st.last()}
+	return gateway.Session{ID: st.id, Calls: st.calls + len(st.pending), Labels: st.labels, Since: st.since, Recent: st.last()}
 }
 
 // behind is how many of the calls that may become attempts are this one, or came

@@ -27,6 +27,7 @@ type snapshotSession struct {
 	Issuer string           `json:"issuer,omitempty"`
 	Calls  int              `json:"calls,omitempty"`
 	Labels []string         `json:"labels,omitempty"`
+	Since  []gateway.Since  `json:"since,omitempty"`
 	Recent []gateway.Recent `json:"recent,omitempty"`
 	Seen   time.Time        `json:"seen"`
 }
@@ -62,7 +63,7 @@ func (sh *shard) snapshot(now time.Time, s *snapshot) {
 		if st.calls == 0 && len(st.labels) == 0 {
 			continue // only reserved in
 		}
-		s.Sessions = append(s.Sessions, snapshotSession{ID: st.id, Agent: st.agent, Issuer: st.issuer, Calls: st.calls, Labels: st.labels, Recent: st.last(), Seen: st.seen.Round(0)})
+		s.Sessions = append(s.Sessions, snapshotSession{ID: st.id, Agent: st.agent, Issuer: st.issuer, Calls: st.calls, Labels: st.labels, Since: st.since, Recent: st.last(), Seen: st.seen.Round(0)})
 	}
 	if shed := sh.residue(now); shed != nil {
 		s.Shed = merge(s.Shed, shed)
@@ -86,7 +87,7 @@ func (r *Room) Restore(text json.RawMessage) error {
 		sh := r.sessions.shard(in.ID)
 		sh.mu.Lock()
 		st := sh.touch(in.Seen, in.ID)
-		st.agent, st.issuer, st.calls, st.labels, st.recent = in.Agent, in.Issuer, in.Calls, in.Labels, in.Recent
+		st.agent, st.issuer, st.calls, st.labels, st.since, st.recent = in.Agent, in.Issuer, in.Calls, in.Labels, in.Since, in.Recent
 		sh.mu.Unlock()
 	}
 	for i := range r.sessions.shards {

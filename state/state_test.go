@@ -129,6 +129,7 @@ func TestCallsAndLabelsAccumulate(t *testing.T) {
 		ID: before.ID, Calls: 3, Labels: []string{"external", "private", "untrusted"},
 		Recent: []gateway.Recent{{Tool: "files__read", Effect: "allow"}, {Tool: "web__get", Effect: "allow"}, {Tool: "web__get", Effect: "allow"}},
 	}
+	got.Since = nil // see TestWhatBroughtALabelIsKept
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
@@ -301,7 +302,7 @@ func TestLabelsOfWhatWasSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 1000 {
-		if err := held.Label(t.Context(), []string{"untrusted"}); err != nil {
+		if err := held.Label(t.Context(), []string{"untrusted"}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -312,7 +313,7 @@ func TestLabelsOfWhatWasSaid(t *testing.T) {
 		t.Errorf("after a kill: %v", got)
 	}
 	rec.Fail(errors.New("disk full"))
-	if err := held.Label(t.Context(), []string{"private"}); err == nil {
+	if err := held.Label(t.Context(), []string{"private"}, ""); err == nil {
 		t.Error("labels that are not on record were taken")
 	}
 	if got := begin(t, r, agent("ann")).Labels; !slices.Equal(got, []string{"untrusted"}) {

@@ -80,7 +80,7 @@ func (held) Count(context.Context, *gateway.Call) error { return nil }
 
 func (held) Again(context.Context, *gateway.Call) error { return nil }
 
-func (h held) Label(_ context.Context, labels []string) error {
+func (h held) Label(_ context.Context, labels []string, _ string) error {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
 	h.o.labels = append(h.o.labels, labels...)

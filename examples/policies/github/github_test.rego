@@ -48,6 +48,30 @@ test_people_decide if {
 	decision("merge_pull_request", "developer", {"owner": "acme", "repo": "app"}).effect == "deny"
 }
 
+# What the second call of a session is asked, after list_issues in the own organisation.
+later(tool, args) := d if {
+	asked := json.patch(call(tool, ["developer"], args), [
+		{"op": "replace", "path": "/session/labels", "value": ["private", "private:github", "untrusted"]},
+		{"op": "replace", "path": "/tool/labels", "value": ["external"]},
+	])
+	d := toolward.decision with input as asked
+}
+
+test_a_session_goes_on_after_it_read_issues if {
+	decision("list_issues", "developer", {"owner": "acme", "repo": "app"}).label == {"private", "untrusted"}
+	every tool in ["list_issues", "get_file_contents", "search_code", "issue_read"] {
+		later(tool, {"owner": "acme", "repo": "app"}).effect == "allow"
+	}
+}
+
+test_a_person_looks_at_what_it_then_writes if {
+	every tool in ["create_pull_request", "issue_write"] {
+		later(tool, {"owner": "acme", "repo": "app", "title": "x"}).effect == "approve"
+	}
+	later("create_or_update_file", file("src/a.go", "fix-1")).effect == "approve"
+	later("issue_write", {"owner": "stranger", "repo": "x", "title": "x"}).effect == "deny"
+}
+
 test_unknown_tools_are_refused if decision("delete_repository", "maintainer", {"owner": "acme", "repo": "app"}).effect == "deny"
 
 test_credentials_stay if {
