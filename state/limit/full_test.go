@@ -99,37 +99,37 @@ func TestRefusalNamesTheRateOfAMinute(t *testing.T) {
 func TestBodiesAreCountedOneByOne(t *testing.T) {
 	l := newLimiter(t, Options{})
 	large := strings.Repeat("a", 3*smallBody)
-	open := func() (read int, err error, close func() error) {
+	open := func() (read int, closeBody func() error, err error) {
 		b := l.Body(agent("ann"), strings.NewReader(large))
 		p := make([]byte, len(large))
 		for _, most := range []int{10, len(p), len(p)} {
 			n, err := b.Read(p[:most])
 			if read += n; err != nil {
-				return read, err, b.Close
+				return read, b.Close, err
 			}
 		}
-		return read, nil, b.Close
+		return read, b.Close, nil
 	}
 	var last func() error
 	for range agentBodies {
-		n, err, closing := open()
+		n, closing, err := open()
 		if err != nil || n != len(large) {
 			t.Fatal(n, err)
 		}
 		last = closing
 	}
 	for range 2 {
-		if n, err, _ := open(); err == nil || n != smallBody+1 {
+		if n, _, err := open(); err == nil || n != smallBody+1 {
 			t.Errorf("one more: %d bytes, %v", n, err)
 		}
 	}
 	if err := last(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := open(); err != nil {
+	if _, _, err := open(); err != nil {
 		t.Errorf("in place of one: %v", err)
 	}
-	if _, err, _ := open(); err == nil {
+	if _, _, err := open(); err == nil {
 		t.Error("two in place of one")
 	}
 }
