@@ -70,7 +70,7 @@ var Types = []Type{
 
 	{Name: "block.added", Means: "a person stopped something", Fields: list("id kind name issuer reason by time until")},
 	{Name: "block.lifted", Means: "a person ended a block", Fields: list("id by reason")},
-	{Name: "session.labelled", Means: "what an agent was told before its call was over, as labels", Fields: list("session agent issuer call labels")},
+	{Name: "session.labelled", Means: "what an agent was told before its call was over, as labels", Fields: list("session agent issuer call tool labels why")},
 	{Name: "session.cleared", Means: "a person took labels away", Fields: list("session labels by reason")},
 	{Name: "meter.reset", Means: "a person let counters of a meter begin anew", Fields: list("name agent issuer session tool key counters by reason")},
 	{Name: "state.snapshot", Means: "what the events so far come to: a start reads on from here", Fields: list("replaces"), Texts: list("state")},
