@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,15 @@ import (
 func TestTheEndOfABlockIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
+		var mu sync.Mutex
 		var told []time.Duration
-		r, _ := newRoom(t, func(o *Options) { o.Blocks = func() { told = append(told, time.Since(began)) } })
+		r, _ := newRoom(t, func(o *Options) {
+			o.Blocks = func() {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, time.Since(began))
+			}
+		})
 		block := func(life time.Duration) string {
 			t.Helper()
 			b := gateway.Block{Kind: gateway.BlockTool, Name: "s__t", Reason: "x"}
@@ -44,9 +52,13 @@ func TestTheEndOfABlockIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
+		mu.Lock()
 		told = nil
+		mu.Unlock()
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		want := []time.Duration{10 * time.Second, 20 * time.Second, time.Hour, 90 * time.Minute, 3 * time.Hour}
 		if !slices.Equal(told, want) {
 			t.Errorf("told after %v, want %v", told, want)

@@ -117,7 +117,7 @@ func TestCommandsThatStopAndClear(t *testing.T) {
 		ID     string
 		Labels []string
 	}
-	if err := json.Unmarshal([]byte(run("sessions", "list", "--agent", "tester", "--output", "json")), &sessions); err != nil || len(sessions) != 1 || fmt.Sprint(sessions[0].Labels) != "[private]" {
+	if err := json.Unmarshal([]byte(run("sessions", "list", "--agent", "tester", "--output", "json")), &sessions); err != nil || len(sessions) != 1 || fmt.Sprint(sessions[0].Labels) != "[private private:lab]" {
 		t.Fatalf("%+v %v", sessions, err)
 	}
 	if out := run("sessions", "clear", sessions[0].ID, "--why", "a test record"); !strings.Contains(out, "cleared") {
