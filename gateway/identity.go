@@ -13,7 +13,7 @@ const mostActors = 16
 // person (sub), who acts for them (act, RFC 8693 §4.1, the whole chain), and the
 // person in a directory (tid and oid) whatever the issuer calls them.
 // Two tokens that have one in common are of one identity. Digests, because they go
-// where a person's data cannot be erased.
+// where a person's data cannot be erased; without a key, so a guess can be checked.
 //
 //	{"iss":"I","azp":"bot","sub":"ann","act":{"sub":"proxy"}}  with agent: azp  ->  bot, ann and proxy of I
 //

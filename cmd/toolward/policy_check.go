@@ -107,12 +107,12 @@ func (c *checked) print(cmd *cobra.Command, asJSON, strict bool) error {
 	}
 	switch {
 	case errs > 0:
-		return foundError{fmt.Sprintf("%d %s, %d %s", errs, counted(errs, "error", "errors"), warnings, counted(warnings, "warning", "warnings"))}
+		return foundError{count(errs, "error") + ", " + count(warnings, "warning")}
 	case warnings > 0 && strict:
-		return foundError{fmt.Sprintf("%d %s", warnings, counted(warnings, "warning", "warnings"))}
+		return foundError{count(warnings, "warning")}
 	case asJSON:
 	case warnings > 0:
-		fmt.Fprintf(cmd.ErrOrStderr(), "the policy loads (revision %s), with %d %s\n", c.Revision, warnings, counted(warnings, "warning", "warnings"))
+		fmt.Fprintf(cmd.ErrOrStderr(), "the policy loads (revision %s), with %s\n", c.Revision, count(warnings, "warning"))
 	default:
 		fmt.Fprintf(cmd.ErrOrStderr(), "the policy is fine (revision %s)%s\n", c.Revision, c.held())
 	}

@@ -67,7 +67,7 @@ func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalo
 	for _, u := range missing {
 		names = append(names, u.Name)
 	}
-	fmt.Fprintf(talk, "starting %s to see what %s …\n", strings.Join(names, ", "), counted(len(names), "it offers", "they offer"))
+	fmt.Fprintf(talk, "starting %s to see what is offered …\n", strings.Join(names, ", "))
 	cfg.Upstreams = missing
 	return c, c.start(ctx, cfg)
 }
@@ -78,14 +78,6 @@ func (c *catalogue) name(cfg *config.Config) {
 	for _, u := range cfg.Upstreams {
 		c.Servers = append(c.Servers, u.Name)
 	}
-}
-
-// counted is one of two texts.
-func counted(n int, one, more string) string {
-	if n == 1 {
-		return one
-	}
-	return more
 }
 
 // pinned are the definitions in the lock file or the record, or [audit.ErrInUse] if a
