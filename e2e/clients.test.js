@@ -122,11 +122,28 @@ describe('inspector CLI', () => {
 });
 
 describe('stdio', () => {
-  test('one client on standard input and output', async () => {
+  test('clients of a running gateway, as a desktop program starts them', async () => {
+    const other = await startGateway({ policies: allowAll });
+    const entry = JSON.parse(other.cli('connect', 'claude-desktop', '--role', 'tester')).mcpServers.toolward;
+    assert.equal(entry.env, undefined);
+    const start = () => connected(new StdioClientTransport({ ...entry, cwd: '/', env: { PATH: '/usr/bin:/bin' } }));
+    const [one, two] = await Promise.all([start(), start()]);
+    const call = async (client, message) => JSON.stringify((await client.callTool({ name: 'everything__echo', arguments: { message } })).content);
+    assert.match(await call(one, 'by bridge'), /by bridge/);
+    assert.match(await call(two, 'at once'), /at once/);
+    await other.restart();
+    assert.match(await call(one, 'after a restart'), /after a restart/);
+    assert.match(await call(two, 'and the other'), /and the other/);
+    await one.close();
+    await two.close();
+    await other.cleanup();
+  });
+
+  test('a gateway of its own for one client on standard input and output', async () => {
     const other = await startGateway({ policies: allowAll });
     await other.stop();
     const client = await connected(new StdioClientTransport({
-      command: binary, args: ['stdio', '--config', 'toolward.yaml'], cwd: other.dir,
+      command: binary, args: ['stdio', '--standalone', '--config', 'toolward.yaml'], cwd: other.dir,
       env: { ...process.env, TOOLWARD_TOKEN: other.mint('clients', '--role', 'tester') },
     }));
     const names = (await client.listTools()).tools.map((t) => t.name);

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 func newConnect(g *globals) *cobra.Command {
 	var (
 		write bool
+		who   bridgeAgent
 		opt   clients.Options
 	)
 	cmd := &cobra.Command{
@@ -37,11 +39,11 @@ func newConnect(g *globals) *cobra.Command {
 					return err
 				}
 			}
-			if self, err := os.Executable(); err == nil {
-				opt.Command = []string{self, "stdio"}
-				if g.config != "" {
-					opt.Command = append(opt.Command, "--config", g.config)
-				}
+			if !clients.Starts(args[0]) && (who.subject != "" || who.roles != nil) {
+				return errors.New("--subject and --role are for clients that start toolward stdio: " + args[0] + " has its token from you")
+			}
+			if opt.Command, err = stdioCommand(g, who); err != nil {
+				return err
 			}
 			if !write {
 				s, err := clients.Connect(args[0], opt)
@@ -72,8 +74,37 @@ func newConnect(g *globals) *cobra.Command {
 	cmd.Flags().BoolVar(&write, "write", false, "edit the client's file")
 	cmd.Flags().StringVar(&opt.URL, "url", "", "MCP endpoint, instead of the configuration's")
 	cmd.Flags().StringVar(&opt.Token, "token", "", "token to write into the file; without it the file refers to "+clients.Variable)
+	cmd.Flags().StringVar(&who.subject, "subject", "", "the agent's name, for a client that starts toolward stdio (default: who runs it)")
+	cmd.Flags().StringArrayVar(&who.roles, "role", nil, "a role of the agent, for a client that starts toolward stdio; repeat for several")
 	cmd.Flags().StringVar(&opt.Name, "name", "", "name of the entry (default toolward)")
 	return cmd
+}
+
+// stdioCommand starts toolward stdio from any folder.
+func stdioCommand(g *globals, who bridgeAgent) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	file := g.config
+	if file == "" && exists(defaultFile) {
+		file = defaultFile
+	}
+	where := "--config"
+	if file == "" {
+		where = "--dir" // of a gateway without a configuration
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return nil, err
+	}
+	command := []string{self, "stdio", where, file}
+	if who.subject != "" {
+		command = append(command, "--subject", who.subject)
+	}
+	for _, role := range who.roles {
+		command = append(command, "--role", role)
+	}
+	return command, nil
 }
 
 func printNotes(w io.Writer, notes []string) {

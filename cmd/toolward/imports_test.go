@@ -37,11 +37,13 @@ var imports = map[string][]string{
 	"mcp/client":       {"gateway", "mcp"},
 	"mcp/client/oauth": {"gateway"},
 	"mcp/server":       {"gateway", "mcp"},
+	"mcp/bridge":       {"gateway", "mcp"}, // a client's lines to a gateway's Streamable HTTP: it has no room behind it
 	"mcp/demo":         {},
 	"web":              {"gateway", "web/problem"},
 	"web/problem":      {"gateway"},
 	"web/rest":         {"gateway", "gateway/dialect", "web/problem"},
 	"web/admin":        {"gateway", "web/problem"},
+	"web/proof":        {}, // both sides of one exchange, which cmd joins
 	"web/telemetry":    {"gateway"},
 }
 

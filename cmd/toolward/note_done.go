@@ -24,11 +24,7 @@ func noteDone(ctx context.Context, g *globals, what string, detail any) error {
 	if err != nil {
 		return err
 	}
-	said := admin.Done{What: what}
-	raw, err := json.Marshal(detail)
-	if err == nil {
-		err = json.Unmarshal(raw, &said.Detail)
-	}
+	said, err := doneOf(what, detail)
 	if err != nil {
 		return err
 	}
@@ -49,6 +45,35 @@ func noteDone(ctx context.Context, g *globals, what string, detail any) error {
 			return err
 		}
 	}
+}
+
+func doneOf(what string, detail any) (admin.Done, error) {
+	said := admin.Done{What: what}
+	raw, err := json.Marshal(detail)
+	if err == nil {
+		err = json.Unmarshal(raw, &said.Detail)
+	}
+	return said, err
+}
+
+// noteRunning is noteDone through the gateway that runs, and not else. client is one
+// that sends the operator's credential to nobody else.
+func noteRunning(ctx context.Context, cfg *config.Config, client *http.Client, what string, detail any) error {
+	said, err := doneOf(what, detail)
+	if err != nil {
+		return err
+	}
+	if !cfg.Admin.Enabled {
+		return errors.New("the gateway does not take what commands do (admin.enabled: false): set it to true, or give the client a token in TOOLWARD_TOKEN")
+	}
+	token, base, err := admin.ReadCredential(credentialPath(cfg))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, notePatience)
+	defer cancel()
+	var noted admin.Noted
+	return (&operations{client: client, base: base, token: token}).ask(ctx, http.MethodPost, "notes", said, &noted)
 }
 
 func noteOnce(ctx context.Context, cfg *config.Config, said admin.Done) (err error) {

@@ -116,6 +116,13 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	if err != nil {
 		return err
 	}
+	proving := []*web.Server{site}
+	if people != site {
+		proving = append(proving, people)
+	}
+	if err := r.prove(proving...); err != nil {
+		return err
+	}
 	go r.reloadOnHangup(ctx)
 
 	waited, cancel := context.WithTimeout(ctx, startupWait)

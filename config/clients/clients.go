@@ -19,8 +19,9 @@ type Options struct {
 	Name  string // of the entry; "" means "toolward"
 	URL   string // MCP endpoint, "http://127.0.0.1:8080/mcp"
 	Token string // bearer token; "" refers to the variable TOOLWARD_TOKEN where the client can
-	// Command starts toolward stdio, for clients that only start programs;
-	// empty means "toolward", "stdio".
+	// Command starts toolward stdio, for clients that only start programs: by
+	// absolute paths, since they start it in a folder of theirs. Empty means
+	// "toolward", "stdio".
 	Command []string
 	// Where the client's files are: its user's home directory, the operating
 	// system as runtime.GOOS names it, and for Windows the directory %APPDATA%.
@@ -41,6 +42,7 @@ type Snippet struct {
 // client is how one client is configured.
 type client struct {
 	id, title string
+	program   bool // it starts toolward stdio
 	path      func(Options) string
 	root      string                      // member of the file that holds the servers; a table of TOML files
 	entry     func(Options) any           // value of the entry; a string of lines for TOML
@@ -69,19 +71,19 @@ var all = []client{
 		},
 	},
 	{
-		id: "claude-desktop", title: "Claude Desktop", root: "mcpServers",
+		id: "claude-desktop", title: "Claude Desktop", root: "mcpServers", program: true,
 		path: func(o Options) string { return appPath(o, "Claude", "claude_desktop_config.json") },
 		entry: func(o Options) any {
-			token := o.Token
-			if token == "" {
-				token = placeholder
+			entry := object{{"command", o.Command[0]}, {"args", o.Command[1:]}}
+			if o.Token != "" {
+				entry = append(entry, pair{"env", object{{Variable, o.Token}}})
 			}
-			return object{{"command", o.Command[0]}, {"args", o.Command[1:]}, {"env", object{{Variable, token}}}}
+			return entry
 		},
 		notes: func(o Options) []string {
-			notes := []string{"its file takes programs only, so it starts toolward stdio", "restart Claude Desktop afterwards"}
+			notes := []string{"its file takes programs only, so it starts toolward stdio, which connects to the gateway that runs", "restart Claude Desktop afterwards"}
 			if o.Token == "" {
-				notes = append(notes, "it reads no variables: put a token in place of "+placeholder)
+				notes = append(notes, "it needs no token: toolward stdio makes its own, again before each ends; give roles that your policy wants by --role")
 			}
 			return notes
 		},
@@ -135,8 +137,6 @@ var all = []client{
 	},
 }
 
-const placeholder = "PASTE-A-TOKEN-HERE"
-
 func bearer(o Options, reference string) object {
 	if o.Token != "" {
 		reference = o.Token
@@ -169,6 +169,12 @@ func Names() []string {
 		names[i] = all[i].id
 	}
 	return names
+}
+
+// Starts reports whether a client starts toolward stdio, rather than to connect to
+// the gateway itself.
+func Starts(id string) bool {
+	return slices.ContainsFunc(all, func(c client) bool { return c.id == id && c.program })
 }
 
 // prepare finds the client and completes the options.

@@ -219,14 +219,15 @@ func TestWriteFollowsLinkAndKeepsMode(t *testing.T) {
 	}
 }
 
-func TestWriteNeedsTokenWhereClientReadsNoVariables(t *testing.T) {
+// A client that starts toolward stdio has no token in its file, unless it is given one.
+func TestWriteOfAProgramHasNoToken(t *testing.T) {
 	o := options(t.TempDir())
-	w, err := clients.Write("claude-desktop", o, when)
-	if err == nil || !strings.Contains(err.Error(), "give a token") {
-		t.Errorf("Write: %v", err)
+	if w, err := clients.Write("claude-desktop", o, when); err != nil || strings.Contains(w.Text, clients.Variable) {
+		t.Errorf("%v\n%s", err, w.Text)
 	}
-	if _, err := os.Stat(w.Path); err == nil {
-		t.Error("a file with a placeholder was written")
+	o.Token = "synthetic.token.value"
+	if w, err := clients.Write("claude-desktop", o, when); err != nil || !strings.Contains(w.Text, o.Token) {
+		t.Errorf("%v\n%s", err, w.Text)
 	}
 }
 

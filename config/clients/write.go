@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -31,9 +30,6 @@ func Write(id string, o Options, now time.Time) (Written, error) {
 		return Written{}, err
 	}
 	w := Written{Snippet: snippet}
-	if strings.Contains(w.Text, placeholder) {
-		return w, fmt.Errorf("%s reads no variables: give a token", c.title)
-	}
 	path, err := target(w.Path)
 	if err != nil {
 		return w, err

@@ -15,9 +15,10 @@ import (
 // openRoutes are the routes that a blocked agent is answered on, and why. What the
 // program serves is refused to them, or is here.
 var openRoutes = map[string]string{
-	"GET /healthz": "says that the process serves, to whoever asks",
-	"GET /readyz":  "says that calls would be taken, to whoever asks",
-	"GET /metrics": "asks no token of who is on the gateway's machine",
+	"GET /healthz":                    "says that the process serves, to whoever asks",
+	"GET /readyz":                     "says that calls would be taken, to whoever asks",
+	"GET /.well-known/toolward/proof": "says that it is the gateway, before who asks has sent anything",
+	"GET /metrics":                    "asks no token of who is on the gateway's machine",
 }
 
 // metadata is public: a client reads it before it has a token.
@@ -54,7 +55,7 @@ func TestEveryRouteRefusesWhoIsBlocked(t *testing.T) {
 		"log": map[string]any{"level": "debug"}, "admin": map[string]any{"viewers": []string{"tester"}},
 	}})
 	used, cells := map[string]bool{}, 0
-	paths := strings.NewReplacer("{server}", "lab", "{name}", "lab__echo")
+	paths := strings.NewReplacer("{server}", "lab", "{name}", "lab__echo", "/proof", "/proof?nonce="+strings.Repeat("A", 43))
 	ask := func(method, path, token string) lab.Answer {
 		body := `{}`
 		if method == http.MethodGet {

@@ -165,7 +165,7 @@ for (const server of Object.keys(reach)) {
       const other = await startGateway({ policies, upstreams: { [server]: upstreams()[server] }, config: { guard: observe } });
       await other.stop();
       const env = { ...process.env, TOOLWARD_TOKEN: other.mint('f') };
-      same(direct, await visit(await lines(binary, ['stdio', '--config', 'toolward.yaml', '--server', server], { cwd: other.dir, env, capabilities }), server, direct));
+      same(direct, await visit(await lines(binary, ['stdio', '--standalone', '--config', 'toolward.yaml', '--server', server], { cwd: other.dir, env, capabilities }), server, direct));
       await other.cleanup();
     });
 

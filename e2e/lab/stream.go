@@ -80,7 +80,7 @@ type pipe struct {
 	log   *Log
 }
 
-// sendStdio sends a message on the standard input of `toolward stdio`, which is
+// sendStdio sends a message on the standard input of `toolward stdio --standalone`, which is
 // started on the gateway's configuration with a record of its own: the record
 // has one writer.
 func sendStdio(t testing.TB, g *Gateway, token, _, message string) Answer {
@@ -104,7 +104,7 @@ func (g *Gateway) openStdio(t testing.TB, token string) *Answer {
 	config["audit"] = map[string]any{"path": "stdio/toolward.db"}
 	g.Write(t, "stdio/.keep", "")
 	g.writeConfig(t, "stdio.yaml", config)
-	p := &pipe{token: token, cmd: g.Command("stdio", "--config", "stdio.yaml"), log: &Log{}}
+	p := &pipe{token: token, cmd: g.Command("stdio", "--standalone", "--config", "stdio.yaml"), log: &Log{}}
 	p.cmd.Env = append(p.cmd.Env, "TOOLWARD_TOKEN="+token)
 	p.cmd.Stderr = p.log
 	var err error
