@@ -207,7 +207,7 @@ func (r *reach) mint(ctx context.Context) error {
 // proves that by the certificate, which only the gateway has the key of.
 func provingClient(cfg *config.Config) (*http.Client, error) {
 	if cfg.TLS != nil {
-		return pinned(cfg, "the gateway's address")
+		return certified(cfg, "the gateway's address")
 	}
 	if !exists(beside(cfg, "toolward.secret")) {
 		return nil, fmt.Errorf("no gateway has run yet on the record %s", cfg.Audit.Path)

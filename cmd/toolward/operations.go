@@ -179,11 +179,11 @@ func clientFor(cfg *config.Config, base string) (*http.Client, error) {
 	if cfg.TLS == nil || !strings.HasPrefix(base, "https://") || cfg.PublicURL != "" && base == baseURL(cfg) {
 		return http.DefaultClient, nil
 	}
-	return pinned(cfg, base)
+	return certified(cfg, base)
 }
 
-// pinned trusts exactly the listener's certificate, at whatever address.
-func pinned(cfg *config.Config, base string) (*http.Client, error) {
+// certified trusts exactly the listener's certificate, at whatever address.
+func certified(cfg *config.Config, base string) (*http.Client, error) {
 	raw, err := os.ReadFile(cfg.TLS.Cert)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 //	| MCP03 Tool poisoning | pins, guard | `upstream.TestChanged…`, `e2e/labels.test.js` | what is not covered |
 var (
 	threat = regexp.MustCompile(`(?m)^\| (MCP\d\d|MCP-T\d+|[A-Z]\d) [^|]*\|([^|]*)\|([^|]*)\|([^|]*)\|$`)
-	proof  = regexp.MustCompile("`([a-z0-9/_.-]+)\\.(Test[A-Za-z0-9]+)`")
+	shown  = regexp.MustCompile("`([a-z0-9/_.-]+)\\.(Test[A-Za-z0-9]+)`")
 	script = regexp.MustCompile("`([a-z0-9/_.-]+\\.test\\.js)`")
 )
 
@@ -36,7 +36,7 @@ func TestThreatModelNamesTestsThatExist(t *testing.T) {
 		if control == "" || open == "" {
 			t.Errorf("%s has control %q and leaves open %q", id, control, open)
 		}
-		if len(proof.FindAllString(tests, -1))+len(script.FindAllString(tests, -1)) == 0 {
+		if len(shown.FindAllString(tests, -1))+len(script.FindAllString(tests, -1)) == 0 {
 			t.Errorf("%s names no test: %s", id, tests)
 		}
 	}
@@ -47,7 +47,7 @@ func TestThreatModelNamesTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range proof.FindAllStringSubmatch(string(page), -1) {
+	for _, m := range shown.FindAllStringSubmatch(string(page), -1) {
 		files, err := filepath.Glob("../../" + m[1] + "/*_test.go")
 		if err != nil {
 			t.Fatal(err)
