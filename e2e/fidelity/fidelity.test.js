@@ -161,6 +161,11 @@ for (const server of Object.keys(reach)) {
 
     test('/mcp/{server}', async () => same(direct, await visit(await streamable(`${g.url}/mcp/${server}`, g.mint('f'), { capabilities }), server, direct)));
 
+    test('lines to the running gateway', async () => {
+      const entry = ['stdio', '--config', path.join(g.dir, 'toolward.yaml'), '--server', server, '--subject', 'f'];
+      same(direct, await visit(await lines(binary, entry, { cwd: '/', env: {}, capabilities }), server, direct));
+    });
+
     test('standard input and output', async () => {
       const other = await startGateway({ policies, upstreams: { [server]: upstreams()[server] }, config: { guard: observe } });
       await other.stop();
