@@ -18,11 +18,13 @@ import (
 // openAdmin makes the operators' API of a gateway that listens at base, and
 // notes in the operator's credential where commands find it. It is nil where the
 // configuration turns it off.
-func (r *rooms) openAdmin(endpoints *auth.Endpoints, base string) (*admin.Handler, error) {
+//
+// operators and agents are where commands find what is served.
+func (r *rooms) openAdmin(endpoints *auth.Endpoints, operators, agents string) (*admin.Handler, error) {
 	if !r.cfg.Admin.Enabled {
 		return nil, nil
 	}
-	local, err := localOperator(r.cfg, base)
+	local, err := localOperator(r.cfg, operators, agents)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +55,8 @@ func (r *rooms) operators(local *admin.Local) admin.Options {
 // credentialPath is where the operator's credential lies: beside the record.
 func credentialPath(cfg *config.Config) string { return cfg.Audit.Path + ".operator" }
 
-func localOperator(cfg *config.Config, base string) (*admin.Local, error) {
-	credential, err := admin.OpenCredential(credentialPath(cfg), base)
+func localOperator(cfg *config.Config, operators, agents string) (*admin.Local, error) {
+	credential, err := admin.OpenCredential(credentialPath(cfg), operators, agents)
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +127,16 @@ func (r *rooms) mountAdmin(site *web.Server, opt web.Options, endpoints *auth.En
 	if err != nil {
 		return nil, err
 	}
-	api, err := r.openAdmin(endpoints, nearAddress(people.URL()))
+	api, err := r.openAdmin(endpoints, nearAddress(people.URL()), nearAddress(site.URL()))
 	if err != nil || api == nil {
 		return people, err
 	}
 	people.Handle(admin.Prefix, api)
 	people.OnDrain(api.Close)
-	return people, nil
+	if people == site {
+		return site, nil
+	}
+	return people, r.prove(people)
 }
 
 // serveAll serves listeners until ctx ends or one of them fails, which ends all.
@@ -168,12 +173,15 @@ func (r *rooms) servePeople(ctx context.Context) (stop func() error, err error) 
 	if err != nil {
 		return nil, err
 	}
-	api, err := r.openAdmin(endpoints, site.URL())
+	api, err := r.openAdmin(endpoints, site.URL(), "")
 	if err != nil {
 		return nil, err
 	}
 	site.Handle(admin.Prefix, api)
 	site.OnDrain(api.Close)
+	if err := r.prove(site); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- site.Serve(ctx) }()

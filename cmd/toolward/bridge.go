@@ -9,15 +9,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"toolward/auth"
 	"toolward/config"
 	"toolward/mcp/bridge"
-	"toolward/web"
-	"toolward/web/admin"
 	"toolward/web/proof"
 )
 
@@ -133,56 +130,18 @@ func (r *reach) start() string {
 	return "toolward serve --config " + path
 }
 
-// find asks who listens where the gateway may be: where it noted that it listens,
-// which is another address than the configuration's after `serve --listen`, and the
-// configuration's own.
+// find finds the gateway anew.
 func (r *reach) find(ctx context.Context) error {
-	if r.client == nil || r.cfg.TLS != nil { // a certificate may have been renewed
-		client, err := provingClient(r.cfg)
-		if err != nil {
-			return err
-		}
-		r.client = client
+	old := r.client
+	base, client, err := runningGateway(ctx, r.cfg)
+	if err != nil {
+		return err
 	}
-	var errs []error
-	for _, base := range r.addresses() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/healthz", nil)
-		if err != nil {
-			return err
-		}
-		resp, err := r.client.Transport.RoundTrip(req)
-		if err == nil {
-			resp.Body.Close()
-			r.base = base
-			return nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", base, err))
+	r.base, r.client = base, client
+	if old != nil {
+		old.CloseIdleConnections()
 	}
-	return joined(errs)
-}
-
-// joined is several errors in one line.
-func joined(errs []error) error {
-	all := errs[0]
-	for _, err := range errs[1:] {
-		all = fmt.Errorf("%w; %w", all, err)
-	}
-	return all
-}
-
-func (r *reach) addresses() []string {
-	scheme := "http://"
-	if r.cfg.TLS != nil {
-		scheme = "https://"
-	}
-	all := []string{nearAddress(scheme + r.cfg.Listen)}
-	if r.cfg.Admin.Listen != "" {
-		return all
-	}
-	if _, noted, err := admin.ReadCredential(credentialPath(r.cfg)); err == nil && noted != all[0] && strings.HasPrefix(noted, scheme) {
-		all = append([]string{noted}, all...)
-	}
-	return all
+	return nil
 }
 
 // mint makes a token and puts that on record, through the gateway that runs: the
@@ -196,43 +155,9 @@ func (r *reach) mint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := noteRunning(ctx, r.cfg, r.client, auth.EventMinted, made); err != nil {
+	if err := noteRunning(ctx, r.cfg, auth.EventMinted, made); err != nil {
 		return fmt.Errorf("a token that is not on record is not used: %w", err)
 	}
 	r.token, r.renewAt = made.Token, time.Now().Add(bridgeTTL-bridgeRenew)
-	return nil
-}
-
-// provingClient sends to the gateway of a configuration and to nobody else. TLS
-// proves that by the certificate, which only the gateway has the key of.
-func provingClient(cfg *config.Config) (*http.Client, error) {
-	if cfg.TLS != nil {
-		return certified(cfg, "the gateway's address")
-	}
-	if !exists(beside(cfg, "toolward.secret")) {
-		return nil, fmt.Errorf("no gateway has run yet on the record %s", cfg.Audit.Path)
-	}
-	key, err := installationKey(cfg, proofUse)
-	if err != nil {
-		return nil, err
-	}
-	return &http.Client{Transport: proof.Transport(key)}, nil
-}
-
-// proofUse is what the key of the proof is for.
-const proofUse = "proof of the gateway"
-
-// prove mounts the proof on listeners without TLS.
-func (r *rooms) prove(sites ...*web.Server) error {
-	if r.cfg.TLS != nil {
-		return nil
-	}
-	key, err := installationKey(r.cfg, proofUse)
-	if err != nil {
-		return err
-	}
-	for _, s := range sites {
-		s.Handle("GET "+proof.Path, proof.Handler(key))
-	}
 	return nil
 }

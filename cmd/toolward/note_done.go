@@ -56,9 +56,8 @@ func doneOf(what string, detail any) (admin.Done, error) {
 	return said, err
 }
 
-// noteRunning is noteDone through the gateway that runs, and not else. client is one
-// that sends the operator's credential to nobody else.
-func noteRunning(ctx context.Context, cfg *config.Config, client *http.Client, what string, detail any) error {
+// noteRunning is noteDone through the gateway that runs, and not else.
+func noteRunning(ctx context.Context, cfg *config.Config, what string, detail any) error {
 	said, err := doneOf(what, detail)
 	if err != nil {
 		return err
@@ -66,14 +65,14 @@ func noteRunning(ctx context.Context, cfg *config.Config, client *http.Client, w
 	if !cfg.Admin.Enabled {
 		return errors.New("the gateway does not take what commands do (admin.enabled: false): set it to true, or give the client a token in TOOLWARD_TOKEN")
 	}
-	token, base, err := admin.ReadCredential(credentialPath(cfg))
+	o, err := noted(cfg)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, notePatience)
 	defer cancel()
-	var noted admin.Noted
-	return (&operations{client: client, base: base, token: token}).ask(ctx, http.MethodPost, "notes", said, &noted)
+	var done admin.Noted
+	return errors.Join(o.ask(ctx, http.MethodPost, "notes", said, &done), o.close())
 }
 
 func noteOnce(ctx context.Context, cfg *config.Config, said admin.Done) (err error) {

@@ -72,7 +72,7 @@ func (f *whereFlags) open(ctx context.Context) (*operations, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := admin.ReadCredential(credentialPath(cfg)); err != nil && token != "" {
+	if _, err := admin.ReadCredential(credentialPath(cfg)); err != nil && token != "" {
 		client, err := clientFor(cfg, adminURL(cfg))
 		return &operations{client: client, base: adminURL(cfg), token: token, close: nothing}, err
 	}
@@ -105,12 +105,24 @@ func inRunning(cfg *config.Config, inUse error) (*operations, error) {
 	if !cfg.Admin.Enabled {
 		return nil, fmt.Errorf("%w, and does not take what people decide (admin.enabled: false); nothing was done\n  stop the gateway, run this again, and start it; or set admin.enabled: true", inUse)
 	}
-	token, base, err := admin.ReadCredential(credentialPath(cfg))
+	o, err := noted(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w, and how to reach it is not known: %w", inUse, err)
 	}
-	client, err := clientFor(cfg, base)
-	return &operations{client: client, base: base, token: token, close: nothing}, err
+	return o, nil
+}
+
+// noted is the gateway that noted where its operators' API listens.
+func noted(cfg *config.Config) (*operations, error) {
+	n, err := admin.ReadCredential(credentialPath(cfg))
+	if err != nil {
+		return nil, err
+	}
+	client, err := toGateway(cfg, n.Operators)
+	if err != nil {
+		return nil, err
+	}
+	return &operations{client: client, base: n.Operators, token: n.Token, close: func() error { client.CloseIdleConnections(); return nil }}, nil
 }
 
 // inFiles answers from the gateway's files, in this process.

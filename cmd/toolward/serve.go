@@ -116,11 +116,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	if err != nil {
 		return err
 	}
-	proving := []*web.Server{site}
-	if people != site {
-		proving = append(proving, people)
-	}
-	if err := r.prove(proving...); err != nil {
+	if err := r.prove(site); err != nil {
 		return err
 	}
 	go r.reloadOnHangup(ctx)

@@ -157,21 +157,25 @@ func newToolsCall(g *globals, f *whereFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			url := f.url
+			token, url, client := os.Getenv("TOOLWARD_TOKEN"), f.url, http.DefaultClient
 			if url == "" {
 				url = baseURL(cfg)
 			}
-			token := os.Getenv("TOOLWARD_TOKEN")
 			if token == "" {
 				if token, err = mintForCall(cfg, role); err != nil {
 					return err
+				}
+				if f.url == "" { // what is made here goes to nobody else
+					if url, client, err = runningGateway(cmd.Context(), cfg); err != nil {
+						return fmt.Errorf("is the gateway running? %w", err)
+					}
 				}
 			}
 			body := "{}"
 			if len(args) == 2 {
 				body = args[1]
 			}
-			return callTool(cmd, url+"/v1/tools/"+args[0]+"/call", token, body)
+			return callTool(cmd, client, url+"/v1/tools/"+args[0]+"/call", token, body)
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "demo", "role of the token, if one is made")
@@ -190,14 +194,14 @@ func mintForCall(cfg *config.Config, role string) (string, error) {
 	return made.Token, err
 }
 
-func callTool(cmd *cobra.Command, url, token, body string) error {
+func callTool(cmd *cobra.Command, client *http.Client, url, token, body string) error {
 	req, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("is the gateway running? %w", err)
 	}

@@ -3,14 +3,8 @@
 package attacks
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -31,7 +25,7 @@ func TestConnectionsToTheRedirectEnd(t *testing.T) {
 	g := lab.Launch(t, lab.Options{Config: map[string]any{
 		"tls":  map[string]any{"cert": "server.pem", "key": "server.pem", "redirect_http": address},
 		"http": map[string]any{"header_timeout": "500ms"},
-	}, Dir: withKeypair(t)})
+	}, Dir: lab.Keypair(t)})
 	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer stay.CloseIdleConnections()
 	g.Until(t, "nothing redirects", func() bool {
@@ -65,20 +59,4 @@ func TestConnectionsToTheRedirectEnd(t *testing.T) {
 			}
 		})
 	}
-}
-
-// withKeypair is a folder with a certificate for loopback and its key.
-func withKeypair(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
-	dir := t.TempDir()
-	must(t, os.WriteFile(dir+"/server.pem", text, 0o600))
-	return dir
 }

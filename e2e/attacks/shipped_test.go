@@ -38,7 +38,7 @@ func TestHealthcheckOfTheImage(t *testing.T) {
 	must(t, err)
 	must(t, free.Close())
 	u := lab.NewUpstream(t)
-	g := lab.Launch(t, lab.Options{Upstream: u, Dir: withKeypair(t), Env: []string{"SLACK_TOKEN=synthetic-of-an-upstream"}, Config: map[string]any{
+	g := lab.Launch(t, lab.Options{Upstream: u, Dir: lab.Keypair(t), Env: []string{"SLACK_TOKEN=synthetic-of-an-upstream"}, Config: map[string]any{
 		"listen": "0.0.0.0:" + port, "tls": map[string]any{"cert": "server.pem", "key": "server.pem"},
 		"upstreams": map[string]any{"lab": map[string]any{"url": u.URL(), "headers": map[string]any{"Authorization": "Bearer ${SLACK_TOKEN}"}}},
 	}})
@@ -49,7 +49,7 @@ func TestHealthcheckOfTheImage(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
 	g.Until(t, "it is never healthy", func() bool { code, _ := check(); return code == 0 })
-	g.Write(t, "other.pem", read(t, withKeypair(t)+"/server.pem"))
+	g.Write(t, "other.pem", read(t, lab.Keypair(t)+"/server.pem"))
 	config := read(t, g.Dir+"/toolward.yaml")
 	g.Write(t, "toolward.yaml", strings.ReplaceAll(config, "server.pem", "other.pem"))
 	if code, out := check(); code == 0 || !strings.Contains(out, "another certificate") {

@@ -111,10 +111,10 @@ func Start(t testing.TB, o Options) *Gateway {
 }
 
 // Relaunch starts the gateway again, on the files that are there.
-func (g *Gateway) Relaunch(t testing.TB) {
+func (g *Gateway) Relaunch(t testing.TB, flags ...string) {
 	t.Helper()
 	g.Log.Reset()
-	g.cmd = g.Command("serve", "--config", "toolward.yaml")
+	g.cmd = g.Command(append([]string{"serve", "--config", "toolward.yaml"}, flags...)...)
 	g.cmd.Stdout, g.cmd.Stderr = g.Log, g.Log
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -28,13 +28,15 @@ type Local struct {
 // gateway listens, so that commands find it, and nobody who took the port of a
 // gateway that is gone gets the value.
 //
-//	{"token": "twop_…43 characters…", "url": "http://127.0.0.1:8080"}
+//	{"token": "twop_…43 characters…", "url": "http://127.0.0.1:9090", "agents": "http://127.0.0.1:8080"}
 type Credential struct{ hash [sha256.Size]byte }
 
-// credentialFile is the file's content.
-type credentialFile struct {
-	Token string `json:"token"`
-	URL   string `json:"url"`
+// Way is how a command reaches the gateway, and the file's content: the credential,
+// and base URLs of where the gateway listens.
+type Way struct {
+	Token     string `json:"token"`
+	Operators string `json:"url"`
+	Agents    string `json:"agents,omitempty"` // "" where agents do not reach it by network
 }
 
 // prefix tells the credential from tokens of issuers, which are JWTs.
@@ -45,21 +47,21 @@ func isCredential(token string) bool { return strings.HasPrefix(token, prefix) }
 // OpenCredential reads the credential, or makes one, and notes in the file where
 // the gateway listens now. Like every key it must be its owner's alone, who is the
 // user that the gateway runs as: root may read what another user wrote and knows.
-func OpenCredential(path, url string) (*Credential, error) {
-	f, info, err := readOwned(path)
+func OpenCredential(path, operators, agents string) (*Credential, error) {
+	w, info, err := readOwned(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.Token = newCredential()
+		w.Token = newCredential()
 	case err != nil:
 		return nil, err
 	case ofAnother(info):
 		return nil, fmt.Errorf("operator's credential: %s belongs to another user, who knows it: delete it to get a new one", path)
 	}
-	f.URL = url
-	if err := writeCredential(path, f); err != nil {
+	w.Operators, w.Agents = operators, agents
+	if err := writeCredential(path, w); err != nil {
 		return nil, fmt.Errorf("operator's credential: %w", err)
 	}
-	return &Credential{sha256.Sum256([]byte(f.Token))}, nil
+	return &Credential{sha256.Sum256([]byte(w.Token))}, nil
 }
 
 // NewCredential is one that no file has, for a command that asks a handler of its
@@ -75,20 +77,15 @@ func newCredential() string {
 	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ReadCredential is for commands: the credential, and where the gateway listens.
-func ReadCredential(path string) (token, url string, err error) {
-	f, err := readCredential(path)
-	return f.Token, f.URL, err
-}
-
-func readCredential(path string) (f credentialFile, err error) {
-	f, _, err = readOwned(path)
-	return f, err
+// ReadCredential is for commands.
+func ReadCredential(path string) (w Way, err error) {
+	w, _, err = readOwned(path)
+	return w, err
 }
 
 // readOwned also says whose the file is. What is no file is not waited for: a pipe
 // that nobody writes to would hold up the start.
-func readOwned(path string) (f credentialFile, info fs.FileInfo, err error) {
+func readOwned(path string) (f Way, info fs.FileInfo, err error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return f, nil, fmt.Errorf("operator's credential: %w", err)
@@ -115,7 +112,7 @@ func readOwned(path string) (f credentialFile, info fs.FileInfo, err error) {
 
 // writeCredential replaces the file as a whole: a command that reads it sees the
 // old one or the new one.
-func writeCredential(path string, f credentialFile) error {
+func writeCredential(path string, f Way) error {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err

@@ -9,23 +9,23 @@ import (
 
 func TestCredentialIsMadeOnceAndIsItsOwners(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db.operator")
-	first, err := OpenCredential(path, "http://127.0.0.1:1")
+	first, err := OpenCredential(path, "http://127.0.0.1:1", "http://127.0.0.1:9")
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, url, err := ReadCredential(path)
-	if err != nil || url != "http://127.0.0.1:1" || !first.is(token) {
-		t.Fatalf("%q %q %v", token, url, err)
+	way, err := ReadCredential(path)
+	if err != nil || way.Operators != "http://127.0.0.1:1" || way.Agents != "http://127.0.0.1:9" || !first.is(way.Token) {
+		t.Fatalf("%+v %v", way, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	again, err := OpenCredential(path, "http://127.0.0.1:2")
+	again, err := OpenCredential(path, "http://127.0.0.1:2", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now, url, err := ReadCredential(path); now != token || url != "http://127.0.0.1:2" || err != nil || !again.is(token) {
-		t.Errorf("after another start: %q %q %v", now, url, err)
+	if now, err := ReadCredential(path); now != (Way{way.Token, "http://127.0.0.1:2", ""}) || err != nil || !again.is(way.Token) {
+		t.Errorf("after another start: %+v %v", now, err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 		t.Errorf("files are left: %v %v", entries, err)
@@ -51,10 +51,10 @@ func TestAttackCredentialOfOthers(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.content), tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			if c, err := OpenCredential(path, ""); err == nil {
+			if c, err := OpenCredential(path, "", ""); err == nil {
 				t.Errorf("taken: %v", c)
 			}
-			if _, _, err := ReadCredential(path); err == nil {
+			if _, err := ReadCredential(path); err == nil {
 				t.Error("read by a command")
 			}
 		})

@@ -182,13 +182,15 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 		d.road.agents[name] = &gateway.Agent{ID: name, Issuer: issuer, Roles: roles, Claims: map[string]any{"sub": name}, Expires: time.Now().Add(time.Hour)}
 	}
 	path := filepath.Join(t.TempDir(), "operator")
-	credential, err := OpenCredential(path, "http://127.0.0.1:1")
+	credential, err := OpenCredential(path, "http://127.0.0.1:1", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.local, _, err = ReadCredential(path); err != nil {
+	way, err := ReadCredential(path)
+	if err != nil {
 		t.Fatal(err)
 	}
+	d.local = way.Token
 	opt := Options{
 		Road: d.road, Approvals: d.room, Tools: d.tools, Version: "test",
 		Health: func() Health { return Health{Version: "test", Ready: true} },

@@ -27,10 +27,10 @@ func TestAttackCredentialThatIsNoFile(t *testing.T) {
 			if err := lay(path); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := OpenCredential(path, ""); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			if _, err := OpenCredential(path, "", ""); err == nil || !strings.Contains(err.Error(), "no regular file") {
 				t.Errorf("at a start: %v", err)
 			}
-			if _, _, err := ReadCredential(path); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			if _, err := ReadCredential(path); err == nil || !strings.Contains(err.Error(), "no regular file") {
 				t.Errorf("by a command: %v", err)
 			}
 		})
@@ -44,16 +44,16 @@ func TestAttackCredentialOfAnotherUser(t *testing.T) {
 		t.Skip("only root may give a file away")
 	}
 	path := filepath.Join(t.TempDir(), "operator")
-	if _, err := OpenCredential(path, ""); err != nil {
+	if _, err := OpenCredential(path, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(path, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenCredential(path, ""); err == nil || !strings.Contains(err.Error(), "another user") {
+	if _, err := OpenCredential(path, "", ""); err == nil || !strings.Contains(err.Error(), "another user") {
 		t.Errorf("at a start: %v", err)
 	}
-	if _, _, err := ReadCredential(path); err != nil {
+	if _, err := ReadCredential(path); err != nil {
 		t.Errorf("by a command: %v", err)
 	}
 }
