@@ -36,7 +36,7 @@ type File struct {
 // sources is everything a revision is made of.
 type sources struct {
 	modules []file // .rego, without tests
-	tests   []file // _test.rego
+	tests   []file // _test.rego, and what the library has for them
 	data    map[string]any
 	files   []File // of the operator's: all but the library, in the order of the digest
 	digest  string
@@ -61,7 +61,7 @@ func read(o Options) (*sources, []Problem) {
 			s.files = append(s.files, File{f.name, string(f.content)})
 		}
 		switch {
-		case isTest(f.name):
+		case isTest(f.name), f.name == testHelper:
 			s.tests = append(s.tests, f)
 		case strings.HasSuffix(f.name, ".rego"):
 			s.modules = append(s.modules, f)
@@ -175,6 +175,10 @@ func leadsToFolder(path string) bool {
 }
 
 func libraryFile(name string) bool { return strings.HasPrefix(name, "toolward/") }
+
+// testHelper is a library file that tests alone are given: it asks for decisions, so
+// that with it every decision would depend on all of input.
+const testHelper = "toolward/lib/test.rego"
 
 func isTest(name string) bool { return strings.HasSuffix(name, "_test.rego") }
 

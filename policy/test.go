@@ -25,6 +25,7 @@ type TestResult struct {
 	Skipped bool          `json:"skipped,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	Output  string        `json:"output,omitempty"` // what the test printed
+	Failure *Failure      `json:"failure,omitempty"`
 	Took    time.Duration `json:"ns"`
 }
 
@@ -46,7 +47,7 @@ func (r *TestReport) Failed() int {
 }
 
 // Test runs the tests of a policy, rules named test_… in files …_test.rego,
-// with OPA's tester. Library tests are left out.
+// with OPA's tester. Tests of the library are left out.
 func Test(ctx context.Context, o Options) (*TestReport, error) {
 	s, ps := read(o)
 	if err := failing(ps); err != nil {
@@ -54,7 +55,7 @@ func Test(ctx context.Context, o Options) (*TestReport, error) {
 	}
 	files := append([]file(nil), s.modules...)
 	for _, t := range s.tests {
-		if !t.library {
+		if !t.library || t.name == testHelper {
 			files = append(files, t)
 		}
 	}
@@ -69,12 +70,12 @@ func Test(ctx context.Context, o Options) (*TestReport, error) {
 		return nil, err
 	}
 	defer store.Abort(ctx, txn)
-	coverage := cover.New()
+	coverage, compiler := cover.New(), newTestCompiler()
 	results, err := tester.NewRunner().
-		SetCompiler(newTestCompiler()).
+		SetCompiler(compiler).
 		SetStore(store).
 		SetModules(modules).
-		SetTimeout(10*time.Second).
+		SetTimeout(testTimeout).
 		CapturePrintOutput(true).
 		SetCoverageQueryTracer(coverage).
 		RunTests(ctx, txn)
@@ -89,11 +90,31 @@ func Test(ctx context.Context, o Options) (*TestReport, error) {
 	for t := range results {
 		report.Results = append(report.Results, testResult(t))
 	}
+	for i := range report.Results {
+		r := &report.Results[i]
+		if rule := testRule(compiler, r); rule != nil && !r.Passed && !r.Skipped {
+			if r.Failure, err = witnessed(ctx, compiler, store, txn, rule); err != nil {
+				return nil, err
+			}
+		}
+	}
 	slices.SortFunc(report.Results, func(a, b TestResult) int { // they come as they end
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
 	})
 	report.Coverage = operatorCoverage(coverage.Report(modules))
 	return report, nil
+}
+
+// testRule is the rule of a test as it was compiled.
+func testRule(c *ast.Compiler, t *TestResult) *ast.Rule {
+	if m := c.Modules[t.File]; m != nil {
+		for _, rule := range m.Rules {
+			if rule.Location.Row == t.Line {
+				return rule
+			}
+		}
+	}
+	return nil
 }
 
 // newTestCompiler is less strict than a policy's: tests replace input with

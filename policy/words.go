@@ -117,6 +117,9 @@ func typeWords(t types.Type) string {
 // OPA's, one of the library's that is not imported or misspelt, or one of OPA's.
 func functionHint(name string) string {
 	library := libraryFunctions()
+	if strings.HasPrefix(name, "data.toolward.lib.test.") {
+		return "only tests have it: files named …_test.rego"
+	}
 	if rest, ok := strings.CutPrefix(name, "data.toolward.lib."); ok {
 		name = rest
 	} else if parts := strings.Split(name, "."); len(parts) > 2 && parts[0] == "data" {
@@ -156,7 +159,7 @@ func libraryFunctions() (names []string) {
 	found := map[string]bool{}
 	for _, entry := range entries {
 		base, helper := strings.CutSuffix(entry.Name(), ".rego")
-		if !helper || isTest(entry.Name()) {
+		if !helper || isTest(entry.Name()) || "toolward/lib/"+entry.Name() == testHelper {
 			continue
 		}
 		text, err := rego.Library.ReadFile("lib/" + entry.Name())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func newPolicyTest(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if l.format == "table" {
+				sayFailures(cmd.OutOrStdout(), report)
+			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d tests, %d failed; %.0f %% of the policy's lines were evaluated\n", len(report.Results), report.Failed(), report.Coverage)
 			if report.Failed() > 0 {
 				return foundError{}
@@ -117,6 +121,22 @@ func newPolicyTest(g *globals) *cobra.Command {
 	}
 	l.flag(cmd)
 	return cmd
+}
+
+// sayFailures tells what the tests that failed met: what was decided, by which rules,
+// and what their inputs lack.
+func sayFailures(w io.Writer, report *policy.TestReport) {
+	for _, t := range report.Results {
+		if t.Failure == nil {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s.%s, %s:%d\n", t.Package, t.Name, t.File, t.Line)
+		for _, line := range append(t.Failure.Lines(), strings.Split(strings.TrimSpace(t.Error+"\n"+t.Output), "\n")...) {
+			if line != "" {
+				fmt.Fprintf(w, "  %s\n", printable(line))
+			}
+		}
+	}
 }
 
 // redecided is a recorded call that another policy decides otherwise.

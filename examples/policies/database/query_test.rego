@@ -1,16 +1,9 @@
 package query_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(role, sql) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": [role]},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": "db", "name": "query", "wire": "db__query", "labels": []},
-	"args": {"sql": sql},
-	"guard": {"score": 0, "findings": []},
-}
+call(role, sql) := test.call("db__query", role, {"sql": sql})
 
 effect(role, sql) := d.effect if d := toolward.decision with input as call(role, sql)
 

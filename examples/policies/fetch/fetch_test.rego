@@ -1,16 +1,9 @@
 package fetch_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(url) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": []},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": "web", "name": "fetch", "wire": "web__fetch", "labels": ["external"]},
-	"args": {"url": url},
-	"guard": {"score": 0, "findings": []},
-}
+call(url) := test.call({"server": "web", "name": "fetch", "labels": ["external"]}, [], {"url": url})
 
 effect(url) := d.effect if d := toolward.decision with input as call(url)
 

@@ -1,16 +1,9 @@
 package files_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(tool, role, args) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": [role]},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": "files", "name": tool, "wire": sprintf("files__%s", [tool]), "labels": []},
-	"args": args,
-	"guard": {"score": 0, "findings": []},
-}
+call(tool, role, args) := test.call({"server": "files", "name": tool}, role, args)
 
 effect(tool, role, args) := d.effect if d := toolward.decision with input as call(tool, role, args)
 

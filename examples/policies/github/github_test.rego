@@ -1,16 +1,9 @@
 package github_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(tool, roles, args) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": roles},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": "github", "name": tool, "wire": sprintf("github__%s", [tool]), "labels": []},
-	"args": args,
-	"guard": {"score": 0, "findings": []},
-}
+call(tool, roles, args) := test.call({"server": "github", "name": tool}, roles, args)
 
 decision(tool, role, args) := d if d := toolward.decision with input as call(tool, [role], args)
 

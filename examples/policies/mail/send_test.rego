@@ -1,16 +1,11 @@
 package send_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(to, labels) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": ["assistant"]},
-	"session": {"labels": labels},
-	"tool": {"kind": "tool", "server": "mail", "name": "send_email", "wire": "mail__send_email", "labels": ["external"]},
-	"args": {"to": to, "subject": "x", "body": "x"},
-	"guard": {"score": 0, "findings": []},
-}
+call(to, labels) := test.after(labels, test.call(send, "assistant", {"to": to, "subject": "x", "body": "x"}))
+
+send := {"server": "mail", "name": "send_email", "labels": ["external"]}
 
 effect(to, labels) := d.effect if d := toolward.decision with input as call(to, labels)
 

@@ -1,18 +1,12 @@
 package over_time_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(server, tool, role, args) := {
-	"stage": "request",
-	"call": {"kind": "tool", "time": "2026-11-24T12:00:00Z"},
-	"agent": {"id": "a", "roles": [role]},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": server, "name": tool, "wire": concat("__", [server, tool]), "labels": []},
-	"args": args,
-	"guard": {"score": 0, "findings": []},
-	"meters": {},
-	"history": [],
-}
+call(server, tool, role, args) := object.union(
+	test.call({"server": server, "name": tool}, role, args),
+	{"call": {"time": "2026-11-24T12:00:00Z"}},
+)
 
 effect(asked, meters) := d.effect if d := toolward.decision with input as asked with input.meters as object.union(none, meters)
 

@@ -1,16 +1,9 @@
 package run_test
 
 import data.toolward
+import data.toolward.lib.test
 
-call(role, command, cwd) := {
-	"stage": "request",
-	"call": {"kind": "tool"},
-	"agent": {"id": "a", "roles": [role]},
-	"session": {"labels": []},
-	"tool": {"kind": "tool", "server": "shell", "name": "run_command", "wire": "shell__run_command", "labels": []},
-	"args": {"command": command, "cwd": cwd},
-	"guard": {"score": 0, "findings": []},
-}
+call(role, command, cwd) := test.call("shell__run_command", role, {"command": command, "cwd": cwd})
 
 effect(command) := d.effect if d := toolward.decision with input as call("developer", command, "/srv/work/app")
 
