@@ -47,7 +47,7 @@
 // # What stands beside the events
 //
 // Arguments, results and other texts are in the table bodies, under the event's
-// number. The event's digest is the first 20 bytes of the SHA-256 of the row's salt
+// number. The event's digest is the first 16 bytes of the SHA-256 of the row's salt
 // and text, and, where the row has something beside the text, a line feed and that:
 //
 //	SHA-256( 8 random bytes  {"path":"/srv/a"}  "\n"  {"beside":{"_meta":{}}} )

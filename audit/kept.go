@@ -43,7 +43,7 @@ func (k *Kept) seal(text, beside, scratch []byte) []byte {
 	return b
 }
 
-// digestOf is the first 20 bytes of SHA-256 over salt, text, and, if there is
+// digestOf is the first 16 bytes of SHA-256 over salt, text, and, if there is
 // something beside it, a line feed and that. A text is one line. What salt has room
 // for is written over.
 func digestOf(salt []byte, text, beside Raw) []byte {
@@ -56,7 +56,7 @@ func digestOf(salt []byte, text, beside Raw) []byte {
 }
 
 // digestSize is how many bytes of SHA-256 an event has of what stands beside it.
-const digestSize = 20
+const digestSize = 16
 
 // Shared is an object that many events have in common: who asked, what was
 // asked for and which rules decided. It is a row of the table interned.

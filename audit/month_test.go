@@ -80,7 +80,7 @@ func (m *month) record(t *testing.T, i int) error {
 	c.Time = m.begin.Add(time.Duration(i) * m.step)
 	note := fmt.Sprintf(`{"id":"%d","note":"note-%d `, i, i)
 	c.Args, _ = gateway.ParseArgs([]byte(note + strings.Repeat("for the quarterly report ", 11)[:257-2-len(note)] + `"}`))
-	c.Session.ID = fmt.Sprintf("%024x", i/7/40*12+i/7%12)
+	c.Session.ID = fmt.Sprintf("%016x", i/7/40*12+i/7%12)
 	three := c.Agent == m.agents[3]
 	if i == 1234 {
 		rare := *c.Agent

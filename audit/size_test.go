@@ -51,7 +51,7 @@ func (t *typicalCalls) nth(tb testing.TB, i int) *gateway.Call {
 	c := newCall(tb, fmt.Sprintf(`{"path":"/srv/docs/%08d.md","note":%q}`, i, strings.Repeat("for the quarterly report ", 10)[:257-44]))
 	tool := t.tools[i%len(t.tools)]
 	c.Agent, c.Tool, c.Name = t.agents[i/7%len(t.agents)], tool, tool.Wire
-	c.Session = gateway.Session{ID: fmt.Sprintf("%024x", i/7%len(t.agents)), Calls: i, Labels: []string{"private"}, Recent: t.recent}
+	c.Session = gateway.Session{ID: fmt.Sprintf("%016x", i/7%len(t.agents)), Calls: i, Labels: []string{"private"}, Recent: t.recent}
 	c.Decision = gateway.Decision{Effect: gateway.EffectAllow, Revision: "cc635b1ab56d1cc1", Rules: []gateway.Rule{{Package: "servers." + tool.Server, Name: "allow", File: "policies/" + tool.Server + ".rego", Line: 3}}}
 	c.Stages = gateway.Stages{Limit: 2 * time.Microsecond, Guard: 211 * time.Microsecond, Policy: 48 * time.Microsecond}
 	return c

@@ -21,7 +21,7 @@ package gateway
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base32"
 	"encoding/json"
 	"time"
 
@@ -106,10 +106,16 @@ func (a *Agent) LabelKey() string { return a.Principal() + "\x1f" + a.Session }
 // [Agent.LabelKey], no secret.
 func (a *Agent) SessionID() string { return publicID(a.LabelKey()) }
 
+// publicID is 80 bits, which stand in each event of the record and in an index over
+// them: whoever wants another's has to try 2 to the power of 80 keys.
+//
+//	"https://id.example\x1fann\x1f"  ->  "siu2bpk3xlzkrb2b"
 func publicID(key string) string {
 	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:12])
+	return publicEncoding.EncodeToString(sum[:10])
 }
+
+var publicEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
 
 // Tool is something a call can name: a tool, and likewise a prompt, a resource
 // or a resource template. The catalog owns it; it is immutable, and a changed

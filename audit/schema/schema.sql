@@ -22,7 +22,7 @@ CREATE TABLE events (
   who          BLOB,                 -- digest of a row of interned: surface, peer, what the agent's program said of itself, agent with roles and claims
   what         BLOB,                 -- likewise: method, tool, what the session had seen before, the rules that decided; of call.outcome: those on the result
   body         TEXT NOT NULL CHECK (json_valid(body)),  -- everything else, one line of JSON
-  digest       BLOB,                 -- 20 bytes of SHA-256 over salt and texts of its row in bodies; NULL if it never had one
+  digest       BLOB,                 -- 16 bytes of SHA-256 over salt and texts of its row in bodies; NULL if it never had one
   hash         BLOB NOT NULL CHECK (length(hash) = 32), -- SHA-256 of the row before it and of this row (package doc of audit)
   mac          BLOB NOT NULL CHECK (length(mac) = 16)   -- of hash, by the gateway's key: nobody else wrote this row
 ) STRICT;

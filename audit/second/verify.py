@@ -241,7 +241,7 @@ class Record:
         for seq, digest, salt, text, beside in self.db.execute(
                 "SELECT b.seq, e.digest, b.salt, b.text, b.beside FROM bodies b LEFT JOIN events e ON e.seq = b.seq"):
             text = (text or "") + ("" if beside is None else "\n" + beside)
-            if not self.foreign(seq) and hashlib.sha256(salt + text.encode()).digest()[:20] != digest:
+            if not self.foreign(seq) and hashlib.sha256(salt + text.encode()).digest()[:16] != digest:
                 problem("event %d: its text is not the one that was recorded" % seq)
         for digest, salt, text in self.db.execute("SELECT digest, salt, text FROM interned"):
             if hashlib.sha256(salt + text.encode()).digest()[:16] != digest:
