@@ -40,7 +40,7 @@ const Audience = "toolward-e2e"
 // named "lab", which agents with the role "tester" may use.
 type Options struct {
 	Upstream *Upstream      // the upstream "lab"; nil starts one
-	Config   map[string]any // members of toolward.yaml, over the lab's
+	Config   map[string]any // members of toolward.yaml, over the lab's; nil leaves one out
 	Policies map[string]string
 	Env      []string // of the gateway, beside PATH and HOME
 	Dir      string   // where the gateway lives; "" for a new folder
@@ -97,6 +97,7 @@ func Launch(t testing.TB, o Options) *Gateway {
 		},
 	}
 	maps.Copy(g.config, o.Config)
+	maps.DeleteFunc(g.config, func(_ string, value any) bool { return value == nil })
 	g.writeConfig(t, "toolward.yaml", g.config)
 	g.Relaunch(t)
 	return g
