@@ -5,202 +5,282 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
 
 	"toolward/gateway"
 )
 
-// Init writes a starter policy into a directory: a file for each tool that
-// allows nobody until its rule is written, and a test beside it. Files that
-// exist are left alone. It returns the files that it wrote.
-func Init(dir string, tools []*gateway.Tool) ([]string, error) {
-	var written []string
-	write := func(name, content string) error {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return err
-		}
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		written = append(written, name)
-		_, err = f.WriteString(content)
-		return errors.Join(err, f.Close())
-	}
+// Starter says what [Init] writes. The zero Starter allows nobody anything.
+type Starter struct {
+	Role     string // who the rules are about; "" leaves the name open, and allows nobody
+	ReadOnly bool   // Role may use the tools that change nothing, by what their server says: by name
+}
+
+// Started is what [Init] wrote of a server.
+type Started struct {
+	Server   string
+	Files    []string // the policy and its test; none if it was there
+	There    string   // the file that was there already, and is left alone
+	Tools    int      // how many it offers
+	Allowed  int      // how many of them are allowed
+	Doubtful []string // tools that say they change nothing under a name that says otherwise: not allowed
+}
+
+// Init writes a starter policy into a directory, from what upstreams offer: a file
+// for each server, with a test beside it that fails if the policy comes to allow
+// more. Files that exist are left alone.
+func Init(dir string, tools []*gateway.Tool, o Starter) ([]Started, error) {
+	servers := map[string]*offer{}
 	for _, t := range tools {
-		if t.Kind != gateway.KindTool {
-			continue
+		if servers[t.Server] == nil {
+			servers[t.Server] = &offer{server: t.Server, Starter: o}
 		}
-		base := filepath.Join(t.Server, t.Name)
-		if unsafeName.MatchString(t.Name) {
-			base = filepath.Join(t.Server, t.Wire) // safe as a file name, and no other tool's
-		}
-		if err := write(base+".rego", starter(t)); err != nil {
-			return written, err
-		}
-		if err := write(base+"_test.rego", starterTest(t)); err != nil {
-			return written, err
-		}
+		servers[t.Server].add(t)
 	}
-	return written, nil
+	var all []Started
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		s, err := servers[name].write(dir)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
-var (
-	unsafeName       = regexp.MustCompile(`[^A-Za-z0-9_-]`)
-	unsafeIdentifier = regexp.MustCompile(`[^A-Za-z0-9_]`)
-	identifier       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
-
-// member writes a name after a path in Rego.
-func member(name string) string {
-	if identifier.MatchString(name) && !ast.IsKeyword(name) {
-		return "." + name
-	}
-	quoted, _ := json.Marshal(name) // strings always encode
-	return "[" + string(quoted) + "]"
+// offer is what one server offers, sorted by what is to become of it.
+type offer struct {
+	Starter
+	server            string
+	allowed, left     []*gateway.Tool
+	prompts, resource []*gateway.Tool
+	doubtful          []string
 }
 
-func packageOf(t *gateway.Tool) string { return "tools" + member(t.Server) + member(t.Name) }
+func (o *offer) add(t *gateway.Tool) {
+	switch {
+	case t.Kind == gateway.KindPrompt:
+		o.prompts = append(o.prompts, t)
+	case t.Kind == gateway.KindResource:
+		o.resource = append(o.resource, t)
+	case t.Kind != gateway.KindTool:
+	case !o.ReadOnly || !saysReadOnly(t):
+		o.left = append(o.left, t)
+	case soundsLikeChange(t.Name):
+		o.left, o.doubtful = append(o.left, t), append(o.doubtful, t.Name)
+	default:
+		o.allowed = append(o.allowed, t)
+	}
+}
 
-func starter(t *gateway.Tool) string {
+func (o *offer) write(dir string) (Started, error) {
+	for _, list := range [][]*gateway.Tool{o.allowed, o.left, o.prompts, o.resource} {
+		slices.SortFunc(list, func(a, b *gateway.Tool) int { return strings.Compare(a.Name, b.Name) })
+	}
+	s := Started{Server: o.server, Tools: len(o.allowed) + len(o.left), Allowed: len(o.allowed), Doubtful: o.doubtful}
+	base := o.server
+	if strings.HasSuffix(base, "_test") { // else its policy would be read as a test
+		base += "-server"
+	}
+	for _, f := range []struct{ name, text string }{{base + ".rego", o.policy()}, {base + "_test.rego", o.test()}} {
+		name := filepath.Join(dir, f.name)
+		text, err := format.Source(name, []byte(f.text))
+		if err != nil {
+			return s, fmt.Errorf("what was to be %s is no Rego: %w", name, err)
+		}
+		switch err := create(name, text); {
+		case errors.Is(err, fs.ErrExist) && len(s.Files) == 0:
+			s.There = name
+			return s, nil
+		case errors.Is(err, fs.ErrExist): // a test of the user's own
+		case err != nil:
+			return s, err
+		default:
+			s.Files = append(s.Files, name)
+		}
+	}
+	return s, nil
+}
+
+func create(name string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+// policy is the text of a server's file.
+func (o *offer) policy() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s: who may call it, with what?\n", t.Wire)
-	def, args := describe(t)
-	if def != "" {
-		fmt.Fprintf(&b, "# Its server says: %s\n", def)
+	fmt.Fprintf(&b, "# %s: who may use what of it, and with which arguments?\n", plain(o.server))
+	fmt.Fprintf(&b, "# Written from what it offers. What no rule allows is refused, also what it comes to offer later.\n")
+	fmt.Fprintf(&b, "package servers%s\n\n", member(o.server))
+	for _, helper := range o.helpers() {
+		fmt.Fprintf(&b, "# import data.toolward.lib.%s\n", helper)
 	}
-	fmt.Fprintf(&b, "package %s\n\n", packageOf(t))
-	b.WriteString("# Nobody yet. For example:\n#\n")
-	shown := shownFirst(args)
-	if shown.helper != "" {
-		fmt.Fprintf(&b, "# import data.toolward.lib.%s\n#\n", shown.helper)
+	if len(o.allowed) > 0 {
+		b.WriteString("\n# These change nothing, by the word of their server. Look through them.\nreading := {\n")
+		for _, t := range o.allowed {
+			fmt.Fprintf(&b, "\t%s,\n", quoted(t.Name))
+		}
+		fmt.Fprintf(&b, "}\n\nallow if {\n\t%s in input.agent.roles\n\tinput.tool.kind == \"tool\"\n\tinput.tool.name in reading\n}\n\n", quoted(o.Role))
+	} else {
+		b.WriteString("\n# Nobody yet: write rules such as those below in its place.\nallow if false\n\n")
 	}
-	b.WriteString("# allow if {\n# \t\"a-role\" in input.agent.roles\n")
-	if shown.condition != "" {
-		fmt.Fprintf(&b, "# \t%s\n", shown.condition)
-	}
-	b.WriteString("# }\nallow if false\n")
-	if len(args) > 0 {
-		b.WriteString("\n# Its arguments, and what can be asked of them:\n")
-		for _, a := range args {
-			fmt.Fprintf(&b, "#   input.args%s%s\n", a.path, a.kind)
-			if a.condition != "" {
-				fmt.Fprintf(&b, "#       %s\n", a.condition)
-			}
+	if len(o.allowed) > 0 {
+		b.WriteString("# What may be used, and how it could be narrowed:\n#\n")
+		for _, t := range o.allowed {
+			b.WriteString(o.narrowed(t))
 		}
 	}
-	b.WriteString("#\n# deny contains \"why\" if …          refuse, whatever else allows\n# approve contains \"why\" if …       ask a person first\n# redact contains \"args.name\" if …  take an argument out before it is sent\n")
+	if len(o.left) > 0 {
+		b.WriteString("# What nobody may use yet, with a rule for each:\n#\n")
+		for _, t := range o.left {
+			b.WriteString(o.wider(t))
+		}
+	}
+	b.WriteString(others("prompt", o.prompts))
+	b.WriteString(others("resource", o.resource))
+	b.WriteString("# deny contains \"why\" if …          refuse, whatever else allows\n# approve contains \"why\" if …       ask a person first\n# redact contains \"args.name\" if …  take an argument out before it is sent\n")
 	return b.String()
 }
 
-// argument is a member of a tool's input schema, as a policy names it.
-type argument struct {
-	path, kind string
-	condition  string // an example that its schema allows; "" where there is none to give
-	helper     string // the library that the condition needs
+// helpers are the libraries that the examples need.
+func (o *offer) helpers() (names []string) {
+	for _, t := range slices.Concat(o.allowed, o.left) {
+		_, args := describe(t)
+		if helper := shownFirst(args).helper; helper != "" && !slices.Contains(names, helper) {
+			names = append(names, helper)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
-// shownFirst is the argument whose condition says most: one with a helper, else the
-// first that has any.
-func shownFirst(args []argument) (best argument) {
+// described is what a tool is for and what its arguments are, as comments.
+func described(t *gateway.Tool) (text string, args []argument) {
+	said, args := describe(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s%s\n", plain(t.Name), map[bool]string{true: ": " + said}[said != ""])
 	for _, a := range args {
-		if a.helper != "" {
-			return a
+		fmt.Fprintf(&b, "#   input.args%s%s", plain(a.path), a.kind)
+		if a.condition != "" {
+			fmt.Fprintf(&b, ", such as `%s`", plain(a.condition))
 		}
-		if best.condition == "" {
-			best = a
-		}
+		b.WriteString("\n")
 	}
-	return best
+	return b.String(), args
 }
 
-// exampleOf is an example of what can be asked of a value of a schema, and the helper
-// that it needs.
-func exampleOf(at string, s schema) (text, helper string) {
-	name := at[strings.LastIndex(at, ".")+1:]
-	switch values := s.values(); {
-	case len(values) > 0:
-		return at + " in {" + strings.Join(values[:min(len(values), 3)], ", ") + "}", ""
-	case s.only("number"):
-		return at + " <= 100", ""
-	case s.only("boolean"):
-		return at + " == false", ""
-	case s.only("string") && named(name, "path", "file", "dir", "directory", "folder", "source", "destination"):
-		return "path.under(" + at + ", \"/srv/docs\")", "path"
-	case s.only("string") && named(name, "url", "uri"):
-		return "url.on_any(" + at + ", {\"example.com\"})", "url"
-	case s.only("string"):
-		return at + " == \"…\"", ""
-	case s.only("array") && s.element().only("string") && named(name, "path", "file", "dir", "directory", "folder"):
-		return "path.all_under(" + at + ", \"/srv/docs\")", "path"
-	case s.only("array") && len(s.element().values()) > 0:
-		values = s.element().values()
-		return "every x in " + at + " { x in {" + strings.Join(values[:min(len(values), 3)], ", ") + "} }", ""
-	case s.only("array") && s.element().only("string"):
-		return "every x in " + at + " { x in {\"…\"} }", ""
-	case s.only("array"):
-		return "count(" + at + ") <= 10", ""
+// narrowed is a tool that is allowed, and a rule that refuses some of it.
+func (o *offer) narrowed(t *gateway.Tool) string {
+	text, args := described(t)
+	if shown := shownFirst(args); shown.helper != "" {
+		text += fmt.Sprintf("# deny contains \"outside of what is open\" if {\n# \tinput.tool.name == %s\n# \tnot %s\n# }\n", quoted(t.Name), plain(shown.condition))
 	}
-	return "", ""
+	return text + "#\n"
 }
 
-// describe returns the first line of a tool's description, and its arguments.
-// Both are the upstream's words: what ends a comment must not get into one.
-func describe(t *gateway.Tool) (string, []argument) {
-	var def struct {
-		Description string
-		InputSchema struct {
-			Properties map[string]struct{ Type any }
-		}
+// wider is a tool that nobody may use, and a rule that allows it.
+func (o *offer) wider(t *gateway.Tool) string {
+	text, args := described(t)
+	if slices.Contains(o.doubtful, t.Name) {
+		text += "#   It says that it changes nothing, and its name says otherwise.\n"
 	}
-	if json.Unmarshal(t.Definition, &def) != nil {
-		return "", nil
+	text += fmt.Sprintf("# allow if {\n# \t%s in input.agent.roles\n# \tinput.tool.kind == \"tool\"\n# \tinput.tool.name == %s\n", quoted(o.role()), quoted(t.Name))
+	if shown := shownFirst(args); shown.condition != "" {
+		text += fmt.Sprintf("# \t%s\n", plain(shown.condition))
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(def.Description), "\n")
-	line = strings.Map(func(r rune) rune {
+	return text + "# }\n#\n"
+}
+
+func (o *offer) role() string {
+	if o.Role == "" {
+		return "a-role"
+	}
+	return o.Role
+}
+
+// others are the prompts or resources of a server, and a rule for some.
+func others(kind string, list []*gateway.Tool) string {
+	if len(list) == 0 {
+		return ""
+	}
+	names := make([]string, 0, 3)
+	for _, t := range list[:min(len(list), 3)] {
+		names = append(names, quoted(t.Name))
+	}
+	more := ""
+	if len(list) > len(names) {
+		more = fmt.Sprintf(" %d in all.", len(list))
+	}
+	return fmt.Sprintf("# It offers %ss too, which nobody may read yet.%s\n# allow if {\n# \tinput.tool.kind == %q\n# \tinput.tool.name in {%s}\n# }\n#\n", kind, more, kind, strings.Join(names, ", "))
+}
+
+// plain is what an upstream says, for a comment: nothing in it ends the line, or is
+// read otherwise than it is shown.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
-	}, line)
-	if r := []rune(line); len(r) > 100 {
-		line = string(r[:100]) + "…"
+	}, s)
+}
+
+// quoted is a text as a Rego string, in which everything is seen.
+func quoted(s string) string { return asRego(s) }
+
+func saysReadOnly(t *gateway.Tool) bool {
+	var def struct {
+		Annotations struct{ ReadOnlyHint bool }
 	}
-	var args []argument
-	var whole struct{ InputSchema json.RawMessage }
-	_ = json.Unmarshal(t.Definition, &whole) // it was read above
-	input := schemaOf(whole.InputSchema)
-	for name, p := range def.InputSchema.Properties {
-		a := argument{path: member(name)}
-		of, _ := input.member(name)
-		a.condition, a.helper = exampleOf("input.args"+a.path, of)
-		if kind, ok := p.Type.(string); ok && slices.Contains(jsonTypes, kind) {
-			a.kind = " (" + kind + ")"
+	return json.Unmarshal(t.Definition, &def) == nil && def.Annotations.ReadOnlyHint
+}
+
+var (
+	readingWords = words("get list read search find show view describe query fetch count check look lookup inspect stat diff log status tree glob grep head tail cat explain summarize preview validate")
+	changeWords  = words("write create delete remove update edit move rename set put post send publish push merge commit execute exec run eval kill stop start restart drop insert upsert upload " +
+		"pay transfer refund grant revoke install uninstall deploy approve close open add append assign submit save replace reset clear purge destroy modify patch apply import enable disable cancel click type fill press drag")
+)
+
+func words(list string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(list) {
+		m[w] = true
+	}
+	return m
+}
+
+// soundsLikeChange reports whether a tool's name says that it changes something,
+// before any word of it says that it reads: deleteFile, git_commit, not get_commit.
+func soundsLikeChange(name string) bool {
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case !unicode.IsLetter(r):
+			r = ' '
+		case unicode.IsUpper(r) && i > 0:
+			b.WriteByte(' ')
 		}
-		args = append(args, a)
+		b.WriteRune(unicode.ToLower(r))
 	}
-	slices.SortFunc(args, func(a, b argument) int { return strings.Compare(a.path, b.path) })
-	return line, args
-}
-
-var jsonTypes = []string{"string", "number", "integer", "boolean", "array", "object", "null"}
-
-func starterTest(t *gateway.Tool) string {
-	return fmt.Sprintf(`package %s_test
-
-test_strangers_are_refused if {
-	not data.%s.allow with input as {"stage": "request", "agent": {"roles": []}, "args": {}}
-}
-`, "starter_"+unsafeIdentifier.ReplaceAllString(t.Wire, "_"), packageOf(t))
+	for w := range strings.FieldsSeq(b.String()) {
+		if readingWords[w] || changeWords[w] {
+			return changeWords[w]
+		}
+	}
+	return false
 }

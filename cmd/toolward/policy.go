@@ -53,30 +53,6 @@ func openPolicy(ctx context.Context, cfg *config.Config, path string) (*policy.E
 	return policy.Open(ctx, opt)
 }
 
-func newPolicyInit(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:   "init DIR",
-		Short: "Write a starter policy, a file per tool that upstreams offer",
-		Long:  "Asks the configured upstreams what they offer and writes a file for each tool, which allows\nnobody until you complete its rule, and a test beside it. Files that exist are left alone.",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			c, err := known(cmd.Context(), g, false, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			c.sayDown(cmd.ErrOrStderr(), "so that nothing was written for it")
-			written, err := policy.Init(args[0], c.Tools)
-			for _, name := range written {
-				fmt.Fprintln(cmd.OutOrStdout(), name)
-			}
-			if err == nil && len(written) == 0 {
-				fmt.Fprintln(cmd.ErrOrStderr(), "nothing to write: every tool has its file already")
-			}
-			return err
-		},
-	}
-}
-
 func newPolicyTest(g *globals) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
