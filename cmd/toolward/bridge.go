@@ -158,6 +158,6 @@ func (r *reach) mint(ctx context.Context) error {
 	if err := noteRunning(ctx, r.cfg, auth.EventMinted, made); err != nil {
 		return fmt.Errorf("a token that is not on record is not used: %w", err)
 	}
-	r.token, r.renewAt = made.Token, time.Now().Add(bridgeTTL-bridgeRenew)
+	r.token, r.renewAt = made.Token, time.Now().Add(bridgeTTL-bridgeRenew).Round(0) // by the wall's clock: a token ends while the machine sleeps
 	return nil
 }

@@ -45,8 +45,10 @@ func (p *bindings) fill(h http.Header, m message) {
 
 // learn reads one page of a list, and returns the cursor of the next.
 func (p *bindings) learn(body []byte) (cursor json.RawMessage) {
-	if !bytes.Contains(body, []byte("x-mcp-header")) && !bytes.Contains(body, []byte("nextCursor")) {
-		return nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.byTool) == 0 && !bytes.Contains(body, []byte("x-mcp-header")) && !bytes.Contains(body, []byte("nextCursor")) {
+		return nil // as nearly all lists: they are not read
 	}
 	answer, err := mcp.ParseUpstream(body)
 	if err != nil {
@@ -59,8 +61,6 @@ func (p *bindings) learn(body []byte) (cursor json.RawMessage) {
 	if json.Unmarshal(answer.Result, &page) != nil {
 		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.byTool == nil {
 		p.byTool = map[string]*mcp.ParamHeaders{}
 	}

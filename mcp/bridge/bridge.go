@@ -9,8 +9,10 @@
 //	a notification  POST, before the next line is read
 //	a response      the same
 //	initialize      is waited for: what follows needs its session
-//	cancelled       passed on; in 2026-07-28, which has no such message over HTTP,
-//	                the request's connection is closed. No answer to it is written
+//	a batch         POST; an array, or the events of its stream
+//	cancelled       passed on behind the request; in 2026-07-28, which has no such
+//	                message over HTTP, the request's connection is closed. No answer
+//	                to it is written
 //	a session       GET, for what the gateway says unasked
 //
 // # When the gateway ends
@@ -62,6 +64,7 @@ type Bridge struct {
 	stop  context.CancelCauseFunc
 
 	running sync.WaitGroup // requests
+	hearing sync.WaitGroup // the session's stream
 	flights flights
 	session session
 	params  bindings
@@ -99,11 +102,13 @@ func (b *Bridge) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	b.session.closeAt(b)
 	stop(nil)
 	b.running.Wait()
+	b.hearing.Wait()
 	return err
 }
 
 // settle waits for what is running.
 func (b *Bridge) settle(ctx context.Context) {
+	b.flights.hangUp()
 	done := make(chan struct{})
 	go gateway.Contain(b.opt.Log, "waiting for answers", func() { b.running.Wait(); close(done) })()
 	t := time.NewTimer(b.opt.Grace)
@@ -194,6 +199,9 @@ func (b *Bridge) cancelled(ctx context.Context, m message) {
 		}
 		return
 	}
+	if f != nil {
+		<-f.sent // ahead of its request it would cancel nothing
+	}
 	b.tell(ctx, m)
 }
 
@@ -213,7 +221,7 @@ func (b *Bridge) tell(ctx context.Context, m message) {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what could be read says enough
 	switch {
 	case m.broken:
-		b.answer(m.id, resp, body)
+		b.answer(m, resp, body)
 	case resp.StatusCode < 300:
 		if m.method == mcp.NoteInitialized {
 			b.session.listen(ctx, b)

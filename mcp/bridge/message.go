@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 
@@ -15,14 +16,15 @@ import (
 // message is a line, and what HTTP wants to know of it.
 type message struct {
 	raw      []byte
-	id       json.RawMessage // nil for what is not answered, and for a batch
-	method   string          // "" for responses, batches and what cannot be read
+	id       json.RawMessage   // nil for what is not answered, and for a batch
+	ids      []json.RawMessage // of the requests in it: one, or those of a batch
+	method   string            // "" for responses, batches and what cannot be read
 	params   json.RawMessage
 	name     string          // for Mcp-Name
 	revision string          // of its _meta
 	cancels  json.RawMessage // the request that a cancellation names
-	batch    bool            // with a request in it
-	broken   bool            // the gateway says what is wrong with it
+	batch    bool
+	broken   bool // the gateway says what is wrong with it
 }
 
 func (m *message) wantsAnswer() bool { return m.batch || m.method != "" && m.id != nil }
@@ -33,7 +35,7 @@ func (m *message) modern() bool      { return mcp.Modern(m.revision) }
 func parse(raw []byte) message {
 	m := message{raw: raw}
 	if trimmed := bytes.TrimLeft(raw, " \t\r"); len(trimmed) > 0 && trimmed[0] == '[' {
-		m.batch = true // one without requests is answered by 202
+		m.batch, m.ids = true, requests(raw)
 		return m
 	}
 	read, err := mcp.ParseAgent(raw)
@@ -42,6 +44,9 @@ func parse(raw []byte) message {
 		return m
 	}
 	m.method, m.params = read.Method, read.Params
+	if read.IsRequest() {
+		m.ids = []json.RawMessage{m.id}
+	}
 	if m.params == nil {
 		return m
 	}
@@ -64,6 +69,21 @@ func parse(raw []byte) message {
 	return m
 }
 
+// requests are the IDs of the requests in a batch. One without any is answered by
+// 202, and one that cannot be read by an error of no ID.
+func requests(batch []byte) (ids []json.RawMessage) {
+	var elements []json.RawMessage
+	if json.Unmarshal(batch, &elements) != nil {
+		return nil
+	}
+	for _, element := range elements {
+		if m, err := mcp.ParseAgent(element); err == nil && m.IsRequest() {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
 func member(o gateway.Object, name string) string {
 	v, _ := o.Get(name)
 	return mcp.Unquote(v)
@@ -84,7 +104,9 @@ type flight struct {
 	message
 	ctx       context.Context
 	stop      context.CancelFunc
-	cancelled atomic.Bool // nothing more of it is written
+	cancelled atomic.Bool   // nothing more of it is written
+	sent      chan struct{} // closed once it is on its way, or over
+	leave     func()        // closes sent
 }
 
 // flights are the requests that run, by ID.
@@ -94,8 +116,9 @@ type flights struct {
 }
 
 func (fs *flights) begin(ctx context.Context, m message) *flight {
-	f := &flight{message: m}
-	f.ctx, f.stop = context.WithCancel(ctx)
+	f := &flight{message: m, sent: make(chan struct{})}
+	f.leave = sync.OnceFunc(func() { close(f.sent) })
+	f.ctx, f.stop = context.WithCancel(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { f.leave() }}))
 	if m.id == nil {
 		return f
 	}
@@ -112,6 +135,7 @@ func (fs *flights) begin(ctx context.Context, m message) *flight {
 
 func (fs *flights) end(f *flight) {
 	f.stop()
+	f.leave()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.byID[string(f.id)] == f {
@@ -128,4 +152,15 @@ func (fs *flights) cancel(id json.RawMessage) *flight {
 		f.cancelled.Store(true)
 	}
 	return f
+}
+
+// hangUp ends the requests that only listen, and end no other way.
+func (fs *flights) hangUp() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.byID {
+		if f.method == mcp.MethodListen {
+			f.stop()
+		}
+	}
 }

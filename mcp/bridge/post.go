@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"time"
 
 	"toolward/gateway"
@@ -26,7 +27,7 @@ var errGone = errors.New("the gateway went away before it answered: check whethe
 func (b *Bridge) post(ctx context.Context, m message) (*http.Response, error) {
 	for attempt := 0; ; attempt++ {
 		open := b.session.now()
-		resp, err := b.send(ctx, http.MethodPost, m.raw, func(h http.Header) {
+		resp, err := b.send(ctx, b.opt.Patience, http.MethodPost, m.raw, func(h http.Header) {
 			h.Set("Content-Type", "application/json")
 			h.Set("Accept", "application/json, text/event-stream")
 			if m.modern() {
@@ -46,10 +47,10 @@ func (b *Bridge) post(ctx context.Context, m message) (*http.Response, error) {
 	}
 }
 
-// send sends one request of HTTP. Where the gateway is not there, it waits for it a
-// little; where it does not take the token, it asks for another once.
-func (b *Bridge) send(ctx context.Context, method string, body []byte, fill func(http.Header)) (*http.Response, error) {
-	deadline := time.Now().Add(b.opt.Patience)
+// send sends one request of HTTP. Where the gateway is not there, it waits for it
+// with patience; where it does not take the token, it asks for another once.
+func (b *Bridge) send(ctx context.Context, patience time.Duration, method string, body []byte, fill func(http.Header)) (*http.Response, error) {
+	deadline := time.Now().Add(patience)
 	anew, renewed := false, false
 	for {
 		url, token, err := b.opt.Reach(ctx, anew)
@@ -71,7 +72,7 @@ func (b *Bridge) send(ctx context.Context, method string, body []byte, fill func
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !b.opt.Unsent(err) || time.Now().After(deadline):
+		case !b.opt.Unsent(err) || !time.Now().Before(deadline):
 			return nil, err
 		}
 		anew = true
@@ -125,12 +126,14 @@ func (b *Bridge) request(f *flight) {
 	}
 }
 
-// lost answers a request that got no answer.
+// lost answers what got no answer.
 func (b *Bridge) lost(f *flight, err error) {
 	if f.cancelled.Load() || f.ctx.Err() != nil {
 		return
 	}
-	b.fail(f.id, err.Error())
+	for _, id := range f.ids {
+		b.fail(id, err.Error())
+	}
 }
 
 func (b *Bridge) answered(f *flight, resp *http.Response, body []byte) {
@@ -140,7 +143,7 @@ func (b *Bridge) answered(f *flight, resp *http.Response, body []byte) {
 	if resp.StatusCode == http.StatusOK {
 		b.keep(f.message, body)
 	}
-	b.answer(f.id, resp, body)
+	b.answer(f.message, resp, body)
 }
 
 // keep remembers of a request that was answered what a later one needs.
@@ -160,7 +163,7 @@ func (b *Bridge) keep(m message, body []byte) {
 //
 //	{"jsonrpc":"2.0","id":null,"error":{"code":-32000,…}} → {"jsonrpc":"2.0","id":7,"error":{"code":-32000,…}}
 //	{"title":"Forbidden","detail":"…"}                    → {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"…"}}
-func (b *Bridge) answer(id json.RawMessage, resp *http.Response, body []byte) {
+func (b *Bridge) answer(m message, resp *http.Response, body []byte) {
 	if resp.StatusCode == http.StatusAccepted {
 		return // a batch without requests
 	}
@@ -169,13 +172,19 @@ func (b *Bridge) answer(id json.RawMessage, resp *http.Response, body []byte) {
 		return
 	}
 	read, err := mcp.ParseUpstream(body)
-	switch {
-	case err == nil && (id == nil || bytes.Equal(read.ID, id)):
-		b.write(body)
-	case err == nil && read.Error != nil:
-		b.write(mcp.AppendError(nil, id, read.Error))
-	default:
-		b.fail(id, problem(resp, body))
+	ids := m.ids
+	if ids == nil {
+		ids = []json.RawMessage{m.id} // of what is broken, perhaps nil
+	}
+	for _, id := range ids {
+		switch {
+		case err == nil && (id == nil || bytes.Equal(read.ID, id)):
+			b.write(body)
+		case err == nil && read.Error != nil:
+			b.write(mcp.AppendError(nil, id, read.Error))
+		default:
+			b.fail(id, problem(resp, body))
+		}
 	}
 }
 
@@ -206,7 +215,7 @@ func (b *Bridge) stream(f *flight, resp *http.Response) {
 		case errors.Is(err, mcp.ErrTooLong):
 			b.lost(f, fmt.Errorf("the answer is over the limit of %d bytes", b.opt.MaxAnswer))
 			return
-		case f.batch && errors.Is(err, io.EOF):
+		case f.batch && len(f.ids) == 0:
 			return
 		case last == "" || f.modern():
 			b.lost(f, errGone)
@@ -222,13 +231,15 @@ func (b *Bridge) stream(f *flight, resp *http.Response) {
 	}
 }
 
-// ends reports whether a message of its stream answers the request.
+// ends takes a message of the stream, and reports whether it was the last that the
+// client waits for.
 func (f *flight) ends(data []byte) bool {
-	if f.batch {
-		return false // its end is the stream's
-	}
 	m, err := mcp.ParseUpstream(data)
-	return err == nil && m.IsResponse() && bytes.Equal(m.ID, f.id)
+	if err != nil || !m.IsResponse() {
+		return false
+	}
+	f.ids = slices.DeleteFunc(f.ids, func(id json.RawMessage) bool { return bytes.Equal(id, m.ID) })
+	return len(f.ids) == 0
 }
 
 // events hands over the messages of a stream until do wants no more (true) or the
@@ -252,7 +263,7 @@ func (b *Bridge) events(stream io.Reader, last *string, do func([]byte) bool) (b
 // resume takes up a stream of the session after an event.
 func (b *Bridge) resume(ctx context.Context, last string) (*http.Response, error) {
 	open := b.session.now()
-	resp, err := b.send(ctx, http.MethodGet, nil, func(h http.Header) {
+	resp, err := b.send(ctx, b.opt.Patience, http.MethodGet, nil, func(h http.Header) {
 		h.Set("Accept", "text/event-stream")
 		h.Set(mcp.HeaderLastEventID, last)
 		open.fill(h)

@@ -60,18 +60,18 @@ func (s *session) remember(m message) {
 
 // initialize opens the session.
 func (b *Bridge) initialize(ctx context.Context, m message) {
-	f := &flight{message: m, ctx: ctx}
+	b.session.closeAt(b) // that of a client that begins again
 	resp, body, err := b.hail(ctx, m)
 	if err != nil {
-		b.lost(f, err)
+		b.lost(&flight{message: m, ctx: ctx}, err)
 		return
 	}
-	b.answer(m.id, resp, body)
+	b.answer(m, resp, body)
 }
 
 // hail sends initialize and notes the session that it opens.
 func (b *Bridge) hail(ctx context.Context, m message) (*http.Response, []byte, error) {
-	resp, err := b.send(ctx, http.MethodPost, m.raw, func(h http.Header) {
+	resp, err := b.send(ctx, b.opt.Patience, http.MethodPost, m.raw, func(h http.Header) {
 		h.Set("Content-Type", "application/json")
 		h.Set("Accept", "application/json, text/event-stream")
 	})
@@ -122,7 +122,7 @@ func (s *session) reopen(ctx context.Context, b *Bridge, lost string) error {
 	again = append([]message{{raw: []byte(`{"jsonrpc":"2.0","method":"` + mcp.NoteInitialized + `"}`)}}, again...)
 	open := s.now()
 	for _, m := range again {
-		resp, err := b.send(ctx, http.MethodPost, m.raw, func(h http.Header) {
+		resp, err := b.send(ctx, b.opt.Patience, http.MethodPost, m.raw, func(h http.Header) {
 			h.Set("Content-Type", "application/json")
 			h.Set("Accept", "application/json, text/event-stream")
 			open.fill(h)
@@ -145,18 +145,22 @@ func (s *session) listen(ctx context.Context, b *Bridge) {
 	if begun {
 		return
 	}
-	go gateway.Contain(b.opt.Log, "listening to the gateway", func() { b.hear(ctx) })()
+	b.hearing.Go(gateway.Contain(b.opt.Log, "listening to the gateway", func() { b.hear(ctx) }))
 }
+
+// rest is how long is waited at most before the stream is opened again: what the
+// client asks meanwhile finds a gateway that is back at once.
+const rest = 5 * time.Second
 
 // hear reads the session's stream for as long as there is one.
 func (b *Bridge) hear(ctx context.Context) {
 	last, of := "", ""
-	for ctx.Err() == nil {
+	for wait := pause; ctx.Err() == nil; {
 		open := b.session.now()
 		if of != open.id {
 			last, of = "", open.id // event IDs are the session's
 		}
-		resp, err := b.send(ctx, http.MethodGet, nil, func(h http.Header) {
+		resp, err := b.send(ctx, 0, http.MethodGet, nil, func(h http.Header) {
 			h.Set("Accept", "text/event-stream")
 			if last != "" {
 				h.Set(mcp.HeaderLastEventID, last)
@@ -178,9 +182,8 @@ func (b *Bridge) hear(ctx context.Context) {
 			_, _ = b.events(resp.Body, &last, func(data []byte) bool { b.write(data); return false }) // however it ends, it is opened again
 			_ = resp.Body.Close()
 		}
-		wait := pause
-		if err != nil {
-			wait = 10 * pause
+		if wait = min(2*wait, rest); err == nil {
+			wait = pause
 		}
 		select {
 		case <-time.After(wait):
@@ -198,7 +201,7 @@ func (s *session) closeAt(b *Bridge) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if resp, err := b.send(ctx, http.MethodDelete, nil, open.fill); err == nil {
+	if resp, err := b.send(ctx, 0, http.MethodDelete, nil, open.fill); err == nil {
 		drop(resp)
 	}
 }
