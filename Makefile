@@ -4,6 +4,7 @@ FUZZTIME ?= 10s
 
 PAIRS ?= 1000000
 MUTATE ?= ./gateway
+SAMPLE ?= 0
 KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
@@ -34,8 +35,8 @@ vuln: ## known vulnerabilities in what is reachable; needs the vulnerability dat
 pairs: ## random policies and calls, the engine against plain OPA, a million pairs or PAIRS
 	TOOLWARD_PAIRS=$(PAIRS) TOOLWARD_SEED=$$(date +%s) $(GO) test ./policy -run '^TestRandomPolicies' -count=1 -v -timeout 4h
 
-mutate: ## what the tests of a package would notice: MUTATE=./gateway, which is the hub and the rooms under it
-	$(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --workers 1 --timeout-coefficient 10 $(MUTATE)
+mutate: ## what the tests of a package would notice: MUTATE=./gateway, or ./state/...; SAMPLE draws so many changes of each
+	$(GO) run ./cmd/mutate -sample $(SAMPLE) $(MUTATE)
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, and Python 3 for the second verifier
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
