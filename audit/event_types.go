@@ -72,6 +72,9 @@ var Types = []Type{
 	{Name: "block.lifted", Means: "a person ended a block", Fields: list("id by reason")},
 	{Name: "session.labelled", Means: "what an agent was told before its call was over, as labels", Fields: list("session agent issuer call tool labels why")},
 	{Name: "session.cleared", Means: "a person took labels away", Fields: list("session labels by reason")},
+	{Name: "grant.given", Means: "a person let a client have tokens", Fields: list("id agent roles scopes endpoint client name redirect key by given ends turn turned token")},
+	{Name: "grant.refreshed", Means: "the client got a token anew (`again`: it asked twice)", Fields: list("id turn again token")},
+	{Name: "grant.revoked", Means: "the client gets no more, and its tokens are refused", Fields: list("id by reason")},
 	{Name: "meter.reset", Means: "a person let counters of a meter begin anew", Fields: list("name agent issuer session tool key counters by reason")},
 	{Name: "state.snapshot", Means: "what the events so far come to: a start reads on from here", Fields: list("replaces"), Texts: list("state")},
 

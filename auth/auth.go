@@ -72,6 +72,15 @@ type Options struct {
 	Now func() time.Time
 	// Failures hears how each attempt went; nil tells nobody.
 	Failures *Failures
+	// Granted knows what clients were let have; nil refuses all their tokens.
+	Granted Granted
+}
+
+// Granted knows which grants hold ([gateway.Grant]).
+type Granted interface {
+	// HoldsGrant reports whether the one of an ID does. It is asked for each request
+	// with a token of a grant.
+	HoldsGrant(id string) bool
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
@@ -80,6 +89,7 @@ type Verifier struct {
 	cache    *cache
 	refusals refusals
 	failures *Failures
+	granted  Granted
 	now      func() time.Time
 
 	stop context.CancelFunc
@@ -107,6 +117,7 @@ func New(o Options) (*Verifier, error) {
 		cache:    newCache(o.Cache),
 		refusals: refusals{seed: maphash.MakeSeed()},
 		failures: o.Failures,
+		granted:  o.Granted,
 		now:      o.Now,
 		stop:     stop,
 	}
@@ -139,10 +150,15 @@ func New(o Options) (*Verifier, error) {
 // since. It takes about 100 ns and allocates nothing.
 func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 	e := v.cache.find(c.Token, c.Resource)
-	if e == nil || !e.valid(v.now().UnixNano()) {
+	if e == nil || !e.valid(v.now().UnixNano()) || !v.holds(e.agent) {
 		return nil
 	}
 	return e.agent
+}
+
+// holds reports whether a token stands by itself, or is of a grant that holds.
+func (v *Verifier) holds(a *gateway.Agent) bool {
+	return a.Grant == "" || v.granted != nil && v.granted.HoldsGrant(a.Grant)
 }
 
 // Tried implements [gateway.Authenticator].

@@ -63,7 +63,7 @@ func (c claims) identifier(p claimPath) (string, error) {
 		return "", errors.New("not a string, or empty")
 	case len(s) > maxID:
 		return "", errors.New("too long")
-	case strings.IndexFunc(s, unseen) >= 0:
+	case strings.IndexFunc(s, Unseen) >= 0:
 		return "", errors.New("has control or invisible characters")
 	case strings.TrimSpace(s) != s:
 		return "", errors.New("begins or ends with a blank")
@@ -71,11 +71,11 @@ func (c claims) identifier(p claimPath) (string, error) {
 	return s, nil
 }
 
-// unseen reports whether nobody sees a character, or takes it for a blank:
+// Unseen reports whether nobody sees a character, or takes it for a blank:
 // controls, blanks that are not the space, the letters and marks that Unicode
 // says may be ignored (U+3164 is a letter, U+FE0F a mark), and signs whose
 // picture is empty.
-func unseen(r rune) bool {
+func Unseen(r rune) bool {
 	return r != ' ' && (!unicode.IsGraphic(r) || unicode.IsSpace(r)) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		r == 0x2800 || r == 0x1d159 || r == 0x16fe4

@@ -19,7 +19,7 @@ import (
 
 // Reasons are what failed authentications are counted as, see [Reason].
 var Reasons = []string{
-	"none", "malformed", "issuer", "type", "algorithm", "key", "signature", "expired", "time", "audience", "claims", // of the token
+	"none", "malformed", "issuer", "type", "algorithm", "key", "signature", "expired", "revoked", "time", "audience", "claims", // of the token
 	"scope", "keys", "repeated", "limited", "credential", "other",
 }
 

@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,6 +167,16 @@ func (l *Local) useKey(data []byte) error {
 	return nil
 }
 
+// KeyID names the signing key, for what ends when it is replaced. It says nothing
+// about a secret.
+func (l *Local) KeyID() string {
+	if l.kid != "" {
+		return l.kid
+	}
+	sum := sha256.Sum256(append([]byte("toolward key\x00"), l.private.([]byte)...))
+	return strict.EncodeToString(sum[:12])
+}
+
 // Issuer is the entry for [Options] that accepts this issuer's tokens.
 func (l *Local) Issuer() Issuer {
 	return Issuer{Issuer: l.issuer, Audience: []string{l.audience}, Algorithms: []string{l.alg}, local: l.set}
@@ -179,6 +190,8 @@ type MintOptions struct {
 	Audience string        // "" means the issuer's
 	TTL      time.Duration // 0 means [DefaultTTL]; a day at most
 	Session  string        // sid, which labels accumulate by; "" leaves it out
+	Client   string        // client_id (RFC 9068 §2.2), "" leaves it out
+	Grant    string        // ID of the grant that the token ends with; "" for none
 }
 
 // maxTTL bounds what is minted: a leaked token should not outlive a day.
@@ -228,6 +241,12 @@ func (l *Local) Mint(o MintOptions) (Minted, error) {
 	}
 	if o.Session != "" {
 		m["sid"] = o.Session
+	}
+	if o.Client != "" {
+		m["client_id"] = o.Client
+	}
+	if o.Grant != "" {
+		m[claimGrant] = o.Grant
 	}
 	t := jwt.NewWithClaims(algorithms[l.alg].method, m)
 	t.Header["typ"] = "at+jwt"

@@ -66,6 +66,17 @@ func isScope(s string) bool {
 // [gateway.Credentials].Resource.
 func (e *Endpoints) URI(path string) string { return e.base + strings.TrimRight(path, "/") }
 
+// Path is the path of the endpoint that a URI names, "" for the gateway itself. It is
+// the opposite of [Endpoints.URI], and says nothing about whether there is an endpoint.
+func (e *Endpoints) Path(uri string) (path string, ok bool) {
+	canonical, ok := canonicalURI(uri)
+	if !ok {
+		return "", false
+	}
+	path, ok = strings.CutPrefix(canonical, e.base)
+	return path, ok && (path == "" || path[0] == '/')
+}
+
 // MetadataURL is where the endpoint's metadata is: the well-known path is put
 // between host and path (RFC 9728 §3.1).
 func (e *Endpoints) MetadataURL(path string) string {
@@ -100,6 +111,8 @@ func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string
 		scope = strings.Join(slices.DeleteFunc(strings.Fields(r.Scope), func(s string) bool { return !isScope(s) }), " ")
 	case r.Code == gateway.Unauthenticated && sent && Reason(r) == "expired":
 		b.WriteString(`error="invalid_token", error_description="the token has expired", `)
+	case r.Code == gateway.Unauthenticated && sent && Reason(r) == "revoked":
+		b.WriteString(`error="invalid_token", error_description="the token was revoked", `)
 	case r.Code == gateway.Unauthenticated && sent:
 		b.WriteString(`error="invalid_token", error_description="the token is not valid for this endpoint", `)
 	case r.Code == gateway.Unauthenticated:

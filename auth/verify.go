@@ -40,8 +40,11 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 	default:
 		r := gateway.Refuse("auth", gateway.Unauthenticated,
 			"the token is not valid here: it must be of an accepted issuer, meant for this endpoint, and not expired").Because(err)
-		if Reason(r) == "expired" { // its signature holds: no secret for whoever has it
+		switch Reason(r) { // its signature holds: no secret for whoever has it
+		case "expired":
 			r.Reasons = []string{"the token has expired; get a new one"}
+		case "revoked":
+			r.Reasons = []string{"the token was revoked; get a new one"}
 		}
 		v.refusals.add(c, r, v.now())
 		return nil, r
@@ -78,6 +81,9 @@ func (v *Verifier) verify(ctx context.Context, c gateway.Credentials) (*entry, e
 	}
 	e := &entry{token: c.Token, resource: c.Resource, keys: is.keys, set: set}
 	e.agent, err = is.accept(t, c.Resource, v.now(), e)
+	if err == nil && !v.holds(e.agent) {
+		err = because("revoked", errors.New("its grant has ended or was revoked, or is of another gateway"))
+	}
 	return e, because("claims", err)
 }
 
@@ -139,6 +145,11 @@ func (is *issuer) accept(t *token, resource string, now time.Time, e *entry) (*g
 	if _, ok := c.m["sid"]; ok {
 		if a.Session, err = c.identifier(claimPath{name: "sid"}); err != nil {
 			return nil, fmt.Errorf("sid: %w", err)
+		}
+	}
+	if _, ok := c.m[claimGrant]; ok && is.local != nil {
+		if a.Grant, err = c.identifier(claimPath{name: claimGrant}); err != nil {
+			return nil, fmt.Errorf("grant: %w", err)
 		}
 	}
 	if a.Roles, err = c.words(is.roles); err != nil {

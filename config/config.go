@@ -108,6 +108,8 @@ type Local struct {
 	KeyFile  string `yaml:"key_file"`
 	Issuer   string `yaml:"issuer"`
 	Audience string `yaml:"audience"`
+	// Roles are what the page suggests that asks the person who lets a client in.
+	Roles []string `yaml:"roles,omitempty"`
 }
 
 // Upstream is one server behind the gateway. Exactly one of Command, URL and

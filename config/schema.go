@@ -117,6 +117,7 @@ func (d *decoder) auth(n *yaml.Node, path string, a *Auth) {
 				{"key_file", d.path(&a.Local.KeyFile)},
 				{"issuer", d.text(&a.Local.Issuer)},
 				{"audience", d.text(&a.Local.Audience)},
+				{"roles", d.texts(&a.Local.Roles)},
 			})
 		}},
 		{"scopes", d.texts(&a.Scopes)},

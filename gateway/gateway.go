@@ -88,6 +88,7 @@ type Agent struct {
 	Scopes  []string       // may be empty
 	Claims  map[string]any // the token's claims, numbers as json.Number
 	Session string         // sid of the token, "" if it has none
+	Grant   string         // [Grant.ID] that the token is of, which the record has to hold; "" for all others
 	Expires time.Time      // when the token stops being valid
 }
 

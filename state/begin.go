@@ -68,8 +68,12 @@ func (r *Room) acquire(ctx context.Context, c *gateway.Call) (release func(), er
 	return r.limits.Acquire(ctx, c.Agent, c.Tool)
 }
 
-// stops is the refusal of a block that stops the call, nil if there is none.
+// stops is the refusal of a block that stops the call, or of its token that was
+// revoked, nil if there is none.
 func (v *reservation) stops() *gateway.Refusal {
+	if refusal := v.room.revoked(v.agent); refusal != nil {
+		return refusal
+	}
 	return v.room.blocks.Load().stops(v.agent, v.id, v.tool, v.server)
 }
 

@@ -92,6 +92,9 @@ func stopped(b *gateway.Block) *gateway.Refusal {
 
 // Admit implements [gateway.State].
 func (r *Room) Admit(a *gateway.Agent, server string) error {
+	if refusal := r.revoked(a); refusal != nil {
+		return refusal
+	}
 	if len(r.blocks.Load().all) == 0 {
 		return nil
 	}
@@ -103,6 +106,9 @@ func (r *Room) Admit(a *gateway.Agent, server string) error {
 
 // AdmitPerson implements [gateway.State].
 func (r *Room) AdmitPerson(a *gateway.Agent) error {
+	if refusal := r.revoked(a); refusal != nil {
+		return refusal
+	}
 	for _, b := range r.Blocks() {
 		if b.Kind == gateway.BlockAll {
 			continue
@@ -159,10 +165,15 @@ func (r *Room) putBlock(block gateway.Block) {
 	all = append(all, block)
 	slices.SortFunc(all, func(x, y gateway.Block) int { return cmp.Or(x.Time.Compare(y.Time), strings.Compare(x.ID, y.ID)) })
 	r.blocks.Store(newBlockSet(all))
+	wake(r.stopped)
+	r.stop()
+}
+
+// stop cancels the calls that are stopped by now, and tells who has streams open.
+func (r *Room) stop() {
 	for i := range r.sessions.shards {
 		r.sessions.shards[i].stop()
 	}
-	wake(r.stopped)
 	r.tellBlocks()
 }
 
@@ -172,7 +183,7 @@ func (r *Room) tellBlocks() {
 	}
 }
 
-// stop cancels the calls under way that a block stops.
+// stop cancels the calls under way that a block stops, or whose token was revoked.
 func (sh *shard) stop() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

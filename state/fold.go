@@ -25,6 +25,10 @@ const (
 	EventBlocked  = "block.added"
 	EventLifted   = "block.lifted"
 	EventReset    = "meter.reset"
+
+	EventGiven        = "grant.given"
+	EventRefreshed    = "grant.refreshed"
+	EventGrantRevoked = "grant.revoked"
 )
 
 // The bodies of events that have no type of their own elsewhere.
@@ -115,6 +119,14 @@ func (r *Room) Fold(e gateway.Entry) error {
 			}
 			r.tallies.reset(b.MeterOf)
 			return nil
+		})
+	case EventGiven:
+		return with(e, r.grants.put)
+	case EventRefreshed:
+		return with(e, func(b refreshed) error { return r.grants.turn(e.Time, b) })
+	case EventGrantRevoked:
+		return with(e, func(b grantEnd) error {
+			return r.settle(func() error { r.grants.drop(b.ID); r.stop(); return nil })
 		})
 	case EventLifted:
 		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })

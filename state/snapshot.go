@@ -17,6 +17,7 @@ type snapshot struct {
 	Approvals []gateway.Approval `json:"approvals,omitempty"`
 	Pins      []gateway.Pin      `json:"pins,omitempty"`
 	Blocks    []gateway.Block    `json:"blocks,omitempty"`
+	Grants    []gateway.Grant    `json:"grants,omitempty"`
 	Counters  []snapshotCounter  `json:"counters,omitempty"`
 	Histories []snapshotHistory  `json:"histories,omitempty"`
 }
@@ -52,6 +53,7 @@ func (r *Room) Snapshot() (json.RawMessage, error) {
 		s.Pins = append(s.Pins, p)
 	}
 	s.Blocks = slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
+	s.Grants = r.Grants()
 	return json.Marshal(s)
 }
 
@@ -110,6 +112,11 @@ func (r *Room) Restore(text json.RawMessage) error {
 	}
 	for _, b := range s.Blocks {
 		r.putBlock(b)
+	}
+	for _, g := range s.Grants {
+		if err := r.grants.put(g); err != nil {
+			return fmt.Errorf("the snapshot of the state: %w", err)
+		}
 	}
 	return nil
 }

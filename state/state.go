@@ -22,6 +22,8 @@
 //	approval.*        asked, approved, denied, used, revoked, expired
 //	pin.accepted      a definition that a person, or first use, accepted
 //	block.added, block.lifted
+//	grant.given, grant.refreshed, grant.revoked
+//	                  what a person let a client have, until when
 //	meter.reset       a person let counters begin anew
 //	state.snapshot    all of the above up to there
 //
@@ -114,13 +116,15 @@ type Room struct {
 
 	// deciding is held while a decision is checked and appended, so that of two
 	// one is the first. It is never taken by [Room.Fold], which runs while the
-	// holder waits for the record. Lock order: deciding, mu, the tallies', a shard's.
+	// holder waits for the record. Lock order: deciding, mu, the tallies', a shard's, the
+	// grants'.
 	deciding sync.Mutex
 
 	mu       sync.Mutex
 	consents consents
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
+	grants   grants
 
 	changed gateway.Bell // approvals
 
@@ -151,6 +155,7 @@ func New(opts Options) (*Room, error) {
 	r.tallies.init()
 	r.consents.init()
 	r.pins.init()
+	r.grants.init()
 	r.blocks.Store(&blockSet{})
 	return r, nil
 }

@@ -258,7 +258,7 @@ SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', e.time_unix_ms / 1000.0, 'unixepoch
 FROM events e JOIN json_each(e.body, '$.adds.meters') m JOIN events a ON a.seq = iif(e.type = 'call.outcome', e.call, e.seq)
 WHERE e.type IN ('call.attempt', 'call.outcome') AND e.call IS NOT NULL;
 
--- people is what persons decided: approvals, blocks, labels, meters, definitions, exceptions, tokens, logins, erasures, prunes. What was
+-- people is what persons decided: approvals, blocks, labels, meters, definitions, exceptions, tokens, clients let in, logins, erasures, prunes. What was
 -- pinned on first use, nobody accepted.
 CREATE VIEW people AS
 SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') AS time, type,
@@ -266,7 +266,7 @@ SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') A
   coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.subject', body ->> '$.server', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
   coalesce(body ->> '$.note', body ->> '$.reason', body ->> '$.why') AS note, body
 FROM events WHERE call IS NULL AND type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'pin.accepted', 'block.added', 'block.lifted',
-  'session.cleared', 'meter.reset', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
+  'session.cleared', 'meter.reset', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'grant.given', 'grant.revoked', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
   AND body ->> '$.by' IS NOT NULL;
 
 -- approvals has a row for each question to a person: what became of it, and who decided.

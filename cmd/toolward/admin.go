@@ -169,7 +169,7 @@ func (r *rooms) servePeople(ctx context.Context) (stop func() error, err error) 
 	if err != nil {
 		return nil, err
 	}
-	endpoints, err := auth.NewEndpoints(site.URL(), issuerNames(r.cfg), r.cfg.Auth.Scopes)
+	endpoints, err := auth.NewEndpoints(site.URL(), r.issuerNames(site.URL()), r.cfg.Auth.Scopes)
 	if err != nil {
 		return nil, err
 	}

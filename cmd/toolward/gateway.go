@@ -33,6 +33,8 @@ type rooms struct {
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer // nil unless an exporter is configured
 
+	login bool // the gateway is an authorization server for its clients
+
 	store      *audit.Store
 	local      *auth.Local // nil if the configuration has issuers only
 	verifier   *auth.Verifier
@@ -186,7 +188,7 @@ func (r *rooms) openAuth(context.Context) error {
 		Note:  r.store.Note, Key: key, Log: r.log,
 	})
 	r.onClose(failures.Close)
-	verifier, err := newVerifier(r.cfg, r.local, failures, r.log)
+	verifier, err := newVerifier(r.cfg, r.local, r.state, failures, r.log)
 	if err != nil {
 		return err
 	}
@@ -197,7 +199,7 @@ func (r *rooms) openAuth(context.Context) error {
 
 // newVerifier accepts the tokens of all configured issuers, and of the local
 // one unless it is nil.
-func newVerifier(cfg *config.Config, local *auth.Local, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
+func newVerifier(cfg *config.Config, local *auth.Local, granted auth.Granted, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
 	var issuers []auth.Issuer
 	if local != nil {
 		issuers = append(issuers, local.Issuer())
@@ -205,7 +207,7 @@ func newVerifier(cfg *config.Config, local *auth.Local, failures *auth.Failures,
 	for _, i := range cfg.Auth.Issuers {
 		issuers = append(issuers, issuerOptions(i))
 	}
-	return auth.New(auth.Options{Issuers: issuers, Failures: failures, Log: log})
+	return auth.New(auth.Options{Issuers: issuers, Granted: granted, Failures: failures, Log: log})
 }
 
 // openLocal opens the gateway's own issuer, making its key on first use.
@@ -390,15 +392,6 @@ func limitOptions(l config.Limits) limit.Options {
 		opt.Tools[name] = tool
 	}
 	return opt
-}
-
-// issuerNames are the authorization servers that clients may be sent to.
-func issuerNames(cfg *config.Config) []string {
-	var names []string
-	for _, i := range cfg.Auth.Issuers {
-		names = append(names, i.Issuer)
-	}
-	return names
 }
 
 // beside is a file next to the audit database, where the gateway keeps what

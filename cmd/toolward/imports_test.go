@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	"state/approval":   {"gateway"},
 	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
 	"auth":             {"gateway"},
+	"auth/server":      {"gateway", "auth"}, // the local issuer as an authorization server
 	"auth/authtest":    {},
 	"config":           {},
 	"config/clients":   {},

@@ -22,6 +22,7 @@ import (
 
 	"toolward/audit"
 	"toolward/auth"
+	authserver "toolward/auth/server"
 	"toolward/config"
 	"toolward/gateway"
 	"toolward/mcp/server"
@@ -76,7 +77,7 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	defer func() { err = errors.Join(err, r.close()) }()
 
 	opt := web.Options{
-		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins, Private: []string{admin.Prefix},
+		Listen: cfg.Listen, Insecure: cfg.Insecure, Hosts: hosts(cfg), Origins: cfg.HTTP.Origins, Private: []string{admin.Prefix, authserver.PathConsent},
 		MaxBody: int64(cfg.HTTP.Body), MaxHeader: int(cfg.HTTP.Header),
 		HeaderTimeout: cfg.HTTP.HeaderTimeout, BodyTimeout: cfg.HTTP.BodyTimeout, IdleTimeout: cfg.HTTP.IdleTimeout,
 		Grace: cfg.HTTP.Drain, LameDuck: cfg.HTTP.LameDuck, ClientHeader: cfg.HTTP.ClientHeader, Refused: r.road.Stranger, Ready: r.ready, Told: nearby, Logger: log,
@@ -102,7 +103,8 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 	if base == "" {
 		base = site.URL()
 	}
-	endpoints, err := auth.NewEndpoints(base, issuerNames(cfg), cfg.Auth.Scopes)
+	r.login = r.offersLogin(site)
+	endpoints, err := auth.NewEndpoints(base, r.issuerNames(base), cfg.Auth.Scopes)
 	if err != nil {
 		return err
 	}
@@ -111,6 +113,9 @@ func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writ
 		return err
 	}
 	r.routes(site, surface, endpoints)
+	if err := r.mountLogin(site, base, endpoints, demo); err != nil {
+		return err
+	}
 	site.OnDrain(surface.Drain)
 	people, err := r.mountAdmin(site, opt, endpoints)
 	if err != nil {

@@ -84,7 +84,7 @@ func newTokenInspect(g *globals) *cobra.Command {
 					return err
 				}
 			}
-			verifier, err := newVerifier(cfg, local, nil, newLogger(cfg.Log, cmd.ErrOrStderr()))
+			verifier, err := newVerifier(cfg, local, nil, nil, newLogger(cfg.Log, cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -21,6 +21,10 @@ var openRoutes = map[string]string{
 	"GET /metrics":                    "asks no token of who is on the gateway's machine",
 }
 
+// loginRoutes are those by which clients log in, or are told that they cannot: they reach
+// no tool, and a token that they give to who is blocked is refused wherever it is used.
+var loginRoutes = regexp.MustCompile(`^(POST |GET )?(/oauth/|/register$|/authorize$|/token$|/\.well-known/oauth-authorization-server)`)
+
 // metadata is public: a client reads it before it has a token.
 const metadata = "GET /.well-known/oauth-protected-resource"
 
@@ -84,6 +88,10 @@ func TestEveryRouteRefusesWhoIsBlocked(t *testing.T) {
 				a := ask(method, path, token)
 				cells++
 				switch {
+				case loginRoutes.MatchString(pattern):
+					if a.Status < 400 || strings.Contains(a.Text, "access_token") {
+						t.Errorf("%s under a block of %s: %d %s", pattern, b.kind, a.Status, a.Text)
+					}
 				case openRoutes[pattern] != "" || strings.HasPrefix(pattern, metadata):
 					used[pattern] = true
 					if a.Status != http.StatusOK {

@@ -61,7 +61,7 @@ func discover(ctx context.Context, o Options) (found, error) {
 		return found{}, fmt.Errorf("ask %s what it wants: %w", u.Redacted(), err)
 	}
 	if o.Issuer == "" && o.HTTP == nil {
-		if f.client = outward(); inside {
+		if f.client = Outward(); inside {
 			f.client = inward()
 		}
 	}

@@ -116,7 +116,7 @@ func TestUpstreamOnTheInternetNamesNothingInside(t *testing.T) {
 	}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the service inside was asked") }))
 	defer s.Close()
-	client := outward()
+	client := Outward()
 	transport := client.Transport.(outwardTransport)
 	transport.direct.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
 	defer transport.direct.CloseIdleConnections()

@@ -25,10 +25,10 @@ func httpClient(given *http.Client) *http.Client {
 	return c
 }
 
-// outward is a client for addresses that a server on the internet chose. It
+// Outward is a client for addresses that a server on the internet chose. It
 // connects to no address of this machine or of a private network, whatever
 // name that has. Behind a proxy the proxy decides what can be reached.
-func outward() *http.Client { return reaching(publicOnly) }
+func Outward() *http.Client { return reaching(publicOnly) }
 
 // inward is a client for addresses that a server on this machine or a private
 // network chose: the internet and such networks, but nothing that only stands for
