@@ -196,7 +196,7 @@ func ocsfFinding(c *Call, f *gateway.Finding, n int) attrs {
 		action, disposition = 2, 2
 	case gateway.ActionQuarantine:
 		action, disposition = 2, 3
-	case gateway.ActionRedact:
+	case gateway.ActionRedact, gateway.ActionTokenize:
 		action, disposition = 4, 11
 	}
 	e.verdict(1, action, disposition)

@@ -223,7 +223,7 @@ type SessionLimit struct {
 }
 
 // Actions are what guard does of its own accord about each kind of finding:
-// observe, policy, redact, quarantine or block; "" leaves it to the wider
+// observe, policy, redact, tokenize, quarantine or block; "" leaves it to the wider
 // setting.
 type Actions struct {
 	Injection  string `yaml:"injection,omitempty"`

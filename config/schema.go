@@ -273,11 +273,13 @@ func put[V any](m *map[string]V, name string, v V) {
 // actions are the kinds of findings. Quarantine is for definitions, which is
 // what poisoning is about; there is nothing to redact in them.
 func (d *decoder) actions(a *Actions) []field {
-	of := func(to *string) reader { return d.choice(to, "observe", "policy", "redact", "block") }
+	of := func(to *string, more ...string) reader {
+		return d.choice(to, append([]string{"observe", "policy", "redact", "block"}, more...)...)
+	}
 	return []field{
 		{"injection", of(&a.Injection)},
-		{"secrets", of(&a.Secrets)},
-		{"pii", of(&a.PII)},
+		{"secrets", of(&a.Secrets, "tokenize")},
+		{"pii", of(&a.PII, "tokenize")},
 		{"exfil", of(&a.Exfil)},
 		{"provenance", of(&a.Provenance)},
 		{"hidden", of(&a.Hidden)},

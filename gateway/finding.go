@@ -31,9 +31,13 @@ const (
 	ActionObserve    Action = "observe"    // record it
 	ActionPolicy     Action = "policy"     // leave it to Rego
 	ActionRedact     Action = "redact"     // replace the span
+	ActionTokenize   Action = "tokenize"   // replace the span; what the agent is shown of a value is the same in every session of its
 	ActionQuarantine Action = "quarantine" // hide the tool until a person accepts it
 	ActionBlock      Action = "block"      // refuse the call or withhold the result
 )
+
+// TakesOut reports whether the action replaces what was found.
+func (a Action) TakesOut() bool { return a == ActionRedact || a == ActionTokenize }
 
 // Severity of a finding.
 type Severity string

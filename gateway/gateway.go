@@ -190,6 +190,8 @@ type Call struct {
 	Tally   Tally   // written by policy: what the call adds to meters and history
 	Session Session // written by state: the principal's, before this call
 
+	Restored []Restored // written by the road: values that stand in Args as placeholders, and in Sent as themselves
+
 	Findings []Finding // written by guard, request first, then result
 	Score    float64   // written by guard: highest injection probability in what was scanned last, 0 to 1
 	Scanned  Stage     // written by the road: how far guard has read, the request first; "" if not at all. The record shows no more than that
@@ -197,7 +199,7 @@ type Call struct {
 	Decision       Decision // written by policy, on the request
 	ResultDecision Decision // written by policy, on the result
 	ResultTally    Tally    // written by policy: what the result adds to meters and history
-	Sent           Args     // written by the road: what the upstream gets; Args unless something was redacted
+	Sent           Args     // written by the road: what the upstream gets; Args unless something was redacted or put back
 
 	Result  *Result // written by upstream; rewritten only by a redaction
 	Asks    *Round  // written by the road: what an input_required result asks; the surface seals it
@@ -298,6 +300,7 @@ type Since struct {
 const (
 	LabelPrivate   = "private"
 	LabelUntrusted = "untrusted"
+	LabelExternal  = "external" // of tools: what is sent to them leaves the house
 	LabelFrom      = "private:"
 )
 

@@ -38,7 +38,7 @@ var pointerUnescaper = strings.NewReplacer("~1", "/", "~0", "~")
 // the record or while deciding an approval: credentials whatever guard does
 // about them, and what was redacted on the way.
 func (f *Finding) Hidden() bool {
-	return f.Kind == FindingSecret || f.Kind == FindingHoneytoken || f.Action == ActionRedact
+	return f.Kind == FindingSecret || f.Kind == FindingHoneytoken || f.Action.TakesOut()
 }
 
 // Text is what the finding points at in the decoded value that was scanned; the

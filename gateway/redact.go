@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -18,6 +19,19 @@ type Edit struct {
 	Key   bool   // the span is in the name of the member at Where
 	Span  [2]int // byte offsets in the decoded string; {0,0} replaces the whole value
 	With  string // what stands there instead; made a JSON string when it replaces a whole value
+	JSON  bool   // With is JSON itself; for a whole value only
+
+	// Keep, if it is not nil, is given what stood there and returns what stands there
+	// instead. The text is JSON if it was no string.
+	Keep func(text string, json bool) string
+}
+
+// with is what stands in place of a text.
+func (e *Edit) with(text string, json bool) string {
+	if e.Keep != nil {
+		return e.Keep(text, json)
+	}
+	return e.With
 }
 
 // Redacted is what stands where something was taken out.
@@ -108,7 +122,7 @@ func (r *redactor) value(here *places) error {
 	}
 	if i := slices.IndexFunc(edits, func(e Edit) bool { return e.Span == [2]int{} }); i >= 0 {
 		here.inside = nil
-		return r.read(func(v []byte) error { return r.replace(v, edits[i].With) })
+		return r.read(func(v []byte) error { return r.replace(v, &edits[i]) })
 	}
 	switch r.dec.PeekKind() {
 	case '{':
@@ -121,7 +135,7 @@ func (r *redactor) value(here *places) error {
 		case len(edits) == 0:
 			return nil
 		case v[0] != '"':
-			return r.replace(v, edits[0].With)
+			return r.replace(v, &edits[0])
 		}
 		return r.replaceSpans(v, edits)
 	})
@@ -176,39 +190,73 @@ func (r *redactor) array(here *places) error {
 	return err
 }
 
-// replace puts a string where the value v, just read, stood.
-func (r *redactor) replace(v []byte, with string) error {
+// replace puts what an edit says where the value v, just read, stood.
+func (r *redactor) replace(v []byte, e *Edit) error {
+	switch {
+	case e.JSON:
+		r.before(v)
+		r.out = append(r.out, e.With...)
+		return nil
+	case v[0] == '"':
+		return r.write(v, e.with(unquote(v), false))
+	}
+	return r.write(v, e.with(string(v), true))
+}
+
+// before copies what stands before the value v, just read.
+func (r *redactor) before(v []byte) {
 	end := r.dec.InputOffset()
 	r.out = append(r.out, r.in[r.done:end-int64(len(v))]...)
 	r.done = end
+}
+
+// write puts a string where the value v, just read, stood.
+func (r *redactor) write(v []byte, with string) error {
+	r.before(v)
 	var err error
 	r.out, err = jsontext.AppendQuote(r.out, with)
 	return err
 }
 
-// replaceSpans rewrites a string with the spans replaced. A span out of range
-// is widened to the whole string rather than missed.
+// replaceSpans rewrites a string with the spans replaced. Spans that overlap are one,
+// and stand where the first of them stood. A span out of range is widened to the
+// whole string rather than missed.
 func (r *redactor) replaceSpans(v []byte, edits []Edit) error {
 	s := unquote(v)
-	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span[0], b.Span[0]) })
+	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span[0], b.Span[0]) })
 	var b strings.Builder
 	at := 0
-	for _, e := range edits {
+	for i := 0; i < len(edits); {
+		e := &edits[i]
 		from, to := e.Span[0], e.Span[1]
-		if from < 0 || to > len(s) || from >= to {
-			return r.replace(v, e.With)
+		for ; i < len(edits) && (&edits[i] == e || edits[i].Span[0] < to); i++ {
+			if next := edits[i].Span; next[0] < 0 || next[1] > len(s) || next[0] >= next[1] {
+				return r.replace(v, &edits[i])
+			}
+			to = max(to, edits[i].Span[1])
 		}
-		if to <= at {
+		from, to = runes(s, from, to)
+		from = max(from, at) // of a character that two spans share
+		if from >= to {
 			continue
 		}
-		if from >= at {
-			b.WriteString(s[at:from])
-			b.WriteString(e.With)
-		}
+		b.WriteString(s[at:from])
+		b.WriteString(e.with(s[from:to], false))
 		at = to
 	}
 	b.WriteString(s[at:])
-	return r.replace(v, strings.ToValidUTF8(b.String(), ""))
+	return r.write(v, strings.ToValidUTF8(b.String(), ""))
+}
+
+// runes widens a span so that no character is cut.
+func runes(s string, from, to int) (int, int) {
+	for from > 0 && !utf8.RuneStart(s[from]) {
+		from--
+	}
+	for to < len(s) && !utf8.RuneStart(s[to]) {
+		to++
+	}
+	return from, to
 }
 
 // AppendPointer adds a reference token to an RFC 6901 pointer.
@@ -227,10 +275,11 @@ func AppendPointer(path []byte, name string) []byte {
 	return path
 }
 
-// redactArgs makes what is sent: the arguments, without what guard and policy
-// want taken out.
-func redactArgs(c *Call) (Args, error) {
-	edits := editsFor(c.Findings, StageRequest, c.Decision.Redact)
+// redactArgs makes what is sent: the arguments, without what guard and policy want
+// taken out, and with what the agent may carry put back.
+func (r *Road) redactArgs(c *Call) (Args, error) {
+	edits := r.editsFor(c, c.Findings, StageRequest, c.Decision.Redact)
+	edits = withRestored(edits, c.restores())
 	if len(edits) == 0 {
 		return c.Args, nil
 	}
@@ -241,12 +290,63 @@ func redactArgs(c *Call) (Args, error) {
 	if raw[0] != '{' {
 		raw = json.RawMessage("{}") // the whole of the arguments was redacted
 	}
+	if len(c.Restored) > 0 {
+		if _, err := ParseObject(raw); err != nil {
+			return Args{}, restoreFailed(err)
+		}
+	}
 	return newArgs(raw), nil
 }
 
+// withRestored adds what is put back to what is taken out. What is taken out does not
+// come back with what stands in it, or reaches into it. What was found in a placeholder
+// alone is a false alarm.
+func withRestored(taken, restored []Edit) []Edit {
+	for _, e := range restored {
+		if e.Span != [2]int{} {
+			taken = slices.DeleteFunc(taken, func(o Edit) bool {
+				return o.Where == e.Where && o.Key == e.Key && o.Span != [2]int{} && e.Span[0] <= o.Span[0] && o.Span[1] <= e.Span[1]
+			})
+			for _, o := range taken {
+				if o.Where == e.Where && o.Key == e.Key && o.Span[0] < e.Span[1] && e.Span[0] < o.Span[1] {
+					e.With = o.With
+				}
+			}
+		}
+		taken = append(taken, e)
+	}
+	return taken
+}
+
+// apart are the edits that touch none of the others.
+func apart(edits, others []Edit) []Edit {
+	if len(edits) == 0 || len(others) == 0 {
+		return edits
+	}
+	at := map[string][]Edit{}
+	for _, o := range others {
+		at[o.Where] = append(at[o.Where], o)
+	}
+	return slices.DeleteFunc(edits, func(e Edit) bool {
+		touches := func(o Edit) bool {
+			return o.Key == e.Key && (o.Span == [2]int{} || e.Span == [2]int{} || o.Span[0] < e.Span[1] && e.Span[0] < o.Span[1])
+		}
+		if slices.ContainsFunc(at[e.Where], touches) {
+			return true
+		}
+		for where := e.Where; where != ""; {
+			where = where[:strings.LastIndexByte(where, '/')]
+			if slices.ContainsFunc(at[where], func(o Edit) bool { return !o.Key && o.Span == [2]int{} }) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // redactResult rewrites the result where guard and policy want something taken out.
-func redactResult(c *Call, findings []Finding) error {
-	edits := editsFor(findings, StageResult, c.ResultDecision.Redact)
+func (r *Road) redactResult(c *Call, findings []Finding) error {
+	edits := r.editsFor(c, findings, StageResult, c.ResultDecision.Redact)
 	if len(edits) == 0 {
 		return nil
 	}
@@ -268,15 +368,55 @@ func redactResult(c *Call, findings []Finding) error {
 	return nil
 }
 
-func editsFor(findings []Finding, stage Stage, places []string) []Edit {
+// editsFor are the edits of one half of a call. What policy takes out is gone; what
+// guard takes out of what an agent is shown, the agent may carry. Policy's come
+// first: of two about the same whole value the first holds.
+func (r *Road) editsFor(c *Call, findings []Finding, stage Stage, places []string) []Edit {
 	var edits []Edit
-	for _, f := range findings {
-		if f.Stage == stage && f.Action == ActionRedact {
-			edits = append(edits, Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: "[redacted " + f.Rule + "]"})
-		}
-	}
 	for _, p := range places {
 		edits = append(edits, Edit{Where: p, With: Redacted})
 	}
+	shown := (stage == StageRequest) == c.Kind.Reverse() || c.Kind == KindNotification
+	for i := range findings {
+		if f := &findings[i]; f.Stage == stage && f.Action.TakesOut() {
+			e := Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: Placeholder(f.Rule, "")}
+			if shown {
+				e.Keep = r.keeps(c, Kept{Kind: f.Kind, Rule: f.Rule, Steady: f.Action == ActionTokenize})
+			}
+			edits = append(edits, e)
+		}
+	}
+	if shown {
+		edits = append(edits, r.lookalikes(c, stage, edits)...)
+	}
 	return edits
+}
+
+// keeps makes what keeps a value that is taken out of what an agent is shown.
+func (r *Road) keeps(c *Call, v Kept) func(string, bool) string {
+	if c.Agent == nil {
+		return nil
+	}
+	return func(text string, json bool) string {
+		v.Server, v.Call, v.Text, v.JSON = c.Tool.Server, c.ID, text, json
+		return r.Vault.Keep(c.Agent, v)
+	}
+}
+
+// lookalikes are the edits for what an upstream wrote that an agent, or the gateway
+// itself when it comes back, could take for a placeholder.
+func (r *Road) lookalikes(c *Call, stage Stage, others []Edit) []Edit {
+	raw := c.Args.Raw()
+	if stage == StageResult {
+		raw = c.Result.Bytes()
+	}
+	keep := r.keeps(c, Kept{Kind: FindingHidden, Rule: RuleLookalike})
+	if keep == nil || !mayHold(raw) {
+		return nil
+	}
+	var edits []Edit
+	for _, m := range readMarks(raw, nil) {
+		edits = append(edits, Edit{Where: m.where, Key: m.key, Span: m.span, Keep: keep})
+	}
+	return apart(edits, others)
 }

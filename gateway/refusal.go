@@ -25,6 +25,7 @@ const (
 	UnknownTool       Code = "unknown_tool"       // no such name, or none this agent may know of
 	Quarantined       Code = "quarantined"        // the definition changed or is suspicious; a person must accept it
 	InvalidArguments  Code = "invalid_arguments"  // the tool's schema does not hold
+	Misplaced         Code = "placeholder"        // what was taken out of a result, and is not put back here
 	GuardBlocked      Code = "guard"              // guard's configuration says block
 	PolicyDenied      Code = "policy"             // policy denied, or no rule allowed
 	ApprovalPending   Code = "approval_pending"   // a person has not decided yet; send the call again afterwards
@@ -42,7 +43,7 @@ const (
 // Codes lists every code, for tables that must be total.
 var Codes = []Code{
 	Malformed, TooLarge, Unsupported, UnsupportedMedia, Unauthenticated, InsufficientScope, Forbidden, Blocked, RateLimited,
-	UnknownTool, Quarantined, InvalidArguments, GuardBlocked, PolicyDenied, ApprovalPending,
+	UnknownTool, Quarantined, InvalidArguments, Misplaced, GuardBlocked, PolicyDenied, ApprovalPending,
 	ApprovalDenied, UpstreamDown, UpstreamTimeout, UpstreamInvalid, Withheld, Cancelled,
 	Overloaded, Unrecorded, Internal,
 }
@@ -51,7 +52,7 @@ var Codes = []Code{
 // it as one; everything else that a room returns is a fault.
 type Refusal struct {
 	Code       Code
-	Step       string        // "auth", "block", "limit", "catalog", "guard", "policy", "approval", "audit", "state", "upstream", "surface"
+	Step       string        // "auth", "block", "limit", "catalog", "placeholder", "guard", "policy", "approval", "audit", "state", "upstream", "surface"
 	Reasons    []string      // for the agent: what refused and what would help; never empty
 	Remedy     string        // for the person who runs the gateway; "" if the reasons say it all
 	RetryAfter time.Duration // for RateLimited, Overloaded and ApprovalPending; 0 if unknown

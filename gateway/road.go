@@ -13,6 +13,7 @@ type Road struct {
 	Auth      Authenticator
 	State     State
 	Catalog   Catalog
+	Vault     Vault
 	Guard     Guard
 	Policy    Policy
 	Shapes    Shapes
@@ -284,15 +285,20 @@ func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
 		}
 	}
 	var err error
-	c.Sent, err = redactArgs(c)
+	c.Sent, err = r.redactArgs(c)
 	if err != nil {
 		return AsRefusal("guard", err)
 	}
 	return nil
 }
 
-// judge is guard and policy on the request. Policy allows it, or wants a person.
+// judge is guard and policy on the request, and what it carries of what was taken
+// out before. Policy allows it, or wants a person.
 func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
+	var refusal *Refusal
+	if c.Restored, refusal = r.carried(c); refusal != nil {
+		return refusal
+	}
 	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Request(ctx, c) })
 	if err != nil {
 		return AsRefusal("guard", err)
@@ -308,7 +314,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	if c.Decision.Effect != EffectAllow && c.Decision.Effect != EffectApprove {
 		return &Refusal{Step: "policy", Code: PolicyDenied, Reasons: denied(c.Decision), Remedy: "see `toolward policy explain " + c.ID + "`"}
 	}
-	return nil
+	return returnable(c)
 }
 
 // consented reports whether the person was asked before: for the call that made
@@ -363,6 +369,9 @@ func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 	} else if refusal := r.judgeResult(ctx, c); refusal != nil {
 		c.Refusal = refusal
 	}
+	if c.Refusal != nil {
+		c.Refusal = c.hideRestored(c.Refusal)
+	}
 	if err := r.finish(ctx, c); err != nil {
 		c.Refusal = withheld("state", "what the agent has seen could not be noted").Because(err)
 	}
@@ -375,6 +384,9 @@ func (r *Road) conclude(ctx context.Context, c *Call, err error) *Refusal {
 // judgeResult is policy's meters, guard and policy on the result. What it adds to
 // meters counts whether or not the agent sees it: the upstream has done it.
 func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
+	if refusal := r.answered(c); refusal != nil {
+		return refusal
+	}
 	var err error
 	c.ResultTally, err = timed(&c.Stages.Policy, func() (Tally, error) { return r.Policy.CountResult(ctx, c) })
 	if err != nil {
@@ -396,7 +408,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 		return withheld("policy", denied(c.ResultDecision)...)
 	}
 	c.Result.Labels = c.seen(c.Tool.Labels, c.Decision.Labels, c.ResultDecision.Labels)
-	if _, err := Survive(func() (any, error) { return nil, redactResult(c, report.Findings) }); err != nil {
+	if _, err := Survive(func() (any, error) { return nil, r.redactResult(c, report.Findings) }); err != nil {
 		return withheld("guard", "the result could not be redacted").Because(err)
 	}
 	return nil

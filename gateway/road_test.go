@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,8 @@ type rooms struct {
 	sent              json.RawMessage
 	records           []Phase
 	labelled          []string
-	meanwhile         func() // happens while a person is asked
+	kept              map[string]Kept // by ID
+	meanwhile         func()          // happens while a person is asked
 }
 
 // errPanics has a room panic.
@@ -43,7 +45,7 @@ func newRooms() *rooms {
 }
 
 func (r *rooms) road() *Road {
-	return &Road{Auth: r, State: r, Catalog: r, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
+	return &Road{Vault: r, Auth: r, State: r, Catalog: r, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 }
 
 func (r *rooms) ask(name string) error {
@@ -54,6 +56,25 @@ func (r *rooms) ask(name string) error {
 	return r.fail[name]
 }
 
+// Keep numbers what it keeps: "000000000001".
+func (r *rooms) Keep(_ *Agent, v Kept) string {
+	for id, known := range r.kept {
+		if known.Text == v.Text && known.Server == v.Server && known.JSON == v.JSON {
+			return Placeholder(known.Rule, id)
+		}
+	}
+	if r.kept == nil {
+		r.kept = map[string]Kept{}
+	}
+	id := fmt.Sprintf("%0*d", PlaceholderID, len(r.kept)+1)
+	r.kept[id] = v
+	return Placeholder(v.Rule, id)
+}
+func (r *rooms) Holds(*Agent) bool { return len(r.kept) > 0 }
+func (r *rooms) Value(_ *Agent, id string) (Kept, bool) {
+	v, ok := r.kept[id]
+	return v, ok
+}
 func (r *rooms) Known(Credentials) *Agent     { return nil }
 func (r *rooms) Refused(Credentials) *Refusal { return nil }
 
@@ -381,7 +402,7 @@ func TestRoadSendsTheRedactedAndKeepsTheJudged(t *testing.T) {
 	if string(c.Args.Raw()) != `{"key":"abc def","body":[1,2],"n":1.0}` {
 		t.Errorf("what was judged changed: %s", c.Args.Raw())
 	}
-	if want := `{"content":[{"type":"text","text":"the [redacted secret.y]"}]}`; string(result.Raw) != want {
+	if want := `{"content":[{"type":"text","text":"the [redacted secret.y 000000000001]"}]}`; string(result.Raw) != want {
 		t.Errorf("result %s\nwant   %s", result.Raw, want)
 	}
 	if !strings.Contains(string(r.answer.Raw), "the answer") {
@@ -500,7 +521,7 @@ func TestWhatAnUpstreamAsksIsJudgedAndRecorded(t *testing.T) {
 	if _, err := back.Request(t.Context(), cause, "elicitation/create", []byte(params)); err != nil {
 		t.Fatal(err)
 	}
-	if want := `elicitation/create {"_meta":{"progressToken":1},"message":"Your [redacted x]?","requestedSchema":{"type":"object","properties":{}}}`; len(o.asked) != 1 || o.asked[0] != want {
+	if want := `elicitation/create {"_meta":{"progressToken":1},"message":"Your [redacted x 000000000001]?","requestedSchema":{"type":"object","properties":{}}}`; len(o.asked) != 1 || o.asked[0] != want {
 		t.Errorf("asked %v\nwant  %s", o.asked, want)
 	}
 
@@ -548,7 +569,7 @@ func TestEveryCodeIsListed(t *testing.T) {
 		}
 		seen[c] = true
 	}
-	if len(Codes) != 24 {
+	if len(Codes) != 25 {
 		t.Errorf("%d codes are listed", len(Codes))
 	}
 }

@@ -103,6 +103,28 @@ func (s *Scrubber) Replace(text string, most int) string {
 	return b.String()
 }
 
+// Each calls visit with each place of a text where a value stands, in order, and its
+// token. Of a value of more than 64 bytes the beginning is enough: the place goes as
+// far as the text follows it.
+func (s *Scrubber) Each(text string, visit func(from, to int, token string)) {
+	if s == nil || len(s.secrets) == 0 {
+		return
+	}
+	for i := 0; i < len(text); {
+		if !s.begins[text[i]] {
+			i++
+			continue
+		}
+		n, token := s.match(text[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		visit(i, i+n, token)
+		i += n
+	}
+}
+
 // match is how far a text begins with a value, and the value's token; 0 if it
 // does not.
 func (s *Scrubber) match(text string) (n int, token string) {

@@ -57,6 +57,7 @@ import (
 	"toolward/guard/provenance"
 	"toolward/guard/rules"
 	"toolward/guard/secret"
+	"toolward/guard/vault"
 )
 
 // Labels of tools that guard itself heeds.
@@ -80,6 +81,7 @@ type Scanner struct {
 	limits  Thresholds
 	judge   *judge
 	traces  *provenance.Store
+	vault   *vault.Vault      // nil if nothing is kept
 	decoys  *provenance.Store // honeytokens, to find them disguised; nil if there are none
 }
 
@@ -118,6 +120,7 @@ func New(o Options) (*Scanner, error) {
 		limits:  o.Thresholds,
 		judge:   j,
 		traces:  provenance.New(o.Provenance),
+		vault:   o.Vault,
 		decoys:  newDecoys(o.Honeytokens),
 	}
 	for _, r := range rules.Table {

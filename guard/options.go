@@ -6,6 +6,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/guard/provenance"
+	"toolward/guard/vault"
 )
 
 // Options configure a [Scanner]. The zero value is the default configuration.
@@ -38,6 +39,10 @@ type Options struct {
 
 	// Allow holds the operator's exceptions; nil is none.
 	Allow *AllowList
+
+	// Vault holds what was taken out before: it is found again in what comes back.
+	// Nil is none.
+	Vault *vault.Vault
 
 	// Provenance bounds what is remembered of private results.
 	Provenance provenance.Options
@@ -112,7 +117,7 @@ func known(where string, m map[gateway.FindingKind]gateway.Action) error {
 		if _, ok := defaults[kind]; !ok {
 			return fmt.Errorf("%s: there is no kind of finding %q", where, kind)
 		}
-		if !slices.Contains([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionQuarantine, gateway.ActionBlock}, action) {
+		if !slices.Contains([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionTokenize, gateway.ActionQuarantine, gateway.ActionBlock}, action) {
 			return fmt.Errorf("%s: %s: there is no action %q", where, kind, action)
 		}
 	}

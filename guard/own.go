@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/guard/vault"
 )
 
 // ruleOwn is the rule of the gateway's own credentials.
-const ruleOwn = "secret.own"
+const ruleOwn = vault.RuleOwn
 
 // minOwn is the fewest characters of a credential that is looked for: shorter
 // ones would be found by chance.

@@ -42,7 +42,7 @@ func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 	if p.outside {
 		f.Where, f.Key, f.Span = "", false, [2]int{}
 	}
-	if (p.outside || p.beside) && f.Action == gateway.ActionRedact {
+	if (p.outside || p.beside) && f.Action.TakesOut() {
 		f.Action = gateway.ActionBlock // it cannot be taken out there
 	}
 	if f.Rule == ruleOwn || !sc.s.allow.covers(f, sc.tool) {
@@ -128,7 +128,7 @@ func (sc *scan) distinct(found []gateway.Finding, text string) []gateway.Finding
 
 // weight puts actions in order of what they keep from a reader.
 func weight(a gateway.Action) int {
-	return slices.Index([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionQuarantine, gateway.ActionBlock}, a)
+	return slices.Index([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionTokenize, gateway.ActionQuarantine, gateway.ActionBlock}, a)
 }
 
 // cut returns the part of text that a span covers; {0,0} is all of it.

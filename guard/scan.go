@@ -138,6 +138,7 @@ func (sc *scan) text(l *leaf) {
 		sc.report(l, found)
 		return
 	}
+	found = sc.kept(found, l.text)
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
 		return sc.s.pii.Scan(dst, l.name, text)
 	})
@@ -147,6 +148,18 @@ func (sc *scan) text(l *leaf) {
 		found = sc.s.exfil.Scan(found, exfil.Text{Text: l.text, Name: l.name, Sent: sc.sends})
 	}
 	sc.report(l, found)
+}
+
+// kept looks for what was taken out of what the agent was shown before, in what it is
+// about to be shown.
+func (sc *scan) kept(found []gateway.Finding, text string) []gateway.Finding {
+	if sc.s.vault == nil || sc.call == nil || sc.sends {
+		return found
+	}
+	for _, f := range sc.s.vault.Find(sc.call.Agent, text) {
+		found = append(found, gateway.Finding{Kind: f.Kind, Rule: f.Rule, Span: f.Span, Severity: gateway.SeverityHigh, Score: 1, Sample: "taken out before"})
+	}
+	return found
 }
 
 // sure is the confidence that a credential needs in what was decoded: what

@@ -65,7 +65,7 @@ func (s *Scanner) Score(text, surface string) (eval.Scores, error) {
 			best.Value = max(best.Value, f.Score)
 			best.Found = best.Value >= confident
 		}
-		best.Stops = best.Stops || f.Action == gateway.ActionRedact || withheld([]gateway.Finding{f})
+		best.Stops = best.Stops || f.Action.TakesOut() || withheld([]gateway.Finding{f})
 		scores[label] = best
 	}
 	return scores, nil

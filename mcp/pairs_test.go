@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"toolward/gateway"
+	"toolward/guard/vault"
 	"toolward/mcp"
 	"toolward/mcp/client"
 	"toolward/mcp/server"
@@ -90,7 +91,7 @@ func gatewayFor(t *testing.T, o client.Options, isolate bool) string {
 	}
 	t.Cleanup(func() { catalog.Close() })
 	r := open{catalog}
-	road := &gateway.Road{Auth: r, State: new(statetest.Open), Catalog: catalog, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
+	road := &gateway.Road{Vault: vault.New(nil), Auth: r, State: new(statetest.Open), Catalog: catalog, Guard: r, Policy: r, Shapes: shape.Messages{}, Approvals: r, Recorder: r}
 	surface, err = server.New(server.Options{Road: road, Upstreams: catalog, Token: func(*http.Request) (string, error) { return "ann", nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"toolward/config"
 	"toolward/gateway"
 	"toolward/guard"
+	"toolward/guard/vault"
 	"toolward/mcp/server"
 	"toolward/policy"
 	"toolward/state"
@@ -39,6 +40,7 @@ type rooms struct {
 	local      *auth.Local // nil if the configuration has issuers only
 	verifier   *auth.Verifier
 	scanner    *guard.Scanner
+	vault      *vault.Vault
 	exceptions *guard.AllowList
 	engine     *policy.Engine
 	loaded     sync.Mutex // held while the policy in force is noted: files can change before there is an engine
@@ -231,6 +233,12 @@ func (r *rooms) openGuard(context.Context) error {
 	if err != nil {
 		return err
 	}
+	key, err := installationKey(r.cfg, "placeholders")
+	if err != nil {
+		return err
+	}
+	r.vault = vault.New(key)
+	opt.Vault = r.vault
 	r.exceptions = opt.Allow
 	r.scanner, err = guard.New(opt)
 	return err
@@ -328,6 +336,7 @@ func (r *rooms) openRoad(context.Context) error {
 		Auth:      r.verifier,
 		State:     r.state,
 		Catalog:   r.catalog,
+		Vault:     r.vault,
 		Guard:     r.scanner,
 		Policy:    r.engine,
 		Shapes:    shape.Messages{},

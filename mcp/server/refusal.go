@@ -41,6 +41,7 @@ var wires = map[gateway.Code]wire{
 	gateway.UnknownTool:       {status: http.StatusOK, code: mcp.CodeInvalidParams},
 	gateway.Quarantined:       {status: http.StatusOK, code: codeRefused, tool: true, advice: "A person who runs the gateway has to accept the tool's definition first. Do without it, or tell the user."},
 	gateway.InvalidArguments:  {status: http.StatusOK, code: mcp.CodeInvalidParams, tool: true, advice: "Correct the arguments and call again."},
+	gateway.Misplaced:         {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was not made. What stands between brackets was taken out on the way to you, and is put back where it came from; edit in place, so that it stays where it is."},
 	gateway.GuardBlocked:      {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was not made. Leave out what is named above before you call again."},
 	gateway.PolicyDenied:      {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was not made, and the same call will be refused again. Use other arguments or another tool, or tell the user what is not allowed."},
 	gateway.ApprovalPending:   {status: http.StatusOK, code: codeRefused, tool: true, advice: "The call was not made yet: a person has to approve it. Tell the user, and send exactly the same call again once it is approved."},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/guard/vault"
 	"toolward/mcp"
 	"toolward/state/statetest"
 	mcpshape "toolward/upstream/shape"
@@ -60,7 +61,7 @@ func (s *stub) start(change func(*Options)) {
 		defer s.mu.Unlock()
 		return s.limit
 	}
-	s.road = &gateway.Road{Auth: s, State: &s.state, Catalog: s, Guard: s, Policy: s, Shapes: mcpshape.Messages{}, Approvals: s, Recorder: s}
+	s.road = &gateway.Road{Vault: vault.New(nil), Auth: s, State: &s.state, Catalog: s, Guard: s, Policy: s, Shapes: mcpshape.Messages{}, Approvals: s, Recorder: s}
 	o := Options{Road: s.road, Upstreams: s, Token: func(r *http.Request) (string, error) {
 		return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 	}}

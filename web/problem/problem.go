@@ -42,6 +42,7 @@ var statuses = map[gateway.Code]int{
 	gateway.UnknownTool:       http.StatusNotFound,
 	gateway.Quarantined:       http.StatusForbidden,
 	gateway.InvalidArguments:  http.StatusUnprocessableEntity,
+	gateway.Misplaced:         http.StatusForbidden,
 	gateway.GuardBlocked:      http.StatusForbidden,
 	gateway.PolicyDenied:      http.StatusForbidden,
 	gateway.ApprovalPending:   http.StatusForbidden,

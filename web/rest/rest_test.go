@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"toolward/gateway"
+	"toolward/guard/vault"
 	"toolward/state/statetest"
 	"toolward/upstream/shape"
 )
@@ -104,7 +105,7 @@ func (o *open) Do(_ context.Context, c *gateway.Call) (*gateway.Result, error) {
 
 func handler(o *open) *Handler {
 	return New(Options{
-		Road:     &gateway.Road{Auth: o, State: new(statetest.Open), Catalog: o, Guard: o, Policy: o, Shapes: shape.Messages{}, Approvals: o, Recorder: o},
+		Road:     &gateway.Road{Vault: vault.New(nil), Auth: o, State: new(statetest.Open), Catalog: o, Guard: o, Policy: o, Shapes: shape.Messages{}, Approvals: o, Recorder: o},
 		Resource: "http://gw/v1",
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
