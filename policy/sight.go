@@ -27,11 +27,12 @@ import (
 type sight struct {
 	known  ast.Body // to be evaluated; nil if there is nothing
 	asks   []ask
-	varies bool // more depends on the call
+	varies []*ast.Expr // what else there is, which depends on the call
 }
 
 // ask is an expression about the outcome of other rules.
 type ask struct {
+	expr    *ast.Expr
 	rules   []*ast.Rule // all that define what is asked about
 	negated bool
 	as      inquiry
@@ -90,7 +91,7 @@ func (s *seer) look(body ast.Body) *sight {
 		case s.fixed(e):
 			outputs := ast.OutputVarsFromExpr(s.compiler, e, bound)
 			if !bindable(body, i, bound, outputs) {
-				seen.varies = true
+				seen.varies = append(seen.varies, e)
 				continue
 			}
 			known = append(known, e.Copy()) // NewBody numbers its expressions
@@ -98,7 +99,7 @@ func (s *seer) look(body ast.Body) *sight {
 		default:
 			a, ok := s.asked(body, i)
 			if !ok {
-				seen.varies = true
+				seen.varies = append(seen.varies, e)
 				continue
 			}
 			seen.asks = append(seen.asks, a)
@@ -218,7 +219,7 @@ func (s *seer) asked(body ast.Body, i int) (a ask, ok bool) {
 	if len(e.With) > 0 {
 		return a, false
 	}
-	a.negated = e.Negated
+	a.expr, a.negated = e, e.Negated
 	var ref ast.Ref
 	switch terms := e.Terms.(type) {
 	case *ast.Term:
@@ -364,7 +365,7 @@ func (v *view) mustHold(r *ast.Rule) bool {
 		return must
 	}
 	s := v.sights[r]
-	must := !s.varies && !slices.ContainsFunc(s.asks, func(a ask) bool {
+	must := len(s.varies) == 0 && !slices.ContainsFunc(s.asks, func(a ask) bool {
 		if a.negated {
 			return v.mayBe(a.rules, a.as)
 		}

@@ -54,18 +54,28 @@ func (r *revision) visibleTo(ctx context.Context, limit time.Duration, a *gatewa
 // the tool. What cannot be evaluated may hold: a list hides what cannot be
 // called, and protects nothing.
 func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway.Agent, t *gateway.Tool) (bool, error) {
+	v, done, err := r.view(ctx, limit, a, t)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	return v.mayBe(r.compiler.GetRulesExact(ast.MustParseRef(entryVisible)), isTruthy), ctx.Err()
+}
+
+// view is what can be known of the rules about an agent and a tool without a call. What
+// it asks of OPA ends with done, with ctx, or after limit.
+func (r *revision) view(ctx context.Context, limit time.Duration, a *gateway.Agent, t *gateway.Tool) (v *view, done func(), err error) {
 	in, err := ast.InterfaceToValue(map[string]any{
 		"stage": "request", "agent": r.agent(a), "tool": toolInput(t, ""), "call": map[string]any{"kind": string(t.Kind)},
 	})
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	cancel := topdown.NewCancel()
 	alarm := time.AfterFunc(limit, cancel.Cancel)
-	defer alarm.Stop()
-	defer context.AfterFunc(ctx, cancel.Cancel)()
+	stop := context.AfterFunc(ctx, cancel.Cancel)
 	fired := marks{rules: len(r.rules)}
-	v := &view{seer: r.sees, may: map[*ast.Rule]bool{}, must: map[*ast.Rule]bool{}}
+	v = &view{seer: r.sees, may: map[*ast.Rule]bool{}, must: map[*ast.Rule]bool{}}
 	v.holds = func(body ast.Body) (held bool, err error) {
 		defer func() { // OPA panics on numbers that it reads otherwise than it writes them
 			if p := recover(); p != nil {
@@ -89,8 +99,7 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 		}
 		return held, err
 	}
-	possible := v.mayBe(r.compiler.GetRulesExact(ast.MustParseRef(entryVisible)), isTruthy)
-	return possible, ctx.Err()
+	return v, func() { alarm.Stop(); stop() }, nil
 }
 
 // errEnough ends an evaluation at its first answer.

@@ -20,7 +20,7 @@ import (
 
 func newPolicy(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Write, check, test and explain policies"}
-	cmd.AddCommand(newPolicyInit(g), newPolicyCheck(g), newPolicyTest(g), newPolicyExplain(g), newPolicyReplay(g),
+	cmd.AddCommand(newPolicyInit(g), newPolicyCheck(g), newPolicyTest(g), newPolicyExplain(g), newPolicyWhoCan(g), newPolicyAccess(g), newPolicyReplay(g),
 		newPolicyRevisions(g), newPolicyShow(g), newPolicyDiff(g))
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -17,15 +18,18 @@ import (
 	"toolward/policy"
 )
 
-// explained is why a recorded call was decided as it was.
+// explained is why a call was decided as it was, or would be.
 type explained struct {
-	Call     string           `json:"call"`
-	Recorded gateway.Decision `json:"recorded"` // on the request
+	Call     string           `json:"call,omitempty"`    // left out for one that nobody made
+	Recorded gateway.Decision `json:"recorded,omitzero"` // on the request
 	On       gateway.Decision `json:"recorded_on_result,omitzero"`
 	By       string           `json:"by"`                // the revision that explains it
 	From     string           `json:"from"`              // where that was read: "files" or "record"
 	Partial  string           `json:"partial,omitempty"` // what the record lacks of what policy saw
 	Differs  []string         `json:"differs,omitempty"` // where this explanation does not come to what is recorded
+	Schema   string           `json:"schema,omitempty"`  // of a call that nobody made: why the tool's schema refuses its arguments
+	Held     string           `json:"held,omitempty"`    // … why nobody may call the tool now
+	Hidden   bool             `json:"hidden,omitempty"`  // … and that the agent's list does not show the tool
 
 	Request policy.Explanation  `json:"request"`
 	Result  *policy.Explanation `json:"result,omitempty"` // left out where there was no result to judge
@@ -48,32 +52,61 @@ func newPolicyExplain(g *globals) *cobra.Command {
 	var (
 		r    = newDesk(g)
 		path string
+		u    unmade
+		l    listing
 	)
 	cmd := &cobra.Command{
-		Use:   "explain CALL",
-		Short: "Which rules decided a recorded call, and which did not hold",
+		Use:   "explain [CALL]",
+		Short: "Which rules decided a call, or would decide one, and which do not hold",
 		Long: "Explains both stages of a recorded call by the revision that decided it: the files as they are now, if they\n" +
 			"are that revision, else its text in the record; and which earlier calls brought the labels, history and\n" +
-			"counts that it met. With --policy it says what another policy would make of it.",
-		Args: cobra.ExactArgs(1),
+			"counts that it met. With --policy it says what another policy would make of it.\n" +
+			"With --tool it explains a call that nobody made. Guard is not asked about that, and nothing has been counted.",
+		Example: "  toolward policy explain 019b2c\n  toolward policy explain --tool files__write_file --role editor --args '{\"path\": \"/srv/docs/a.txt\"}'",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case (len(args) == 1) == (u.tool != ""):
+				return errors.New("say which call: the ID of a recorded one, or --tool for one that nobody made")
+			case u.tool != "":
+				said, err := explainUnmade(cmd.Context(), g, &u, path, cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				return said.print(cmd.OutOrStdout(), l)
+			case u.given(cmd):
+				return errors.New("--agent, --role, --claims, --args, --result and --label are for a call that nobody made: say --tool")
+			}
 			return r.read(cmd.Context(), func(reader asker) error {
 				said, err := explainBy(cmd.Context(), g, reader, args[0], path)
 				if err != nil {
 					return err
 				}
-				return printJSON(cmd.OutOrStdout(), said)
+				return said.print(cmd.OutOrStdout(), l)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&path, "policy", "", "explain by this policy instead of the one that decided")
 	r.flag(cmd)
+	u.flags(cmd)
+	l.textFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("policy", "url")
+	cmd.MarkFlagsMutuallyExclusive("tool", "url")
+	cmd.MarkFlagsMutuallyExclusive("tool", "db")
 	return cmd
 }
 
+// print tells it in words, or writes all of it as JSON.
+func (e *explained) print(w io.Writer, l listing) error {
+	if l.format == "json" {
+		return printJSON(w, e)
+	}
+	e.words(w)
+	return nil
+}
+
 // explainBy asks the gateway, which has the files and the key, or explains here.
-func explainBy(ctx context.Context, g *globals, reader asker, call, path string) (any, error) {
+func explainBy(ctx context.Context, g *globals, reader asker, call, path string) (*explained, error) {
 	switch reader := reader.(type) {
 	case inFile:
 		cfg, err := loadBeside(g)
@@ -85,8 +118,8 @@ func explainBy(ctx context.Context, g *globals, reader asker, call, path string)
 		if path != "" {
 			return nil, errors.New("--policy needs the record's file, which cannot be read here")
 		}
-		var said json.RawMessage
-		return &said, reader.get(ctx, "calls/"+segment(call)+"/explain", nil, &said)
+		said := &explained{}
+		return said, reader.get(ctx, "calls/"+segment(call)+"/explain", nil, said)
 	}
 	panic("an asker of another kind")
 }

@@ -110,7 +110,7 @@ func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (mi
 		c.From = "the definitions that are pinned"
 		c.Tools = append(c.Tools, &gateway.Tool{
 			Kind: p.Kind, Server: p.Server, Name: p.Name, Wire: upstream.WireName(p.Server, p.Name),
-			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint,
+			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint, Pinned: true,
 		})
 	}
 	for _, u := range upstreams {
@@ -133,7 +133,7 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) er
 		return err
 	}
 	for _, t := range list.Tools {
-		tool := &gateway.Tool{Kind: t.Kind, Server: t.Server, Wire: t.Name, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned}
+		tool := &gateway.Tool{Kind: t.Kind, Server: t.Server, Wire: t.Name, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned, Quarantined: t.Quarantined}
 		if _, uri, ok := gateway.SplitURI(t.Name); ok {
 			tool.Name = uri
 			c.Tools = append(c.Tools, tool)

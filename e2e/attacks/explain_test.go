@@ -36,7 +36,7 @@ func TestExplainByTheRevisionThatDecided(t *testing.T) {
 	}
 	explain := func() explained {
 		t.Helper()
-		code, out := g.Run(t, "policy", "explain", id, "--config", "toolward.yaml")
+		code, out := g.Run(t, "policy", "explain", id, "-o", "json", "--config", "toolward.yaml")
 		var x explained
 		if err := json.Unmarshal([]byte(out[max(0, strings.Index(out, "{")):]), &x); code != 0 || err != nil {
 			t.Fatalf("%d, %v: %s", code, err, out)
@@ -63,7 +63,7 @@ func TestExplainByTheRevisionThatDecided(t *testing.T) {
 		return len(g.Rows(t, "", "SELECT 1 FROM events WHERE type = 'policy.loaded'")) == 2
 	})
 	check("record")
-	if code, out := g.Run(t, "policy", "explain", id, "--config", "toolward.yaml", "--policy", "policies"); code != 0 || !strings.Contains(out, `"effect": "deny"`) {
+	if code, out := g.Run(t, "policy", "explain", id, "-o", "json", "--config", "toolward.yaml", "--policy", "policies"); code != 0 || !strings.Contains(out, `"effect": "deny"`) {
 		t.Errorf("by another policy: %d %s", code, out)
 	}
 }

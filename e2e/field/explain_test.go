@@ -157,7 +157,7 @@ func (d *desk) call(t *testing.T, tool, args, code string) string {
 
 func (d *desk) explain(t *testing.T, id string, args ...string) (x explanation) {
 	t.Helper()
-	code, out := d.Run(t, append([]string{"policy", "explain", id, "--config", "toolward.yaml"}, args...)...)
+	code, out := d.Run(t, append([]string{"policy", "explain", id, "-o", "json", "--config", "toolward.yaml"}, args...)...)
 	if err := json.Unmarshal([]byte(out[max(0, strings.Index(out, "{")):]), &x); code != 0 || err != nil {
 		t.Fatalf("%d, %v: %s", code, err, out)
 	}
@@ -290,7 +290,7 @@ func TestExplainAfterAPrune(t *testing.T) {
 		if n := len(g.Rows(t, "", "SELECT 1 FROM events WHERE type = 'policy.loaded'")); n != 0 {
 			t.Fatalf("%d are left: the test proves nothing", n)
 		}
-		if out := run("policy", "explain", id); !strings.Contains(out, `"from": "record"`) || !strings.Contains(out, "tester") {
+		if out := run("policy", "explain", id, "-o", "json"); !strings.Contains(out, `"from": "record"`) || !strings.Contains(out, "tester") {
 			t.Errorf("by the record: %s", out)
 		}
 		if rows := g.Rows(t, "", "SELECT files FROM policies"); len(rows) != 1 || !strings.Contains(fmt.Sprint(rows[0]["files"]), "tester") {
@@ -309,11 +309,11 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 	g := lab.Start(t, lab.Options{Policies: map[string]string{"all.rego": lab.AllowTesters + "\n# aws_access_key_id = " + lab.Credential + "\n"}})
 	id := lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text("x")).ID
 	g.Stop(t)
-	if out := commands(t, g)("policy", "explain", id); !strings.Contains(out, `"from": "files"`) {
+	if out := commands(t, g)("policy", "explain", id, "-o", "json"); !strings.Contains(out, `"from": "files"`) {
 		t.Errorf("by the files: %s", out)
 	}
 	g.Write(t, "policies/all.rego", "package gateway\n\nallow if true\n")
-	code, out := g.Run(t, "policy", "explain", id, "--config", "toolward.yaml")
+	code, out := g.Run(t, "policy", "explain", id, "-o", "json", "--config", "toolward.yaml")
 	if code == 0 || !strings.Contains(out, "a credential was taken out of it") || strings.Contains(out, `"fired"`) {
 		t.Errorf("%d: %s", code, out)
 	}
