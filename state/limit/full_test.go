@@ -62,6 +62,37 @@ func TestFullTableIsSearchedAgain(t *testing.T) {
 	})
 }
 
+// Who was refused, or failed, is let go like everybody else: what is held for good
+// fills the table, and who comes then has no bucket of its own.
+func TestRefusedAreLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tool := &gateway.Tool{Wire: "a__b"}
+		l := newLimiter(t, Options{Default: Rate{10, 1}, Lists: Rate{10, 1}, Failures: Rate{10, 1}, Tools: map[string]Tool{"a__b": {PerAgent: Rate{10, 1}}}, Wait: 200 * time.Millisecond})
+		for range 5 {
+			ask(t, l, agent("ann"), tool)
+		}
+		for range 5 {
+			if release, err := l.AcquireList(t.Context(), agent("ann")); err == nil {
+				release()
+			}
+			l.Failed("192.0.2.1")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		now := time.Now()
+		for i := range l.owned.shards {
+			for who, e := range l.owned.shards[i].entries {
+				if !e.idle(now) {
+					t.Errorf("%v is held by %d", who, e.users.Load())
+				}
+			}
+		}
+		if e := l.peers.find(now, "192.0.2.1"); !e.idle(now) {
+			t.Errorf("a peer is held by %d", e.users.Load())
+		}
+	})
+}
+
 // A whole call is there, to the instant: nobody waits for it.
 func TestOneWholeCallIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

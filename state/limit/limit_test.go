@@ -209,6 +209,7 @@ func TestNewRefusesSenselessRates(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"no burst":             {Default: Rate{PerSecond: 1}},
 		"no rate":              {Tools: map[string]Tool{"a__b": {PerAgent: Rate{Burst: 1}}}},
+		"of a tool":            {Tools: map[string]Tool{"a__b": {All: Rate{PerSecond: 1}}}},
 		"negative":             {Agents: map[string]Rate{"ann": {-1, 1}}},
 		"negative concurrency": {Concurrency: -1},
 	} {

@@ -169,6 +169,44 @@ func TestAttackWaitingHoldsMemory(t *testing.T) {
 	})
 }
 
+// Waiting is over however it ended: an agent whose calls have waited more often than
+// may at once waits again.
+func TestWaitingIsNoLongerCountedOnceItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(t, Options{Default: Rate{10, 1}, Wait: time.Second})
+		ask(t, l, agent("ann"), nil)
+		for i := range agentWaiting + 1 {
+			q := ask(t, l, agent("ann"), nil)
+			if !q.waits() {
+				t.Fatalf("call %d does not wait: %v", i, q.err)
+			}
+			if i%2 == 0 {
+				q.cancel()
+			}
+			<-q.done
+		}
+		if n := l.owned.find(time.Now(), owner{issuer: agent("ann").Issuer, id: "ann"}).waiting.Load(); n != 0 {
+			t.Errorf("%d wait", n)
+		}
+	})
+}
+
+// Who cannot wait is told when there will be a token for it, behind all in line.
+func TestWhoCannotWaitIsToldWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tool := &gateway.Tool{Wire: "a__b"}
+		l := newLimiter(t, Options{Tools: map[string]Tool{"a__b": {All: Rate{4, 1}}}, Wait: time.Second})
+		for i := range 4 {
+			ask(t, l, agent(fmt.Sprint("agent-", i)), tool)
+		}
+		for _, name := range []string{"late", "later"} { // neither takes a place
+			if r := refusal(t, ask(t, l, agent(name), tool).err); r.RetryAfter.Round(time.Millisecond) != time.Second {
+				t.Errorf("again in %v, want behind the three in line", r.RetryAfter)
+			}
+		}
+	})
+}
+
 // An agent that asks for all that a tool has, always, with as many calls as may wait,
 // does not keep the one that asks now and then from its turn.
 func TestAttackGreedyAgentStarvesOthers(t *testing.T) {
