@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,69 +18,224 @@ import (
 	"toolward/config/clients"
 )
 
+// connection is what `toolward connect` is asked for.
+type connection struct {
+	clients.Options
+	who                         bridgeAgent
+	all, write, remove, project bool
+	listing                     listing
+}
+
 func newConnect(g *globals) *cobra.Command {
-	var (
-		write bool
-		who   bridgeAgent
-		opt   clients.Options
-	)
+	var c connection
+	var how string
 	cmd := &cobra.Command{
-		Use:       "connect CLIENT",
-		Short:     "Print, or with --write put in place, a client's side of the connection",
-		Long:      "Prints what to put into a client's configuration so that it uses this gateway.\nClients: " + strings.Join(clients.Names(), ", ") + ".\n\nWith --write the client's file is edited; a copy of the old one stays beside it.",
-		Example:   "  toolward connect claude-code\n  toolward connect cursor --write --token \"$(toolward token mint --subject me --role demo)\"",
-		Args:      cobra.ExactArgs(1),
+		Use:   "connect [CLIENT]",
+		Short: "Print, or with --write put in place, a client's side of the connection",
+		Long: "Prints what to put into a client's configuration so that it uses this gateway, or without a client\n" +
+			"which are installed here and which have it already.\nClients: " + strings.Join(clients.Names(), ", ") + ".\n\n" +
+			"With --write the client's file is edited: all else in it stays as it is, and a copy of the old one\nstays beside it. --remove takes the entry out again.\n\n" +
+			"The entry is the first of these that client and gateway can do, or the one of --by:\n" +
+			"  login     the address alone; the client logs in\n" +
+			"  helper    the client runs a command that makes a token for each connection\n" +
+			"  program   the client starts toolward stdio, which makes its own tokens\n" +
+			"  variable  it refers to " + clients.Variable + ", which you set where the client starts\n" +
+			"  token     the token of --token is in the file",
+		Example:   "  toolward connect claude-code\n  toolward connect cursor --write\n  toolward connect --all --write\n  toolward connect cursor --remove",
+		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: clients.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if opt.Home, err = os.UserHomeDir(); err != nil {
-				return err
-			}
-			opt.OS, opt.AppData = runtime.GOOS, os.Getenv("APPDATA")
-			if opt.URL == "" {
-				if opt.URL, err = endpoint(g); err != nil {
-					return err
-				}
-			}
-			if !clients.Starts(args[0]) && (who.subject != "" || who.roles != nil) {
-				return errors.New("--subject and --role are for clients that start toolward stdio: " + args[0] + " has its token from you")
-			}
-			if opt.Command, err = stdioCommand(g, who); err != nil {
-				return err
-			}
-			if !write {
-				s, err := clients.Connect(args[0], opt)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: put this into %s\n", s.Client, s.Path)
-				fmt.Fprintln(cmd.OutOrStdout(), s.Text)
-				printNotes(cmd.ErrOrStderr(), s.Notes)
-				return nil
-			}
-			w, err := clients.Write(args[0], opt, time.Now())
-			if err != nil {
+			c.How = clients.Kind(how)
+			if err := c.gather(g, cmd); err != nil {
 				return err
 			}
 			switch {
-			case !w.Changed:
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s has it already: %s\n", w.Client, w.Path)
-			case w.Backup != "":
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: wrote %s; the old file is %s\n", w.Client, w.Path, w.Backup)
-			default:
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: wrote %s\n", w.Client, w.Path)
+			case c.all && len(args) > 0:
+				return errors.New("--all is every client that is installed; name one, or leave the name out")
+			case c.all:
+				return c.everywhere(cmd)
+			case len(args) == 0 && (c.write || c.remove):
+				return errors.New("name a client, or use --all for every one that is installed")
+			case len(args) == 0:
+				return c.list(cmd)
+			case c.write || c.remove:
+				return c.edit(cmd, args[0])
 			}
-			printNotes(cmd.ErrOrStderr(), w.Notes)
-			return nil
+			return c.print(cmd, args[0])
 		},
 	}
-	cmd.Flags().BoolVar(&write, "write", false, "edit the client's file")
-	cmd.Flags().StringVar(&opt.URL, "url", "", "MCP endpoint, instead of the configuration's")
-	cmd.Flags().StringVar(&opt.Token, "token", "", "token to write into the file; without it the file refers to "+clients.Variable)
-	cmd.Flags().StringVar(&who.subject, "subject", "", "the agent's name, for a client that starts toolward stdio (default: who runs it)")
-	cmd.Flags().StringArrayVar(&who.roles, "role", nil, "a role of the agent, for a client that starts toolward stdio; repeat for several")
-	cmd.Flags().StringVar(&opt.Name, "name", "", "name of the entry (default toolward)")
+	f := cmd.Flags()
+	f.BoolVar(&c.write, "write", false, "edit the client's file")
+	f.BoolVar(&c.remove, "remove", false, "take the entry out of the client's file")
+	f.BoolVar(&c.all, "all", false, "every client that is installed; without --write say what would be done")
+	f.BoolVar(&c.project, "project", false, "the file of the project in this folder, instead of the user's")
+	f.StringVar(&how, "by", "", "how the client is let in: login, helper, program, variable or token")
+	f.StringVar(&c.URL, "url", "", "MCP endpoint, instead of the configuration's")
+	f.StringVar(&c.Token, "token", "", "token to write into the file")
+	f.StringVar(&c.who.subject, "subject", "", "the agent's name in tokens that are made here (default: who runs it)")
+	f.StringArrayVar(&c.who.roles, "role", nil, "a role in tokens that are made here; repeat for several")
+	f.StringVar(&c.Name, "name", "", "name of the entry (default toolward)")
+	c.listing.flag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("write", "remove")
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"login", "helper", "program", "variable", "token"}, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	return cmd
+}
+
+// gather completes the options by what is known of the gateway and this machine.
+func (c *connection) gather(g *globals, cmd *cobra.Command) (err error) {
+	if c.Home, err = os.UserHomeDir(); err != nil {
+		return err
+	}
+	c.OS, c.Env, c.Program = runtime.GOOS, os.Getenv, exec.LookPath
+	if c.project {
+		if c.Project, err = os.Getwd(); err != nil {
+			return err
+		}
+	}
+	c.Mint = "toolward token mint --subject me"
+	if c.URL != "" {
+		c.Login = true // whether that gateway has a login is for it to say
+		return clients.CheckURL(c.URL)
+	}
+	cfg, err := loadBeside(g)
+	if err != nil {
+		return err
+	}
+	c.URL = nearAddress(baseURL(cfg)) + "/mcp"
+	c.Login = len(cfg.Auth.Issuers) > 0
+	c.Local = cfg.Auth.Local != nil
+	if cmd.Flags().Changed("config") {
+		c.Mint += " --config " + g.config
+	}
+	c.Command, err = stdioCommand(g, c.who)
+	return err
+}
+
+// print shows a client's side of the connection.
+func (c *connection) print(cmd *cobra.Command, id string) error {
+	s, err := clients.Connect(id, c.Options)
+	if err != nil {
+		return err
+	}
+	if err := c.checkWho(s.How); err != nil {
+		return err
+	}
+	where := "put this into " + s.Path
+	if s.Path == "" {
+		where = "paste this at " + s.Paste
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", s.Client, where)
+	fmt.Fprint(cmd.OutOrStdout(), s.Text)
+	printNotes(cmd.ErrOrStderr(), s.Notes)
+	return nil
+}
+
+// checkWho refuses words about a token that is not made here.
+func (c *connection) checkWho(how clients.Kind) error {
+	if how != clients.ByProgram && how != clients.ByHelper && (c.who.subject != "" || c.who.roles != nil) {
+		return fmt.Errorf("--subject and --role are of tokens that are made here, and an entry by %s has none of those: use --by program", how)
+	}
+	return nil
+}
+
+// edit changes a client's file.
+func (c *connection) edit(cmd *cobra.Command, id string) error {
+	talk := cmd.ErrOrStderr()
+	if c.remove {
+		w, err := clients.Remove(id, c.Options, time.Now())
+		if err != nil {
+			return err
+		}
+		switch {
+		case !w.Changed:
+			fmt.Fprintf(talk, "%s does not have it: %s\n", w.Client, w.Path)
+		case w.Gone:
+			fmt.Fprintf(talk, "%s: removed %s, which had nothing else in it; a copy is %s\n", w.Client, w.Path, w.Backup)
+		default:
+			fmt.Fprintf(talk, "%s: took it out of %s; the old file is %s\n", w.Client, w.Path, w.Backup)
+		}
+		return nil
+	}
+	s, err := clients.Connect(id, c.Options)
+	if err != nil {
+		return err
+	}
+	if err := c.checkWho(s.How); err != nil {
+		return err
+	}
+	w, err := clients.Write(id, c.Options, time.Now())
+	if err != nil {
+		return err
+	}
+	switch {
+	case !w.Changed:
+		fmt.Fprintf(talk, "%s has it already: %s\n", w.Client, w.Path)
+	case w.Backup != "":
+		fmt.Fprintf(talk, "%s: wrote %s; the old file is %s\n", w.Client, w.Path, w.Backup)
+	default:
+		fmt.Fprintf(talk, "%s: wrote %s\n", w.Client, w.Path)
+	}
+	printNotes(talk, w.Notes)
+	return nil
+}
+
+// everywhere does for every client that is installed what is asked for.
+func (c *connection) everywhere(cmd *cobra.Command) error {
+	found, err := clients.Look(c.Options)
+	if err != nil {
+		return err
+	}
+	talk := cmd.ErrOrStderr()
+	done, wrong := 0, 0
+	for _, f := range found {
+		if f.File == "" || !f.Installed || c.remove && f.Entry == "" {
+			continue
+		}
+		done++
+		if c.write || c.remove {
+			err = c.edit(cmd, f.Client)
+		} else {
+			var s clients.Snippet
+			if s, err = clients.Connect(f.Client, c.Options); err == nil {
+				fmt.Fprintf(talk, "%s: --write would put an entry by %s into %s\n", s.Client, s.How, s.Path)
+			}
+		}
+		if err != nil {
+			wrong++
+			fmt.Fprintf(talk, "%s: %v\n", f.Title, err)
+		}
+	}
+	switch {
+	case wrong > 0:
+		return foundError{fmt.Sprintf("%d of %d clients were left as they are", wrong, done)}
+	case done == 0 && c.remove:
+		fmt.Fprintln(talk, "no client has it")
+	case done == 0:
+		return foundError{"no client that is known here is installed; `toolward connect` lists them"}
+	}
+	return nil
+}
+
+// list shows which clients are known, and how they are here.
+func (c *connection) list(cmd *cobra.Command) error {
+	found, err := clients.Look(c.Options)
+	if err != nil {
+		return err
+	}
+	err = printRows(c.listing, cmd.OutOrStdout(), found, []string{"CLIENT", "INSTALLED", "ENTRY", "FILE"}, func(f clients.Found) []string {
+		installed, entry, file := "no", f.Entry, f.File
+		if f.Installed {
+			installed = "yes"
+		}
+		if file == "" {
+			file = "(its settings take the text)"
+		}
+		return []string{f.Client, installed, cmp.Or(entry, "no"), file}
+	})
+	if err == nil && c.listing.format == "table" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "toolward connect CLIENT prints an entry, --write puts it in place; --all is every client that is installed")
+	}
+	return err
 }
 
 // stdioCommand starts toolward stdio from any folder.
@@ -112,15 +269,6 @@ func printNotes(w io.Writer, notes []string) {
 	for _, n := range notes {
 		fmt.Fprintln(w, "note: "+n)
 	}
-}
-
-// endpoint is the MCP endpoint that the configuration says.
-func endpoint(g *globals) (string, error) {
-	cfg, err := loadBeside(g)
-	if err != nil {
-		return "", err
-	}
-	return baseURL(cfg) + "/mcp", nil
 }
 
 // baseURL is where agents reach a gateway of this configuration.

@@ -12,20 +12,30 @@ func FuzzEdit(f *testing.F) {
 	f.Add("{\"inputs\": [1,],}")
 	f.Add("[mcp_servers.toolward]\nx = 1\n")
 	f.Add("a = '''\n[mcp_servers.toolward]\n'''\n")
-	o := Options{URL: "http://127.0.0.1:8080/mcp"}
+	f.Add("extensions:\n  a: {b: c}\n\n# end\nx: |\n  # no comment\n")
+	f.Add("mcpServers:\n- name: toolward\n  old: true\n")
+	o := Options{URL: "http://127.0.0.1:8080/mcp", Token: "synthetic.token.value"}
 	f.Fuzz(func(t *testing.T, old string) {
-		for _, id := range []string{"vscode", "codex"} {
+		for _, id := range []string{"vscode", "codex", "goose", "continue"} {
 			c, err := prepare(id, &o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := c.edit([]byte(old), o)
+			ch, _, err := c.change(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := ch.edit(c.Format, []byte(old))
 			if err != nil {
 				continue
 			}
-			again, err := c.edit(text, o)
+			again, err := ch.edit(c.Format, text)
 			if err != nil || string(again) != string(text) {
 				t.Fatalf("%s: editing again: %v\n got %q\nwant %q", id, err, again, text)
+			}
+			ch.entry = nil
+			if _, err := ch.edit(c.Format, text); err != nil {
+				t.Fatalf("%s: taking it out again: %v\n of %q", id, err, text)
 			}
 		}
 	})

@@ -141,7 +141,7 @@ func readJSON(data []byte) (servers []server, warnings []string, err error) {
 		found = true
 		for i := range o.Members {
 			name := o.Members[i].Name.Value.(hujson.Literal).String()
-			decoded, err := decodeJSON(o.Members[i].Value.Pack())
+			decoded, err := jsonValue(o.Members[i].Value.Pack())
 			fields, ok := decoded.(map[string]any)
 			if err != nil || !ok {
 				warnings = append(warnings, name+": is not an object; left out")
@@ -166,7 +166,7 @@ func readTOML(data []byte) (servers []server, warnings []string, err error) {
 		return nil, nil, err
 	}
 	for _, root := range roots {
-		t := table(top, root)
+		t, _ := top[root].(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(t)) {
 			fields, ok := t[name].(map[string]any)
 			if !ok {

@@ -4,22 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tailscale/hujson"
 )
 
-// editJSON sets root.name to a value, and if list is given sees to it that the
-// array of that name has the element. The syntax tree is changed rather than
-// the decoded value, which keeps comments, order and spelling of all else.
-func editJSON(old []byte, root, name string, value any, list string, element any) ([]byte, error) {
-	before, err := decodeJSON(old)
-	if err != nil {
-		return nil, err
-	}
-	text := old
+// editJSON changes the syntax tree rather than the decoded value, which keeps
+// comments, order and spelling of all else.
+func editJSON(text []byte, ch *change) ([]byte, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		text = []byte("{}\n")
 	}
@@ -28,29 +23,41 @@ func editJSON(old []byte, root, name string, value any, list string, element any
 		return nil, err
 	}
 	e := jsonEditor{unit: indentation(text)}
-	top, err := objectOf(&tree)
-	if err != nil {
+	if err := e.edit(&tree, ch); err != nil {
 		return nil, err
 	}
-	servers, err := e.child(top, root, 1, hujson.Object{})
+	return tree.Pack(), nil
+}
+
+func (e jsonEditor) edit(tree *hujson.Value, ch *change) error {
+	top, err := objectOf(tree)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if ch.entry == nil {
+		e.remove(top, []string{ch.root, ch.name})
+		return nil
+	}
+	servers := find(top, ch.root)
+	if servers == nil || isNull(servers) {
+		return e.set(top, ch.root, object{{ch.name, ch.whole()}}, 1)
 	}
 	in, err := objectOf(servers)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", root, err)
+		return err
 	}
-	entry := e.render(value, 2)
-	if err := e.set(in, name, entry, 2); err != nil {
-		return nil, err
+	there := find(in, ch.name)
+	if there == nil {
+		return e.set(in, ch.name, ch.whole(), 2)
 	}
-	if list != "" {
-		if err := e.element(top, list, element); err != nil {
-			return nil, err
-		}
+	entry, err := objectOf(there)
+	if err != nil {
+		return e.set(in, ch.name, ch.whole(), 2)
 	}
-	text = tree.Pack()
-	return text, checkJSON(before, text, root, name, entry, list)
+	for _, path := range ch.stale() {
+		e.remove(entry, path)
+	}
+	return e.merge(entry, ch.entry, 3)
 }
 
 type jsonEditor struct{ unit string }
@@ -76,102 +83,150 @@ func objectOf(v *hujson.Value) (*hujson.Object, error) {
 	return o, nil
 }
 
+func isNull(v *hujson.Value) bool { return string(bytes.TrimSpace(v.Pack())) == "null" }
+
 func find(o *hujson.Object, name string) *hujson.Value {
-	for i := range o.Members {
-		if o.Members[i].Name.Value.(hujson.Literal).String() == name {
-			return &o.Members[i].Value
+	if i := index(o, name); i >= 0 {
+		return &o.Members[i].Value
+	}
+	return nil
+}
+
+func index(o *hujson.Object, name string) int {
+	return slices.IndexFunc(o.Members, func(m hujson.ObjectMember) bool { return m.Name.Value.(hujson.Literal).String() == name })
+}
+
+// merge sets members of an object, and of objects in it.
+func (e jsonEditor) merge(o *hujson.Object, want object, depth int) error {
+	for _, p := range want {
+		if inner, ok := p.value.(object); ok {
+			if there := find(o, p.name); there != nil {
+				if in, err := objectOf(there); err == nil {
+					if err := e.merge(in, inner, depth+1); err != nil {
+						return err
+					}
+					continue
+				}
+			}
+		}
+		if err := e.set(o, p.name, p.value, depth); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// child returns a member, made from def if it is not there.
-func (e jsonEditor) child(o *hujson.Object, name string, depth int, def hujson.Object) (*hujson.Value, error) {
-	if v := find(o, name); v != nil {
-		return v, nil
+// set gives a member a value, at the end if it is new.
+func (e jsonEditor) set(o *hujson.Object, name string, value any, depth int) error {
+	there := find(o, name)
+	inline := oneLine(o)
+	text := e.render(value, depth)
+	if inline {
+		text = e.render(value, -1)
 	}
-	return e.add(o, name, &def, depth), nil
-}
-
-func (e jsonEditor) set(o *hujson.Object, name, text string, depth int) error {
 	v, err := hujson.Parse([]byte(text))
 	if err != nil {
 		return err
 	}
-	if there := find(o, name); there != nil {
-		if !equalJSON(*there, v) {
-			there.Value = v.Value
-		}
-		return nil
+	switch {
+	case there == nil:
+		e.add(o, name, v.Value, depth, inline)
+	case !equalJSON(*there, v):
+		there.Value = v.Value
 	}
-	e.add(o, name, v.Value, depth)
 	return nil
 }
 
-// add appends a member on a line of its own. What stood after the last member
-// (a comment, often) stays behind it, and a trailing comma stays one.
-func (e jsonEditor) add(o *hujson.Object, name string, v hujson.ValueTrimmed, depth int) *hujson.Value {
+// oneLine reports whether an object's members stand in one line.
+func oneLine(o *hujson.Object) bool {
+	return len(o.Members) > 0 && !bytes.ContainsRune(o.AfterExtra, '\n') &&
+		!slices.ContainsFunc(o.Members, func(m hujson.ObjectMember) bool { return bytes.ContainsRune(m.Name.BeforeExtra, '\n') })
+}
+
+const blank = " \t\r\n"
+
+// add appends a member, on a line of its own unless all are in one line. What
+// stood after the last member (a comment, often) stays behind it, a trailing comma
+// stays one, and what stood before the brace stays there: so [jsonEditor.drop]
+// leaves what was.
+func (e jsonEditor) add(o *hujson.Object, name string, v hujson.ValueTrimmed, depth int, inline bool) {
 	m := hujson.ObjectMember{
 		Name:  hujson.Value{Value: hujson.String(name)},
 		Value: hujson.Value{BeforeExtra: hujson.Extra(" "), Value: v},
 	}
-	before := bytes.TrimRight(o.AfterExtra, " \t\r\n")
-	m.Name.BeforeExtra = hujson.Extra(string(before) + e.line(depth))
+	after := string(o.AfterExtra)
+	said := strings.TrimRight(after, blank)
+	after = after[len(said):]
+	between := e.line(depth)
+	if inline {
+		between = " "
+	}
+	m.Name.BeforeExtra = hujson.Extra(said + between)
 	if n := len(o.Members); n > 0 && o.Members[n-1].Value.AfterExtra != nil {
 		m.Value.AfterExtra = hujson.Extra{}
+	} else if n == 0 && !strings.Contains(after, "\n") {
+		after = e.line(depth - 1)
 	}
-	o.AfterExtra = hujson.Extra(e.line(depth - 1))
+	o.AfterExtra = hujson.Extra(after)
 	o.Members = append(o.Members, m)
-	return &o.Members[len(o.Members)-1].Value
 }
 
-// element sees to it that the array has an element with the same id.
-func (e jsonEditor) element(top *hujson.Object, list string, element any) error {
-	v := find(top, list)
-	if v == nil {
-		e.add(top, list, &hujson.Array{}, 1)
-		v = find(top, list)
+// remove takes out a member, and the objects that it was alone in.
+func (e jsonEditor) remove(o *hujson.Object, path []string) {
+	i := index(o, path[0])
+	if i < 0 {
+		return
 	}
-	array, ok := v.Value.(*hujson.Array)
-	if !ok {
-		return fmt.Errorf("%s: is not an array", list)
-	}
-	id := element.(object).get("id")
-	for i := range array.Elements {
-		o, err := objectOf(&array.Elements[i])
-		if err != nil {
-			continue
+	if len(path) > 1 {
+		inner, err := objectOf(&o.Members[i].Value)
+		if err != nil || find(inner, path[1]) == nil {
+			return
 		}
-		if there := find(o, "id"); there != nil {
-			if lit, ok := there.Value.(hujson.Literal); ok && lit.String() == id {
-				return nil
-			}
+		e.remove(inner, path[1:])
+		if len(inner.Members) > 0 || len(bytes.TrimSpace(inner.AfterExtra)) > 0 {
+			return
 		}
 	}
-	text, err := hujson.Parse([]byte(e.render(element, 2)))
-	if err != nil {
-		return err
-	}
-	before := bytes.TrimRight(array.AfterExtra, " \t\r\n")
-	text.BeforeExtra = hujson.Extra(string(before) + e.line(2))
-	if n := len(array.Elements); n > 0 && array.Elements[n-1].AfterExtra != nil {
-		text.AfterExtra = hujson.Extra{}
-	}
-	array.AfterExtra = hujson.Extra(e.line(1))
-	array.Elements = append(array.Elements, text)
-	return nil
+	drop(o, i)
 }
 
-func (o object) get(name string) any {
-	for _, p := range o {
-		if p.name == name {
-			return p.value
-		}
+// drop takes out a member. Comments around it stay.
+func drop(o *hujson.Object, i int) {
+	gone := o.Members[i]
+	said := strings.TrimRight(string(gone.Name.BeforeExtra), blank)
+	if behind := strings.Trim(string(gone.Value.AfterExtra), blank); behind != "" {
+		said += " " + behind
 	}
-	return nil
+	last := i == len(o.Members)-1
+	o.Members = slices.Delete(o.Members, i, i+1)
+	switch {
+	case !last:
+		next := &o.Members[i].Name
+		if said == "" {
+			next.BeforeExtra = gone.Name.BeforeExtra
+		} else {
+			next.BeforeExtra = hujson.Extra(said + string(next.BeforeExtra))
+		}
+	case i == 0:
+		if after := string(o.AfterExtra); said == "" && strings.Trim(after, blank) == "" {
+			o.AfterExtra = nil
+		} else {
+			o.AfterExtra = hujson.Extra(said + after)
+		}
+	default:
+		before := &o.Members[i-1].Value
+		if gone.Value.AfterExtra == nil { // there is no comma at the end
+			said = string(before.AfterExtra) + said
+			before.AfterExtra = nil
+		} else if before.AfterExtra == nil {
+			before.AfterExtra = hujson.Extra{}
+		}
+		o.AfterExtra = hujson.Extra(said + string(o.AfterExtra))
+	}
 }
 
-// render writes a value as JSON, objects over several lines.
+// render writes a value as JSON, objects over several lines, or in one with a
+// depth of -1.
 func (e jsonEditor) render(v any, depth int) string {
 	o, ok := v.(object)
 	if !ok {
@@ -179,7 +234,7 @@ func (e jsonEditor) render(v any, depth int) string {
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false) // & in URLs is for people to read
 		if err := enc.Encode(v); err != nil {
-			panic(err) // strings, lists of strings and booleans
+			panic(err) // strings, lists of strings, numbers and booleans
 		}
 		return strings.ReplaceAll(strings.TrimSpace(b.String()), `","`, `", "`)
 	}
@@ -189,66 +244,58 @@ func (e jsonEditor) render(v any, depth int) string {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		b.WriteString(e.line(depth+1) + e.render(p.name, 0) + ": " + e.render(p.value, depth+1))
+		switch {
+		case depth >= 0:
+			b.WriteString(e.line(depth + 1))
+		case i > 0:
+			b.WriteString(" ")
+		}
+		inner := -1
+		if depth >= 0 {
+			inner = depth + 1
+		}
+		b.WriteString(e.render(p.name, 0) + ": " + e.render(p.value, inner))
 	}
-	return b.String() + e.line(depth) + "}"
+	if depth >= 0 {
+		b.WriteString(e.line(depth))
+	}
+	return b.String() + "}"
 }
 
 func equalJSON(a, b hujson.Value) bool {
-	x, err1 := decodeJSON(a.Pack())
-	y, err2 := decodeJSON(b.Pack())
+	x, err1 := jsonValue(a.Pack())
+	y, err2 := jsonValue(b.Pack())
 	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
 }
 
-// decodeJSON decodes JSON with comments. An empty file is an empty object.
-func decodeJSON(text []byte) (any, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return map[string]any{}, nil
-	}
-	std, err := hujson.Standardize(bytes.Clone(text))
+// jsonValue decodes JSON with comments.
+func jsonValue(text []byte) (any, error) {
+	tree, err := hujson.Parse(slices.Concat(text, []byte("\n"))) // the parser wants comments to end
 	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(std))
+	tree.Standardize()
+	dec := json.NewDecoder(bytes.NewReader(tree.Pack()))
 	dec.UseNumber()
 	var v any
 	err = dec.Decode(&v)
 	return v, err
 }
 
-// checkJSON refuses a result that does not have the entry (a client takes the
-// last of two equal names), or differs in anything else.
-func checkJSON(before any, text []byte, root, name, entry, list string) error {
-	after, err := decodeJSON(text)
+// decodeJSON decodes a file. An empty one is an empty object.
+func decodeJSON(text []byte) (map[string]any, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return map[string]any{}, nil
+	}
+	v, err := jsonValue(text)
 	if err != nil {
-		return fmt.Errorf("the result would not be JSON: %w", err)
+		return nil, err
 	}
-	want, err := decodeJSON([]byte(entry))
-	if err != nil {
-		return err
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("is not an object")
 	}
-	servers, _ := after.(map[string]any)[root].(map[string]any)
-	if !reflect.DeepEqual(servers[name], want) {
-		return errors.New("the entry is written in a way that cannot be edited")
-	}
-	strip := func(v any) any {
-		top, ok := v.(map[string]any)
-		if !ok {
-			return v
-		}
-		if servers, ok := top[root].(map[string]any); ok {
-			delete(servers, name)
-			if len(servers) == 0 {
-				delete(top, root)
-			}
-		}
-		if list != "" {
-			delete(top, list)
-		}
-		return top
-	}
-	if !reflect.DeepEqual(strip(before), strip(after)) {
-		return errors.New("it cannot be changed without changing other entries")
-	}
-	return nil
+	return m, nil
 }
+
+func numberJSON(n int) any { return json.Number(strconv.Itoa(n)) }
