@@ -87,7 +87,7 @@ for (const [nth, [who, { begin, anew }]] of Object.entries(clients).entries()) {
       fs.mkdirSync(cwd);
       stub = await model();
       const env = { PATH: process.env.PATH, HOME: home, TOOLWARD_TOKEN: g.mint(who, '--role', 'tester') };
-      session = await begin({ home, cwd, env, url: `${g.url}/mcp`, model: stub.url });
+      session = await begin({ home, cwd, env, config: path.join(g.dir, 'toolward.yaml'), by: 'variable', model: stub.url });
     });
     after(async () => {
       await session?.close();

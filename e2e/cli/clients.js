@@ -21,8 +21,10 @@ function write(home, file, text) {
   fs.writeFileSync(where, typeof text === 'string' ? text : JSON.stringify(text));
 }
 
-// connect has the gateway's own command write the client's entry.
-const connect = (client, { env, url }) => execFileSync(binary, ['connect', client, '--write', '--url', url], { env, stdio: 'pipe' });
+// connect has the gateway's own command write the client's entry, of the kind that
+// is asked for.
+const connect = (client, { env, config, by, token }) => execFileSync(binary, ['connect', client, '--write', '--config', config, '--by', by,
+  ...(['program', 'helper'].includes(by) ? ['--role', 'tester'] : []), ...(by === 'token' ? ['--token', token] : [])], { env, stdio: 'pipe' });
 
 // acp drives a client by the Agent Client Protocol, as an editor does.
 async function acp(command, { env, cwd }) {
@@ -40,6 +42,7 @@ async function acp(command, { env, cwd }) {
 
 export const clients = {
   'Claude Code': {
+    id: 'claude-code',
     begin: async (at) => {
       Object.assign(at.env, {
         ANTHROPIC_BASE_URL: at.model, ANTHROPIC_API_KEY: key, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1',
@@ -60,6 +63,7 @@ export const clients = {
   },
 
   Codex: {
+    id: 'codex',
     begin: async (at) => {
       at.env.STUB_KEY = key;
       write(at.home, '.codex/config.toml', `model = "stub"
@@ -90,6 +94,7 @@ wire_api = "responses"
   },
 
   'Gemini CLI': {
+    id: 'gemini-cli',
     anew: { after: /^the gateway/, why: 'it goes on with the id of the session that is gone, whatever a 404 says' },
     begin: (at) => {
       Object.assign(at.env, { GOOGLE_GEMINI_BASE_URL: at.model, GEMINI_API_KEY: key, GEMINI_CLI_TRUST_WORKSPACE: 'true' });
@@ -100,21 +105,23 @@ wire_api = "responses"
   },
 
   OpenCode: {
+    id: 'opencode',
     begin: (at) => {
       write(at.home, '.config/opencode/opencode.json', {
         autoupdate: false, share: 'disabled', model: 'stub/stub', small_model: 'stub/stub',
         provider: { stub: { npm: '@ai-sdk/openai-compatible', options: { baseURL: `${at.model}/v1`, apiKey: key }, models: { stub: { tool_call: true } } } },
-        mcp: { toolward: { type: 'remote', url: at.url, oauth: false, headers: { Authorization: 'Bearer {env:TOOLWARD_TOKEN}' } } },
       });
+      connect('opencode', at);
       return acp([path.join(modules, `opencode-${native}/bin/opencode`), 'acp'], at);
     },
   },
 
   'Copilot CLI': {
+    id: 'copilot-cli',
     anew: { after: /^the gateway is called while it is down/, why: 'it drops a server that a connection could not be made to' },
     begin: (at) => {
       Object.assign(at.env, { COPILOT_OFFLINE: 'true', COPILOT_PROVIDER_BASE_URL: `${at.model}/v1`, COPILOT_PROVIDER_API_KEY: key, COPILOT_MODEL: 'stub' });
-      write(at.home, '.copilot/mcp-config.json', { mcpServers: { toolward: { type: 'http', url: at.url, tools: ['*'], headers: { Authorization: 'Bearer ${TOOLWARD_TOKEN}' } } } });
+      connect('copilot-cli', at);
       return acp([path.join(modules, `@github/copilot-${native}/copilot`), '--acp', '--allow-all-tools', '--disable-builtin-mcps'], at);
     },
   },
