@@ -88,6 +88,7 @@ func ruling(o *object, d *gateway.Decision) {
 		o.b = append(o.b, ']')
 	}
 	o.texts("redact", d.Redact)
+	o.texts("reveal", d.Reveal)
 	o.texts("labels", d.Labels)
 	o.text("revision", d.Revision)
 	o.text("shadow", string(d.Shadow))
@@ -121,6 +122,28 @@ func findings(o *object, s *secrecy, all []gateway.Finding, stage gateway.Stage)
 	}
 	if n > maxFindings {
 		o.number("findings_cut", n)
+	}
+}
+
+// restored writes what stands in the arguments as a placeholder, and in what is sent
+// as the value: never the value.
+func restored(o *object, s *secrecy, all []gateway.Restored) {
+	for i := range all[:min(len(all), maxFindings)] {
+		if i == 0 {
+			o.name("restored")
+			o.b = append(o.b, '[')
+		} else {
+			o.b = append(o.b, ',')
+		}
+		r := all[i]
+		r.Where = s.scrub(r.Where)
+		o.b = appendLine(o.b, marshal(r))
+	}
+	if len(all) > 0 {
+		o.b = append(o.b, ']')
+	}
+	if len(all) > maxFindings {
+		o.number("restored_cut", len(all))
 	}
 }
 

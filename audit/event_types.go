@@ -57,7 +57,7 @@ var Types = []Type{
 	{Name: TypeReloadFailed, Means: "a change of the policy is broken: the one before stays in force", Fields: list("error")},
 
 	{Name: "approval.asked", Means: "a person is asked about a call", Texts: list("args beside"),
-		Fields: list("id binding call agent issuer identities tool fingerprint reasons revision session labels recent created expires state")},
+		Fields: list("id binding call agent issuer identities tool fingerprint restored reasons revision session labels recent created expires state")},
 	{Name: "approval.approved", Means: "a person said yes", Fields: list("id by note")},
 	{Name: "approval.denied", Means: "a person said no", Fields: list("id by note")},
 	{Name: "approval.revoked", Means: "a person took a yes back that was not used", Fields: list("id by note")},

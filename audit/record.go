@@ -84,6 +84,9 @@ func (r *recorder) event(p gateway.Phase, c *gateway.Call) Event {
 	d.main = buf.main[:0]
 	d.Call, d.left = c.ID, leftBy(p, c)
 	d.unjudged(c)
+	for i := range c.Restored { // what the upstream is sent, and may quote
+		d.hide(c.Restored[i].Text())
+	}
 	switch p {
 	case gateway.PhaseOutcome:
 		d.Type, d.TimeUnixMs = TypeOutcome, time.Now().UnixMilli()
@@ -263,6 +266,7 @@ func (d *draft) request(c *gateway.Call) {
 		d.seen(&c.Session)
 	}
 	findings(&d.object, &d.secrecy, c.Findings, gateway.StageRequest)
+	restored(&d.object, &d.secrecy, c.Restored)
 	d.float("score", c.Score)
 	d.texts("reasons", d.all(c.Decision.Reasons, maxText))
 }

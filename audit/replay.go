@@ -65,6 +65,7 @@ type body struct {
 	History  []recalled
 	IsError  bool `json:"is_error"`
 	Findings []gateway.Finding
+	Restored []gateway.Restored
 	Score    float64
 	Reasons  []string
 	Labels   []string
@@ -192,7 +193,7 @@ func (b *body) request(e *Event) (*gateway.Call, error) {
 	c := &gateway.Call{
 		ID: e.Call, Time: time.UnixMilli(e.TimeUnixMs).UTC(), Surface: b.who.Surface, Protocol: b.who.Protocol, Peer: b.who.Peer,
 		Kind: gateway.Kind(e.Kind), Method: b.what.Method, Server: b.what.Endpoint, Name: b.Name,
-		Findings: b.Findings, Score: b.Score, Decision: b.decision(gateway.Effect(e.Effect)),
+		Restored: b.Restored, Findings: b.Findings, Score: b.Score, Decision: b.decision(gateway.Effect(e.Effect)),
 	}
 	if a := b.who.Agent; a != nil {
 		c.Agent = &gateway.Agent{ID: a.ID, Issuer: a.Issuer, Session: a.Session, Roles: a.Roles, Scopes: a.Scopes}

@@ -24,7 +24,7 @@ import (
 // that a value is put back, where, of what kind and whose it is ([Call.Restored]).
 // The upstream has the value ([Call.Sent]). It is put back in arguments of tools
 // only, towards the server that it came from and to no tool that sends out of the
-// house. Whatever else holds a placeholder, or what
+// house, unless policy reveals it there. Whatever else holds a placeholder, or what
 // is left of one, is refused: as text it would be a loss, and somebody's at that.
 
 // Kept is a value that was taken out of what an agent is shown.
@@ -68,6 +68,16 @@ type Restored struct {
 // Text is the value itself, for whoever must keep it out of what they write; "" in
 // calls that were read from the record.
 func (r *Restored) Text() string { return r.value.Text }
+
+// WithoutValues is what is restored without the values, for whoever keeps them longer than the
+// call.
+func WithoutValues(all []Restored) []Restored {
+	said := slices.Clone(all)
+	for i := range said {
+		said[i].value = Kept{}
+	}
+	return said
+}
 
 // maxRestored bounds the placeholders of one call.
 const maxRestored = 4096
@@ -134,21 +144,33 @@ func (r *Road) answered(c *Call) *Refusal {
 }
 
 // returnable refuses what is not put back where it would go: to another server than
-// it came from, or to a tool that sends it out of the house.
+// it came from, or to a tool that sends it out of the house. Policy can reveal it
+// there.
 func returnable(c *Call) *Refusal {
 	for i := range c.Restored {
 		v := &c.Restored[i]
-		at := Place(c.Args.Raw(), v.Where, c.Tool.Definition)
-		if v.Server != c.Tool.Server {
-			return Refuse("placeholder", Misplaced, "the value behind the placeholder at "+at+" came from "+v.Server+
-				" and is put back only towards it, not towards "+c.Tool.Server+"; leave it out")
+		own := v.Server == c.Tool.Server
+		if own && !slices.Contains(c.Tool.Labels, LabelExternal) || covered(c.Decision.Reveal, v.Where) {
+			continue
 		}
-		if slices.Contains(c.Tool.Labels, LabelExternal) {
-			return Refuse("placeholder", Misplaced, "the value behind the placeholder at "+at+" is not put back by "+c.Tool.Wire+
-				", which sends data out of the house; leave it out")
+		reason := "the value behind the placeholder at " + Place(c.Args.Raw(), v.Where, c.Tool.Definition)
+		if own {
+			reason += " is not put back by " + c.Tool.Wire + ", which sends data out of the house; leave it out"
+		} else {
+			reason += " came from " + v.Server + " and is put back only towards it, not towards " + c.Tool.Server + "; leave it out"
 		}
+		refusal := Refuse("placeholder", Misplaced, reason)
+		refusal.Remedy = "a policy can let it go there: `reveal contains PATH`"
+		return refusal
 	}
 	return nil
+}
+
+// covered reports whether a place is one of these or inside one.
+func covered(places []string, where string) bool {
+	return slices.ContainsFunc(places, func(p string) bool {
+		return strings.HasPrefix(where, p) && (len(where) == len(p) || where[len(p)] == '/')
+	})
 }
 
 // restores are the edits that put values back.

@@ -19,6 +19,7 @@ type Approval struct {
 	Fingerprint string          `json:"fingerprint,omitempty"` // of the tool's definition
 	Args        json.RawMessage `json:"args,omitempty"`        // for the person who decides; secrets are taken out when it is stored
 	Beside      json.RawMessage `json:"beside,omitempty"`      // likewise: what is sent beside the arguments, by member of params
+	Restored    []Restored      `json:"restored,omitempty"`    // values that stand in the arguments as placeholders, and will be put back
 	Reasons     []string        `json:"reasons,omitempty"`     // why policy asks
 	Revision    string          `json:"revision,omitempty"`    // of the policy that asked
 	Session     string          `json:"session,omitempty"`     // ID of the session that asked

@@ -16,6 +16,7 @@ type Decision struct {
 	Reasons  []string `json:"reasons,omitempty"`  // for the agent and the reviewer; sorted
 	Rules    []Rule   `json:"rules,omitempty"`    // which rules fired
 	Redact   []string `json:"redact,omitempty"`   // RFC 6901 pointers into args (request) or result; "" is all of it
+	Reveal   []string `json:"reveal,omitempty"`   // RFC 6901 pointers into args: what the agent carries there is put back, whatever the tool
 	Labels   []string `json:"labels,omitempty"`   // to add to the session; sorted
 	Revision string   `json:"revision,omitempty"` // of the policy that decided, a short digest
 	Shadow   Effect   `json:"shadow,omitempty"`   // what the shadow policy would have decided; "" without one

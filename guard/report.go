@@ -34,6 +34,9 @@ func (sc *scan) report(l *leaf, found []gateway.Finding) {
 func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 	f.Stage, f.Where, f.Key = sc.stage, p.where, p.key
 	f.Action = sc.action(f)
+	if sc.sends && f.Action == gateway.ActionTokenize {
+		f.Action = gateway.ActionRedact // no agent is shown what it sends
+	}
 	f.Print = sc.s.print(f.Rule, cut(text, f.Span))
 	if p.whole {
 		f.Span = [2]int{}

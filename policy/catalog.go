@@ -139,7 +139,7 @@ func (c *catalogNames) checkRule(compiler *ast.Compiler, m *ast.Module, rule *as
 		ps = append(ps, spots.checkValues(r)...)
 		ps = append(ps, spots.checkPrefixes(r)...)
 	}
-	return append(ps, spots.checkRedacted(rule)...)
+	return append(ps, spots.checkPlaces(rule)...)
 }
 
 // hints are the annotations that MCP has (2025-11-25 schema, ToolAnnotations).

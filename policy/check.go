@@ -94,7 +94,7 @@ func checkRule(rule *ast.Rule) []Problem {
 	case single || len(rule.Head.Ref()) != 1:
 		return []Problem{problemAt(rule.Location, "rule_form", "%s must be a set of strings", name).
 			hint("write `%s contains \"%s\" if …`", name, map[string]string{
-				ruleDeny: "reason", ruleApprove: "reason", ruleRedact: "args.body", ruleLabel: "untrusted"}[name])}
+				ruleDeny: "reason", ruleApprove: "reason", ruleRedact: "args.body", ruleReveal: "args.body", ruleLabel: "untrusted"}[name])}
 	}
 	return checkKey(rule, name)
 }
@@ -143,12 +143,16 @@ func checkKey(rule *ast.Rule, name string) []Problem {
 		}
 		return nil
 	}
-	if name != ruleRedact {
+	if name != ruleRedact && name != ruleReveal {
 		return nil
 	}
-	if _, err := parsePlace(key); err != nil {
+	where, err := parsePlace(key)
+	if err == nil && name == ruleReveal && where.root != "args" {
+		return []Problem{problemAt(rule.Location, "reveal_path", "values are put back in arguments only: a path starts with args").hint("write `reveal contains \"args.body\" if …`")}
+	}
+	if err != nil {
 		root, _ := cutName(key)
-		p := problemAt(rule.Location, "redact_path", "%v", err)
+		p := problemAt(rule.Location, name+"_path", "%v", err)
 		if near := nearest(root, []string{"args", "result"}); near != "" && near != root {
 			p = p.hint("%s", didYouMean(near))
 		}

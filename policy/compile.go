@@ -94,6 +94,7 @@ const (
 	ruleDeny    = "deny"
 	ruleApprove = "approve"
 	ruleRedact  = "redact"
+	ruleReveal  = "reveal"
 	ruleLabel   = "label"
 	ruleFlow    = "flow"
 
@@ -101,7 +102,7 @@ const (
 	ruleRemember = "remember"
 )
 
-var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleLabel, ruleFlow, ruleMeter, ruleRemember}
+var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleReveal, ruleLabel, ruleFlow, ruleMeter, ruleRemember}
 
 // Recording which rules took part without OPA's tracer, which costs more than
 // the evaluation: to the body of each public rule a call of an own built-in

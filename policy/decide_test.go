@@ -26,6 +26,8 @@ func TestMalformedDecisions(t *testing.T) {
 		{"null as reason", "allow := true\ndeny contains input.args.null\n", "could not be evaluated"},
 		{"an object as label", "allow := true\nlabel contains input.args\n", "could not be evaluated"},
 		{"a redact path to nowhere", "allow := true\nredact contains input.args.s\n", "could not be evaluated"},
+		{"a reveal path to nowhere", "allow := true\nreveal contains input.args.s\n", "could not be evaluated"},
+		{"a number as a reveal path", "allow := true\nreveal contains input.args.a\n", "could not be evaluated"},
 		{"an approve reason that is a list", "approve contains input.args.list\n", "could not be evaluated"},
 		{"a function given the wrong type", "allow if lower(input.args.a) == \"x\"\n", "could not be evaluated"},
 		{"division by zero", "allow if 1 / (input.args.a - 1) == 1\n", "could not be evaluated"},

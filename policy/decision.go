@@ -104,12 +104,21 @@ func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, value ast.Val
 	if d.Labels, err = texts(doc, "label", ruleLabel); err != nil {
 		return d, err
 	}
+	if stage == gateway.StageRequest {
+		paths, err := texts(doc, "reveal", ruleReveal)
+		if err != nil {
+			return d, err
+		}
+		if d.Reveal, _, err = places(c, stage, ruleReveal, paths); err != nil {
+			return d, err
+		}
+	}
 	paths, err := texts(doc, "redact", ruleRedact)
 	if err != nil || len(paths) == 0 {
 		return d, err
 	}
 	var missed bool
-	if d.Redact, missed, err = places(c, stage, paths); missed && c.Kind == gateway.KindNotification {
+	if d.Redact, missed, err = places(c, stage, ruleRedact, paths); missed && c.Kind == gateway.KindNotification {
 		// What a rule takes out of results stands elsewhere in a notification,
 		// nobody knows where.
 		d.Effect, d.Reasons, d.Labels, d.Redact = gateway.EffectDeny, []string{"a redact rule names a place in results that the notification does not have"}, nil, nil
@@ -158,7 +167,7 @@ func textsOf(v ast.Value, rule string) ([]string, error) {
 // places resolves the paths of this stage to pointers that exist, without those
 // inside of others. Paths of the other stage say nothing now. missed says that a
 // path led nowhere.
-func places(c *gateway.Call, stage gateway.Stage, paths []string) (out []string, missed bool, err error) {
+func places(c *gateway.Call, stage gateway.Stage, rule string, paths []string) (out []string, missed bool, err error) {
 	root, value := "args", func() any { return c.Args.Value() }
 	if stage == gateway.StageResult {
 		root, value = "result", func() any { return gateway.Decode(c.Result.Bytes()) }
@@ -167,7 +176,7 @@ func places(c *gateway.Call, stage gateway.Stage, paths []string) (out []string,
 	for _, path := range paths {
 		p, err := parsePlace(path)
 		if err != nil {
-			return nil, false, fmt.Errorf("a redact rule gave %w", err)
+			return nil, false, fmt.Errorf("a %s rule gave %w", rule, err)
 		}
 		if p.root != root {
 			continue

@@ -32,6 +32,8 @@ func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[
 		"tool":    r.tool(c),
 		"args":    argsInput(c, stage),
 		"guard":   guardInput(c, stage),
+
+		"restored": restoredInput(c.Restored),
 	}
 	if stage == gateway.StageResult && with.result {
 		in["result"] = resultInput(c.Result)
@@ -112,6 +114,20 @@ func guardInput(c *gateway.Call, stage gateway.Stage) map[string]any {
 		}
 	}
 	return map[string]any{"score": c.Score, "findings": findings}
+}
+
+// restoredInput says what will be put back where, and never the values.
+func restoredInput(all []gateway.Restored) []any {
+	list := make([]any, len(all))
+	for i := range all {
+		r := &all[i]
+		m := map[string]any{"where": r.Where, "kind": string(r.Kind), "rule": r.Rule, "server": r.Server, "from": r.From}
+		if r.Key {
+			m["key"] = true
+		}
+		list[i] = m
+	}
+	return list
 }
 
 func findingInput(f *gateway.Finding) map[string]any {

@@ -55,6 +55,9 @@ func operatorInput(by gateway.Operator, role string, a gateway.Approval) map[str
 		"session": a.Session, "labels": orEmpty(a.Labels), "recent": recent,
 		"created": a.Created.UTC().Format(time.RFC3339Nano), "args": gateway.Decode(a.Args),
 	}
+	if len(a.Restored) > 0 {
+		approval["restored"] = restoredInput(a.Restored)
+	}
 	if a.Beside != nil {
 		approval["beside"] = gateway.Decode(a.Beside)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A place is a path that a redact rule yields, parsed: "args.body",
+// A place is a path that a redact or reveal rule yields, parsed: "args.body",
 // "args.items[*].email", `args["odd name"]`, "result.content[0].text".
 type place struct {
 	root  string // "args" or "result"

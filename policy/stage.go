@@ -36,6 +36,8 @@ func checkStage(c *ast.Compiler, rule *ast.Rule) []Problem {
 	case name == ruleAllow || name == ruleApprove || name == ruleFlow:
 		return []Problem{problemAt(rule.Location, "stage_request", "%s is asked before the call, when there is no input.result", name).
 			hint("to keep a result back, write `deny contains \"reason\" if … input.result …`")}
+	case name == ruleReveal:
+		return []Problem{problemAt(rule.Location, "stage_request", "values are put back before the call, when there is no input.result")}
 	case name == ruleRedact && strings.HasPrefix(key, "args"):
 		return []Problem{problemAt(rule.Location, "stage_request", "arguments are redacted before the call, when there is no input.result").
 			hint("a rule that reads input.result can redact places in result")}

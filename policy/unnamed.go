@@ -109,11 +109,12 @@ func checkLabelNames(m *ast.Module, labels []string) (ps []Problem) {
 	return ps
 }
 
-// checkRedacted finds places to redact that a tool does not have: what stands there
-// would go on as it is.
-func (p *spots) checkRedacted(rule *ast.Rule) (ps []Problem) {
+// checkPlaces finds places to redact or reveal that a tool does not have: what stands
+// elsewhere would go on as it is, or not go back.
+func (p *spots) checkPlaces(rule *ast.Rule) (ps []Problem) {
 	key, ok := constantKey(rule)
-	if ruleName(rule) != ruleRedact || !ok {
+	name := ruleName(rule)
+	if name != ruleRedact && name != ruleReveal || !ok {
 		return nil
 	}
 	where, err := parsePlace(key)
@@ -136,8 +137,8 @@ func (p *spots) checkRedacted(rule *ast.Rule) (ps []Problem) {
 		return nil
 	}
 	pr := p.absent(rule.Location, at, ref[i], how)
-	pr.Code = "redact_path"
-	pr.Message = "nothing is redacted: " + strings.Replace(pr.Message, "input.", "", 1)
+	pr.Code = name + "_path"
+	pr.Message = "nothing is " + map[string]string{ruleRedact: "redacted", ruleReveal: "revealed"}[name] + ": " + strings.Replace(pr.Message, "input.", "", 1)
 	pr.Hint = strings.ReplaceAll(strings.ReplaceAll(pr.Hint, "input.", ""), "[_]", "[*]")
 	return []Problem{pr}
 }

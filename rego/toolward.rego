@@ -15,15 +15,15 @@ import data.toolward.flow
 # title: Decision
 # description: |
 #   The effect (allow, approve, deny), the reasons for it, the places to redact
-#   and the labels to add. Go asks for this rule and nothing else.
+#   or reveal and the labels to add. Go asks for this rule and nothing else.
 # entrypoint: true
 decision := {"effect": "deny", "reasons": deny} if {
 	deny != set()
 } else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
 	input.stage == "result"
-} else := {"effect": "approve", "reasons": approve, "redact": redact, "label": label} if {
+} else := {"effect": "approve", "reasons": approve, "redact": redact, "reveal": reveal, "label": label} if {
 	approve != set()
-} else := {"effect": "allow", "reasons": set(), "redact": redact, "label": label} if {
+} else := {"effect": "allow", "reasons": set(), "redact": redact, "reveal": reveal, "label": label} if {
 	allow
 } else := {"effect": "deny", "reasons": {unruled}}
 
@@ -144,6 +144,21 @@ redact contains place if {
 redact contains place if some place in data.servers[input.tool.server].redact
 
 redact contains place if some place in data.gateway.redact
+
+# METADATA
+# title: Reveal
+# description: |
+#   Places in args where values that the agent carries as placeholders
+#   (input.restored) are put back, whosever they are and wherever the tool sends
+#   them.
+reveal contains place if {
+	input.tool.kind == "tool"
+	some place in data.tools[input.tool.server][input.tool.name].reveal
+}
+
+reveal contains place if some place in data.servers[input.tool.server].reveal
+
+reveal contains place if some place in data.gateway.reveal
 
 # METADATA
 # title: Label

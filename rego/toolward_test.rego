@@ -69,7 +69,11 @@ test_sets_are_united if {
 		with data.tools.files.read.redact as {"args.c"}
 		with data.gateway.label as {"x"}
 		with data.tools.files.read.label as {"y"}
+		with data.gateway.reveal as {"args.d"}
+		with data.servers.files.reveal as {"args.e"}
+		with data.tools.files.read.reveal as {"args.f"}
 	d.redact == {"args.a", "args.b", "args.c"}
+	d.reveal == {"args.d", "args.e", "args.f"}
 	d.label == {"x", "y"}
 }
 

@@ -156,6 +156,9 @@ func printApproval(w io.Writer, a gateway.Approval, now time.Time) error {
 	for _, reason := range a.Reasons {
 		row("asked because", reason)
 	}
+	for _, r := range a.Restored {
+		row("puts back", putBack(&r))
+	}
 	row("asked", ago(now.Sub(a.Created)))
 	if left := a.Expires.Sub(now); left > 0 {
 		row("expires", "in "+left.Round(time.Second).String())
@@ -187,6 +190,11 @@ func printApproval(w io.Writer, a gateway.Approval, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// putBack says what stands in the arguments as a placeholder.
+func putBack(r *gateway.Restored) string {
+	return r.Rule + " of " + r.Server + " at " + r.Where
 }
 
 // isEmpty reports whether there is nothing in an object that would be sent.

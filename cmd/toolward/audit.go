@@ -146,7 +146,7 @@ func newAuditShow(g *globals) *cobra.Command {
 					return printJSON(cmd.OutOrStdout(), map[string]any{"call": call, "events": events})
 				}
 				printCall(cmd.OutOrStdout(), call)
-				return nil
+				return printRestored(cmd.OutOrStdout(), events)
 			})
 		},
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"toolward/audit"
+	"toolward/gateway"
 )
 
 // printCalls writes calls in a format of listings, or as CSV; with columns, those.
@@ -55,4 +57,22 @@ func printCall(w io.Writer, c audit.Call) {
 			fmt.Fprintf(w, "%-16s %s\n", name, printable(text))
 		}
 	}
+}
+
+// printRestored writes which values a call carried as placeholders.
+func printRestored(w io.Writer, events []audit.Event) error {
+	for _, e := range events {
+		var body struct{ Restored []gateway.Restored }
+		if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		for _, r := range body.Restored {
+			text := putBack(&r)
+			if r.From != "" {
+				text += ", which call " + r.From + " brought"
+			}
+			fmt.Fprintf(w, "%-16s %s\n", "restored", printable(text))
+		}
+	}
+	return nil
 }

@@ -3,7 +3,10 @@
 package attacks
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -162,4 +165,108 @@ func TestPlaceholdersGoNowhereElse(t *testing.T) {
 		t.Error("a placeholder without a value was sent")
 	}
 	k.g.CheckChain(t, "")
+}
+
+// revealing are rules about what is put back.
+var revealing = map[string]string{
+	"all.rego": lab.AllowTesters + `
+deny contains sprintf("%s of %s at %s, from %s", [r.rule, r.server, r.where, r.from]) if {
+	some r in input.restored
+	r.where == "/denied"
+}
+`,
+	"lab.rego":   "package tools.lab.write\n\napprove contains \"ask\" if input.args.ask\n\nredact contains \"args.gone\" if true\n",
+	"other.rego": "package servers.other\n\nreveal contains \"args.ok\" if input.args.to == \"friend\"\n",
+	"out.rego":   "package servers.out\n\nreveal contains \"args.ok\"\n",
+}
+
+// TestPoliciesRevealWhatTheyNeverSee lets a password go to other servers where a rule
+// says so, keeps it where one denies, and has a person asked who is not told it.
+func TestPoliciesRevealWhatTheyNeverSee(t *testing.T) {
+	k := newKeepers(t, revealing)
+	token := k.g.Tester()
+	p := quoted(k.read(t, token, "lab"))
+	got := func(u *lab.Scripted) string {
+		calls := u.Got("tools/call")
+		return string(calls[len(calls)-1].Params)
+	}
+	k.read(t, token, "other")
+	k.read(t, token, "out")
+
+	for name, tt := range map[string]struct {
+		tool, args string
+		code       string
+		sent       string // to the server; "" for nothing
+	}{
+		"revealed":                         {"other__write", `{"to":"friend","ok":` + p + `}`, "", `"ok":"` + keptPassword + `"`},
+		"revealed, deep inside":            {"other__write", `{"to":"friend","ok":[{"a":` + p + `}]}`, "", `[{"a":"` + keptPassword + `"}]`},
+		"beside what is revealed":          {"other__write", `{"to":"friend","ok":"x","okay":` + p + `}`, "placeholder", ""},
+		"there and elsewhere":              {"other__write", `{"to":"friend","ok":` + p + `,"no":` + p + `}`, "placeholder", ""},
+		"not for this call":                {"other__write", `{"to":"foe","ok":` + p + `}`, "placeholder", ""},
+		"revealed to what sends it out":    {"out__write", `{"ok":` + p + `}`, "", `"ok":"` + keptPassword + `"`},
+		"not revealed to what sends out":   {"out__write", `{"no":` + p + `}`, "placeholder", ""},
+		"denied where it came from":        {"lab__write", `{"denied":` + p + `}`, "policy", ""},
+		"taken out where it came from":     {"lab__write", `{"gone":` + p + `,"kept":` + p + `}`, "", `"gone":"[redacted]","kept":"` + keptPassword + `"`},
+		"in a name, where it came from":    {"lab__write", `{` + p + `:1}`, "", `{"` + keptPassword + `":1}`},
+		"twice, into the name it has then": {"lab__write", `{` + p + `:1,"` + keptPassword[:3] + `":2,"\u005b` + p[2:] + `:3}`, "malformed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _, _ := strings.Cut(tt.tool, "__")
+			u := map[string]*lab.Scripted{"lab": k.own, "other": k.other, "out": k.out}[server]
+			before := len(u.Got("tools/call"))
+			a := lab.CallREST(t, k.g, token, tt.tool, tt.args)
+			if a.Code != tt.code || strings.Contains(a.Text, keptPassword) {
+				t.Fatalf("%q: %s", a.Code, a.Text)
+			}
+			switch sent := len(u.Got("tools/call")) - before; {
+			case tt.sent == "" && sent != 0:
+				t.Errorf("sent %s", got(u))
+			case tt.sent != "" && (sent != 1 || !strings.Contains(got(u), tt.sent)):
+				t.Errorf("%d calls, the last %s", sent, got(u))
+			}
+			if tt.code == "policy" && !strings.Contains(a.Text, "secret.password of lab at /denied, from ") {
+				t.Errorf("the rule saw %s", a.Text)
+			}
+		})
+	}
+
+	answered := make(chan lab.Answer, 1)
+	go func() { answered <- lab.CallREST(t, k.g, token, "lab__write", `{"ask":`+p+`}`) }()
+	id := k.g.Waiting(t)
+	_, out := k.g.Run(t, "approvals", "show", id, "--config", "toolward.yaml")
+	if !strings.Contains(out, "secret.password of lab at /ask") || strings.Contains(out, keptPassword) {
+		t.Errorf("the approver sees %s", out)
+	}
+	if code, out := k.g.Run(t, "approvals", "approve", id, "--config", "toolward.yaml"); code != 0 {
+		t.Fatal(out)
+	}
+	a := <-answered
+	if a.Code != "" || !strings.Contains(got(k.own), `"ask":"`+keptPassword+`"`) {
+		t.Errorf("approved: %q, sent %s", a.Code, got(k.own))
+	}
+	for what, args := range map[string][]string{"audit show": {"audit", "show", a.ID}, "policy explain": {"policy", "explain", a.ID}} {
+		_, out := k.g.Run(t, append(args, "--config", "toolward.yaml")...)
+		if !strings.Contains(out, "restored") || !strings.Contains(out, "secret.password") || strings.Contains(out, keptPassword) {
+			t.Errorf("%s says %s", what, out)
+		}
+	}
+	k.recordIsClean(t)
+	k.g.CheckChain(t, "")
+}
+
+// recordIsClean reads the bytes of the record, and the log.
+func (k *keepers) recordIsClean(t *testing.T) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(k.g.Dir, "toolward.db*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no record: %v", err)
+	}
+	for _, name := range names {
+		if b, err := os.ReadFile(name); err == nil && bytes.Contains(b, []byte(keptPassword)) {
+			t.Errorf("%s holds the password", name)
+		}
+	}
+	if strings.Contains(k.g.Log.String(), keptPassword) {
+		t.Error("the log holds the password")
+	}
 }

@@ -221,7 +221,7 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	now := time.Now()
 	return gateway.Approval{
 		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer, Identities: c.Agent.Identities(),
-		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Reasons: reasons,
+		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Restored: gateway.WithoutValues(c.Restored), Reasons: reasons,
 		Revision: c.Decision.Revision, Session: c.Session.ID, Labels: c.Session.Labels, Recent: c.Session.Recent, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
 	}, nil
 }
