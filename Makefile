@@ -9,7 +9,7 @@ KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image package clean
+.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -28,6 +28,9 @@ lint: ## formatting, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) vet -tags e2e,apis ./e2e/... ./audit
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+regal: ## what Regal says about all Rego here; .regal/config.yaml has what it is not asked
+	$(GO) tool -modfile=.ci/regal.mod regal lint --config-file .regal/config.yaml rego examples/policies deploy/policies
 
 vuln: ## known vulnerabilities in what is reachable; needs the vulnerability database
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...

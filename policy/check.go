@@ -2,18 +2,14 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
-
-	"toolward/rego"
 )
 
 // checkForms finds what each file shows by itself: packages that nothing asks,
 // public rules of the wrong form, constants that name nothing.
 func checkForms(modules map[string]*ast.Module) []Problem {
-	enums := enumerations()
 	var ps []Problem
 	for _, name := range util.KeysSorted(modules) {
 		m := modules[name]
@@ -32,7 +28,6 @@ func checkForms(modules map[string]*ast.Module) []Problem {
 				ps = append(ps, checkRule(rule)...)
 			}
 		}
-		ps = append(ps, checkEnums(m, enums)...)
 	}
 	return ps
 }
@@ -169,59 +164,21 @@ func isConstant(v ast.Value) bool {
 	return false
 }
 
-// enumerations returns the values that the input schema lists, by path.
-func enumerations() map[string][]string {
-	out := map[string][]string{}
-	var schema map[string]any
-	if err := util.Unmarshal(rego.InputSchema, &schema); err != nil {
-		panic("policy: the embedded input schema is not JSON: " + err.Error())
-	}
-	collectEnums(schema, "", out)
-	return out
-}
-
-func collectEnums(schema map[string]any, at string, out map[string][]string) {
-	if values, ok := schema["enum"].([]any); ok {
-		for _, v := range values {
-			if s, ok := v.(string); ok {
-				out[at] = append(out[at], s)
-			}
+// checkWords finds comparisons of what is one of a few words, as input.stage is, with
+// another.
+func checkWords(c *ast.Compiler) (ps []Problem) {
+	input := inputSchema()
+	for _, name := range util.KeysSorted(c.Modules) {
+		m := c.Modules[name]
+		if isLibrary(m.Package) {
+			continue
+		}
+		spots := newSpots(c, input, nil, m.Rules)
+		spots.words = true
+		for _, rule := range m.Rules {
+			ps = append(ps, spots.checkValues(rule)...)
 		}
 	}
-	properties, _ := schema["properties"].(map[string]any)
-	for name, sub := range properties {
-		if m, ok := sub.(map[string]any); ok {
-			collectEnums(m, strings.TrimPrefix(at+"."+name, "."), out)
-		}
-	}
-}
-
-// checkEnums finds comparisons of a closed field with a value it never has.
-func checkEnums(m *ast.Module, enums map[string][]string) []Problem {
-	var ps []Problem
-	ast.WalkExprs(m, func(e *ast.Expr) bool {
-		if !e.IsEquality() && !e.IsAssignment() && !isComparison(e) {
-			return false
-		}
-		for i, other := range []int{1, 0} {
-			ref, ok := e.Operand(i).Value.(ast.Ref)
-			if !ok || !ref.HasPrefix(ast.InputRootRef) || !ref.IsGround() {
-				continue
-			}
-			path := strings.ReplaceAll(inputPath(ref), between, ".")
-			value, ok := e.Operand(other).Value.(ast.String)
-			if values := enums[path]; ok && values != nil && !slices.Contains(values, string(value)) {
-				p := problemAt(e.Location, "value_impossible", "input.%s is never %s", path, value)
-				if near := nearest(string(value), values); near != "" {
-					p = p.hint("%s", didYouMean(near))
-				} else {
-					p = p.hint("it is one of %s", strings.Join(values, ", "))
-				}
-				ps = append(ps, p)
-			}
-		}
-		return false
-	})
 	return ps
 }
 

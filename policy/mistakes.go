@@ -111,13 +111,15 @@ func (p *spots) checkValues(rule *ast.Rule) (ps []Problem) {
 			if found = p.compared(e, e.Operand(0), e.Operand(1)); found == nil {
 				found = p.compared(e, e.Operand(1), e.Operand(0))
 			}
-			if found == nil && name != "neq" {
+			if found == nil && name != "neq" && !p.words {
 				found = p.apart(e)
 			}
 		case "internal.member_2":
 			found = p.contained(e)
 		default:
-			found = p.applied(e)
+			if !p.words {
+				found = p.applied(e)
+			}
 		}
 		if found != nil {
 			ps = append(ps, *found)
@@ -143,7 +145,7 @@ func (p *spots) compared(e *ast.Expr, a, b *ast.Term) *Problem {
 // impossible is the problem with a value at a spot, nil if it can be there.
 func (p *spots) impossible(e *ast.Expr, at spot, value ast.Value) *Problem {
 	kind := ast.ValueName(value)
-	if kind == "set" || kind == "null" && !p.better(at.path) {
+	if kind == "set" || kind == "null" && !p.better(at.path) || p.words && at.schema.values() == nil {
 		return nil
 	}
 	loc := locationOf(e)
@@ -262,7 +264,7 @@ func (p *spots) apart(e *ast.Expr) *Problem {
 func (p *spots) contained(e *ast.Expr) *Problem {
 	needle, haystack := e.Operand(0), e.Operand(1)
 	if in, ok := p.of(haystack); ok {
-		if in.schema.only("string", "number", "boolean", "null") {
+		if in.schema.only("string", "number", "boolean", "null") && !p.words {
 			pr := problemAt(locationOf(e), "value_impossible", "%s is %s, and `in` looks into lists", in.path, kindOf(in.schema))
 			if in.schema.can("string") {
 				pr.Hint = fmt.Sprintf("for a part of a text write `contains(%s, %s)`", in.path, p.shown(needle))

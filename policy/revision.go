@@ -83,6 +83,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	}
 	ps = append(ps, checkStages(r.compiler)...)
 	ps = append(ps, checkUse(r.compiler)...)
+	ps = append(ps, checkWords(r.compiler)...)
 	ps = append(ps, checkOperatorsInput(r.compiler)...)
 	var more []Problem
 	r.counting, more = countingOf(modules, r.compiler)

@@ -23,6 +23,7 @@ type spots struct {
 	over     map[string]schema // what is known better than by the input's schema, by dotted path
 	vars     map[ast.Var]spot
 	consts   map[ast.Var]ast.Value // variables that stand for a constant
+	words    bool                  // only what is one of a few words is of interest
 }
 
 // newSpots reads the rules until nothing new is learnt.

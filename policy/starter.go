@@ -253,7 +253,7 @@ func saysReadOnly(t *gateway.Tool) bool {
 var (
 	readingWords = words("get list read search find show view describe query fetch count check look lookup inspect stat diff log status tree glob grep head tail cat explain summarize preview validate")
 	changeWords  = words("write create delete remove update edit move rename set put post send publish push merge commit execute exec run eval kill stop start restart drop insert upsert upload " +
-		"pay transfer refund grant revoke install uninstall deploy approve close open add append assign submit save replace reset clear purge destroy modify patch apply import enable disable cancel click type fill press drag")
+		"pay transfer refund grant revoke install uninstall deploy approve close add append assign submit save replace reset clear purge destroy modify patch apply import enable disable cancel click type fill press drag")
 )
 
 func words(list string) map[string]bool {

@@ -17,7 +17,7 @@ func (o *offer) test() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# What the policy of %s lets through, and what not. A test that fails says that it has come\n", plain(o.server))
 	b.WriteString("# to allow more, or less: narrow the rule or, if that was meant, change what is expected here.\n")
-	fmt.Fprintf(&b, "package tests%s\n\nimport data.toolward.lib.test\n\n", member(o.server))
+	fmt.Fprintf(&b, "package tests%s\n\nimport data.toolward.lib.test\n\n", member(o.server+"_test"))
 	if o.Role != "" {
 		fmt.Fprintf(&b, "role := %s\n\n", quoted(o.Role))
 	}

@@ -1,7 +1,5 @@
 package toolward.flow_test
 
-import data.toolward
-
 call := {
 	"stage": "request",
 	"call": {"kind": "tool"},
@@ -9,7 +7,7 @@ call := {
 	"tool": {"kind": "tool", "server": "mail", "name": "send", "wire": "mail__send", "labels": ["external"]},
 }
 
-effect(asked) := d.effect if d := toolward.decision with input as asked with data.gateway.allow as true
+effect(asked) := d.effect if d := data.toolward.decision with input as asked with data.gateway.allow as true
 
 test_private_and_untrusted_do_not_leave if effect(call) == "deny"
 
@@ -61,28 +59,28 @@ test_what_sends_out_is_no_reading if {
 test_results_are_not_held_back_by_it if effect(object.union(call, {"stage": "result", "result": {}})) == "allow"
 
 test_a_policy_may_ask_instead if {
-	d := toolward.decision with input as call with data.gateway.flow as "approve"
+	d := data.toolward.decision with input as call with data.gateway.flow as "approve"
 	d.effect == "approve"
 }
 
 test_a_policy_may_let_pass if {
-	d := toolward.decision with input as call with data.gateway.allow as true with data.gateway.flow as "allow"
+	d := data.toolward.decision with input as call with data.gateway.allow as true with data.gateway.flow as "allow"
 	d.effect == "allow"
 }
 
 test_unknown_modes_refuse if {
 	every mode in ["off", "", null, true, 1] {
-		d := toolward.decision with input as call with data.gateway.allow as true with data.gateway.flow as mode
+		d := data.toolward.decision with input as call with data.gateway.allow as true with data.gateway.flow as mode
 		d.effect == "deny"
 	}
 }
 
 test_the_most_specific_decides if {
-	d1 := toolward.decision with input as call with data.gateway.allow as true
+	d1 := data.toolward.decision with input as call with data.gateway.allow as true
 		with data.gateway.flow as "allow"
 		with data.servers.mail.flow as "deny"
 	d1.effect == "deny"
-	d2 := toolward.decision with input as call with data.gateway.allow as true
+	d2 := data.toolward.decision with input as call with data.gateway.allow as true
 		with data.gateway.flow as "deny"
 		with data.servers.mail.flow as "deny"
 		with data.tools.mail.send.flow as "allow"

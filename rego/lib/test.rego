@@ -10,8 +10,6 @@
 #   that a test with a slip of the pen fails, also where it expects a refusal.
 package toolward.lib.test
 
-import data.toolward
-
 # METADATA
 # title: Call
 # description: |
@@ -51,7 +49,7 @@ result(asked, answer) := object.union(asked, {"stage": "result", "result": answe
 # description: What is decided about a call, as the gateway asks it.
 decision(asked) := d if {
 	whole(asked)
-	d := toolward.decision with input as asked
+	d := data.toolward.decision with input as asked
 }
 
 # METADATA
