@@ -3,6 +3,8 @@ package auth
 import (
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -18,6 +20,7 @@ const WellKnown = "/.well-known/oauth-protected-resource"
 // metadata (MCP 2026-07-28 authorization). It is immutable.
 type Endpoints struct {
 	base    string
+	names   map[string]string // other bases, by host: what people type for a loopback address
 	servers []string
 	scopes  []string
 }
@@ -32,7 +35,7 @@ func NewEndpoints(base string, authorizationServers, scopes []string) (*Endpoint
 	if !ok {
 		return nil, fmt.Errorf("%q is not an absolute http(s) URL without query, fragment or credentials", base)
 	}
-	e := &Endpoints{base: uri}
+	e := &Endpoints{base: uri, names: otherNames(uri)}
 	for _, s := range authorizationServers {
 		// A name like toolward-local is an issuer that clients cannot ask.
 		if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
@@ -49,6 +52,42 @@ func NewEndpoints(base string, authorizationServers, scopes []string) (*Endpoint
 		e.scopes = append(e.scopes, s)
 	}
 	return e, nil
+}
+
+// otherNames are the bases that a loopback address has besides, by their hosts:
+//
+//	http://127.0.0.1:8080  ->  localhost:8080, [::1]:8080
+//
+// A client holds the metadata's resource against the URL that it was given (RFC 9728
+// §3.3), and people write either. Tokens are for the base all the same.
+func otherNames(base string) map[string]string {
+	u, err := url.Parse(base)
+	if err != nil || !slices.Contains(loopbacks, u.Hostname()) {
+		return nil
+	}
+	names := map[string]string{}
+	for _, name := range loopbacks {
+		other := *u
+		if other.Host = name; u.Port() != "" {
+			other.Host = net.JoinHostPort(name, u.Port())
+		} else if strings.Contains(name, ":") {
+			other.Host = "[" + name + "]"
+		}
+		if other.Host != u.Host {
+			names[other.Host] = other.String()
+		}
+	}
+	return names
+}
+
+var loopbacks = []string{"127.0.0.1", "localhost", "::1"}
+
+// at is the base for who asked a host: the gateway's own, but for its other names.
+func (e *Endpoints) at(host string) string {
+	if base, ok := e.names[strings.ToLower(host)]; ok {
+		return base
+	}
+	return e.base
 }
 
 // isScope reports whether s is a scope-token, which also makes it safe inside
@@ -73,35 +112,41 @@ func (e *Endpoints) Path(uri string) (path string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	path, ok = strings.CutPrefix(canonical, e.base)
+	base := e.base
+	if u, err := url.Parse(canonical); err == nil {
+		base = e.at(u.Host)
+	}
+	path, ok = strings.CutPrefix(canonical, base)
 	return path, ok && (path == "" || path[0] == '/')
 }
 
-// MetadataURL is where the endpoint's metadata is: the well-known path is put
-// between host and path (RFC 9728 §3.1).
-func (e *Endpoints) MetadataURL(path string) string {
-	o := origin(e.base)
-	return o + WellKnown + strings.TrimPrefix(e.URI(path), o)
+// MetadataURL is where the endpoint's metadata is, for who asked a host: the well-known
+// path is put between host and path (RFC 9728 §3.1).
+func (e *Endpoints) MetadataURL(host, path string) string {
+	base := e.at(host)
+	o := origin(base)
+	return o + WellKnown + strings.TrimPrefix(base, o) + strings.TrimRight(path, "/")
 }
 
-// Metadata is the JSON document of the endpoint (RFC 9728 §2).
-func (e *Endpoints) Metadata(path string) []byte {
+// Metadata is the JSON document of the endpoint (RFC 9728 §2), for who asked a host.
+func (e *Endpoints) Metadata(host, path string) []byte {
 	doc := struct {
 		Resource string   `json:"resource"`
 		Servers  []string `json:"authorization_servers,omitempty"`
 		Scopes   []string `json:"scopes_supported,omitempty"`
 		Methods  []string `json:"bearer_methods_supported"`
 		Name     string   `json:"resource_name"`
-	}{e.URI(path), e.servers, e.scopes, []string{"header"}, "toolward"}
+	}{e.at(host) + strings.TrimRight(path, "/"), e.servers, e.scopes, []string{"header"}, "toolward"}
 	b, _ := json.Marshal(doc) // strings only: cannot fail
 	return b
 }
 
 // Challenge is the WWW-Authenticate value for a refusal at an endpoint
-// (RFC 6750 §3, RFC 9728 §5.1), "" if the refusal is not about the token. sent
+// (RFC 6750 §3, RFC 9728 §5.1), "" if the refusal is not about the token. host is the
+// request's, which names this gateway. sent
 // says whether the request had a token: without one, RFC 6750 §3.1 wants no
 // error code.
-func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string {
+func (e *Endpoints) Challenge(host, path string, r *gateway.Refusal, sent bool) string {
 	var b strings.Builder
 	b.WriteString("Bearer ")
 	scope := strings.Join(e.scopes, " ")
@@ -122,6 +167,6 @@ func (e *Endpoints) Challenge(path string, r *gateway.Refusal, sent bool) string
 	if scope != "" {
 		b.WriteString(`scope="` + scope + `", `)
 	}
-	b.WriteString(`resource_metadata="` + e.MetadataURL(path) + `"`)
+	b.WriteString(`resource_metadata="` + e.MetadataURL(host, path) + `"`)
 	return b.String()
 }

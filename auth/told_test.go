@@ -33,7 +33,7 @@ func TestExpiredIsToldBehindASignature(t *testing.T) {
 		for range 2 { // the second time it is remembered
 			_, err := v.Verify(t.Context(), gateway.Credentials{Token: tt.token})
 			r := gateway.AsRefusal("auth", err)
-			challenge := e.Challenge("/mcp", r, true)
+			challenge := e.Challenge("", "/mcp", r, true)
 			if told := strings.Contains(r.Reasons[0], "has expired"); told != tt.told || strings.Contains(challenge, `error="invalid_token", error_description="the token has expired"`) != tt.told {
 				t.Errorf("%s: %q, %s", tt.name, r.Reasons, challenge)
 			}

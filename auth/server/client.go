@@ -61,18 +61,12 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &fault{invalidMetadata, "the body is too long, or did not arrive"})
 		return
 	}
-	if gateway.CheckJSON(raw) != nil {
-		s.refuse(w, r, &fault{invalidMetadata, "the body is no JSON object that all readers understand alike"})
-		return
-	}
 	var in struct {
 		Name      string   `json:"client_name"`
 		Redirects []string `json:"redirect_uris"`
-		Grants    []string `json:"grant_types"`
-		Responses []string `json:"response_types"`
 	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		s.refuse(w, r, &fault{invalidMetadata, "a member is not of the type that RFC 7591 gives it"})
+	if err := readJSON(raw, &in, "client_name", "redirect_uris"); err != nil {
+		s.refuse(w, r, &fault{invalidMetadata, "the body is " + err.Error()})
 		return
 	}
 	c := client{name: clean(in.Name)}
@@ -89,6 +83,22 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		"client_id": id, "client_id_issued_at": s.opt.Now().Unix(), "client_name": c.name, "redirect_uris": in.Redirects,
 		"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
 	})
+}
+
+// readJSON reads an object whose members all readers take alike: none stands twice, or
+// once more in other letters.
+func readJSON(raw []byte, to any, names ...string) error {
+	members, err := gateway.ParseObject(raw)
+	if err == nil {
+		err = members.RefuseFolded(names...)
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, to)
+	}
+	if err != nil {
+		return errors.New("no JSON object that all readers understand alike, with members of the types that RFC 7591 gives them")
+	}
+	return nil
 }
 
 func parseRedirects(raw []string) (all []*redirect, err error) {
@@ -134,13 +144,18 @@ func (s *Server) registeredClient(id string) (*client, error) {
 var errNoClient = errors.New("this gateway does not know the client: let the client register again (remove the server from it, and add it)")
 
 // clean is a name as a page may show it: no character that nobody sees or that
-// turns others around, and not longer than a line.
+// turns others around, no tower of marks over what stands beside it, and not longer
+// than a line.
 func clean(name string) string {
+	marks := 0
 	name = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
+		if marks++; !unicode.In(r, unicode.Mn, unicode.Me) {
+			marks = 0
 		}
-		if auth.Unseen(r) {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case auth.Unseen(r) || marks > 3:
 			return -1
 		}
 		return r

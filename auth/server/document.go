@@ -11,10 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"encoding/json"
-
-	"toolward/gateway"
 )
 
 // Bounds of metadata documents (draft-ietf-oauth-client-id-metadata-document).
@@ -138,8 +134,8 @@ func readDocument(id string, u *url.URL, raw []byte) (*client, error) {
 		Method    string   `json:"token_endpoint_auth_method"`
 		Secret    string   `json:"client_secret"`
 	}
-	if gateway.CheckJSON(raw) != nil || json.Unmarshal(raw, &in) != nil {
-		return nil, errors.New("the client's metadata document is no JSON object that all readers understand alike")
+	if err := readJSON(raw, &in, "client_id", "client_name", "redirect_uris", "token_endpoint_auth_method", "client_secret"); err != nil {
+		return nil, fmt.Errorf("the client's metadata document is %w", err)
 	}
 	if in.ID != id {
 		return nil, errors.New("the client's metadata document is another client's: its client_id is not where it lies")

@@ -139,7 +139,7 @@ func inFiles(ctx context.Context, cfg *config.Config, local localRooms) (*operat
 	opt := r.operators(&admin.Local{Credential: credential, User: who.Subject})
 	opt.Permit = r.permit
 	opt.Road = recordOnly(r)
-	opt.Challenge = func(string, *gateway.Refusal, bool) string { return "" }
+	opt.Challenge = func(string, string, *gateway.Refusal, bool) string { return "" }
 	opt.Limit = func(*gateway.Agent) (func(), error) { return func() {}, nil }
 	if err := local(ctx, r, &opt); err != nil {
 		return nil, errors.Join(err, r.close())

@@ -169,10 +169,10 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	})))
 	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
 	for _, path := range r.resources() {
-		site.Handle("GET "+auth.WellKnown+path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		site.Handle("GET "+auth.WellKnown+path, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Access-Control-Allow-Origin", "*") // public, and browsers' clients look here first
-			_, _ = w.Write(endpoints.Metadata(path))
+			_, _ = w.Write(endpoints.Metadata(req.Host, path))
 		}))
 	}
 }

@@ -22,8 +22,8 @@ function write(home, file, text) {
 }
 
 // connect has the gateway's own command write the client's entry, of the kind that
-// is asked for.
-const connect = (client, { env, config, by, token }) => execFileSync(binary, ['connect', client, '--write', '--config', config, '--by', by,
+// is asked for, unless there is one.
+const connect = (client, { env, config, by, token, entered }) => entered || execFileSync(binary, ['connect', client, '--write', '--config', config, '--by', by,
   ...(['program', 'helper'].includes(by) ? ['--role', 'tester'] : []), ...(by === 'token' ? ['--token', token] : [])], { env, stdio: 'pipe' });
 
 // acp drives a client by the Agent Client Protocol, as an editor does.
@@ -66,6 +66,7 @@ export const clients = {
     id: 'codex',
     begin: async (at) => {
       at.env.STUB_KEY = key;
+      const before = path.join(at.home, '.codex/config.toml');
       write(at.home, '.codex/config.toml', `model = "stub"
 model_provider = "stub"
 approval_policy = "never"
@@ -76,7 +77,7 @@ name = "stub"
 base_url = "${at.model}/v1"
 env_key = "STUB_KEY"
 wire_api = "responses"
-`);
+${fs.existsSync(before) ? fs.readFileSync(before, 'utf8') : ''}`);
       connect('codex', at);
       const program = start([process.execPath, path.join(modules, '@openai/codex/bin/codex.js'), 'app-server'], at);
       await program.request('initialize', { clientInfo: { name: 'e2e', title: 'e2e', version: '1' } });

@@ -218,3 +218,13 @@ func (g *Gateway) LogIn(t testing.TB, c *Client) Tokens {
 	}
 	return got
 }
+
+// ReadTokens is what an answer says, nothing if it was cut.
+func ReadTokens(resp *http.Response) (got Tokens) {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || json.Unmarshal(text, &got) != nil {
+		return Tokens{}
+	}
+	return got
+}

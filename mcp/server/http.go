@@ -75,7 +75,7 @@ func (v *visit) endpoint() string {
 
 // refused answers a refusal that belongs to no message.
 func (v *visit) refused(refusal *gateway.Refusal, call string, token bool) {
-	if challenge := v.srv.opt.Challenge(v.endpoint(), refusal, token); challenge != "" {
+	if challenge := v.srv.opt.Challenge(v.r.Host, v.endpoint(), refusal, token); challenge != "" {
 		v.w.Header().Set("WWW-Authenticate", challenge)
 	}
 	v.retryAfter(refusal)

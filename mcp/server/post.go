@@ -50,7 +50,7 @@ func (v *visit) refuse(refusal *gateway.Refusal, status int) {
 func (v *visit) write(x *exchange, o outcome) {
 	body, status := x.encode(o)
 	if o.refusal != nil {
-		if challenge := v.srv.opt.Challenge(v.endpoint(), o.refusal, true); challenge != "" {
+		if challenge := v.srv.opt.Challenge(v.r.Host, v.endpoint(), o.refusal, true); challenge != "" {
 			v.w.Header().Set("WWW-Authenticate", challenge)
 		}
 		v.retryAfter(o.refusal)

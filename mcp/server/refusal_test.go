@@ -73,7 +73,7 @@ func checkRefusedResult(t *testing.T, code gateway.Code, r reply) {
 
 func TestUnauthenticatedIsChallengedBeforeTheBodyIsRead(t *testing.T) {
 	s := newStub(t, func(o *Options) {
-		o.Challenge = func(path string, r *gateway.Refusal, sent bool) string {
+		o.Challenge = func(_, path string, r *gateway.Refusal, sent bool) string {
 			return "Bearer for " + path + " " + string(r.Code) + map[bool]string{true: " sent"}[sent]
 		}
 	}, nil)

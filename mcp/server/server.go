@@ -48,7 +48,7 @@ type Options struct {
 	CarryToken bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token. Default "Bearer" for 401.
-	Challenge func(path string, r *gateway.Refusal, sent bool) string
+	Challenge func(host, path string, r *gateway.Refusal, sent bool) string
 
 	Name    string // in serverInfo on /mcp; default "toolward"
 	Version string // in serverInfo on /mcp; default "dev"
@@ -93,7 +93,7 @@ func (o *Options) setDefaults() {
 		o.Resource = func(string) string { return "" }
 	}
 	if o.Challenge == nil {
-		o.Challenge = func(_ string, r *gateway.Refusal, _ bool) string {
+		o.Challenge = func(_, _ string, r *gateway.Refusal, _ bool) string {
 			if r.Code == gateway.Unauthenticated {
 				return "Bearer"
 			}

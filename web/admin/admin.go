@@ -103,12 +103,12 @@ type Options struct {
 	// agent that tries; release gives a place back.
 	Limit func(*gateway.Agent) (release func(), err error)
 
-	Resource  string                                                  // canonical URI that a token's audience may name
-	Token     func(*http.Request) (string, error)                     // the bearer token, "" if there is none
-	Challenge func(path string, r *gateway.Refusal, sent bool) string // WWW-Authenticate of a refusal
-	Peer      func(*http.Request) string                              // address that a request came from
-	Nearby    func(*http.Request) bool                                // it came from this machine, and nobody handed it on
-	Log       *slog.Logger                                            // faults; nil means [slog.Default]
+	Resource  string                                                        // canonical URI that a token's audience may name
+	Token     func(*http.Request) (string, error)                           // the bearer token, "" if there is none
+	Challenge func(host, path string, r *gateway.Refusal, sent bool) string // WWW-Authenticate of a refusal
+	Peer      func(*http.Request) string                                    // address that a request came from
+	Nearby    func(*http.Request) bool                                      // it came from this machine, and nobody handed it on
+	Log       *slog.Logger                                                  // faults; nil means [slog.Default]
 }
 
 // Handler serves /v1/admin. It is safe for concurrent use.
@@ -245,7 +245,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, call *gateway.Cal
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *gateway.Refusal, call string) {
-	if challenge := h.opt.Challenge("/v1", refusal, r.Header.Get("Authorization") != ""); challenge != "" {
+	if challenge := h.opt.Challenge(r.Host, "/v1", refusal, r.Header.Get("Authorization") != ""); challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	problem.Write(w, refusal, call)

@@ -204,7 +204,7 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 		},
-		Challenge: func(string, *gateway.Refusal, bool) string { return "" },
+		Challenge: func(string, string, *gateway.Refusal, bool) string { return "" },
 		Peer:      func(r *http.Request) string { return r.RemoteAddr },
 		Nearby:    func(r *http.Request) bool { return r.Header.Get("Via") == "" },
 	}

@@ -38,7 +38,7 @@ type Options struct {
 	CarryToken bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token.
-	Challenge func(path string, r *gateway.Refusal, sent bool) string
+	Challenge func(host, path string, r *gateway.Refusal, sent bool) string
 	// Peer is the address a request came from.
 	Peer func(*http.Request) string
 	// Body bounds the bodies of an agent that are read at once; nil bounds nothing.
@@ -131,7 +131,7 @@ func (h *Handler) newCall(r *http.Request, k gateway.Kind, method string) *gatew
 }
 
 func (h *Handler) problem(w http.ResponseWriter, r *http.Request, refusal *gateway.Refusal, call string) {
-	if challenge := h.opt.Challenge("/v1", refusal, r.Header.Get("Authorization") != ""); challenge != "" {
+	if challenge := h.opt.Challenge(r.Host, "/v1", refusal, r.Header.Get("Authorization") != ""); challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	problem.Write(w, refusal, call)

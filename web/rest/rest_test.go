@@ -110,7 +110,7 @@ func handler(o *open) *Handler {
 		Token: func(r *http.Request) (string, error) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), nil
 		},
-		Challenge: func(_ string, r *gateway.Refusal, _ bool) string {
+		Challenge: func(_, _ string, r *gateway.Refusal, _ bool) string {
 			if r.Code == gateway.Unauthenticated {
 				return `Bearer resource_metadata="x"`
 			}
