@@ -306,6 +306,10 @@ Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini
 
   toolward connect claude-code
 
+or give it the URL alone, and log in in the browser:
+
+  claude mcp add --transport http toolward %[1]s/mcp
+
 `, base)
 	fmt.Fprintln(out, made.Token)
 	return nil
@@ -316,7 +320,11 @@ func (r *rooms) announceNext(talk io.Writer) {
 	if r.local != nil {
 		fmt.Fprintln(talk, "  a token  toolward token mint --subject me --role ROLE")
 	}
-	fmt.Fprintf(talk, "  a client toolward connect claude-code\n\n")
+	fmt.Fprintf(talk, "  a client toolward connect claude-code")
+	if r.login {
+		fmt.Fprint(talk, ", or the URL alone: it opens a page to log in")
+	}
+	fmt.Fprint(talk, "\n\n")
 }
 
 // announceJSON is the announcement for whoever reads standard error as JSON.

@@ -66,7 +66,6 @@ export const clients = {
     id: 'codex',
     begin: async (at) => {
       at.env.STUB_KEY = key;
-      const before = path.join(at.home, '.codex/config.toml');
       write(at.home, '.codex/config.toml', `model = "stub"
 model_provider = "stub"
 approval_policy = "never"
@@ -77,7 +76,7 @@ name = "stub"
 base_url = "${at.model}/v1"
 env_key = "STUB_KEY"
 wire_api = "responses"
-${fs.existsSync(before) ? fs.readFileSync(before, 'utf8') : ''}`);
+${at.entered ? fs.readFileSync(path.join(at.home, '.codex/config.toml'), 'utf8') : ''}`);
       connect('codex', at);
       const program = start([process.execPath, path.join(modules, '@openai/codex/bin/codex.js'), 'app-server'], at);
       await program.request('initialize', { clientInfo: { name: 'e2e', title: 'e2e', version: '1' } });
@@ -109,6 +108,7 @@ ${fs.existsSync(before) ? fs.readFileSync(before, 'utf8') : ''}`);
     id: 'opencode',
     begin: (at) => {
       write(at.home, '.config/opencode/opencode.json', {
+        ...(at.entered && JSON.parse(fs.readFileSync(path.join(at.home, '.config/opencode/opencode.json'), 'utf8'))),
         autoupdate: false, share: 'disabled', model: 'stub/stub', small_model: 'stub/stub',
         provider: { stub: { npm: '@ai-sdk/openai-compatible', options: { baseURL: `${at.model}/v1`, apiKey: key }, models: { stub: { tool_call: true } } } },
       });
