@@ -101,8 +101,9 @@ func (c *connection) gather(g *globals, cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	c.URL = nearAddress(baseURL(cfg)) + "/mcp"
-	c.Login = len(cfg.Auth.Issuers) > 0
+	base := nearAddress(baseURL(cfg))
+	c.URL = base + "/mcp"
+	c.Login = len(cfg.Auth.Issuers) > 0 || offersLogin(cfg, baseURL(cfg))
 	c.Local = cfg.Auth.Local != nil
 	if cmd.Flags().Changed("config") {
 		c.Mint += " --config " + g.config

@@ -74,11 +74,11 @@ func TestConnectAll(t *testing.T) {
 	}
 	entries("cursor , codex , goose ")
 	_, talk, err := runConnect(t, "--all")
-	if err != nil || strings.Count(talk, "would put an entry by program into") != 3 {
+	if err != nil || strings.Count(talk, "would put an entry by login into") != 3 {
 		t.Errorf("%v\n%s", err, talk)
 	}
 	entries("cursor , codex , goose ")
-	if _, talk, err = runConnect(t, "--all", "--write", "--role", "reader"); err != nil || strings.Count(talk, ": wrote ") != 3 {
+	if _, talk, err = runConnect(t, "--all", "--write", "--by", "program", "--role", "reader"); err != nil || strings.Count(talk, ": wrote ") != 3 {
 		t.Errorf("%v\n%s", err, talk)
 	}
 	entries("cursor program, codex program, goose program")
@@ -183,5 +183,41 @@ func TestConnectNamesAnAddressThatCanBeReached(t *testing.T) {
 	out, _, err := runConnect(t, "cursor", "--by", "variable")
 	if err != nil || !strings.Contains(out, `"http://127.0.0.1:9123/mcp"`) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// What is written without being asked for lasts: a login where the gateway has one and
+// the client can, else a program that makes its own tokens.
+func TestConnectPrefersWhatLasts(t *testing.T) {
+	const key = "auth: {issuers: [{issuer: 'https://id.example', audience: 'https://gw.example/mcp', jwks_url: 'https://id.example/jwks', algorithms: [RS256]}]}\n"
+	for _, tt := range []struct{ name, config, client, want string }{
+		{"this machine", "listen: 127.0.0.1:9123\n", "claude-code", "login"},
+		{"this machine", "listen: 127.0.0.1:9123\n", "claude-desktop", "program"},
+		{"this machine", "listen: 127.0.0.1:9123\n", "lm-studio", "program"},
+		{"by another name", "listen: 127.0.0.1:9123\npublic_url: https://gw.example\nauth: {local: {}}\n", "cursor", "program"},
+		{"open to all", "listen: 0.0.0.0:9123\ninsecure: true\nauth: {local: {}}\n", "cursor", "program"},
+		{"an issuer of a company", "public_url: https://gw.example\n" + key, "cursor", "login"},
+		{"an issuer of a company", "public_url: https://gw.example\n" + key, "roo-code", "variable"},
+		{"no configuration", "", "codex", "login"},
+	} {
+		t.Run(tt.name+"/"+tt.client, func(t *testing.T) {
+			home := at(t)
+			if tt.config != "" {
+				put(t, filepath.Join(home, "toolward.yaml"), tt.config)
+			}
+			put(t, filepath.Join(home, ".lmstudio", "mcp.json"), "{}")
+			if _, talk, err := runConnect(t, tt.client, "--write"); err != nil {
+				t.Fatalf("%v\n%s", err, talk)
+			}
+			out, _, err := runConnect(t, "-o", "jsonl")
+			if err != nil || !strings.Contains(out, `"client":"`+tt.client+`"`) {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(out) {
+				if strings.Contains(line, `"client":"`+tt.client+`"`) && !strings.Contains(line, `"entry":"`+tt.want+`"`) {
+					t.Errorf("it is %s; want %s", line, tt.want)
+				}
+			}
+		})
 	}
 }

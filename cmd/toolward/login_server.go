@@ -7,6 +7,7 @@ import (
 
 	"toolward/auth"
 	authserver "toolward/auth/server"
+	"toolward/config"
 	"toolward/mcp/client/oauth"
 	"toolward/web"
 )
@@ -14,12 +15,16 @@ import (
 // offersLogin reports whether clients can log in here: the gateway has its own issuer,
 // and only this machine reaches it. Behind a proxy everybody seems to be on it.
 func (r *rooms) offersLogin(site *web.Server) bool {
-	u, err := url.Parse(site.URL())
+	return offersLogin(r.cfg, site.URL())
+}
+
+func offersLogin(cfg *config.Config, base string) bool {
+	u, err := url.Parse(base)
 	if err != nil {
 		return false
 	}
 	ip := net.ParseIP(u.Hostname())
-	return r.local != nil && r.cfg.PublicURL == "" && ip != nil && ip.IsLoopback()
+	return cfg.Auth.Local != nil && cfg.PublicURL == "" && ip != nil && ip.IsLoopback()
 }
 
 // issuerNames are the authorization servers that clients may be sent to.
