@@ -302,7 +302,7 @@ A token for one hour is on standard output. Try it:
 
   curl -s %[1]s/v1/tools/demo__read_mail/call -H "Authorization: Bearer $TOKEN" -d '{"id":1}'
 
-Point a client at it (claude-code, claude-desktop, cursor, vscode, codex, gemini-cli):
+Point a client at it (toolward connect lists those that are known):
 
   toolward connect claude-code
 

@@ -96,3 +96,46 @@ func TestFilesThatCannotBeEdited(t *testing.T) {
 		}
 	}
 }
+
+// Two edits in one second keep what the file was before each.
+func TestBackupsAreNotOverwritten(t *testing.T) {
+	o := options(t.TempDir())
+	first := `{"mcpServers": {"a": {}}}`
+	s, err := clients.Connect("cursor", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, s.Path, []byte(first))
+	one, err := clients.Write("cursor", o, when)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := mustRead(t, s.Path)
+	two, err := clients.Remove("cursor", o, when)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Backup == two.Backup || mustRead(t, one.Backup) != first || mustRead(t, two.Backup) != second {
+		t.Errorf("%s has %q, %s has %q", one.Backup, mustRead(t, one.Backup), two.Backup, mustRead(t, two.Backup))
+	}
+}
+
+// A link to a file that is not there yet (on a disk that is not mounted, say) is not
+// replaced by a file.
+func TestLinksToNothingAreLeftAlone(t *testing.T) {
+	o := options(t.TempDir())
+	s, err := clients.Connect("zed", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(filepath.Dir(s.Path), "other"), nil)
+	if err := os.Symlink(filepath.Join(o.Home, "gone", "settings.json"), s.Path); err != nil {
+		t.Skipf("no links here: %v", err)
+	}
+	if _, err := clients.Write("zed", o, when); err == nil || !strings.Contains(err.Error(), "which is not there") {
+		t.Errorf("Write: %v", err)
+	}
+	if info, err := os.Lstat(s.Path); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is %v now, %v", info, err)
+	}
+}
