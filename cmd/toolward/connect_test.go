@@ -194,10 +194,12 @@ func TestConnectPrefersWhatLasts(t *testing.T) {
 		{"this machine", "listen: 127.0.0.1:9123\n", "claude-code", "login"},
 		{"this machine", "listen: 127.0.0.1:9123\n", "claude-desktop", "program"},
 		{"this machine", "listen: 127.0.0.1:9123\n", "lm-studio", "program"},
+		{"this machine", "listen: 127.0.0.1:9123\n", "gemini-cli", "program"},
 		{"by another name", "listen: 127.0.0.1:9123\npublic_url: https://gw.example\nauth: {local: {}}\n", "cursor", "program"},
 		{"open to all", "listen: 0.0.0.0:9123\ninsecure: true\nauth: {local: {}}\n", "cursor", "program"},
 		{"an issuer of a company", "public_url: https://gw.example\n" + key, "cursor", "login"},
 		{"an issuer of a company", "public_url: https://gw.example\n" + key, "roo-code", "variable"},
+		{"an issuer of a company", "public_url: https://gw.example\n" + key, "gemini-cli", "login"},
 		{"no configuration", "", "codex", "login"},
 	} {
 		t.Run(tt.name+"/"+tt.client, func(t *testing.T) {

@@ -93,6 +93,8 @@ func (c *client) kind(o Options) (Kind, error) {
 		return o.How, c.can(o.How, o)
 	case o.Token != "":
 		return ByToken, c.can(ByToken, o)
+	case c.First != "" && c.can(c.First, o) == nil:
+		return c.First, nil
 	}
 	var why []string
 	for _, how := range Kinds {

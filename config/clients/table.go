@@ -35,6 +35,7 @@ type client struct {
 	Variable   string
 	ByVariable object `yaml:"by_variable"`
 	Login      bool
+	First      Kind
 	After      map[string]string
 }
 
