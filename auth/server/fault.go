@@ -25,6 +25,7 @@ const (
 	unsupported     = "unsupported_grant_type"
 	unsupportedType = "unsupported_response_type"
 	serverError     = "server_error"
+	tooMany         = "too_many_requests" // no code of a standard; a status of one (RFC 6585 §4)
 )
 
 type faultBody struct {
@@ -41,6 +42,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, f *fault) {
 	switch f.code {
 	case invalidClient:
 		status = http.StatusUnauthorized
+	case tooMany:
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", "60")
 	case serverError:
 		status = http.StatusInternalServerError
 	}

@@ -109,6 +109,7 @@ type Server struct {
 	asked     pace // pages that need the code of the log
 	guessed   pace // wrong codes
 	told      pace // lines about refused clients
+	renewed   paces
 	uid       func(*http.Request) (int, bool)
 }
 
@@ -125,7 +126,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: o, keys: map[string][]byte{}, uid: peerUser,
-		asked: pace{most: 10}, guessed: pace{most: 10}, told: pace{most: 30},
+		asked: pace{most: 10}, guessed: pace{most: 10}, told: pace{most: 30}, renewed: paces{most: renewals},
 		documents: documents{fetched: pace{most: documentFetches}},
 	}
 	for _, use := range uses {
@@ -153,6 +154,37 @@ func (s *Server) Routes() map[string]http.HandlerFunc {
 		"POST " + PathRevoke:   s.revoke,
 		"GET " + WellKnown:     s.metadata,
 	}
+}
+
+// renewals is how often a client may renew a token in a minute. Each is a row of the
+// record, so that a client gone astray could else fill the disk.
+const renewals = 60
+
+// paces is a pace for each of many names. Those that were not used for a minute go
+// when there is another.
+type paces struct {
+	most int
+	mu   sync.Mutex
+	of   map[string]*pace
+}
+
+func (p *paces) take(now time.Time, name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.of[name]
+	if one == nil {
+		for old, its := range p.of {
+			if now.Sub(its.since) >= time.Minute {
+				delete(p.of, old)
+			}
+		}
+		if p.of == nil {
+			p.of = map[string]*pace{}
+		}
+		one = &pace{most: p.most}
+		p.of[name] = one
+	}
+	return one.take(now)
 }
 
 // pace bounds how often something is done in a minute.

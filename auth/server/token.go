@@ -160,6 +160,9 @@ func (s *Server) refresh(r *http.Request, v url.Values) (*answered, *fault) {
 		}
 		scopes = slices.DeleteFunc(scopes, func(one string) bool { return !slices.Contains(g.Scopes, one) })
 	}
+	if !s.renewed.take(s.opt.Now(), id) {
+		return nil, &fault{tooMany, "the token was renewed too often within a minute; use the one that there is"}
+	}
 	made, err := s.mint(&g, scopes)
 	if err != nil {
 		return nil, s.failed("a token could not be made", err)

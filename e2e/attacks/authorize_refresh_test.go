@@ -225,6 +225,35 @@ func TestKilledWhileRenewing(t *testing.T) {
 	g.CheckAlive(t)
 }
 
+// A client that renews without end writes a bounded number of rows, and keeps its token.
+func TestRenewingWithoutEnd(t *testing.T) {
+	g := lab.StartLogin(t, lab.Options{})
+	c := g.Register(t, "a client", "http://127.0.0.1:9/callback")
+	last := g.LogIn(t, c)
+	refused := 0
+	for range 150 {
+		got := g.PostForm(t, "/oauth/token", c.Again(last.Refresh))
+		switch {
+		case got.Status == http.StatusTooManyRequests && got.Error != "":
+			refused++
+		case got.Status == http.StatusOK:
+			last = got
+		default:
+			t.Fatalf("%+v", got)
+		}
+	}
+	if n := len(g.Rows(t, "", "SELECT 1 FROM events WHERE type = 'grant.refreshed'")); n > 120 || refused == 0 {
+		t.Errorf("%d rows, %d refused", n, refused)
+	}
+	if status := reaches(t, g, last.Access, "/mcp"); status != http.StatusOK {
+		t.Errorf("its token: %d", status)
+	}
+	other := g.LogIn(t, c)
+	if got := g.PostForm(t, "/oauth/token", c.Again(other.Refresh)); got.Status != http.StatusOK {
+		t.Errorf("another login: %+v", got)
+	}
+}
+
 // Strangers that register without end cost no memory and no row of the record.
 func TestRegistrationFlood(t *testing.T) {
 	g := lab.StartLogin(t, lab.Options{})
