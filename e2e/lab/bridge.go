@@ -83,6 +83,16 @@ func (b *Bridge) Next(t testing.TB) string {
 	}
 }
 
+// Poll is the next line, "" if there is none yet.
+func (b *Bridge) Poll() string {
+	select {
+	case line := <-b.lines:
+		return line
+	default:
+		return ""
+	}
+}
+
 // With is the next line that contains a text; those before it are passed over.
 func (b *Bridge) With(t testing.TB, text string) string {
 	t.Helper()

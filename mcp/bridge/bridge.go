@@ -83,7 +83,7 @@ func New(opt Options) *Bridge {
 	if opt.Grace == 0 {
 		opt.Grace = 30 * time.Second
 	}
-	return &Bridge{opt: opt}
+	return &Bridge{opt: opt, session: session{again: make(chan struct{}, 1)}}
 }
 
 // Run carries messages until the input ends (nil, after what was running is
@@ -199,10 +199,26 @@ func (b *Bridge) cancelled(ctx context.Context, m message) {
 		}
 		return
 	}
-	if f != nil {
-		<-f.sent // ahead of its request it would cancel nothing
+	if f == nil {
+		b.tell(ctx, m)
+		return
 	}
+	<-f.sent // ahead of its request it would cancel nothing
 	b.tell(ctx, m)
+	b.running.Go(gateway.Contain(b.opt.Log, "cancelling a request", func() { b.insist(f, m) }))
+}
+
+// insist says a cancellation again while its request goes on: two connections have no
+// order, and it may have come first all the same.
+func (b *Bridge) insist(f *flight, m message) {
+	for wait := pause; wait <= rest; wait *= 4 {
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-time.After(wait):
+			b.tell(f.ctx, m)
+		}
+	}
 }
 
 // tell sends what is not answered. Where it cannot be sent there is nobody to tell

@@ -35,6 +35,8 @@ type session struct {
 	hello     message            // initialize
 	settings  map[string]message // by method and resource
 	listening bool
+
+	again chan struct{} // holds a value once it was opened again
 }
 
 func (s *session) now() opened {
@@ -132,6 +134,10 @@ func (s *session) reopen(ctx context.Context, b *Bridge, lost string) error {
 		}
 		drop(resp)
 	}
+	select {
+	case s.again <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
@@ -187,6 +193,7 @@ func (b *Bridge) hear(ctx context.Context) {
 		}
 		select {
 		case <-time.After(wait):
+		case <-b.session.again: // by a request, which found the gateway before this did
 		case <-ctx.Done():
 		}
 	}
