@@ -40,10 +40,15 @@ func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalo
 		pins, err = pinned(ctx, beside)
 		if errors.Is(err, audit.ErrInUse) {
 			c.From = "the running gateway"
-			if cfg, err := loadOrDemo(g); err == nil { // else a secret is not set here, and their names are not known
-				c.name(cfg)
+			served, err := c.ask(ctx, beside, err)
+			if err != nil {
+				return nil, err
 			}
-			return c, c.ask(ctx, beside, err)
+			cfg, err := loadOrDemo(g)
+			if err != nil { // a secret is not set here, and what the file names is not known
+				return c, nil
+			}
+			return c, c.complete(ctx, cfg, c.keep(cfg.Upstreams, served), talk)
 		}
 		if err != nil {
 			return nil, err
@@ -58,10 +63,18 @@ func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalo
 		c.believe(pins, nil)
 		return c, nil
 	}
-	c.name(cfg)
-	missing := c.believe(pins, cfg.Upstreams)
+	return c, c.complete(ctx, cfg, c.believe(pins, cfg.Upstreams), talk)
+}
+
+// complete names the upstreams that there are, and starts those of which nothing is
+// known.
+func (c *catalogue) complete(ctx context.Context, cfg *config.Config, missing []config.Upstream, talk io.Writer) error {
+	c.Servers = []string{}
+	for _, u := range cfg.Upstreams {
+		c.Servers = append(c.Servers, u.Name)
+	}
 	if len(missing) == 0 {
-		return c, nil
+		return nil
 	}
 	var names []string
 	for _, u := range missing {
@@ -69,15 +82,23 @@ func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalo
 	}
 	fmt.Fprintf(talk, "starting %s to see what is offered …\n", strings.Join(names, ", "))
 	cfg.Upstreams = missing
-	return c, c.start(ctx, cfg)
+	return c.start(ctx, cfg)
 }
 
-// name says which upstreams there are.
-func (c *catalogue) name(cfg *config.Config) {
-	c.Servers = []string{}
-	for _, u := range cfg.Upstreams {
-		c.Servers = append(c.Servers, u.Name)
+// keep leaves out what the running gateway serves and the file does not name, and
+// returns what it names and the gateway does not serve: it was written since the
+// gateway started.
+func (c *catalogue) keep(upstreams []config.Upstream, served []string) (missing []config.Upstream) {
+	named := map[string]bool{}
+	for _, u := range upstreams {
+		if named[u.Name] = true; !slices.Contains(served, u.Name) {
+			missing = append(missing, u)
+		}
 	}
+	c.Tools = slices.DeleteFunc(c.Tools, func(t *gateway.Tool) bool { return !named[t.Server] })
+	c.Down = slices.DeleteFunc(c.Down, func(name string) bool { return !named[name] })
+	maps.DeleteFunc(c.Why, func(name, _ string) bool { return !named[name] })
+	return missing
 }
 
 // pinned are the definitions in the lock file or the record, or [audit.ErrInUse] if a
@@ -122,15 +143,23 @@ func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (mi
 }
 
 // ask gets definitions from the gateway that runs on the record. What it has no
-// definition of, it knows by name.
-func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) error {
+// definition of, it knows by name. served are its upstreams.
+func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) (served []string, err error) {
 	o, err := inRunning(cfg, inUse)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	var health admin.Health
+	if err := o.ask(ctx, "GET", "health", nil, &health); err != nil {
+		return nil, err
+	}
+	for _, u := range health.Upstreams {
+		served = append(served, u.Name)
 	}
 	var list admin.ToolList
 	if err := o.ask(ctx, "GET", "tools", nil, &list); err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range list.Tools {
 		tool := &gateway.Tool{Kind: t.Kind, Server: t.Server, Wire: t.Name, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned, Quarantined: t.Quarantined}
@@ -141,11 +170,11 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) er
 		}
 		var def admin.Definition
 		if err := o.ask(ctx, "GET", "tools/"+segment(t.Name), nil, &def); err != nil {
-			return err
+			return nil, err
 		}
 		var named struct{ Name string }
 		if err := json.Unmarshal(def.Definition, &named); err != nil {
-			return fmt.Errorf("the definition of %s: %w", t.Name, err)
+			return nil, fmt.Errorf("the definition of %s: %w", t.Name, err)
 		}
 		tool.Name, tool.Definition = named.Name, def.Definition
 		c.Tools = append(c.Tools, tool)
@@ -155,7 +184,7 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) er
 		c.Why[name] = why
 	}
 	slices.Sort(c.Down)
-	return nil
+	return served, nil
 }
 
 // start starts upstreams and looks at what they offer.

@@ -1,5 +1,6 @@
 // A model on loopback that does what it is told: at "please use NAME" it calls
-// the tool whose name ends so, and what the tool said it repeats. It speaks the
+// the tool whose name ends so, at "please use NAME with {…}" with these arguments,
+// and what the tool said it repeats. It speaks the
 // four dialects that coding agents speak, and remembers what it was offered and
 // told.
 import { randomBytes } from 'node:crypto';
@@ -28,7 +29,7 @@ const dialects = {
     },
     write({ say, call }) {
       const block = call ? { type: 'tool_use', id: id('toolu_'), name: call.name, input: {} } : { type: 'text', text: '' };
-      const delta = call ? { type: 'input_json_delta', partial_json: '{}' } : { type: 'text_delta', text: say };
+      const delta = call ? { type: 'input_json_delta', partial_json: call.args } : { type: 'text_delta', text: say };
       return events([
         { type: 'message_start', message: { id: id('msg_'), type: 'message', role: 'assistant', model: 'stub', content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: 1, output_tokens: 1 } } },
         { type: 'content_block_start', index: 0, content_block: block },
@@ -51,7 +52,7 @@ const dialects = {
     },
     write({ say, call }) {
       const item = call
-        ? { type: 'function_call', id: id('fc_'), call_id: id('call_'), arguments: '{}', status: 'completed', ...(call.call ?? { name: call.name }) }
+        ? { type: 'function_call', id: id('fc_'), call_id: id('call_'), arguments: call.args, status: 'completed', ...(call.call ?? { name: call.name }) }
         : { type: 'message', id: id('msg_'), role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: say, annotations: [] }] };
       const response = { id: id('resp_'), object: 'response', created_at: 0, model: 'stub', output: [] };
       return events([
@@ -72,7 +73,7 @@ const dialects = {
     write({ say, call }) {
       const chunk = (delta, finish) => ({ id: id('c_'), object: 'chat.completion.chunk', created: 0, model: 'stub', choices: [{ index: 0, delta, finish_reason: finish ?? null }] });
       return data([
-        chunk(call ? { role: 'assistant', tool_calls: [{ index: 0, id: id('call_'), type: 'function', function: { name: call.name, arguments: '{}' } }] } : { role: 'assistant', content: say }),
+        chunk(call ? { role: 'assistant', tool_calls: [{ index: 0, id: id('call_'), type: 'function', function: { name: call.name, arguments: call.args } }] } : { role: 'assistant', content: say }),
         { ...chunk({}, call ? 'tool_calls' : 'stop'), usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } },
         '[DONE]',
       ]);
@@ -87,7 +88,7 @@ const dialects = {
       return { tools: (body.tools ?? []).flatMap((t) => t.functionDeclarations ?? []).map((f) => ({ name: f.name })), said: text(parts), got: got && JSON.stringify(got.response) };
     },
     write: ({ say, call }) => data([{
-      candidates: [{ index: 0, finishReason: 'STOP', content: { role: 'model', parts: [call ? { functionCall: { name: call.name, args: {} } } : { text: say }] } }],
+      candidates: [{ index: 0, finishReason: 'STOP', content: { role: 'model', parts: [call ? { functionCall: { name: call.name, args: JSON.parse(call.args) } } : { text: say }] } }],
       usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
     }]),
   },
@@ -106,8 +107,9 @@ export async function model() {
     if (!dialect || req.method !== 'POST') return res.writeHead(404, { 'Content-Type': 'application/json' }).end('{"error":{"type":"not_found_error","message":"the stub has no such page"}}');
     const { tools, said, got } = dialect.read(JSON.parse(body));
     if (tools.length > 0) m.offered = tools.map((t) => t.name);
-    const wanted = got === undefined && /please use (\w+)/.exec(said)?.[1];
-    const call = wanted && tools.find((t) => t.name?.endsWith(wanted));
+    const [, wanted, args = '{}'] = (got === undefined && /please use (\w+)(?: with (\{.*?\}))?/.exec(said)) || [];
+    const called = wanted && tools.find((t) => t.name?.endsWith(wanted));
+    const call = called && { ...called, args };
     if (got !== undefined) m.told.push(got);
     const answer = call ? { call } : { say: got !== undefined ? `It said: ${got}` : 'Nothing to do.' };
     res.writeHead(200, { 'Content-Type': 'text/event-stream' }).end(dialect.write(answer));
