@@ -9,7 +9,7 @@ KILLS ?= 200
 CALLS ?= 2000000
 RECORD ?= /tmp/toolward-review.db
 
-.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli apis fuzz bench scale review growth dress image package clean
+.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review growth dress image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -67,6 +67,11 @@ frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents throu
 cli: build ## Claude Code, Codex, Gemini CLI, OpenCode and Copilot CLI, their models stubs, in a network of loopback alone; needs Linux, root and Node
 	cd e2e/cli && npm ci --no-audit --no-fund --ignore-scripts
 	e2e/cli/run
+
+firsthour: build ## clone, make run, the URL pasted into Claude Code and Codex, Claude Desktop's entry, six servers imported and governed, in a network of loopback alone; needs Linux, root, Node and script
+	cd e2e && npm ci --no-audit --no-fund
+	cd e2e/cli && npm ci --no-audit --no-fund --ignore-scripts
+	e2e/firsthour/run
 
 apis: ## descriptions of public HTTP APIs from npm: each operation called, time and memory printed; needs Node
 	cd e2e/openapi && npm ci --no-audit --no-fund --ignore-scripts
