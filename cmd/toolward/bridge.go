@@ -39,12 +39,13 @@ type reach struct {
 	who    bridgeAgent
 	client *http.Client
 	fixed  string // TOOLWARD_TOKEN
+	mint   func(context.Context) (auth.Minted, error)
 
-	mu      sync.Mutex
-	base    string // "" until a gateway was found
-	token   string
-	renewAt time.Time
-	found   bool
+	mu    sync.Mutex
+	base  string // "" until a gateway was found
+	token string
+	ends  time.Time // of the token
+	found bool
 }
 
 func newReach(g *globals, cfg *config.Config, server string, who bridgeAgent) (*reach, error) {
@@ -62,6 +63,7 @@ func newReach(g *globals, cfg *config.Config, server string, who bridgeAgent) (*
 		}
 		r.who.subject = op.Subject
 	}
+	r.mint = r.mintOnRecord
 	return r, nil
 }
 
@@ -106,10 +108,13 @@ func (r *reach) reach(ctx context.Context, anew bool) (endpoint, token string, e
 	if r.fixed != "" {
 		return r.base + r.path, r.fixed, nil
 	}
-	if anew || time.Now().After(r.renewAt) {
-		if err := r.mint(ctx); err != nil {
+	if anew || time.Until(r.ends) <= bridgeRenew {
+		switch made, err := r.mint(ctx); {
+		case err == nil:
+			r.token, r.ends = made.Token, made.Expires.Round(0) // by the wall's clock: a token ends while the machine sleeps
+		case anew || !time.Now().Before(r.ends):
 			return "", "", err
-		}
+		} // else the old one lives yet, and the next request asks again
 	}
 	return r.base + r.path, r.token, nil
 }
@@ -144,20 +149,19 @@ func (r *reach) find(ctx context.Context) error {
 	return nil
 }
 
-// mint makes a token and puts that on record, through the gateway that runs: the
-// record has one writer, and to become it would keep a gateway from starting.
-func (r *reach) mint(ctx context.Context) error {
+// mintOnRecord makes a token and puts that on record, through the gateway that runs:
+// the record has one writer, and to become it would keep a gateway from starting.
+func (r *reach) mintOnRecord(ctx context.Context) (auth.Minted, error) {
 	local, err := openLocal(r.cfg)
 	if err != nil {
-		return err
+		return auth.Minted{}, err
 	}
 	made, err := local.Mint(auth.MintOptions{Subject: r.who.subject, Roles: r.who.roles, TTL: bridgeTTL})
 	if err != nil {
-		return err
+		return auth.Minted{}, err
 	}
 	if err := noteRunning(ctx, r.cfg, auth.EventMinted, made); err != nil {
-		return fmt.Errorf("a token that is not on record is not used: %w", err)
+		return auth.Minted{}, fmt.Errorf("a token that is not on record is not used: %w", err)
 	}
-	r.token, r.renewAt = made.Token, time.Now().Add(bridgeTTL-bridgeRenew).Round(0) // by the wall's clock: a token ends while the machine sleeps
-	return nil
+	return made, nil
 }
