@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/gateway/watch"
 )
 
 // Options says where a policy is and how it is kept. The zero Options is the
@@ -107,8 +108,15 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	}
 	var watching context.Context
 	watching, e.stop = context.WithCancel(context.Background())
-	e.done.Go(func() { e.watch(watching) })
+	e.done.Go(func() {
+		watch.Files(watching, e.opt.Logger, e.roots, func(ctx context.Context) { _ = e.Reload(ctx) }) // said in log, record and readiness
+	})
 	return e, nil
+}
+
+// roots are where the files are that the policy is made of.
+func (e *Engine) roots() []string {
+	return []string{e.opt.Path, e.opt.Shadow, e.opt.Data, e.opt.Library}
 }
 
 // Open loads a policy as it is now, as [New] does, and does not follow changes.

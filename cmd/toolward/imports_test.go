@@ -20,6 +20,7 @@ var imports = map[string][]string{
 	"state/limit":      {"gateway"},
 	"state/approval":   {"gateway"},
 	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
+	"gateway/watch":    {},          // files that change: for whatever reads some again
 	"auth":             {"gateway"},
 	"auth/server":      {"gateway", "auth"}, // the local issuer as an authorization server
 	"auth/authtest":    {},
@@ -28,7 +29,7 @@ var imports = map[string][]string{
 	"guard":            {"gateway", "guard/*"},
 	"guard/*":          {"gateway", "guard/*"},
 	"rego":             {},
-	"policy":           {"gateway", "rego"},
+	"policy":           {"gateway", "gateway/watch", "rego"},
 	"upstream":         {"gateway", "upstream/shape"},
 	"upstream/*":       {"gateway", "upstream"},
 	"audit":            {"gateway", "audit/schema"},
@@ -63,7 +64,7 @@ var libraries = map[string][]string{
 	"github.com/modelcontextprotocol/go-sdk":  {},
 	"github.com/golang/protobuf":              {},
 	"github.com/patrickmn/go-cache":           {},
-	"github.com/fsnotify/fsnotify":            {"policy"},
+	"github.com/fsnotify/fsnotify":            {"gateway/watch"},
 	"github.com/rogpeppe/go-internal/diff":    {"policy"},
 	"go.opentelemetry.io/otel/exporters/otlp": {"web/telemetry"},
 }

@@ -1,8 +1,12 @@
-package policy
+// Package watch notices that files change: at once where the system tells, and by
+// looking every so often where it does not (network file systems). What was read of
+// them, and whether that is another than before, is for who reads them.
+package watch
 
 import (
 	"context"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,28 +15,27 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How changes are noticed: at once where the system tells, and by looking
-// every so often where it does not (network file systems). An editor's burst of
-// writes is one change.
+// An editor's burst of writes is one change.
 const (
-	watchSettle = 150 * time.Millisecond
-	watchPoll   = 5 * time.Second
+	settleTime = 150 * time.Millisecond
+	pollTime   = 5 * time.Second
 )
 
-// watch reloads when files change, until ctx ends. A look that finds nothing
-// new costs reading the files.
-func (e *Engine) watch(ctx context.Context) {
+// Files calls look when one of the files and folders that roots names may have
+// changed, and every five seconds, until ctx ends. Roots is asked anew before each
+// look; "" among them is none.
+func Files(ctx context.Context, log *slog.Logger, roots func() []string, look func(context.Context)) {
 	var events <-chan fsnotify.Event
 	var errs <-chan error
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		e.opt.Logger.Warn("policy files are looked at every few seconds only", "error", err)
+		log.Warn("files are looked at every few seconds only", "error", err)
 	} else {
 		defer w.Close()
 		events, errs = w.Events, w.Errors
-		e.watchAll(w)
+		watchAll(w, roots())
 	}
-	poll := time.NewTicker(watchPoll)
+	poll := time.NewTicker(pollTime)
 	defer poll.Stop()
 	settle := time.NewTimer(0) // a change since the files were read is not missed
 	for {
@@ -40,7 +43,7 @@ func (e *Engine) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-events:
-			settle.Reset(watchSettle)
+			settle.Reset(settleTime)
 			continue
 		case <-errs:
 			continue // such as an overflow of the queue: the next look finds what was lost
@@ -48,16 +51,16 @@ func (e *Engine) watch(ctx context.Context) {
 		case <-poll.C:
 		}
 		if w != nil {
-			e.watchAll(w) // before reading: a change since then is another event
+			watchAll(w, roots()) // before reading: a change since then is another event
 		}
-		_ = e.Reload(ctx) // said in log, record and readiness
+		look(ctx)
 	}
 }
 
-// watchAll watches what [Engine.watched] says, and nothing that it said before.
-// What cannot be watched is looked at. Who was replaced has to be added anew.
-func (e *Engine) watchAll(w *fsnotify.Watcher) {
-	wanted := e.watched()
+// watchAll watches what belongs to the roots, and nothing that did before. What
+// cannot be watched is looked at. Who was replaced has to be added anew.
+func watchAll(w *fsnotify.Watcher, roots []string) {
+	wanted := watched(roots)
 	for _, path := range w.WatchList() {
 		if !slices.Contains(wanted, path) {
 			_ = w.Remove(path) // gone, as a rule
@@ -68,12 +71,12 @@ func (e *Engine) watchAll(w *fsnotify.Watcher) {
 	}
 }
 
-// watched are the files and directories of policy, data and shadow. One that is
+// watched are the files of the roots, and the folders with all below. One that is
 // replaced tells so itself, and is watched anew then. Only a link, which is no more
 // than a name, and what is not there are watched in the directory above: that one
 // often holds the record, which is written to with every call.
-func (e *Engine) watched() (paths []string) {
-	for _, root := range []string{e.opt.Path, e.opt.Shadow, e.opt.Data, e.opt.Library} {
+func watched(roots []string) (paths []string) {
+	for _, root := range roots {
 		if root == "" {
 			continue
 		}

@@ -1,4 +1,4 @@
-package policy
+package watch
 
 import (
 	"os"
@@ -8,13 +8,13 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Each kind of path that a policy can have, and a change of it. It is noticed by an
-// event, twice in a row; and a file beside it that changes is none of policy's
+// Each kind of path that can be watched, and a change of it. It is noticed by an
+// event, twice in a row; and a file beside it that changes is nobody's
 // business: the record lies there by default.
 func TestChangesAreToldAndNeighboursAreNot(t *testing.T) {
 	write := func(t *testing.T, path string) {
 		t.Helper()
-		must(t, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(allowAll), 0o600))
+		must(t, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("old"), 0o600))
 	}
 	link := func(t *testing.T, to, path string) {
 		t.Helper()
@@ -28,10 +28,10 @@ func TestChangesAreToldAndNeighboursAreNot(t *testing.T) {
 	}{
 		"a folder": {root: "policies",
 			make:   func(t *testing.T, dir string) { write(t, dir+"/policies/p.rego") },
-			change: func(t *testing.T, dir string) { replace(t, dir+"/policies/p.rego", allowNo) }},
+			change: func(t *testing.T, dir string) { replace(t, dir+"/policies/p.rego", "new") }},
 		"a folder in it": {root: "policies",
 			make:   func(t *testing.T, dir string) { write(t, dir+"/policies/tools/deep/p.rego") },
-			change: func(t *testing.T, dir string) { replace(t, dir+"/policies/tools/deep/p.rego", allowNo) }},
+			change: func(t *testing.T, dir string) { replace(t, dir+"/policies/tools/deep/p.rego", "new") }},
 		"a folder that is exchanged": {root: "policies",
 			make: func(t *testing.T, dir string) { write(t, dir+"/policies/p.rego") },
 			change: func(t *testing.T, dir string) {
@@ -40,7 +40,7 @@ func TestChangesAreToldAndNeighboursAreNot(t *testing.T) {
 			}},
 		"a file that is replaced": {root: "p.rego",
 			make:   func(t *testing.T, dir string) { write(t, dir+"/p.rego") },
-			change: func(t *testing.T, dir string) { replace(t, dir+"/p.rego", allowNo) }},
+			change: func(t *testing.T, dir string) { replace(t, dir+"/p.rego", "new") }},
 		"a file that is written": {root: "p.rego",
 			make:   func(t *testing.T, dir string) { write(t, dir+"/p.rego") },
 			change: func(t *testing.T, dir string) { write(t, dir+"/p.rego") }},
@@ -60,10 +60,9 @@ func TestChangesAreToldAndNeighboursAreNot(t *testing.T) {
 			w, err := fsnotify.NewWatcher()
 			must(t, err)
 			defer w.Close()
-			e := &Engine{opt: Options{Path: filepath.Join(dir, tt.root)}}
 			neighbour := filepath.Join(dir, "toolward.db-wal")
 			for round := range 2 {
-				e.watchAll(w)
+				watchAll(w, []string{filepath.Join(dir, tt.root), ""})
 				write(t, neighbour)
 				tt.change(t, dir)
 				// The change's own events end with one of its own file; what the neighbour
@@ -101,4 +100,9 @@ func must(t *testing.T, errs ...error) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func replace(t *testing.T, file, content string) {
+	t.Helper()
+	must(t, os.WriteFile(file+".tmp", []byte(content), 0o600), os.Rename(file+".tmp", file))
 }
