@@ -160,6 +160,9 @@ func New(opts Options) (*Room, error) {
 	return r, nil
 }
 
+// SetLimits puts other limits in force; see [limit.Limiter.Set].
+func (r *Room) SetLimits(o limit.Options) error { return r.limits.Set(o) }
+
 // Strangers implements [gateway.State].
 func (r *Room) Strangers(peer string) error { return r.limits.Strangers(peer) }
 

@@ -9,22 +9,51 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// bucket is a token bucket. A nil bucket is no limit.
+// bucket is a token bucket. A nil bucket is no limit, as is one of the zero Rate.
 type bucket struct {
-	rate Rate
-
 	mu   sync.Mutex
+	rate Rate
 	lim  rate.Limiter
 	last time.Time // latest instant seen
 	line line      // who waits for a token
 }
 
 func newBucket(r Rate) *bucket {
-	if !r.limited() {
-		return nil
-	}
 	return &bucket{rate: r, lim: *rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
 }
+
+// set gives a bucket another shape. What was taken stays taken, or whoever is over
+// a limit would only need a reload to go on; a bucket that was no limit is full. Who
+// waits is served by the new rate.
+func (b *bucket) set(now time.Time, r Rate) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rate == r {
+		return
+	}
+	now = b.advance(now)
+	if b.rate.limited() && r.limited() {
+		b.lim.SetLimitAt(now, rate.Limit(r.PerSecond))
+		b.lim.SetBurstAt(now, r.Burst)
+	} else {
+		b.lim = *rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
+	}
+	b.rate = r
+	b.serve(now)
+}
+
+// shape is what the bucket is now.
+func (b *bucket) shape() Rate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rate
+}
+
+// allow takes a token if there is one. The caller holds the lock.
+func (b *bucket) allow(now time.Time) bool { return !b.rate.limited() || b.lim.AllowN(now, 1) }
 
 // take takes a token and returns 0, or takes nothing and returns how long
 // until there is one for this agent, after those in line before it.
@@ -39,7 +68,7 @@ func (b *bucket) take(now time.Time, who owner) time.Duration {
 		at, _ := b.line.place(who)
 		return max(b.missing(now, at+1), 1)
 	}
-	if b.lim.AllowN(now, 1) {
+	if b.allow(now) {
 		return 0
 	}
 	return b.missing(now, 1)
@@ -65,6 +94,9 @@ func (b *bucket) wait(now time.Time) time.Duration {
 // missing is the time until there are n tokens, rounded up so that a call after
 // exactly this time finds one despite float rounding.
 func (b *bucket) missing(now time.Time, n int) time.Duration {
+	if !b.rate.limited() {
+		return 0
+	}
 	missing := float64(n) - b.lim.TokensAt(now)
 	if missing <= 0 {
 		return 0
@@ -86,7 +118,9 @@ func (b *bucket) giveBack(now time.Time) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lim.AllowN(b.advance(now), -1)
+	if now = b.advance(now); b.rate.limited() {
+		b.lim.AllowN(now, -1)
+	}
 	b.serve(now)
 }
 
@@ -97,7 +131,7 @@ func (b *bucket) full(now time.Time) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.lim.TokensAt(b.advance(now)) >= float64(b.rate.Burst)
+	return !b.rate.limited() || b.lim.TokensAt(b.advance(now)) >= float64(b.rate.Burst)
 }
 
 // entry is what a table keeps for one owner.

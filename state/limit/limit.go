@@ -17,13 +17,14 @@
 //     cannot be told from keeping it. When every bucket is busy, newcomers
 //     share one bucket until one becomes free.
 //
-// Limits live in memory: a restart fills every bucket. Time is the monotonic
+// [Limiter.Set] changes the limits while calls come and wait. Limits live in memory: a restart fills every bucket. Time is the monotonic
 // clock, so setting the wall clock moves nothing.
 package limit
 
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,14 +67,20 @@ type Options struct {
 
 // Limiter bounds calls. It is safe for concurrent use.
 type Limiter struct {
-	opts  Options
-	tools map[string]*tool
-	owned table[owner]
-	peers table[string]
-	total atomic.Int64 // calls in progress
-	queue atomic.Int64 // calls that wait for a token
+	setting sync.Mutex // held by Set
+	rules   atomic.Pointer[rules]
+	owned   table[owner]
+	peers   table[string]
+	total   atomic.Int64 // calls in progress
+	queue   atomic.Int64 // calls that wait for a token
 
 	bodies bodies
+}
+
+// rules are what is in force. They are immutable.
+type rules struct {
+	Options
+	tools map[string]*tool
 }
 
 // owner names a bucket of an agent, of an agent and a tool, or of an agent's lists.
@@ -83,36 +90,101 @@ type owner struct {
 }
 
 type tool struct {
-	all      *bucket // nil if unlimited
-	perAgent Rate
+	Tool
+	bucket *bucket // of all agents together
 }
 
 // New returns a Limiter, or an error that names the rate which makes no sense.
 func New(opts Options) (*Limiter, error) {
-	if !opts.Failures.limited() {
-		opts.Failures = Rate{PerSecond: 1, Burst: 20}
+	if err := opts.complete(); err != nil {
+		return nil, err
 	}
-	if opts.MaxAgents <= 0 {
-		opts.MaxAgents = 1 << 16
+	l := &Limiter{}
+	l.rules.Store(opts.rules(nil))
+	l.owned.init(opts.MaxAgents, func(o owner) *entry { return l.newOwned(o, l.rules.Load().of(o)) })
+	l.peers.init(opts.MaxAgents, func(string) *entry { return &entry{bucket: newBucket(l.rules.Load().Failures)} })
+	return l, nil
+}
+
+// Set puts other limits in force, but for MaxAgents. Buckets keep what was taken
+// from them, and calls in progress count on.
+func (l *Limiter) Set(opts Options) error {
+	if err := opts.complete(); err != nil {
+		return err
 	}
-	for what, r := range rates(opts) {
-		if err := r.valid(); err != nil {
-			return nil, fmt.Errorf("limit of %s: %w", what, err)
+	l.setting.Lock()
+	defer l.setting.Unlock()
+	old, now := l.rules.Load(), time.Now()
+	next := opts.rules(old.tools)
+	l.rules.Store(next) // what is made from here on has the new rate; the rest is given it
+	for wire, t := range old.tools {
+		if next.tools[wire] == nil {
+			t.bucket.set(now, Rate{})
 		}
 	}
-	if opts.Wait < 0 {
-		return nil, fmt.Errorf("the wait is negative: %s", opts.Wait)
+	for _, t := range next.tools {
+		t.bucket.set(now, t.All)
 	}
-	if opts.Concurrency < 0 || opts.Total < 0 {
-		return nil, fmt.Errorf("concurrency is negative: %d per agent, %d in all", opts.Concurrency, opts.Total)
+	l.owned.each(func(o owner, e *entry) { e.set(now, next.of(o)) })
+	l.peers.each(func(_ string, e *entry) { e.set(now, next.Failures) })
+	return nil
+}
+
+// Check says what makes no sense, as [New] and [Limiter.Set] do.
+func (o Options) Check() error { return o.complete() }
+
+// complete fills in defaults and looks for what makes no sense.
+func (o *Options) complete() error {
+	if !o.Failures.limited() {
+		o.Failures = Rate{PerSecond: 1, Burst: 20}
 	}
-	l := &Limiter{opts: opts, tools: make(map[string]*tool, len(opts.Tools))}
-	for wire, t := range opts.Tools {
-		l.tools[wire] = &tool{all: newBucket(t.All), perAgent: t.PerAgent}
+	if o.MaxAgents <= 0 {
+		o.MaxAgents = 1 << 16
 	}
-	l.owned.init(opts.MaxAgents, l.newOwned)
-	l.peers.init(opts.MaxAgents, func(string) *entry { return &entry{bucket: newBucket(opts.Failures)} })
-	return l, nil
+	for what, r := range rates(*o) {
+		if err := r.valid(); err != nil {
+			return fmt.Errorf("limit of %s: %w", what, err)
+		}
+	}
+	if o.Wait < 0 {
+		return fmt.Errorf("the wait is negative: %s", o.Wait)
+	}
+	if o.Concurrency < 0 || o.Total < 0 {
+		return fmt.Errorf("concurrency is negative: %d per agent, %d in all", o.Concurrency, o.Total)
+	}
+	return nil
+}
+
+// rules makes the rules of options, with the buckets that tools have already.
+func (o Options) rules(have map[string]*tool) *rules {
+	r := &rules{Options: o, tools: make(map[string]*tool, len(o.Tools))}
+	for wire, t := range o.Tools {
+		of := &tool{Tool: t}
+		if old := have[wire]; old != nil {
+			of.bucket = old.bucket
+		} else {
+			of.bucket = newBucket(t.All)
+		}
+		r.tools[wire] = of
+	}
+	return r
+}
+
+// of is the rate of an owner's bucket.
+func (r *rules) of(o owner) Rate {
+	switch {
+	case o.lists:
+		return r.Lists
+	case o.tool != "":
+		if t := r.tools[o.tool]; t != nil {
+			return t.PerAgent
+		}
+		return Rate{}
+	}
+	if named, ok := r.Agents[o.id]; ok {
+		return named
+	}
+	return r.Default
 }
 
 func rates(opts Options) map[string]Rate {
@@ -129,18 +201,11 @@ func rates(opts Options) map[string]Rate {
 
 // newOwned makes the entry of an agent, of an agent and a tool, or of its lists. The
 // release function is made here, once, so that a call allocates nothing.
-func (l *Limiter) newOwned(o owner) *entry {
-	switch {
-	case o.lists:
-		return &entry{bucket: newBucket(l.opts.Lists)}
-	case o.tool != "":
-		return &entry{bucket: newBucket(l.tools[o.tool].perAgent)}
-	}
-	r, named := l.opts.Agents[o.id]
-	if !named {
-		r = l.opts.Default
-	}
+func (l *Limiter) newOwned(o owner, r Rate) *entry {
 	e := &entry{bucket: newBucket(r)}
+	if o.lists || o.tool != "" {
+		return e
+	}
 	e.release = func() {
 		l.leave(e)
 		e.users.Add(-1)
@@ -156,17 +221,18 @@ func (l *Limiter) Acquire(ctx context.Context, a *gateway.Agent, t *gateway.Tool
 	now := time.Now()
 	agent := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID})
 	c := claims{{agent.bucket, gateway.LimitAgent}}
-	if t == nil || l.tools[t.Wire] == nil {
-		return l.acquire(ctx, now, a, agent, &c, "")
+	r := l.rules.Load()
+	if t == nil || r.tools[t.Wire] == nil {
+		return l.acquire(ctx, now, a, r, agent, &c, "")
 	}
-	limits := l.tools[t.Wire]
+	limits := r.tools[t.Wire]
 	pair := noEntry
-	if limits.perAgent.limited() {
+	if limits.PerAgent.limited() {
 		pair = l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID, tool: t.Wire})
 		defer pair.users.Add(-1)
 	}
-	c[1], c[2] = claim{pair.bucket, gateway.LimitAgentTool}, claim{limits.all, gateway.LimitTool}
-	return l.acquire(ctx, now, a, agent, &c, t.Wire)
+	c[1], c[2] = claim{pair.bucket, gateway.LimitAgentTool}, claim{limits.bucket, gateway.LimitTool}
+	return l.acquire(ctx, now, a, r, agent, &c, t.Wire)
 }
 
 // AcquireList is [Limiter.Acquire] for a list.
@@ -175,21 +241,21 @@ func (l *Limiter) AcquireList(ctx context.Context, a *gateway.Agent) (release fu
 	agent := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID})
 	lists := l.owned.hold(now, owner{issuer: a.Issuer, id: a.ID, lists: true})
 	defer lists.users.Add(-1)
-	return l.acquire(ctx, now, a, agent, &claims{{lists.bucket, gateway.LimitLists}}, "")
+	return l.acquire(ctx, now, a, l.rules.Load(), agent, &claims{{lists.bucket, gateway.LimitLists}}, "")
 }
 
 // acquire takes what is claimed and a place, and lets the agent's entry go if it
 // cannot.
-func (l *Limiter) acquire(ctx context.Context, now time.Time, a *gateway.Agent, agent *entry, c *claims, tool string) (func(), error) {
-	refusal := l.enter(agent)
+func (l *Limiter) acquire(ctx context.Context, now time.Time, a *gateway.Agent, r *rules, agent *entry, c *claims, tool string) (func(), error) {
+	refusal := l.enter(r, agent)
 	if refusal == nil {
 		worst, wait := c.take(now, owner{issuer: a.Issuer, id: a.ID})
 		if wait == 0 {
 			return agent.release, nil
 		}
 		l.leave(agent)
-		if wait <= l.opts.Wait && l.mayWait(agent) {
-			refusal = l.await(ctx, now.Add(l.opts.Wait), a, agent, c, tool)
+		if wait <= r.Wait && l.mayWait(agent) {
+			refusal = l.await(ctx, now.Add(r.Wait), a, r, agent, c, tool)
 			l.waited(agent)
 		} else {
 			refusal = over(c[worst], tool, wait)
@@ -203,15 +269,15 @@ func (l *Limiter) acquire(ctx context.Context, now time.Time, a *gateway.Agent, 
 }
 
 // enter takes a place among calls in progress.
-func (l *Limiter) enter(agent *entry) *gateway.Refusal {
+func (l *Limiter) enter(r *rules, agent *entry) *gateway.Refusal {
 	all, own := l.total.Add(1), agent.active.Add(1)
 	switch {
-	case l.opts.Total > 0 && all > int64(l.opts.Total):
+	case r.Total > 0 && all > int64(r.Total):
 		l.leave(agent)
-		return full(gateway.LimitTotal, gateway.Overloaded, "the gateway has too many calls in progress", l.opts.Total)
-	case l.opts.Concurrency > 0 && own > int64(l.opts.Concurrency):
+		return full(gateway.LimitTotal, gateway.Overloaded, "the gateway has too many calls in progress", r.Total)
+	case r.Concurrency > 0 && own > int64(r.Concurrency):
 		l.leave(agent)
-		return full(gateway.LimitConcurrency, gateway.RateLimited, "too many of your calls are in progress", l.opts.Concurrency)
+		return full(gateway.LimitConcurrency, gateway.RateLimited, "too many of your calls are in progress", r.Concurrency)
 	}
 	return nil
 }
@@ -263,8 +329,9 @@ func (c claim) who(tool string) string {
 }
 
 func over(c claim, tool string, wait time.Duration) *gateway.Refusal {
+	rate := c.shape()
 	refusal := gateway.Refuse("limit", gateway.RateLimited, fmt.Sprintf("the rate limit for %s is reached (%.4g per minute, burst %d); try again in %s",
-		c.who(tool), c.rate.PerSecond*60, c.rate.Burst, wait.Round(time.Millisecond)))
+		c.who(tool), rate.PerSecond*60, rate.Burst, wait.Round(time.Millisecond)))
 	refusal.RetryAfter, refusal.Rule = wait, c.rule
 	return refusal
 }

@@ -52,7 +52,7 @@ func (l *Limiter) waited(agent *entry) {
 
 // await takes the tokens one after the other, waiting for each, and then a place; or
 // nothing.
-func (l *Limiter) await(ctx context.Context, until time.Time, a *gateway.Agent, agent *entry, c *claims, tool string) *gateway.Refusal {
+func (l *Limiter) await(ctx context.Context, until time.Time, a *gateway.Agent, r *rules, agent *entry, c *claims, tool string) *gateway.Refusal {
 	who := owner{issuer: a.Issuer, id: a.ID}
 	for i := range c {
 		if c[i].bucket == nil {
@@ -68,7 +68,7 @@ func (l *Limiter) await(ctx context.Context, until time.Time, a *gateway.Agent, 
 		}
 		return over(c[i], tool, wait)
 	}
-	refusal := l.enter(agent)
+	refusal := l.enter(r, agent)
 	if refusal != nil {
 		c.giveBack(len(c))
 	}
@@ -105,7 +105,7 @@ func (b *bucket) join(now, until time.Time, who owner) (*waiter, time.Duration) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now = b.advance(now)
-	if len(b.line.waiting) == 0 && b.lim.AllowN(now, 1) {
+	if len(b.line.waiting) == 0 && b.allow(now) {
 		return nil, 0
 	}
 	at, start := b.line.place(who)
@@ -144,7 +144,9 @@ func (b *bucket) abandon(ctx context.Context, now time.Time, w *waiter) time.Dur
 		if ctx.Err() == nil {
 			return 0
 		}
-		b.lim.AllowN(now, -1)
+		if b.rate.limited() {
+			b.lim.AllowN(now, -1)
+		}
 		at = 0
 	} else {
 		b.line.waiting = slices.Delete(b.line.waiting, at, at+1)
@@ -157,7 +159,7 @@ func (b *bucket) abandon(ctx context.Context, now time.Time, w *waiter) time.Dur
 // caller holds the lock.
 func (b *bucket) serve(now time.Time) {
 	n := &b.line
-	for len(n.waiting) > 0 && b.lim.AllowN(now, 1) {
+	for len(n.waiting) > 0 && b.allow(now) {
 		w := n.waiting[0]
 		n.waiting = slices.Delete(n.waiting, 0, 1)
 		if n.next == nil || len(n.next) >= turnsKept {

@@ -103,3 +103,19 @@ func (s *shard[K]) sweep(now time.Time) bool {
 	s.swept = now
 	return false
 }
+
+// each calls f for every entry. No entry is made or dropped in its shard meanwhile.
+func (t *table[K]) each(f func(K, *entry)) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for k, e := range s.entries {
+			f(k, e)
+		}
+		if s.overflow != nil {
+			var nobody K
+			f(nobody, s.overflow)
+		}
+		s.mu.Unlock()
+	}
+}
