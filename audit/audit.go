@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
@@ -69,6 +70,7 @@ type Store struct {
 
 	opts     Options
 	recorder *recorder
+	own      *atomic.Pointer[gateway.Scrubber] // what [Store.Hide] was told
 	lock     *os.File
 	writer   *writer
 	indexing sync.WaitGroup // filters of words, beside the writer
@@ -154,8 +156,9 @@ func (s *Store) open() error {
 	if err := s.opts.exposed(); err != nil && s.opts.Log != nil {
 		s.opts.Log.Warn("the audit record is exposed", "error", err)
 	}
-	s.recorder = newRecorder(s.opts, keys)
-	w, err := newWriter(s.opts, keys)
+	s.own = hiding(s.opts.Own)
+	s.recorder = newRecorder(s.opts, keys, s.own)
+	w, err := newWriter(s.opts, keys, s.own)
 	if err != nil {
 		return err
 	}
@@ -181,6 +184,16 @@ func (s *Store) open() error {
 	s.stop = stop
 	s.indexing.Go(gateway.Contain(s.opts.Log, "the index of words", func() { s.indexAll(ctx) }))
 	return s.Checkpoint(context.Background())
+}
+
+// Hide sets which credentials of the gateway's own are kept out of the record from
+// here on, instead of [Options.Own].
+func (s *Store) Hide(own []gateway.Secret) { s.own.Store(gateway.NewScrubber(own)) }
+
+func hiding(own []gateway.Secret) *atomic.Pointer[gateway.Scrubber] {
+	p := new(atomic.Pointer[gateway.Scrubber])
+	p.Store(gateway.NewScrubber(own))
+	return p
 }
 
 // Checkpoint signs what is recorded so far, in the database and in the file

@@ -38,7 +38,7 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 	}
 	copied := opts
 	copied.Path, copied.Durability = half, DurabilityPower
-	w := &writer{opts: copied, keys: keys}
+	w := &writer{opts: copied, keys: keys, own: hiding(copied.Own)}
 	if err := w.connect(); err != nil {
 		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}

@@ -29,7 +29,7 @@ type Proven struct {
 }
 
 // meanwhile are the types of events that say what was in force while calls were made.
-var meanwhile = []string{"gateway.", "policy.", "block.", "guard.", "pin.", "tool.", "audit."}
+var meanwhile = []string{"gateway.", "config.", "policy.", "block.", "guard.", "pin.", "tool.", "audit."}
 
 // Case gathers what is on record about sessions, by digest or by the name in the
 // token. It returns [ErrNoCall] if there is nothing.

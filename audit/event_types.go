@@ -28,6 +28,8 @@ const (
 
 	TypeStart        = "gateway.start"
 	TypeHangup       = "gateway.hangup"
+	TypeConfig       = "config.loaded"
+	TypeConfigFailed = "config.reload_failed"
 	TypePolicy       = "policy.loaded"
 	TypeReloadFailed = "policy.reload_failed"
 	TypeQuarantined  = "tool.quarantined"
@@ -52,7 +54,9 @@ var Types = []Type{
 	{Name: TypeRefusal, Means: "a call was not made"},
 
 	{Name: TypeStart, Means: "a gateway runs from now on: which program, where, with which configuration", Fields: list("version host user pid upstreams policy config_digest key"), Texts: list("config exceptions")},
-	{Name: TypeHangup, Means: "it was sent SIGHUP, and what came of that", Fields: list("policy configuration revision error")},
+	{Name: TypeHangup, Means: "it was sent SIGHUP, and what came of that", Fields: list("policy configuration revision error config_error restart")},
+	{Name: TypeConfig, Means: "another configuration is in force from now on: which fields, and which need a restart first", Fields: list("by fields restart added removed changed config_digest"), Texts: list("config differences")},
+	{Name: TypeConfigFailed, Means: "a change of the configuration is broken: the one before stays in force", Fields: list("error")},
 	{Name: TypePolicy, Means: "a policy is in force from now on, with its text", Fields: list("revision shadow digests"), Texts: list("files shadow_files")},
 	{Name: TypeReloadFailed, Means: "a change of the policy is broken: the one before stays in force", Fields: list("error")},
 
@@ -94,7 +98,7 @@ var Types = []Type{
 	{Name: TypeSegment, Means: "a signed statement of what is not the record's: a person decided to go on behind it", Fields: list("event after hash foreign missing time by why note")},
 	{Name: TypeKeys, Means: "a signed statement of a key that took over", Fields: list("event old new time by why note")},
 	{Name: TypeBackup, Means: "in a copy, a signed statement of up to where it is one", Fields: list("of hash time by note")},
-	{Name: TypeKept, Means: "`gateway.start` or `policy.loaded`, copied before it was pruned: events that stay came under it", Fields: list("type seq time_unix_ms body"), Texts: list("config exceptions files shadow_files")},
+	{Name: TypeKept, Means: "`gateway.start`, `config.loaded` or `policy.loaded`, copied before it was pruned: events that stay came under it", Fields: list("type seq time_unix_ms body"), Texts: list("config exceptions differences files shadow_files")},
 	{Name: TypeErase, Means: "a person removed the texts of an agent, a session or a call", Fields: list("agent session call why by through texts shared")},
 	{Name: TypeExpire, Means: "the texts of calls are removed because they are old", Fields: list("before_unix_ms texts")},
 	{Name: TypeClock, Means: "the wall clock was set", Fields: list("step_ms")},

@@ -7,7 +7,7 @@ import (
 
 // lasting are the events that say what is in force from then on: they matter as long
 // as events do that came after them.
-var lasting = []string{TypeStart, TypePolicy}
+var lasting = []string{TypeStart, TypeConfig, TypePolicy}
 
 // keptBody is the body of a [TypeKept] event: an event that was pruned though it still
 // says what was in force. What stood beside it stands beside this one.

@@ -76,3 +76,32 @@ func TestWhatWasInForceOutlivesAPrune(t *testing.T) {
 		}
 	}
 }
+
+// The configuration that events came under which stay is copied before it is pruned,
+// with its text.
+func TestPruneKeepsTheConfigurationInForce(t *testing.T) {
+	path := newRecord(t, 0)
+	tamper(t, path, "DELETE FROM events")
+	must(t, os.Remove(path+".checkpoints"))
+	s, err := Open(Options{Path: path})
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	must(t, s.Attach(t.Context(), nobody{}))
+	old := func(days int, eventType, body, text string) {
+		t.Helper()
+		_, err := s.Append(t.Context(), Event{Type: eventType, TimeUnixMs: time.Now().AddDate(0, 0, -days).UnixMilli(), Body: Raw(body), Kept: Kept{Text: Raw(text)}})
+		must(t, err)
+	}
+	must(t, s.writer.do(t.Context(), func() error {
+		return s.writer.conn.exec("DROP TRIGGER events_refuse_update; UPDATE events SET time_unix_ms = 0 WHERE seq < 3")
+	}))
+	old(120, TypeConfig, `{"fields":["a"]}`, `{"config":{"n":1},"differences":[]}`)
+	old(100, TypeConfig, `{"fields":["b"]}`, `{"config":{"n":2},"differences":[]}`)
+	old(80, TypeHangup, "{}", "")
+	_, err = s.Prune(t.Context(), time.Now().AddDate(0, 0, -90), "rita", "old")
+	must(t, err)
+	got := column1(t, s, "SELECT body ->> '$.body.fields[0]' || ' ' || text FROM events JOIN bodies USING (seq) WHERE type = 'audit.kept' AND body ->> '$.type' = 'config.loaded'")
+	if fmt.Sprint(got) != `[b {"config":{"n":2},"differences":[]}]` {
+		t.Errorf("kept: %s", got)
+	}
+}

@@ -21,6 +21,7 @@ var entityActivities = map[int]string{1: "Create", 3: "Update", 4: "Delete", 8: 
 // entities are the events that change what decides about calls, or what is on record.
 var entities = map[string]entity{
 	TypePolicy: {10, "Policy", "", "revision"}, TypeReloadFailed: {3, "Policy", "", ""},
+	TypeConfig: {10, "Configuration", "", "config_digest"}, TypeConfigFailed: {3, "Configuration", "", ""},
 	"pin.accepted": {3, "tool definition", "name", "fingerprint"}, TypeQuarantined: {9, "tool definition", "tool", "fingerprint"}, TypeQuarantinedMore: {9, "tool definition", "server", ""},
 	"block.added": {9, "block", "name", "id"}, "block.lifted": {8, "block", "", "id"},
 	"approval.asked": {1, "approval", "tool", "id"}, "approval.approved": {8, "approval", "", "id"}, "approval.denied": {9, "approval", "", "id"},
@@ -54,7 +55,7 @@ func ocsfOfEvent(e *Event) line {
 		out["entity"] = thing
 		out.put("actor", ocsfDecider(body["by"]))
 		out.verdict(1, 1, 1)
-		if e.Type == TypeReloadFailed {
+		if e.Type == TypeReloadFailed || e.Type == TypeConfigFailed {
 			out.verdict(2, 2, 27)
 		}
 		out.put("comment", text("note")).put("comment", text("why")).put("comment", text("reason"))

@@ -19,7 +19,7 @@ type recorder struct {
 	keys    *Keys
 	bodies  Bodies
 	maxBody int
-	own     *gateway.Scrubber
+	own     *atomic.Pointer[gateway.Scrubber] // the writer has the same
 	find    Finder
 	agents  *memo[*gateway.Agent, []byte]
 	tools   *memo[*gateway.Tool, []byte]
@@ -30,8 +30,8 @@ type recorder struct {
 	buffers sync.Pool // of *buffers: objects under construction
 }
 
-func newRecorder(opts Options, keys *Keys) *recorder {
-	r := &recorder{keys: keys, bodies: opts.Bodies, maxBody: opts.MaxBody, own: gateway.NewScrubber(opts.Own), find: opts.Find,
+func newRecorder(opts Options, keys *Keys, own *atomic.Pointer[gateway.Scrubber]) *recorder {
+	r := &recorder{keys: keys, bodies: opts.Bodies, maxBody: opts.MaxBody, own: own, find: opts.Find,
 		marks: newTexts(), buffers: sync.Pool{New: func() any { return new(buffers) }}}
 	r.shared.Store(newPool(0))
 	r.agents = newMemo(func(a *gateway.Agent) []byte { return r.secrecy().clean(membersOf(a, appendAgent), "/id", "/issuer") })
@@ -47,7 +47,7 @@ func newRecorder(opts Options, keys *Keys) *recorder {
 	return r
 }
 
-func (r *recorder) secrecy() *secrecy { return &secrecy{keys: r.keys, own: r.own, find: r.find} }
+func (r *recorder) secrecy() *secrecy { return &secrecy{keys: r.keys, own: r.own.Load(), find: r.find} }
 
 func membersOf[T any](v *T, members func(*object, *T)) []byte {
 	o := object{b: []byte{'{'}}

@@ -27,7 +27,7 @@ type Finder func(json.RawMessage) ([]gateway.Finding, error)
 // said is a person's word about what they do to the record, without the credentials in
 // it. It is signed, and stays for ever.
 func (w *writer) said(text string) string {
-	s := secrecy{keys: w.keys, own: gateway.NewScrubber(w.opts.Own), find: w.opts.Find}
+	s := secrecy{keys: w.keys, own: w.own.Load(), find: w.opts.Find}
 	s.look(text)
 	return column(s.scrub(text))
 }

@@ -26,7 +26,7 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 	if err != nil {
 		return s, err
 	}
-	w := &writer{opts: opts, keys: keys}
+	w := &writer{opts: opts, keys: keys, own: hiding(opts.Own)}
 	if err := w.connect(); err != nil {
 		return s, fmt.Errorf("audit database %s: %w", opts.Path, err)
 	}

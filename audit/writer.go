@@ -29,6 +29,7 @@ var errClosed = errors.New("the audit record is closed")
 type writer struct {
 	opts  Options
 	keys  *Keys
+	own   *atomic.Pointer[gateway.Scrubber] // see [Store.Hide]
 	queue chan *entry
 	tasks chan func() // run between commits: pruning
 	stop  chan struct{}
@@ -82,9 +83,9 @@ func (w *writer) free(en *entry) {
 	w.entries.Put(en)
 }
 
-func newWriter(opts Options, keys *Keys) (*writer, error) {
+func newWriter(opts Options, keys *Keys, own *atomic.Pointer[gateway.Scrubber]) (*writer, error) {
 	w := &writer{
-		opts: opts, keys: keys,
+		opts: opts, keys: keys, own: own,
 		queue: make(chan *entry, opts.Queue), tasks: make(chan func()),
 		stop: make(chan struct{}), done: make(chan struct{}),
 		clock: newClock(),

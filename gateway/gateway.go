@@ -208,6 +208,8 @@ type Call struct {
 
 	notes *notes      // written by the road: what the upstream said during the call; nil if the agent cannot be told
 	held  Reservation // written by the road: what state holds for the call while it is under way
+	guard Guard       // written by the road: who judges it; nil before that is asked
+	holds Holder      // written by the road: its upstream, while that must not go
 }
 
 // Member is one member of a JSON object, its value as written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type Road struct {
 	Approvals Approvals
 	Recorder  Recorder
 	Observers []Observer
+
+	changing sync.RWMutex // held by [Road.Change]; by calls while they look up what they are judged by
 }
 
 // Admit answers who is asking. Every request of every surface for agents starts
@@ -130,7 +133,8 @@ func (r *Road) Do(ctx context.Context, c *Call) (*Result, *Refusal) {
 // that guessing names costs as much as calling. What costs more than a look into
 // a table comes after the buckets: a call over its rate must be cheap to refuse.
 func (r *Road) walk(ctx context.Context, c *Call) *Refusal {
-	task, tool, missing := r.find(c)
+	task, tool, missing := r.take(c)
+	defer c.letGo()
 	c.Task, c.Tool = task, tool
 	ctx, end, refusal := r.begin(ctx, c)
 	if refusal != nil {
@@ -299,7 +303,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	if c.Restored, refusal = r.carried(c); refusal != nil {
 		return refusal
 	}
-	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Request(ctx, c) })
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Request(ctx, c) })
 	if err != nil {
 		return AsRefusal("guard", err)
 	}
@@ -335,7 +339,7 @@ func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
 		of = c.Parent // whose tool it is; nil if no call caused it
 	}
 	if of != nil {
-		_, tool, err := r.find(of)
+		tool, err := r.takeAnew(c, of)
 		if err != nil {
 			return AsRefusal("catalog", err)
 		}
@@ -392,7 +396,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 	if err != nil {
 		return withheld("policy", "policy failed on what the result adds to meters").Because(err)
 	}
-	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.Guard.Result(ctx, c) })
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Result(ctx, c) })
 	if err != nil {
 		return withheld("guard", "the result could not be scanned").Because(err)
 	}

@@ -90,6 +90,33 @@ var _ gateway.Guard = (*Scanner)(nil)
 // New compiles the detectors. It fails on unknown kinds and actions, unusable
 // honeytokens, and a judge without a URL.
 func New(o Options) (*Scanner, error) {
+	model, err := classify.Load()
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	s := &Scanner{
+		key:    slices.Clone(o.Key),
+		allow:  o.Allow,
+		norm:   normal.New(normal.Options{}),
+		exfil:  exfil.New(),
+		model:  model,
+		worded: map[string]bool{},
+		traces: provenance.New(o.Provenance),
+		vault:  o.Vault,
+	}
+	for _, r := range rules.Table {
+		s.worded[r.ID] = r.Severity == rules.High
+	}
+	if len(s.key) == 0 {
+		s.key = []byte(rand.Text())
+	}
+	return s.With(o)
+}
+
+// With is a scanner of other options that knows what this one does: what private
+// tools returned, the key of fingerprints and the exceptions, which options do not
+// change here. The two can be used side by side.
+func (s *Scanner) With(o Options) (*Scanner, error) {
 	a, err := newActions(o)
 	if err != nil {
 		return nil, err
@@ -98,46 +125,22 @@ func New(o Options) (*Scanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	model, err := classify.Load()
-	if err != nil {
-		return nil, fmt.Errorf("guard: %w", err)
-	}
 	j, err := newJudge(o.Judge)
 	if err != nil {
 		return nil, err
 	}
-	s := &Scanner{
-		actions: a,
-		key:     slices.Clone(o.Key),
-		allow:   o.Allow,
-		norm:    normal.New(normal.Options{}),
-		secrets: secrets,
-		own:     newOwn(o.Own),
-		pii:     pii.New(pii.Options{IP: o.PublicIPs}),
-		exfil:   exfil.New(),
-		model:   model,
-		worded:  map[string]bool{},
-		limits:  o.Thresholds,
-		judge:   j,
-		traces:  provenance.New(o.Provenance),
-		vault:   o.Vault,
-		decoys:  newDecoys(o.Honeytokens),
-	}
-	for _, r := range rules.Table {
-		s.worded[r.ID] = r.Severity == rules.High
-	}
-	for _, limit := range []*float64{&s.limits.Args, &s.limits.Result, &s.limits.Definition} {
+	next := *s
+	next.actions, next.secrets, next.own, next.judge = a, secrets, newOwn(o.Own), j
+	next.pii, next.limits, next.decoys = pii.New(pii.Options{IP: o.PublicIPs}), o.Thresholds, newDecoys(o.Honeytokens)
+	for _, limit := range []*float64{&next.limits.Args, &next.limits.Result, &next.limits.Definition} {
 		if *limit == 0 {
-			*limit = model.Threshold()
+			*limit = s.model.Threshold()
 		}
 		if *limit < 0 || *limit > 1 {
 			return nil, fmt.Errorf("guard: a threshold of %v is not a probability", *limit)
 		}
 	}
-	if len(s.key) == 0 {
-		s.key = []byte(rand.Text())
-	}
-	return s, nil
+	return &next, nil
 }
 
 // Request scans what a call asks for: arguments of the agent, or for reverse

@@ -41,6 +41,9 @@ func (s *server) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, erro
 	}
 	result, conn, err := s.send(ctx, c)
 	report(err)
+	if err != nil && s.cut.Load() {
+		return nil, s.cutShort(err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -204,6 +204,9 @@ func (s *server) inspect(ctx context.Context, entries []*entry) {
 	if s.cat.opts.Inspect == nil {
 		return
 	}
+	if now := s.cat.inspection.Load(); s.judged != now {
+		s.verdicts, s.judged = nil, now
+	}
 	others := s.cat.allTools(s.cfg.Name)
 	for _, e := range entries {
 		others = append(others, &e.tool)

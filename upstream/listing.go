@@ -219,7 +219,7 @@ func elements(array json.RawMessage) ([]json.RawMessage, error) {
 func (s *server) publish(ctx context.Context, l *listed) {
 	c := s.cat
 	c.mu.Lock()
-	if s.up && s.same(l) {
+	if s.gone.Load() || s.up && s.same(l) {
 		c.mu.Unlock()
 		return
 	}
@@ -228,9 +228,9 @@ func (s *server) publish(ctx context.Context, l *listed) {
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
 	c.rebuild()
 	after := s.prints()
-	out := c.quarantined(l.entries)
+	out, joined := c.quarantined(l.entries), s.joined
 	c.mu.Unlock()
-	s.announce(before, after)
+	s.announce(joined, before, after)
 	s.tell(ctx, out)
 }
 
@@ -277,9 +277,9 @@ func (s *server) setDown(reason string) {
 	before := s.prints()
 	s.up, s.reason = false, reason
 	c.rebuild()
-	after := s.prints()
+	after, joined := s.prints(), s.joined
 	c.mu.Unlock()
-	s.announce(before, after)
+	s.announce(joined, before, after)
 }
 
 // prints is the fingerprint of each list as agents see it. The caller holds c.mu.
@@ -302,12 +302,25 @@ func eventOf(t *gateway.Tool) string {
 	return lists[i].event
 }
 
-func (s *server) announce(before, after map[string][]string) {
+// announce tells agents what changed, if they know of the server.
+func (s *server) announce(joined bool, before, after map[string][]string) {
+	if !joined {
+		return
+	}
+	for _, e := range changedLists(s.cfg.Name, before, after) {
+		s.cat.opts.Events(e)
+	}
+}
+
+// changedLists are the notifications about lists of a server that are others than
+// before.
+func changedLists(server string, before, after map[string][]string) (events []gateway.Event) {
 	told := map[string]bool{}
 	for _, l := range lists {
 		if !told[l.event] && !slices.Equal(before[l.event], after[l.event]) {
 			told[l.event] = true
-			s.cat.opts.Events(gateway.Event{Server: s.cfg.Name, Method: l.event})
+			events = append(events, gateway.Event{Server: server, Method: l.event})
 		}
 	}
+	return events
 }

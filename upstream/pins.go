@@ -71,7 +71,7 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var changes []gateway.Change
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		for _, e := range s.entries {
 			t := c.judge(e)
 			if t.Quarantined == "" && (t.Pinned || !all || e.unpinned && !e.listed) {
@@ -100,7 +100,7 @@ func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, nam
 	if by.None() {
 		return fmt.Errorf("pin %s of %s: who accepts it is not given", name, server)
 	}
-	s := c.servers[server]
+	s := c.fleet.Load().byName[server]
 	if s == nil {
 		return fmt.Errorf("%w: there is no upstream %q", gateway.ErrNoDefinition, server)
 	}

@@ -28,13 +28,20 @@ type server struct {
 	stale         chan struct{} // a list may have changed, or calls fail: read the lists again
 	wanted        chan func()   // somebody waits for the lists to be read again, and is told by this
 	tried         chan struct{} // closed after the first attempt, good or bad
+	stop          context.CancelFunc
+	ended         chan struct{}  // closed when everything of it is gone
+	users         sync.WaitGroup // calls that found it
+	gone          atomic.Bool    // it is not in force any more: nobody finds it
+	cut           atomic.Bool    // it was ended, whoever uses it
 
 	// Only the supervisor uses these.
 	verdicts map[string]string // of guard
+	judged   int64             // the inspection that they are of
 	parsed   parsed
 	told     map[string]bool // what is quarantined, and why, that was logged and recorded
 
 	// Guarded by cat.mu.
+	joined  bool // it is in force: agents hear of it
 	up      bool
 	reason  string
 	about   gateway.About
@@ -51,6 +58,7 @@ func newServer(c *Catalog, cfg Server) *server {
 		stale:  make(chan struct{}, 1),
 		wanted: make(chan func()),
 		tried:  make(chan struct{}),
+		ended:  make(chan struct{}),
 		reason: "it has not been reached yet",
 	}
 	s.breakers = breakers{server: s, of: map[string]*breaker{}}

@@ -71,7 +71,14 @@ func (c *Catalog) Task(a *gateway.Agent, server, id string) (*gateway.Task, *gat
 		return nil, nil, unknown(gateway.KindTask)
 	}
 	v, tool := c.view.Load(), k.tool
-	if now := v.servers[tool.Server].byName[tool.Kind][tool.Name]; now != nil {
+	s := v.servers[tool.Server]
+	if s == nil {
+		return nil, nil, unknown(gateway.KindTask)
+	}
+	if isGone(tool) {
+		return nil, nil, unknown(gateway.KindTask) // made while the server went, whose next process knows nothing of it
+	}
+	if now := s.byName[tool.Kind][tool.Name]; now != nil {
 		tool = now
 	}
 	return k.task, tool, v.reachable(tool.Server)
@@ -133,6 +140,19 @@ func (t *tasks) drop(el *list.Element) {
 		t.byID[old.id] = rest
 	} else {
 		delete(t.byID, old.id)
+	}
+}
+
+// forget drops the tasks of a server, whose next process knows nothing of them.
+func (t *tasks) forget(server string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for el := t.used.Front(); el != nil; {
+		next := el.Next()
+		if el.Value.(*task).tool.Server == server {
+			t.drop(el)
+		}
+		el = next
 	}
 }
 

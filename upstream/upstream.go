@@ -90,6 +90,7 @@ type Dial func(ctx context.Context, origin gateway.Origin, events func(gateway.E
 // Server configures one upstream. The zero values are the defaults.
 type Server struct {
 	Name        string        // as in toolward.yaml: [a-zA-Z0-9_-], no "__"; required
+	Digest      string        // what the server is made of: one of the same name and digest is left as it is by [Catalog.Prepare]; "" is like no other
 	Labels      []string      // given to each of its tools
 	Scopes      []string      // that a token needs for calls of it
 	Dial        Dial          // required
@@ -140,16 +141,18 @@ type Options struct {
 
 // Catalog implements [gateway.Catalog]. It is safe for concurrent use.
 type Catalog struct {
-	opts    Options
-	log     *slog.Logger
-	servers map[string]*server
-	order   []*server
-	tasks   *tasks
+	opts  Options
+	log   *slog.Logger
+	tasks *tasks
 
-	mu   sync.Mutex // serialises changes of the view and of pins
-	pins *pinned
-	view atomic.Pointer[view]
+	mu    sync.Mutex // serialises changes of the fleet, the view and pins
+	fleet atomic.Pointer[fleet]
+	pins  *pinned
+	view  atomic.Pointer[view]
 
+	inspection atomic.Int64 // verdicts of one before are not kept
+
+	run  context.Context // ends with Close
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -172,29 +175,23 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 	if o.Events == nil {
 		o.Events = func(gateway.Event) {}
 	}
-	c := &Catalog{opts: o, log: o.Logger, servers: map[string]*server{}, tasks: newTasks()}
+	c := &Catalog{opts: o, log: o.Logger, tasks: newTasks()}
 	var err error
 	if c.pins, err = loadPins(ctx, o.Pins); err != nil {
 		return nil, fmt.Errorf("read pins: %w", err)
 	}
-	for _, cfg := range o.Servers {
-		if err := checkServer(cfg); err != nil {
-			return nil, err
-		}
-		if c.servers[cfg.Name] != nil {
-			return nil, fmt.Errorf("upstream %q is configured twice", cfg.Name)
-		}
-		s := newServer(c, cfg)
-		c.servers[cfg.Name] = s
-		c.order = append(c.order, s)
+	all, made, err := c.newFleet(o.Servers, &fleet{})
+	if err != nil {
+		return nil, err
 	}
+	for _, s := range made {
+		s.joined = true
+	}
+	c.fleet.Store(all)
 	c.rebuild()
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	c.stop = stop
-	for _, s := range c.order {
-		c.done.Go(func() { s.supervise(run) })
-	}
-	c.done.Go(func() { c.followPins(run) })
+	c.run, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	c.start(made)
+	c.done.Go(func() { c.followPins(c.run) })
 	return c, nil
 }
 
@@ -209,23 +206,14 @@ func checkServer(cfg Server) error {
 }
 
 // Ready waits until each server was tried once, or ctx ends.
-func (c *Catalog) Ready(ctx context.Context) error {
-	for _, s := range c.order {
-		select {
-		case <-s.tried:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
+func (c *Catalog) Ready(ctx context.Context) error { return c.fleet.Load().tried(ctx) }
 
 // Refresh reads the lists of a server again, of all if it is "", and waits until
 // that is done, for as long as ctx lets it. What cannot be read stays as it was: a
 // server that is down has nothing to show.
 func (c *Catalog) Refresh(ctx context.Context, server string) {
 	var wg sync.WaitGroup
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		if server != "" && s.cfg.Name != server || s.shared.Load() == nil {
 			continue
 		}
@@ -255,7 +243,7 @@ func (c *Catalog) Close() error {
 
 // Forget closes the connections that belong to an agent session.
 func (c *Catalog) Forget(session string) {
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		s.sessions.forget(session)
 		s.subscriptions.forget(session, s.shared.Load())
 	}
@@ -268,7 +256,7 @@ func (c *Catalog) About(server string) (about gateway.About, ok bool) {
 		return gateway.About{}, false
 	}
 	about = v.about
-	s := c.servers[server]
+	s := v.server
 	about.Connects, about.Breaker = s.connects.Load(), s.breakers.open()
 	return about, true
 }
@@ -277,7 +265,7 @@ func (c *Catalog) About(server string) (about gateway.About, ok bool) {
 // to the servers that have a connection of their own for it. Others were not
 // told of the session and have no use for it.
 func (c *Catalog) Notify(ctx context.Context, session, method string, params json.RawMessage) {
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		conn, release := s.sessions.open(session)
 		if conn == nil {
 			continue
@@ -299,8 +287,9 @@ type notifier interface {
 // Servers lists the names of all servers in the order of the configuration,
 // up or not.
 func (c *Catalog) Servers() []string {
-	names := make([]string, len(c.order))
-	for i, s := range c.order {
+	all := c.fleet.Load().order
+	names := make([]string, len(all))
+	for i, s := range all {
 		names[i] = s.cfg.Name
 	}
 	return names

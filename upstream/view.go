@@ -23,6 +23,7 @@ type matcher struct {
 }
 
 type serverView struct {
+	server  *server
 	up      bool
 	about   gateway.About
 	lists   map[gateway.Kind][]*gateway.Tool
@@ -152,7 +153,7 @@ func (c *Catalog) ListMembers(server, method string) []gateway.Member {
 func (c *Catalog) allTools(except string) []*gateway.Tool {
 	v := c.view.Load()
 	var all []*gateway.Tool
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		if sv := v.servers[s.cfg.Name]; s.cfg.Name != except && sv != nil {
 			all = append(all, sv.all...)
 		}
@@ -165,7 +166,7 @@ func (c *Catalog) allTools(except string) []*gateway.Tool {
 func (c *Catalog) rebuild() {
 	old := c.view.Load()
 	v := &view{servers: map[string]*serverView{}, lists: map[gateway.Kind][]*gateway.Tool{}, byWire: map[gateway.Kind]map[string]*gateway.Tool{}}
-	for _, s := range c.order {
+	for _, s := range c.fleet.Load().order {
 		sv := c.viewOf(s, v)
 		v.servers[s.cfg.Name] = sv
 		for _, t := range sv.all {
@@ -191,7 +192,7 @@ func (c *Catalog) rebuild() {
 
 func (c *Catalog) viewOf(s *server, before *view) *serverView {
 	sv := &serverView{
-		up: s.up, about: s.about, members: s.members,
+		server: s, up: s.up, about: s.about, members: s.members,
 		lists:  map[gateway.Kind][]*gateway.Tool{},
 		byName: map[gateway.Kind]map[string]*gateway.Tool{},
 		any:    &gateway.Tool{Kind: gateway.KindResource, Server: s.cfg.Name, Name: "*", Wire: gateway.WireURI(s.cfg.Name, "*"), Labels: s.cfg.Labels, Scopes: s.cfg.Scopes, Upstream: s},

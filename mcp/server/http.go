@@ -59,7 +59,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, sur gateway.Surfa
 		return nil
 	}
 	v.agent = agent
-	if s.opt.CarryToken {
+	if s.opt.CarryToken != nil && s.opt.CarryToken() {
 		v.r = r.WithContext(gateway.WithToken(r.Context(), token))
 	}
 	return v

@@ -214,7 +214,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, cr
 	if refusal := s.sessions.add(ss); refusal != nil {
 		return refusal
 	}
-	if s.opt.CarryToken {
+	if s.opt.CarryToken != nil { // the session lasts longer than a configuration may
 		ctx = gateway.WithToken(ctx, cred.Token)
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -44,8 +44,9 @@ type Options struct {
 	// Without it tokens are not asked to name the endpoint.
 	Resource func(path string) string
 	// CarryToken hands the agent's token on with its calls ([gateway.WithToken]),
-	// for upstreams whose authorization server exchanges it (RFC 8693).
-	CarryToken bool
+	// for upstreams whose authorization server exchanges it (RFC 8693), while there
+	// are any. Nil is never.
+	CarryToken func() bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token. Default "Bearer" for 401.
 	Challenge func(host, path string, r *gateway.Refusal, sent bool) string

@@ -34,8 +34,9 @@ type Options struct {
 	// returns a *gateway.Refusal.
 	Token func(*http.Request) (string, error)
 	// CarryToken hands the agent's token on with its calls ([gateway.WithToken]),
-	// for upstreams whose authorization server exchanges it (RFC 8693).
-	CarryToken bool
+	// for upstreams whose authorization server exchanges it (RFC 8693), while there
+	// are any. Nil is never.
+	CarryToken func() bool
 	// Challenge is the WWW-Authenticate value for a refusal at a path; sent
 	// says whether the request had a token.
 	Challenge func(host, path string, r *gateway.Refusal, sent bool) string
@@ -111,7 +112,7 @@ func (h *Handler) authenticated(next route) http.HandlerFunc {
 			h.problem(w, r, refusal, "")
 			return
 		}
-		if h.opt.CarryToken {
+		if h.opt.CarryToken != nil && h.opt.CarryToken() {
 			r = r.WithContext(gateway.WithToken(r.Context(), cred.Token))
 		}
 		if refusal := next.unknownParams(r); refusal != nil {

@@ -80,9 +80,30 @@ func (m *Metrics) Gauge(name, help string, labels map[string]string, value func(
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
 }
 
-// CounterFunc adds a counter that somebody else keeps.
-func (m *Metrics) CounterFunc(name, help string, labels map[string]string, value func() float64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, value))
+// GaugeOf adds a gauge with a label whose values come and go: all that there are when
+// somebody scrapes have a number.
+func (m *Metrics) GaugeOf(name, help, label string, values func() []string, of func(value string) float64) {
+	m.registry.MustRegister(&eachMetric{prometheus.NewDesc(name, help, []string{label}, nil), prometheus.GaugeValue, values, of})
+}
+
+// CounterOf is GaugeOf for counters that somebody else keeps.
+func (m *Metrics) CounterOf(name, help, label string, values func() []string, of func(value string) float64) {
+	m.registry.MustRegister(&eachMetric{prometheus.NewDesc(name, help, []string{label}, nil), prometheus.CounterValue, values, of})
+}
+
+type eachMetric struct {
+	desc   *prometheus.Desc
+	kind   prometheus.ValueType
+	values func() []string
+	of     func(string) float64
+}
+
+func (e *eachMetric) Describe(ch chan<- *prometheus.Desc) { ch <- e.desc }
+
+func (e *eachMetric) Collect(ch chan<- prometheus.Metric) {
+	for _, value := range e.values() {
+		ch <- prometheus.MustNewConstMetric(e.desc, e.kind, e.of(value), value)
+	}
 }
 
 // Info adds a gauge that is 1, and says something by a label that can change.
