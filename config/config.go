@@ -19,10 +19,7 @@
 // docs/configuration.md.
 package config
 
-import (
-	"crypto/sha256"
-	"time"
-)
+import "time"
 
 // Config is toolward.yaml. The zero value is of no use: see [Default].
 type Config struct {
@@ -45,7 +42,8 @@ type Config struct {
 	Log       Log        `yaml:"log"`
 
 	file   string
-	digest [sha256.Size]byte // of the file as it was read
+	files  []string          // that were read for it
+	listen string            // what SetListen said
 	marks  map[string]mark   // where each field stands
 	shown  map[string]string // how Print writes values that came from variables or hold secrets
 	hidden []Hidden          // in the order of the file

@@ -325,30 +325,3 @@ upstreams:
 		}
 	}
 }
-
-// A file that is not the one that was read is noticed.
-func TestChanged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "toolward.yaml")
-	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("listen: 127.0.0.1:8080\n")
-	c, err := config.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []bool{false, true} {
-		if changed, err := c.Changed(); changed != want || err != nil {
-			t.Errorf("changed: %t, %v", changed, err)
-		}
-		write("listen: 127.0.0.1:8081\n")
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Changed(); err == nil {
-		t.Error("a file that is gone is not noticed")
-	}
-}

@@ -32,6 +32,7 @@ type decoder struct {
 	values map[string][]Hidden // what variables brought into a field
 	hidden []Hidden
 	env    map[string]string // of env_file
+	files  []string          // that values were looked for in
 	nodes  int
 	fields func(path string, names []string) // told of every object's fields, for the test of the documentation; may be nil
 }

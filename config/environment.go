@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func (d *decoder) variable(name string) (string, error) {
 		if path == "" {
 			return "", &fileError{errors.New("${file:} names no file")}
 		}
-		raw, err := readSmall(d.resolvePath(path))
+		raw, err := d.readValues(d.resolvePath(path))
 		if err != nil {
 			return "", &fileError{err}
 		}
@@ -59,7 +60,7 @@ func (d *decoder) envFiles(files []string, n *yaml.Node, path string) {
 		if n.Kind == yaml.SequenceNode {
 			at, place = element(path, i), n.Content[i]
 		}
-		raw, err := readSmall(file)
+		raw, err := d.readValues(file)
 		if err != nil {
 			if !d.beside {
 				d.fail(place, at, "%v", err)
@@ -93,6 +94,14 @@ func envFirst(root *yaml.Node) *yaml.Node {
 		}
 	}
 	return root
+}
+
+// readValues reads a file of values, which is looked at again when it changes.
+func (d *decoder) readValues(path string) ([]byte, error) {
+	if !slices.Contains(d.files, path) {
+		d.files = append(d.files, path)
+	}
+	return readSmall(path)
 }
 
 // readSmall reads a regular file: a pipe would be waited for, and a device has no end.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -37,15 +36,6 @@ func LoadBeside(path string) (*Config, error) {
 		return nil, err
 	}
 	return parseBeside(path, data, os.LookupEnv)
-}
-
-// Changed reports whether the file is another than the one that was read.
-func (c *Config) Changed() (bool, error) {
-	if c.file == "" {
-		return false, nil
-	}
-	data, err := read(c.file)
-	return err == nil && sha256.Sum256(data) != c.digest, err
 }
 
 func read(path string) ([]byte, error) {
@@ -105,7 +95,8 @@ func parse(d *decoder, data []byte) (*Config, error) {
 		d.errs.sort()
 		return nil, d.errs
 	}
-	c.file, c.digest, c.marks, c.shown, c.hidden = d.file, sha256.Sum256(data), d.marks, d.shown, d.hidden
+	c.file, c.marks, c.shown, c.hidden = d.file, d.marks, d.shown, d.hidden
+	c.files = append([]string{d.file}, d.files...)
 	return c, nil
 }
 
@@ -186,7 +177,7 @@ func (c *Config) SetListen(address string) error {
 	if len(d.errs) > 0 {
 		return d.errs
 	}
-	c.Listen = address
+	c.Listen, c.listen = address, address
 	return nil
 }
 

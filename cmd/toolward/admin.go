@@ -30,7 +30,7 @@ func (r *rooms) openAdmin(endpoints *auth.Endpoints, operators, agents string) (
 	}
 	opt := r.operators(local)
 	opt.Roles, opt.Tools, opt.Health, opt.Permit = r.roles(), r.catalog, r.health, r.engine.MayApprove
-	opt.Verify = r.verify
+	opt.Verify, opt.Reload = r.verify, r.reload
 	opt.Resource, opt.Challenge = endpoints.URI("/v1"), endpoints.Challenge
 	if opt.Limit, err = operatorLimit(); err != nil {
 		return nil, err

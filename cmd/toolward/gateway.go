@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,7 +41,7 @@ type rooms struct {
 	store      *audit.Store
 	local      *auth.Local // nil if the configuration has issuers only
 	verifier   *auth.Verifier
-	scanner    *guard.Scanner
+	scanner    *guard.Scanner // in force
 	vault      *vault.Vault
 	exceptions *guard.AllowList
 	engine     *policy.Engine
@@ -51,14 +53,18 @@ type rooms struct {
 	road       *gateway.Road
 	surface    atomic.Pointer[server.Server] // set once it is made; upstreams may speak before
 
+	now  running
+	talk io.Writer // where the log goes
+
 	closers []func() error // in the order of opening
 }
 
 // open builds every room. Upstreams are started and not waited for.
-func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*rooms, error) {
-	r := &rooms{cfg: cfg, log: log, metrics: telemetry.NewMetrics(version())}
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger, talk io.Writer) (*rooms, error) {
+	r := &rooms{cfg: cfg, log: log, talk: talk, metrics: telemetry.NewMetrics(version())}
+	r.now.begin(cfg)
 	for _, step := range []func(context.Context) error{
-		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart, r.watchTimes,
+		r.openTelemetry, r.openGuard, r.openAudit, r.openState, r.openAuth, r.openPolicy, r.openUpstreams, r.openRoad, r.noteStart, r.watchTimes, r.watchConfig,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -108,7 +114,7 @@ func (r *rooms) openAudit(context.Context) error {
 		Standby:      r.cfg.Audit.Sink,
 		Log:          r.log,
 		Own:          hidden(r.cfg),
-		Find:         r.scanner.Secrets,
+		Find:         func(raw json.RawMessage) ([]gateway.Finding, error) { return r.now.scanner.Load().Secrets(raw) },
 		Observe: func(_ int, took time.Duration, err error) {
 			commits.Observe(took.Seconds())
 			if err != nil {
@@ -239,8 +245,10 @@ func (r *rooms) openGuard(context.Context) error {
 	}
 	r.vault = vault.New(key)
 	opt.Vault = r.vault
-	r.exceptions = opt.Allow
-	r.scanner, err = guard.New(opt)
+	r.exceptions, r.now.own = opt.Allow, opt.Own
+	if r.scanner, err = guard.New(opt); err == nil {
+		r.now.scanner.Store(r.scanner)
+	}
 	return err
 }
 
@@ -286,19 +294,18 @@ func (r *rooms) blocksChanged() {
 }
 
 func (r *rooms) openUpstreams(ctx context.Context) error {
-	servers := make([]upstream.Server, 0, len(r.cfg.Upstreams))
-	for _, u := range r.cfg.Upstreams {
-		s, err := upstreamServer(r.cfg, u, questions{r.engine.Asks, r.store.Record, r.noteLost}, r.log)
-		if err != nil {
-			return err
-		}
-		servers = append(servers, s)
+	entries, servers, err := r.servers(r.cfg, func(string) bool { return false })
+	if err != nil {
+		return err
 	}
+	r.now.entries = entries
 	r.held = newHeldBack(r.store.Note, r.log)
 	r.onClose(r.held.close)
 	catalog, err := upstream.New(ctx, upstream.Options{
 		Servers: servers, Pins: r.pins(), Strict: r.cfg.Pins.Strict, Logger: r.log,
-		Inspect:     r.scanner.Inspect,
+		Inspect: func(ctx context.Context, t *gateway.Tool, others []*gateway.Tool) (string, error) {
+			return r.now.scanner.Load().Inspect(ctx, t, others)
+		},
 		Quarantined: r.noteQuarantined,
 		Events: func(e gateway.Event) {
 			if s := r.surface.Load(); s != nil {
@@ -355,7 +362,7 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 		return nil, err
 	}
 	opt := server.Options{
-		Road: r.road, Key: key, CarryToken: exchangesTokens(r.cfg), Upstreams: r.catalog, Token: auth.Token,
+		Road: r.road, Key: key, CarryToken: r.now.exchanges.Load, Upstreams: r.catalog, Token: auth.Token,
 		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Body: r.state.Body, Logger: r.log,
 		PerPrincipal: r.cfg.Limits.Sessions.Agent, MaxSessions: r.cfg.Limits.Sessions.Total,
 	}
@@ -377,6 +384,7 @@ func (r *rooms) ready() map[string]error {
 		"audit":  r.store.Ready(),
 		"auth":   r.verifier.Ready(),
 		"policy": r.engine.Ready(),
+		"config": r.now.configReady(),
 	}
 }
 

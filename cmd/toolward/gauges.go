@@ -15,6 +15,7 @@ import (
 func (r *rooms) gauges() {
 	r.auditGauges()
 	r.policyGauges()
+	r.configGauges()
 	r.upstreamGauges()
 	m := r.metrics
 	waiting := func() []gateway.Approval {
@@ -88,24 +89,26 @@ func (r *rooms) policyGauges() {
 	m.Gauge("toolward_policy_broken", "Whether the policy on disk does not load, and the one before decides.", nil, func() float64 { return yes(r.engine.Ready() != nil) })
 }
 
+func (r *rooms) configGauges() {
+	r.now.count = r.metrics.Counts("toolward_config_reloads_total", "Changes of the configuration on disk, by whether they are in force.", "result", []string{"ok", "failed"})
+	r.metrics.Gauge("toolward_config_broken", "Whether the configuration on disk is wrong, and the one before is in force.", nil, func() float64 { return yes(r.now.configReady() != nil) })
+}
+
 func (r *rooms) upstreamGauges() {
-	m := r.metrics
-	for _, name := range r.catalog.Servers() {
-		about := func() gateway.About { a, _ := r.catalog.About(name); return a }
-		of := map[string]string{"server": name}
-		m.Gauge("toolward_upstream_up", "Whether an upstream is connected.", of, func() float64 { return yes(about().Up) })
-		m.CounterFunc("toolward_upstream_connects_total", "How often an upstream was connected: once, and again for each restart.", of, func() float64 { return float64(about().Connects) })
-		m.Gauge("toolward_upstream_breaker_open", "Whether calls of some agent are refused because too many failed.", of, func() float64 { return yes(about().Breaker) })
-		m.Gauge("toolward_tools_quarantined", "Definitions that a person has to accept.", of, func() float64 {
-			n := 0
-			for _, c := range r.catalog.Diff(false) {
-				if c.Server == name && c.Quarantined != "" {
-					n++
-				}
+	m, servers := r.metrics, r.catalog.Servers
+	about := func(name string) gateway.About { a, _ := r.catalog.About(name); return a }
+	m.GaugeOf("toolward_upstream_up", "Whether an upstream is connected.", "server", servers, func(name string) float64 { return yes(about(name).Up) })
+	m.CounterOf("toolward_upstream_connects_total", "How often an upstream was connected: once, and again for each restart.", "server", servers, func(name string) float64 { return float64(about(name).Connects) })
+	m.GaugeOf("toolward_upstream_breaker_open", "Whether calls of some agent are refused because too many failed.", "server", servers, func(name string) float64 { return yes(about(name).Breaker) })
+	m.GaugeOf("toolward_tools_quarantined", "Definitions that a person has to accept.", "server", servers, func(name string) float64 {
+		n := 0
+		for _, c := range r.catalog.Diff(false) {
+			if c.Server == name && c.Quarantined != "" {
+				n++
 			}
-			return float64(n)
-		})
-	}
+		}
+		return float64(n)
+	})
 }
 
 // down reports whether an error keeps a part from working.

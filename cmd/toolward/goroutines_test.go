@@ -29,8 +29,10 @@ var unguarded = map[string]string{
 	"mcp/server/park.go":                 "exchange.guarded answers",
 	"mcp/server/server.go New":           "ends sessions by the clock",
 	"policy/policy.go New":               "reads the operator's own files",
+	"upstream/change.go end":             "waits for calls to be over",
+	"upstream/change.go start":           "supervise guards each connection",
 	"upstream/sessions.go remove":        "closes a connection",
-	"upstream/upstream.go New":           "supervise guards each connection; followPins reads the gateway's own pins",
+	"upstream/upstream.go New":           "followPins reads the gateway's own pins",
 	"web/rest/toolcalls.go":              "Handler.do guards itself",
 	"web/web.go Serve":                   "net/http guards its handlers",
 }

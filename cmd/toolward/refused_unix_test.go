@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -57,7 +58,7 @@ func refusing(t testing.TB) *rooms {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	r, err := open(t.Context(), cfg, slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func newServe(g *globals) *cobra.Command {
 func serve(ctx context.Context, cfg *config.Config, demo bool, out, talk io.Writer) (err error) {
 	tuneMemory()
 	log := newLogger(cfg.Log, talk)
-	r, err := open(ctx, cfg, log)
+	r, err := open(ctx, cfg, log, talk)
 	if errors.Is(err, audit.ErrInUse) {
 		return fmt.Errorf("%w; stop that one, or give this one a record of its own (audit: {path: …})", err)
 	}
@@ -165,11 +165,16 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	}
 	site.Handle("/v1/", trace(rest.New(rest.Options{
 		Road: r.road, Resource: endpoints.URI("/v1"), Token: auth.Token, Challenge: endpoints.Challenge, Peer: web.PeerOf,
-		CarryToken: exchangesTokens(r.cfg), Body: r.state.Body,
+		CarryToken: r.now.exchanges.Load, Body: r.state.Body,
 	})))
 	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
-	for _, path := range r.resources() {
+	for _, path := range resources {
 		site.Handle("GET "+auth.WellKnown+path, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if name := req.PathValue("server"); name != "" && !slices.Contains(r.catalog.Servers(), name) {
+				http.NotFound(w, req)
+				return
+			}
+			path := strings.TrimPrefix(req.URL.Path, auth.WellKnown)
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Access-Control-Allow-Origin", "*") // public, and browsers' clients look here first
 			_, _ = w.Write(endpoints.Metadata(req.Host, path))
@@ -177,14 +182,8 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	}
 }
 
-// resources are the paths of the endpoints that tokens are for.
-func (r *rooms) resources() []string {
-	paths := []string{"", "/mcp", "/sse", "/v1"}
-	for _, name := range r.catalog.Servers() {
-		paths = append(paths, "/mcp/"+name)
-	}
-	return paths
-}
+// resources are the paths of the endpoints that tokens are for; {server} is an upstream.
+var resources = []string{"", "/mcp", "/sse", "/v1", "/mcp/{server}"}
 
 // forOperators lets through who is on this machine, and whose token makes an
 // operator. Behind a proxy on this
@@ -223,8 +222,8 @@ func proxied(req *http.Request) bool {
 	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-// reloadOnHangup reads the policy again on SIGHUP, beside its own watching, and
-// says what became of it. The configuration is read at the start only.
+// reloadOnHangup reads policy and configuration again on SIGHUP, beside watching
+// them, and says what became of it.
 func (r *rooms) reloadOnHangup(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -248,13 +247,17 @@ func (r *rooms) hangup(ctx context.Context) {
 		done["policy"] = "reloaded"
 	}
 	done["revision"] = r.engine.Revision()
-	switch changed, err := r.cfg.Changed(); {
+	switch change, err := r.reload(ctx, gateway.Operator{}); {
+	case errors.Is(err, errNoConfig):
 	case err != nil:
-		done["configuration"] = "cannot be read: what was read at the start stays in force"
-	case changed:
-		done["configuration"] = "changed: restart the gateway for it to take effect"
+		done["configuration"], done["config_error"] = "broken: the one before stays in force", err.Error()
+	case change.Any():
+		done["configuration"] = "reloaded"
 	}
-	r.log.Info("SIGHUP", "policy", done["policy"], "revision", done["revision"], "configuration", done["configuration"])
+	if waiting := r.now.waitingFields(); len(waiting) > 0 {
+		done["restart"] = waiting
+	}
+	r.log.Info("SIGHUP", "policy", done["policy"], "revision", done["revision"], "configuration", done["configuration"], "restart", done["restart"])
 	if err := r.store.Note(ctx, audit.TypeHangup, done); err != nil {
 		r.log.Error("a SIGHUP could not be recorded", "error", err)
 	}

@@ -63,7 +63,7 @@ func serveStdio(cmd *cobra.Command, g *globals, server string) (err error) {
 	if token == "" {
 		return errors.New("TOOLWARD_TOKEN is not set: `TOOLWARD_TOKEN=$(toolward token mint --subject NAME) toolward stdio --standalone`")
 	}
-	r, err := open(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()))
+	r, err := open(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

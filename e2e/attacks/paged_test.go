@@ -18,7 +18,7 @@ import (
 var atRest = map[string]float64{
 	`toolward_approvals_waiting`: 0, `toolward_approvals_oldest_seconds`: 0, `toolward_sessions`: 0, `toolward_calls_in_flight`: 0,
 	`toolward_tools_quarantined{server="lab"}`: 0, `toolward_upstream_breaker_open{server="lab"}`: 0, `toolward_upstream_up{server="lab"}`: 1,
-	`toolward_upstream_connects_total{server="lab"}`: 1, `toolward_policy_broken`: 0, `toolward_policy_reloads_total{result="failed"}`: 0,
+	`toolward_upstream_connects_total{server="lab"}`: 1, `toolward_policy_broken`: 0, `toolward_config_broken`: 0, `toolward_config_reloads_total{result="failed"}`: 0, `toolward_policy_reloads_total{result="failed"}`: 0,
 	`toolward_audit_ready`: 1, `toolward_audit_standby`: 0, `toolward_audit_foreign`: 0, `toolward_audit_clock_ahead_seconds`: 0,
 	`toolward_audit_failures_total`: 0, `toolward_audit_prune_timestamp_seconds`: 0,
 	`toolward_limit_refusals_total{rule="agent"}`: 0, `toolward_limit_refusals_total{rule="agent_tool"}`: 0, `toolward_limit_refusals_total{rule="tool"}`: 0,

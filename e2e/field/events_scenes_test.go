@@ -120,6 +120,11 @@ func decisions(t *testing.T) []event {
 	shown, _, _ = strings.Cut(shown, "'")
 	run("tools", "pin", shown, "--note", "read it")
 
+	g.Edit(t, func(c config) { c["guard"] = config{"pii": "redact"}; c["listen"] = "127.0.0.1:1" })
+	g.Reload(t)
+	g.Write(t, "toolward.yaml", "limit: {}\n")
+	g.Until(t, "a broken configuration has no event", func() bool { _, bad := loads(t, g); return bad == 1 })
+
 	g.Write(t, "policies/broken.rego", "package gateway\n\nallow if {")
 	g.Signal(t, syscall.SIGHUP)
 	g.Until(t, "SIGHUP has no event", func() bool {

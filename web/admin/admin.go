@@ -90,6 +90,7 @@ type Options struct {
 	Record    []Question // what can be asked of the record
 	Verify    Verifier
 	Health    func() Health
+	Reload    Reload
 	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string
 

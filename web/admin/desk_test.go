@@ -166,7 +166,8 @@ const issuer = "https://id.test"
 
 // desk is a handler with everything behind it.
 type desk struct {
-	notes []string // what was put on record
+	broken error    // of the configuration
+	notes  []string // what was put on record
 	*Handler
 	road  *road
 	room  *waiting
@@ -197,6 +198,12 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 		Note: func(_ context.Context, eventType string, detail any) error {
 			d.notes = append(d.notes, fmt.Sprint(eventType, " ", detail))
 			return nil
+		},
+		Reload: func(_ context.Context, by gateway.Operator) (Reloaded, error) {
+			if d.broken != nil {
+				return Reloaded{}, d.broken
+			}
+			return Reloaded{Fields: []string{"guard.pii"}, Changed: []string{by.Subject}}, nil
 		},
 		Roles: Roles{Viewers: []string{"v"}, Approvers: []string{"ap"}, Admins: []string{"ad"}},
 		Local: &Local{Credential: credential, User: "ann"},

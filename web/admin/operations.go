@@ -60,6 +60,9 @@ func (h *Handler) operations() []operation {
 	if h.opt.Meters != nil {
 		ops = append(ops, h.meterOperations()...)
 	}
+	if h.opt.Reload != nil {
+		ops = append(ops, h.configOperations()...)
+	}
 	if h.opt.Verify != nil {
 		ops = append(ops, h.verifyOperations()...)
 	}

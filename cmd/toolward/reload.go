@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"toolward/audit"
+	"toolward/config"
+	"toolward/gateway"
+	"toolward/gateway/watch"
+	"toolward/guard"
+	"toolward/state/limit"
+	"toolward/upstream"
+	"toolward/web/admin"
+)
+
+// running is what a gateway knows of its configuration while it runs. Upstreams,
+// limits and guard are taken over from a file that changes, all of them or nothing;
+// what is in rooms.cfg beside them stays as it was at the start.
+type running struct {
+	inForce atomic.Pointer[config.Config]
+	scanner atomic.Pointer[guard.Scanner]
+
+	count     func(result string)
+	exchanges atomic.Bool // an upstream gets a token in exchange for the agent's
+
+	reloading sync.Mutex                // one at a time; guards what follows
+	read      *config.Config            // the file as it was read last
+	entries   map[string]entry          // upstreams in force
+	made      int                       // entries so far
+	own       []string                  // credentials that upstreams were given, those of before included
+	hidden    []gateway.Secret          // likewise, for log and record
+	waiting   []string                  // fields that wait for a restart
+	failed    atomic.Pointer[loadError] // why the file as it is now is not in force; nil if it is
+}
+
+// entry is an upstream as it was made.
+type entry struct {
+	server upstream.Server
+	stamp  string // of the files that its entry names
+}
+
+// loadError is a configuration that is not in force: what was there before is, and
+// goes on.
+type loadError struct{ error }
+
+// Degraded reports that what is wrong keeps nothing from being decided.
+func (*loadError) Degraded() bool { return true }
+
+func (e *loadError) Unwrap() error { return e.error }
+
+// begin notes what a gateway starts with.
+func (n *running) begin(cfg *config.Config) {
+	n.set(cfg)
+	n.read, n.entries, n.hidden = cfg, map[string]entry{}, hidden(cfg)
+}
+
+func (n *running) set(cfg *config.Config) {
+	n.inForce.Store(cfg)
+	n.exchanges.Store(exchangesTokens(cfg))
+}
+
+// configReady is nil if the file as it is now is in force.
+func (n *running) configReady() error {
+	if failed := n.failed.Load(); failed != nil {
+		return failed
+	}
+	return nil
+}
+
+// waitingFields are those that differ in the file and need a restart.
+func (n *running) waitingFields() []string {
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
+	return n.waiting
+}
+
+// watchConfig takes over the configuration when its files change.
+func (r *rooms) watchConfig(context.Context) error {
+	if r.cfg.IsDefault() {
+		return nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		watch.Files(ctx, r.log, r.watched, func(ctx context.Context) {
+			gateway.Contain(r.log, "a reload", func() { _, _ = r.reload(ctx, gateway.Operator{}) })() // said in log, record and readiness
+		})
+	})
+	r.onClose(func() error { stop(); watching.Wait(); return nil })
+	return nil
+}
+
+// watched are the files that the configuration is made of, and those that its
+// upstreams name.
+func (r *rooms) watched() []string {
+	cfg := r.now.inForce.Load()
+	files := slices.Clone(cfg.Files())
+	for _, u := range cfg.Upstreams {
+		files = append(files, filesOf(u)...)
+	}
+	return files
+}
+
+// filesOf are the files that an upstream is made from.
+func filesOf(u config.Upstream) []string {
+	files := []string{u.OpenAPI}
+	if o := u.OAuth; o != nil {
+		files = append(files, o.ClientSecretFile, o.ClientKeyFile)
+		if o.Identity != nil {
+			files = append(files, o.Identity.ClientSecretFile)
+		}
+	}
+	return slices.DeleteFunc(files, func(path string) bool { return path == "" })
+}
+
+// stampOf changes when a file does that an upstream is made from.
+func stampOf(u config.Upstream) string {
+	var b strings.Builder
+	for _, path := range filesOf(u) {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&b, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
+}
+
+// servers makes the upstreams of a configuration. One whose entry is the same as
+// before is left as it is.
+func (r *rooms) servers(cfg *config.Config, differs func(name string) bool) (map[string]entry, []upstream.Server, error) {
+	entries, all := map[string]entry{}, make([]upstream.Server, 0, len(cfg.Upstreams))
+	for _, u := range cfg.Upstreams {
+		e, stamp := r.now.entries[u.Name], stampOf(u)
+		if e.server.Dial == nil || e.stamp != stamp || differs(u.Name) {
+			s, err := upstreamServer(cfg, u, questions{r.engine.Asks, r.store.Record, r.noteLost}, r.log)
+			if err != nil {
+				return nil, nil, err
+			}
+			r.now.made++
+			s.Digest = fmt.Sprint(r.now.made)
+			e = entry{s, stamp}
+		}
+		entries[u.Name] = e
+		all = append(all, e.server)
+	}
+	return entries, all, nil
+}
+
+// reload takes over the configuration as its file says now, or leaves all as it is.
+// by is who asked for it, nobody if the file changed.
+func (r *rooms) reload(ctx context.Context, by gateway.Operator) (admin.Reloaded, error) {
+	n := &r.now
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
+	if r.cfg.IsDefault() {
+		return admin.Reloaded{}, errNoConfig
+	}
+	next, err := n.read.Again()
+	if err == nil {
+		err = supported(next)
+	}
+	var done admin.Reloaded
+	if err == nil {
+		done, err = r.takeOver(ctx, next, by)
+	}
+	if err != nil {
+		r.noteBroken(err)
+		return admin.Reloaded{}, err
+	}
+	if n.failed.Swap(nil) != nil && !done.Any() {
+		r.log.Info("the configuration is again the one that is in force")
+	}
+	return done, nil
+}
+
+// takeOver puts a configuration in force.
+func (r *rooms) takeOver(ctx context.Context, next *config.Config, by gateway.Operator) (admin.Reloaded, error) {
+	n := &r.now
+	p, err := r.plan(next)
+	if err != nil || p.idle() {
+		return admin.Reloaded{Restart: n.waiting}, err
+	}
+	guardOpt, err := guardOptions(next, r.log)
+	if err != nil {
+		return admin.Reloaded{}, err
+	}
+	guardOpt.Own = append(guardOpt.Own, n.own...)
+	scanner, err := r.scanner.With(guardOpt)
+	if err != nil {
+		return admin.Reloaded{}, err
+	}
+	limits := limitOptions(next.Limits)
+	if err := limits.Check(); err != nil {
+		return admin.Reloaded{}, err
+	}
+	entries, servers, err := r.servers(next, p.differs)
+	if err != nil {
+		return admin.Reloaded{}, err
+	}
+	r.hide(append(hidden(next), n.hidden...)) // before anything can repeat one
+	n.own = guardOpt.Own
+	change, err := r.prepare(ctx, scanner, servers)
+	if err != nil {
+		return admin.Reloaded{}, err
+	}
+	now := n.inForce.Load().TakeOver(next)
+	if err := r.noteConfig(ctx, now, p, by); err != nil {
+		change.Abandon()
+		n.scanner.Store(r.scanner)
+		return admin.Reloaded{}, fmt.Errorf("it cannot be recorded, so it is not in force: %w", err)
+	}
+	r.inForce(now, scanner, change, limits)
+	n.read, n.entries, n.waiting = next, entries, p.done.Restart
+	change.Finish(r.cfg.HTTP.Drain)
+	if p.guard {
+		r.catalog.Inspect(ctx)
+	}
+	n.count("ok")
+	r.log.Info("the configuration is in force", "fields", p.done.Fields, "added", p.done.Added, "removed", p.done.Removed, "changed", p.done.Changed)
+	if len(p.done.Restart) > 0 {
+		r.log.Warn("the file differs in what only a restart changes", "fields", p.done.Restart)
+	}
+	return p.done, nil
+}
+
+// prepare starts upstreams beside those in force, and has what they offer looked at
+// by the guard that is to be.
+func (r *rooms) prepare(ctx context.Context, scanner *guard.Scanner, servers []upstream.Server) (*upstream.Change, error) {
+	r.now.scanner.Store(scanner)
+	waited, cancel := context.WithTimeout(ctx, startupWait)
+	defer cancel()
+	change, err := r.catalog.Prepare(waited, servers)
+	if err != nil {
+		r.now.scanner.Store(r.scanner)
+	}
+	return change, err
+}
+
+// inForce exchanges everything at once: each call meets what was before, or what is
+// from now on.
+func (r *rooms) inForce(now *config.Config, scanner *guard.Scanner, change *upstream.Change, limits limit.Options) {
+	r.road.Change(func() {
+		r.scanner, r.road.Guard = scanner, scanner
+		change.Apply()
+		_ = r.state.SetLimits(limits) // they were checked
+		r.now.set(now)
+	})
+}
+
+// hide keeps credentials out of log and record from here on.
+func (r *rooms) hide(secrets []gateway.Secret) {
+	r.now.hidden = secrets
+	r.store.Hide(secrets)
+	if t, ok := r.talk.(*terminal); ok {
+		t.own.Store(gateway.NewScrubber(secrets))
+	}
+}
+
+// noteConfig records which configuration is in force, and who wanted it.
+func (r *rooms) noteConfig(ctx context.Context, now *config.Config, p plan, by gateway.Operator) error {
+	var text bytes.Buffer
+	if err := now.Print(&text); err != nil {
+		return err
+	}
+	fields, err := now.Masked()
+	if err != nil {
+		return err
+	}
+	detail := map[string]any{
+		"fields": p.done.Fields, "restart": p.done.Restart, "added": p.done.Added, "removed": p.done.Removed, "changed": p.done.Changed,
+		"config_digest": digestOf(text.Bytes()),
+	}
+	if !by.None() {
+		detail["by"] = by
+	}
+	return r.noteWith(ctx, audit.TypeConfig, detail, map[string]any{"config": fields, "differences": p.differences})
+}
+
+// noteBroken says that a configuration is not in force, once for each way in which it
+// is broken.
+func (r *rooms) noteBroken(err error) {
+	before := r.now.failed.Swap(&loadError{err})
+	if before != nil && before.Error() == err.Error() {
+		return
+	}
+	r.now.count("failed")
+	r.log.Error("the changed configuration is not in force; what was before stays", "error", err)
+	if err := r.store.Note(context.Background(), audit.TypeConfigFailed, map[string]any{"error": err.Error()}); err != nil {
+		r.log.Error("that the configuration is broken could not be recorded", "error", err)
+	}
+}
