@@ -3,7 +3,6 @@ package main
 import (
 	"net"
 	"net/url"
-	"slices"
 
 	"toolward/auth"
 	authserver "toolward/auth/server"
@@ -73,7 +72,7 @@ func (r *rooms) loginServer(base string, endpoints *auth.Endpoints, demo bool) (
 		Local: r.local, Grants: r.state, Base: base, Key: key, Owner: who, Roles: roles, Scopes: r.cfg.Auth.Scopes, Log: r.log,
 		Endpoint: func(uri string) (string, bool) {
 			path, ok := endpoints.Path(uri)
-			return path, ok && slices.Contains(r.resources(), path)
+			return path, ok && r.isResource(path)
 		},
 		Nearby:    nearby,
 		Documents: oauth.Outward(),

@@ -170,11 +170,11 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 	site.Handle("GET /metrics", r.forOperators(r.metrics.Handler()))
 	for _, path := range resources {
 		site.Handle("GET "+auth.WellKnown+path, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if name := req.PathValue("server"); name != "" && !slices.Contains(r.catalog.Servers(), name) {
+			path := strings.TrimPrefix(req.URL.Path, auth.WellKnown)
+			if !r.isResource(path) {
 				http.NotFound(w, req)
 				return
 			}
-			path := strings.TrimPrefix(req.URL.Path, auth.WellKnown)
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Access-Control-Allow-Origin", "*") // public, and browsers' clients look here first
 			_, _ = w.Write(endpoints.Metadata(req.Host, path))
@@ -184,6 +184,14 @@ func (r *rooms) routes(site *web.Server, surface *server.Server, endpoints *auth
 
 // resources are the paths of the endpoints that tokens are for; {server} is an upstream.
 var resources = []string{"", "/mcp", "/sse", "/v1", "/mcp/{server}"}
+
+// isResource reports whether tokens are for a path.
+func (r *rooms) isResource(path string) bool {
+	if name, ok := strings.CutPrefix(path, "/mcp/"); ok {
+		return slices.Contains(r.catalog.Servers(), name)
+	}
+	return slices.Contains(resources, path)
+}
 
 // forOperators lets through who is on this machine, and whose token makes an
 // operator. Behind a proxy on this
