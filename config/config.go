@@ -30,7 +30,8 @@ type Config struct {
 	TLS       *TLS       `yaml:"tls,omitempty"`        // nil for plain HTTP
 	HTTP      HTTP       `yaml:"http"`
 	Auth      Auth       `yaml:"auth"`
-	Upstreams []Upstream `yaml:"-"` // in the order of the file; Print writes them by name
+	Upstreams []Upstream `yaml:"-"` // those that are enabled, in the order of the file; Print writes them by name
+	Disabled  []Upstream `yaml:"-"` // the others, likewise
 	Pins      Pins       `yaml:"pins"`
 	Policy    Policy     `yaml:"policy"`
 	Limits    Limits     `yaml:"limits"`
@@ -113,7 +114,8 @@ type Local struct {
 // Upstream is one server behind the gateway. Exactly one of Command, URL and
 // OpenAPI is set.
 type Upstream struct {
-	Name string `yaml:"-"`
+	Name    string `yaml:"-"`
+	Enabled bool   `yaml:"enabled"` // it is started
 
 	Command string            `yaml:"command,omitempty"` // started without a shell
 	Args    []string          `yaml:"args,omitempty"`

@@ -53,7 +53,7 @@ func union(a, b map[string]string) map[string]string {
 func (c *Config) values() map[string]string {
 	all := map[string]string{}
 	flatten(reflect.ValueOf(*c), "", all)
-	for _, u := range c.Upstreams {
+	for _, u := range slices.Concat(c.Upstreams, c.Disabled) {
 		path := join("upstreams", u.Name)
 		all[path] = "" // an entry without a field is one as well
 		flatten(reflect.ValueOf(u), path, all)

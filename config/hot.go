@@ -44,7 +44,7 @@ func (c *Config) Again() (*Config, error) {
 // next: what is hot of next, and all else as it was.
 func (c *Config) TakeOver(next *Config) *Config {
 	now := *c
-	now.EnvFile, now.Upstreams, now.Limits, now.Guard = next.EnvFile, next.Upstreams, next.Limits, next.Guard
+	now.EnvFile, now.Upstreams, now.Disabled, now.Limits, now.Guard = next.EnvFile, next.Upstreams, next.Disabled, next.Limits, next.Guard
 	now.Limits.Sessions, now.Guard.Allow = c.Limits.Sessions, c.Guard.Allow
 	now.files, now.marks, now.hidden = next.files, next.marks, slices.Concat(next.hidden, c.hidden)
 	now.shown = map[string]string{}

@@ -42,7 +42,7 @@ func TestDifferencesNameFieldsAndShowNoSecret(t *testing.T) {
 		"a tool's limit": {up, up + "limits: {tools: {a__b: {rate: 1/s}}}\n", nil,
 			[]string{"limits.tools.a__b.burst  100", "limits.tools.a__b.rate  1/s"}},
 		"a kind of finding": {"guard: {pii: observe}\n", "guard: {pii: redact}\n", nil, []string{"guard.pii observe redact"}},
-		"an entry without much": {"", "upstreams:\n  a: {command: cat}\n", nil, []string{"upstreams.a  ", "upstreams.a.command  cat", "upstreams.a.concurrency  32",
+		"an entry without much": {"", "upstreams:\n  a: {command: cat}\n", nil, []string{"upstreams.a  ", "upstreams.a.command  cat", "upstreams.a.concurrency  32", "upstreams.a.enabled  true",
 			"upstreams.a.isolate  shared", "upstreams.a.response  16MiB", "upstreams.a.timeout  1m"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,5 +168,27 @@ func TestAgain(t *testing.T) {
 	write("toolward.yaml", "listen: [\n")
 	if _, err := c.Again(); err == nil {
 		t.Error("a broken file is read")
+	}
+}
+
+// An upstream that is not enabled is not started, and who has it needs none of its
+// variables; what refers to it is still right.
+func TestDisabledUpstreams(t *testing.T) {
+	const text = "upstreams:\n  a: {command: cat, enabled: false, env: {K: '${NOT_SET}'}}\n  b: {command: tac}\nlimits: {tools: {a__x: {rate: 1/s}}}\nguard: {servers: {a: {pii: block}}}\n"
+	c := parsed(t, text, nil)
+	if len(c.Upstreams) != 1 || c.Upstreams[0].Name != "b" || len(c.Disabled) != 1 || c.Disabled[0].Name != "a" {
+		t.Fatalf("enabled %v, disabled %v", c.Upstreams, c.Disabled)
+	}
+	var shown bytes.Buffer
+	if err := c.Print(&shown); err != nil || !strings.Contains(shown.String(), "enabled: false") {
+		t.Errorf("%v\n%s", err, shown.String())
+	}
+	all, err := c.Differences(parsed(t, strings.Replace(text, "enabled: false", "enabled: true", 1), map[string]string{"NOT_SET": "synthetic-x"}))
+	if err != nil || !strings.Contains(fmt.Sprint(all), "upstreams.a.enabled false true") {
+		t.Errorf("%v %v", all, err)
+	}
+	_, err = config.Parse("toolward.yaml", []byte("upstreams:\n  a: {command: cat, enabled: false, env: {K: '${NOT_SET}'}, labelz: [x]}\n"), func(string) (string, bool) { return "", false })
+	if err == nil || strings.Contains(err.Error(), "NOT_SET") || !strings.Contains(err.Error(), "labelz") {
+		t.Errorf("what is wrong with one: %v", err)
 	}
 }

@@ -65,8 +65,24 @@ func parseBeside(file string, data []byte, lookup func(string) (string, bool)) (
 	if err != nil {
 		return nil, err
 	}
-	c.Upstreams, c.Guard = nil, Default().Guard
+	c.Upstreams, c.Disabled, c.Guard = nil, nil, Default().Guard
 	return c, nil
+}
+
+// CheckBeside says what is wrong with the text of a file, as [LoadBeside] does.
+func CheckBeside(file string, text []byte) error {
+	_, err := parseBeside(file, text, os.LookupEnv)
+	return err
+}
+
+// setAside takes the upstreams that are not to be started from the others. Nobody
+// needs the variables of one.
+func (d *decoder) setAside(c *Config) {
+	c.Disabled = slices.DeleteFunc(slices.Clone(c.Upstreams), func(u Upstream) bool { return u.Enabled })
+	c.Upstreams = slices.DeleteFunc(c.Upstreams, func(u Upstream) bool { return !u.Enabled })
+	for _, u := range c.Disabled {
+		d.errs = slices.DeleteFunc(d.errs, func(e *Error) bool { return e.unset && strings.HasPrefix(e.Field, join("upstreams", u.Name)+".") })
+	}
 }
 
 func parse(d *decoder, data []byte) (*Config, error) {
@@ -86,6 +102,7 @@ func parse(d *decoder, data []byte) (*Config, error) {
 		c.Auth.Local = local
 	}
 	d.check(c)
+	d.setAside(c)
 	if d.beside {
 		d.errs = slices.DeleteFunc(d.errs, func(e *Error) bool {
 			return e.unset && (strings.HasPrefix(e.Field, "upstreams.") || strings.HasPrefix(e.Field, "guard."))

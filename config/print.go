@@ -2,6 +2,7 @@ package config
 
 import (
 	"io"
+	"slices"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -38,14 +39,14 @@ func (c *Config) masked() (*yaml.Node, error) {
 	if err := root.Encode(c); err != nil {
 		return nil, err
 	}
-	if len(c.Upstreams) > 0 {
+	if all := slices.Concat(c.Upstreams, c.Disabled); len(all) > 0 {
 		ups := &yaml.Node{Kind: yaml.MappingNode}
-		for i := range c.Upstreams {
+		for i := range all {
 			var u yaml.Node
-			if err := u.Encode(&c.Upstreams[i]); err != nil {
+			if err := u.Encode(&all[i]); err != nil {
 				return nil, err
 			}
-			ups.Content = append(ups.Content, name(c.Upstreams[i].Name), &u)
+			ups.Content = append(ups.Content, name(all[i].Name), &u)
 		}
 		root.Content = append(root.Content, name("upstreams"), ups)
 	}

@@ -160,11 +160,12 @@ func (d *decoder) issuer(n *yaml.Node, path string, i *Issuer) {
 var dialectNames = []string{"anthropic", "gemini", "openai"}
 
 func newUpstream(name string) Upstream {
-	return Upstream{Name: name, Timeout: time.Minute, Concurrency: 32, Response: 16 << 20}
+	return Upstream{Name: name, Enabled: true, Timeout: time.Minute, Concurrency: 32, Response: 16 << 20}
 }
 
 func (d *decoder) upstream(n *yaml.Node, path string, u *Upstream) {
 	d.object(n, path, []field{
+		{"enabled", d.flag(&u.Enabled)},
 		{"command", d.program(&u.Command)},
 		{"args", d.args(&u.Args)},
 		{"env", d.secrets(&u.Env, checkVariable, soundsSecret)},

@@ -75,7 +75,7 @@ func loadOrDemo(g *globals) (*config.Config, error) {
 	cfg = config.Default()
 	cfg.Log.Level = "warn" // a newcomer should see what to do next, not how the rooms are
 	cfg.Upstreams = []config.Upstream{{
-		Name: "demo", Command: self, Args: []string{"demo-server"},
+		Name: "demo", Enabled: true, Command: self, Args: []string{"demo-server"},
 		Timeout: 10 * time.Second, Concurrency: 16, Response: 1 << 20, Isolate: "shared",
 	}}
 	return cfg, nil

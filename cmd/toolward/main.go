@@ -86,7 +86,7 @@ func newRoot(stderr *terminal) *cobra.Command {
 	root.PersistentFlags().StringVar(&g.config, "config", os.Getenv("TOOLWARD_CONFIG"), "path of the configuration (or TOOLWARD_CONFIG; ./toolward.yaml if there is one)")
 	root.AddCommand(
 		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newLogin(&g), newConfig(&g),
-		newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newBlock(&g), newSessions(&g), newMeters(&g), newDemo(), newVersion(),
+		newUpstreams(&g), newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newBlock(&g), newSessions(&g), newMeters(&g), newDemo(), newVersion(),
 	)
 	return root
 }
