@@ -21,6 +21,20 @@ type Pin struct {
 	Was         json.RawMessage `json:"was,omitempty"`  // in the record: the definition that was accepted before, nil if there was none
 }
 
+// Template reports whether a pin is for a resource template: a server may list a
+// resource and a template of one URI, and those are two things.
+func (p *Pin) Template() bool {
+	if p.Kind != KindResource {
+		return false
+	}
+	o, err := Split(p.Definition)
+	if err != nil {
+		return false
+	}
+	_, ok := o.Get("uriTemplate") // required of a template (MCP 2025-11-25 schema, ResourceTemplate)
+	return ok
+}
+
 // Change is a definition that differs from its pin, or has none.
 type Change struct {
 	Server      string          `json:"server,omitempty"`

@@ -15,13 +15,17 @@ type pinKey struct {
 	server string
 	kind   gateway.Kind
 	name   string
+
+	template bool
 }
+
+func keyOf(p *gateway.Pin) pinKey { return pinKey{p.Server, p.Kind, p.Name, p.Template()} }
 
 func (p *pins) init() { p.byKey = map[pinKey]gateway.Pin{} }
 
 func (p *pins) put(pin gateway.Pin) {
 	pin.Was = nil
-	p.byKey[pinKey{pin.Server, pin.Kind, pin.Name}] = pin
+	p.byKey[keyOf(&pin)] = pin
 }
 
 // Pins returns every accepted definition, ordered by server, kind and name.
@@ -33,7 +37,7 @@ func (r *Room) Pins(context.Context) ([]gateway.Pin, error) {
 		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b gateway.Pin) int {
-		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	return all, nil
 }
@@ -45,7 +49,7 @@ func (r *Room) PutPins(ctx context.Context, all ...gateway.Pin) error {
 	defer r.deciding.Unlock()
 	for _, p := range all {
 		r.mu.Lock()
-		if old, ok := r.pins.byKey[pinKey{p.Server, p.Kind, p.Name}]; ok {
+		if old, ok := r.pins.byKey[keyOf(&p)]; ok {
 			p.Was = old.Definition
 		}
 		r.mu.Unlock()

@@ -22,7 +22,7 @@ type entry struct {
 	listed   bool      // it stands in a list; false for what the server says beside ([server.saidEntry])
 }
 
-func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name} }
+func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name, e.tool.Template} }
 
 // listing describes one of the lists that a server has.
 type listing struct {

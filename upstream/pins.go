@@ -17,9 +17,11 @@ type pinKey struct {
 	server string
 	kind   gateway.Kind
 	name   string
+
+	template bool // a resource and a template of one URI are two things
 }
 
-func keyOf(p gateway.Pin) pinKey { return pinKey{p.Server, p.Kind, p.Name} }
+func keyOf(p gateway.Pin) pinKey { return pinKey{p.Server, p.Kind, p.Name, p.Template()} }
 
 // pinned is the store's content in memory. It is guarded by Catalog.mu.
 type pinned struct {
@@ -106,7 +108,11 @@ func (c *Catalog) Pin(ctx context.Context, server string, kind gateway.Kind, nam
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(s.entries, func(e *entry) bool { return e.tool.Kind == kind && e.tool.Name == name && !e.repeated })
+	named := func(e *entry) bool { return e.tool.Kind == kind && e.tool.Name == name && !e.repeated }
+	i := slices.IndexFunc(s.entries, func(e *entry) bool { return named(e) && e.tool.Fingerprint == fingerprint })
+	if i < 0 {
+		i = slices.IndexFunc(s.entries, named)
+	}
 	if i < 0 {
 		return fmt.Errorf("%w: no %s %q of upstream %s", gateway.ErrNoDefinition, kind, name, server)
 	}
@@ -207,7 +213,10 @@ func sortedPins(byKey map[pinKey]gateway.Pin) []gateway.Pin {
 		if n := strings.Compare(string(a.Kind), string(b.Kind)); n != 0 {
 			return n
 		}
-		return strings.Compare(a.Name, b.Name)
+		if n := strings.Compare(a.Name, b.Name); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Fingerprint, b.Fingerprint)
 	})
 	return pins
 }

@@ -106,12 +106,15 @@ func newToolsList(f *whereFlags) *cobra.Command {
 			for _, name := range slices.Sorted(maps.Keys(list.Down)) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "upstream %s is not up: %s\n", name, printable(list.Down[name]))
 			}
-			return printRows(l, cmd.OutOrStdout(), list.Tools, []string{"NAME", "KIND", "LABELS", "PINNED", "STATE"}, func(t admin.Tool) []string {
-				state := "ok"
-				if t.Quarantined != "" {
-					state = "quarantined: " + t.Quarantined
+			return printRows(l, cmd.OutOrStdout(), list.Tools, []string{"NAME", "KIND", "LABELS", "ACCEPTED", "STATE"}, func(t admin.Tool) []string {
+				accepted, state := "on first use", "ok"
+				switch {
+				case t.Quarantined != "":
+					accepted, state = "no", "waits for a person: "+t.Quarantined
+				case t.Pinned:
+					accepted = "by a person"
 				}
-				return []string{t.Name, string(t.Kind), strings.Join(t.Labels, ","), fmt.Sprint(t.Pinned), short(state, 300)}
+				return []string{t.Name, string(t.Kind), strings.Join(t.Labels, ","), accepted, short(state, 300)}
 			})
 		},
 	}

@@ -42,7 +42,7 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 				}
 			}
 			if err == nil && len(list.Changes) > 0 {
-				err = foundError{fmt.Sprintf("%d definitions to review", len(list.Changes))}
+				err = foundError{count(len(list.Changes), "definition") + " to review"}
 			}
 			return err
 		},
@@ -55,7 +55,7 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 func printChange(w io.Writer, ch gateway.Change) error {
 	fmt.Fprintf(w, "%s (%s)", printable(ch.Wire), ch.Kind)
 	if ch.Quarantined != "" {
-		fmt.Fprintf(w, "  quarantined: %s", printable(ch.Quarantined))
+		fmt.Fprintf(w, "  waits for a person: %s", printable(ch.Quarantined))
 	}
 	fmt.Fprintln(w)
 	if ch.Findings != "" && ch.Findings != ch.Quarantined {

@@ -141,10 +141,10 @@ func (h *Handler) accept(r *request) (any, error) {
 	if len(shown.Note) > mostNote {
 		return nil, malformed("a note is at most 2000 bytes")
 	}
-	ch, ok := h.change(shown.Name)
+	ch, ok := h.change(shown)
 	if ok {
 		h.look(r, ch.Server)
-		ch, ok = h.change(shown.Name)
+		ch, ok = h.change(shown)
 	}
 	switch {
 	case !ok:
@@ -158,9 +158,15 @@ func (h *Handler) accept(r *request) (any, error) {
 	return Accepted{shown.Name, ch.Fingerprint, r.who.String()}, nil
 }
 
-func (h *Handler) change(name string) (gateway.Change, bool) {
+// change is what is offered under a name: of a resource and a template of one URI, the
+// one that was shown.
+func (h *Handler) change(shown *Accept) (gateway.Change, bool) {
 	all := h.changes("", true)
-	i := slices.IndexFunc(all, func(ch gateway.Change) bool { return ch.Wire == name })
+	named := func(ch gateway.Change) bool { return ch.Wire == shown.Name }
+	i := slices.IndexFunc(all, func(ch gateway.Change) bool { return named(ch) && strings.HasPrefix(ch.Fingerprint, shown.Fingerprint) })
+	if i < 0 {
+		i = slices.IndexFunc(all, named)
+	}
 	if i < 0 {
 		return gateway.Change{}, false
 	}
