@@ -44,7 +44,11 @@ type Vault interface {
 	// Keep returns what is shown in place of a value: for the same value of the
 	// same server always the same. What there is no room for cannot be put back.
 	Keep(*Agent, Kept) string
-	// Holds reports whether anything is kept for the agent.
+	// Mask notes that the agent was shown [Redacted] in place of something of a server's.
+	Mask(a *Agent, server string)
+	// Masked reports whether it was.
+	Masked(a *Agent, server string) bool
+	// Holds reports whether anything is kept for the agent, or masked.
 	Holds(*Agent) bool
 	// Value is what a placeholder's ID stands for; false if it is not the agent's, or gone.
 	Value(a *Agent, id string) (Kept, bool)
@@ -95,6 +99,10 @@ func (r *Road) carried(c *Call) ([]Restored, *Refusal) {
 		}
 	}
 	found := readMarks(c.Args.Raw(), known)
+	if known != nil && bytes.Contains(c.Args.Raw(), []byte(Redacted)) && r.Vault.Masked(c.Agent, c.Tool.Server) {
+		return nil, Refuse("placeholder", Misplaced, "the arguments hold "+Redacted+", which stands for what a policy took out of something that "+c.Tool.Server+
+			" said; it is not put back: change only what is around it, or leave it out")
+	}
 	switch {
 	case len(found) == 0:
 		return nil, nil
@@ -232,8 +240,11 @@ type placed struct {
 // mayHold reports whether checked JSON may hold a placeholder, whole, as it stands
 // or with any of its characters escaped.
 func mayHold(raw json.RawMessage) bool {
-	return bytes.Contains(raw, []byte(placeholderStart)) || bytes.Contains(raw, []byte(`\u00`))
+	return bytes.Contains(raw, []byte(placeholderStart)) || bytes.Contains(raw, []byte(escapedASCII))
 }
+
+// escapedASCII is how a character of ASCII begins that JSON need not escape.
+const escapedASCII = `\u00`
 
 // readMarks finds the marks in all texts of a JSON value, member names included.
 // What was cut in two lies at the end of one text and the beginning of the next. With

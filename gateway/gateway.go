@@ -206,6 +206,7 @@ type Call struct {
 	Refusal *Refusal
 	Stages  Stages // written by the road: where the time went
 
+	unfit bool        // written by the road: the arguments do not fit the tool's schema as long as placeholders stand in them
 	notes *notes      // written by the road: what the upstream said during the call; nil if the agent cannot be told
 	held  Reservation // written by the road: what state holds for the call while it is under way
 	guard Guard       // written by the road: who judges it; nil before that is asked

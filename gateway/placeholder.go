@@ -86,12 +86,16 @@ func marks(text string, known func(id string) bool) []mark {
 }
 
 // indexRedacted is where the word begins, in any case; -1 if nowhere.
-func indexRedacted(s string) int {
+func indexRedacted[T ~string | ~[]byte](s T) int {
 	const word = "redacted"
+next:
 	for i := 0; i+len(word) <= len(s); i++ {
-		if s[i]|0x20 == 'r' && s[i+1]|0x20 == 'e' && strings.EqualFold(s[i:i+len(word)], word) {
-			return i
+		for j := range word {
+			if s[i+j]|0x20 != word[j] {
+				continue next
+			}
 		}
+		return i
 	}
 	return -1
 }

@@ -173,3 +173,18 @@ func TestNothingIsPutBackIntoWhatIsTakenOut(t *testing.T) {
 		})
 	}
 }
+
+// A person consents to a call whose value is forgotten by then: it is refused, and not
+// sent as text.
+func TestAValueThatIsForgottenWhileAPersonIsAsked(t *testing.T) {
+	rooms := newRooms()
+	rooms.kept = map[string]Kept{"000000000001": {Rule: "secret.x", Server: "s", Text: "SECRET"}}
+	rooms.decision.Effect = EffectApprove
+	c := newTestCall(t, `{"a":"[redacted secret.x 000000000001]"}`)
+	c.Agent = &Agent{ID: "a"}
+	rooms.meanwhile = func() { clear(rooms.kept) }
+	_, refusal := rooms.road().Do(t.Context(), c)
+	if refusal == nil || refusal.Code != Misplaced || slices.Contains(rooms.asked, "upstream") || rooms.sent != nil {
+		t.Errorf("%v, sent %s, asked %v", refusal, rooms.sent, rooms.asked)
+	}
+}

@@ -265,6 +265,9 @@ func usable(c *Call, t *Tool) *Refusal {
 		return nil
 	}
 	args, err := t.Check(c.Args)
+	if c.unfit = err != nil && len(readMarks(c.Args.Raw(), nil)) > 0; c.unfit {
+		return nil // what a placeholder stands for may fit
+	}
 	if err != nil {
 		return RefuseArgs("catalog", "the arguments do not fit the tool's schema: ", err)
 	}
@@ -291,7 +294,7 @@ func (r *Road) judgeRequest(ctx context.Context, c *Call) *Refusal {
 	var err error
 	c.Sent, err = r.redactArgs(c)
 	if err != nil {
-		return AsRefusal("guard", err)
+		return c.hideRestored(AsRefusal("guard", err))
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ type rooms struct {
 	records           []Phase
 	labelled          []string
 	kept              map[string]Kept // by ID
-	meanwhile         func()          // happens while a person is asked
+	masked            string
+	meanwhile         func() // happens while a person is asked
 }
 
 // errPanics has a room panic.
@@ -70,7 +71,9 @@ func (r *rooms) Keep(_ *Agent, v Kept) string {
 	r.kept[id] = v
 	return Placeholder(v.Rule, id)
 }
-func (r *rooms) Holds(*Agent) bool { return len(r.kept) > 0 }
+func (r *rooms) Mask(_ *Agent, server string)        { r.masked = server }
+func (r *rooms) Masked(_ *Agent, server string) bool { return r.masked == server }
+func (r *rooms) Holds(*Agent) bool                   { return len(r.kept) > 0 || r.masked != "" }
 func (r *rooms) Value(_ *Agent, id string) (Kept, bool) {
 	v, ok := r.kept[id]
 	return v, ok

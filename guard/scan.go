@@ -9,6 +9,7 @@ import (
 	"toolward/guard/exfil"
 	"toolward/guard/normal"
 	"toolward/guard/provenance"
+	"toolward/guard/vault"
 )
 
 // scan is one pass over one half of a call.
@@ -34,6 +35,7 @@ type scan struct {
 	short    joined             // texts that may be parts of one
 	pointers int                // bytes of long pointers
 	err      error
+	echo     *vault.Echo // for what the call put back; nil until it is needed
 }
 
 // place is how findings in a text are reported.
@@ -156,7 +158,15 @@ func (sc *scan) kept(found []gateway.Finding, text string) []gateway.Finding {
 	if sc.s.vault == nil || sc.call == nil || sc.sends {
 		return found
 	}
-	for _, f := range sc.s.vault.Find(sc.call.Agent, text) {
+	all := sc.s.vault.Find(sc.call.Agent, text)
+	if sc.stage == gateway.StageResult && len(sc.call.Restored) > 0 {
+		if sc.echo == nil {
+			echo := vault.NewEcho(sc.call.Restored)
+			sc.echo = &echo
+		}
+		all = append(sc.echo.Find(text), all...)
+	}
+	for _, f := range all {
 		found = append(found, gateway.Finding{Kind: f.Kind, Rule: f.Rule, Span: f.Span, Severity: gateway.SeverityHigh, Score: 1, Sample: "taken out before"})
 	}
 	return found

@@ -75,7 +75,8 @@ type session struct {
 	size    int
 	byID    map[string]*entry
 	byValue map[value]*entry
-	order   *list.List // of *entry, last used first
+	order   *list.List      // of *entry, last used first
+	masked  map[string]bool // servers of which something is gone for good
 	find    *gateway.Scrubber
 }
 
@@ -115,13 +116,28 @@ func (v *Vault) Keep(a *gateway.Agent, kept gateway.Kept) string {
 	s.byID[e.id], s.byValue[e.value()], s.find = e, e, nil
 	s.size += e.size()
 	v.size += e.size()
-	for s.size > PerSession {
-		v.drop(s)
-	}
-	for v.size > Total {
-		v.drop(v.used.Back().Value.(*session))
-	}
+	v.bound(s)
 	return gateway.Placeholder(kept.Rule, e.id)
+}
+
+// Mask implements [gateway.Vault].
+func (v *Vault) Mask(a *gateway.Agent, server string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s := v.open(a); !s.masked[server] {
+		s.masked[server] = true
+		s.size += overhead
+		v.size += overhead
+		v.bound(s)
+	}
+}
+
+// Masked implements [gateway.Vault].
+func (v *Vault) Masked(a *gateway.Agent, server string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.session(a)
+	return s != nil && s.masked[server]
 }
 
 // Holds implements [gateway.Vault].
@@ -162,7 +178,7 @@ func (v *Vault) session(a *gateway.Agent) *session {
 func (v *Vault) open(a *gateway.Agent) *session {
 	s := v.session(a)
 	if s == nil {
-		s = &session{key: a.LabelKey(), byID: map[string]*entry{}, byValue: map[value]*entry{}, order: list.New()}
+		s = &session{key: a.LabelKey(), byID: map[string]*entry{}, byValue: map[value]*entry{}, masked: map[string]bool{}, order: list.New()}
 		s.at = v.used.PushFront(s)
 		v.sessions[s.key] = s
 	}
@@ -189,17 +205,28 @@ func (v *Vault) close(s *session) {
 	delete(v.sessions, s.key)
 }
 
-// drop forgets a session's longest unused value.
+// bound makes room.
+func (v *Vault) bound(s *session) {
+	for s.size > PerSession {
+		v.drop(s)
+	}
+	for v.size > Total {
+		v.drop(v.used.Back().Value.(*session))
+	}
+}
+
+// drop forgets a session's longest unused value, or what is left of it.
 func (v *Vault) drop(s *session) {
+	if s.order.Len() == 0 {
+		v.close(s)
+		return
+	}
 	e := s.order.Remove(s.order.Back()).(*entry)
 	delete(s.byID, e.id)
 	delete(s.byValue, e.value())
 	s.find = nil
 	s.size -= e.size()
 	v.size -= e.size()
-	if s.order.Len() == 0 {
-		v.close(s)
-	}
 }
 
 // id makes the ID of a value. 256 is a multiple of the alphabet's 32 letters.

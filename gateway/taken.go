@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// redactArgs makes what is sent: the arguments, without what guard and policy want
+// taken out, and with what the agent may carry put back.
+func (r *Road) redactArgs(c *Call) (Args, error) {
+	edits := r.editsFor(c, c.Findings, StageRequest, c.Decision.Redact)
+	edits = withRestored(edits, c.restores())
+	if len(edits) == 0 {
+		return c.Args, nil
+	}
+	raw, err := Redact(c.Args.Raw(), edits)
+	if err != nil {
+		return Args{}, err
+	}
+	if raw[0] != '{' {
+		raw = json.RawMessage("{}") // the whole of the arguments was redacted
+	}
+	if len(c.Restored) > 0 {
+		if _, err := ParseObject(raw); err != nil {
+			return Args{}, restoreFailed(err)
+		}
+	}
+	sent := newArgs(raw)
+	if !c.unfit {
+		return sent, nil
+	}
+	if sent, err = c.Tool.Check(sent); err != nil {
+		return Args{}, restoreFailed(err)
+	}
+	return sent, nil
+}
+
+// withRestored adds what is put back to what is taken out. What is taken out does not
+// come back with what stands in it, or reaches into it. What was found in a placeholder
+// alone is a false alarm.
+func withRestored(taken, restored []Edit) []Edit {
+	for _, e := range restored {
+		if e.Span != [2]int{} {
+			taken = slices.DeleteFunc(taken, func(o Edit) bool {
+				return o.Where == e.Where && o.Key == e.Key && o.Span != [2]int{} && e.Span[0] <= o.Span[0] && o.Span[1] <= e.Span[1]
+			})
+			for _, o := range taken {
+				if o.Where == e.Where && o.Key == e.Key && o.Span[0] < e.Span[1] && e.Span[0] < o.Span[1] {
+					e.With = o.With
+				}
+			}
+		}
+		taken = append(taken, e)
+	}
+	return taken
+}
+
+// apart are the edits that touch none of the others.
+func apart(edits, others []Edit) []Edit {
+	if len(edits) == 0 || len(others) == 0 {
+		return edits
+	}
+	at := map[string][]Edit{}
+	for _, o := range others {
+		at[o.Where] = append(at[o.Where], o)
+	}
+	return slices.DeleteFunc(edits, func(e Edit) bool {
+		touches := func(o Edit) bool {
+			return o.Key == e.Key && (o.Span == [2]int{} || e.Span == [2]int{} || o.Span[0] < e.Span[1] && e.Span[0] < o.Span[1])
+		}
+		if slices.ContainsFunc(at[e.Where], touches) {
+			return true
+		}
+		for where := e.Where; where != ""; {
+			where = where[:strings.LastIndexByte(where, '/')]
+			if slices.ContainsFunc(at[where], func(o Edit) bool { return !o.Key && o.Span == [2]int{} }) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// redactResult rewrites the result where guard and policy want something taken out.
+func (r *Road) redactResult(c *Call, findings []Finding) error {
+	edits := r.editsFor(c, findings, StageResult, c.ResultDecision.Redact)
+	if len(edits) == 0 {
+		return nil
+	}
+	raw, err := Redact(c.Result.Bytes(), edits)
+	if err != nil {
+		return err
+	}
+	if raw[0] != '{' {
+		return fmt.Errorf("the whole result was to be redacted")
+	}
+	redacted := *c.Result
+	redacted.Original = c.Result.Bytes()
+	if redacted.Error != nil {
+		redacted.Error = raw
+	} else {
+		redacted.Raw = raw
+	}
+	c.Result = &redacted
+	return nil
+}
+
+// editsFor are the edits of one half of a call. What policy takes out is gone; what
+// guard takes out of what an agent is shown, the agent may carry. Policy's come
+// first: of two about the same whole value the first holds.
+func (r *Road) editsFor(c *Call, findings []Finding, stage Stage, places []string) []Edit {
+	var edits []Edit
+	for _, p := range places {
+		edits = append(edits, Edit{Where: p, With: Redacted})
+	}
+	shown := (stage == StageRequest) == c.Kind.Reverse() || c.Kind == KindNotification
+	for i := range findings {
+		if f := &findings[i]; f.Stage == stage && f.Action.TakesOut() {
+			e := Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: Placeholder(f.Rule, "")}
+			if shown {
+				e.Keep = r.keeps(c, Kept{Kind: f.Kind, Rule: f.Rule, Steady: f.Action == ActionTokenize})
+			}
+			edits = append(edits, e)
+		}
+	}
+	if shown && len(places) > 0 && c.Agent != nil {
+		r.Vault.Mask(c.Agent, c.Tool.Server)
+	}
+	if shown {
+		edits = append(edits, r.lookalikes(c, stage, edits)...)
+	}
+	return edits
+}
+
+// keeps makes what keeps a value that is taken out of what an agent is shown.
+func (r *Road) keeps(c *Call, v Kept) func(string, bool) string {
+	if c.Agent == nil {
+		return nil
+	}
+	return func(text string, json bool) string {
+		v.Server, v.Call, v.Text, v.JSON = c.Tool.Server, c.ID, text, json
+		return r.Vault.Keep(c.Agent, v)
+	}
+}
+
+// lookalikes are the edits for what an upstream wrote that an agent, or the gateway
+// itself when it comes back, could take for a placeholder.
+func (r *Road) lookalikes(c *Call, stage Stage, others []Edit) []Edit {
+	raw := c.Args.Raw()
+	if stage == StageResult {
+		raw = c.Result.Bytes()
+	}
+	keep := r.keeps(c, Kept{Kind: FindingHidden, Rule: RuleLookalike})
+	if keep == nil || indexRedacted(raw) < 0 && !bytes.Contains(raw, []byte(escapedASCII)) {
+		return nil
+	}
+	known := r.known(c.Agent)
+	if known == nil {
+		known = func(string) bool { return false } // read it all the same
+	}
+	var edits []Edit
+	for _, m := range readMarks(raw, known) {
+		edits = append(edits, Edit{Where: m.where, Key: m.key, Span: m.span, Keep: keep})
+	}
+	return apart(edits, others)
+}
