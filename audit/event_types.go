@@ -86,6 +86,9 @@ var Types = []Type{
 	{Name: "auth.success_after_failures", Means: "a peer got in that was over its allowance of failures", Fields: list("peer agent issuer n since")},
 
 	{Name: "token.minted", Means: "the local issuer made a token for somebody", Fields: list("jti subject roles scopes audience session expires by")},
+	{Name: "token.created", Means: "a person made a named token, which lives until its end or until it is revoked", Fields: list("digest name subject roles scopes session created expires by")},
+	{Name: "token.revoked", Means: "a person ended a named token", Fields: list("digest name by reason")},
+	{Name: "token.used", Means: "a named token is used, for the first time within an hour", Fields: list("digest name subject used")},
 	{Name: "guard.excepted", Means: "a person excepted findings of guard's", Fields: list("id print rule tool reason created expires by")},
 	{Name: "guard.exception_removed", Means: "a person ended an exception", Fields: list("id print rule tool reason created expires by")},
 	{Name: "upstream.login", Means: "a person logged in to an upstream", Fields: list("server issuer scopes renewable by")},

@@ -28,6 +28,7 @@ var entities = map[string]entity{
 	"approval.revoked": {11, "approval", "", "id"}, "approval.used": {99, "approval", "", "id"}, "approval.expired": {11, "approval", "", "id"},
 	"session.cleared": {3, "session", "", "session"}, "token.minted": {1, "token", "subject", "jti"},
 	"grant.given": {1, "grant", "name", "id"}, "grant.refreshed": {3, "grant", "", "id"}, "grant.revoked": {4, "grant", "", "id"},
+	"token.created": {1, "token", "name", "digest"}, "token.revoked": {4, "token", "name", "digest"}, "token.used": {99, "token", "name", "digest"},
 	"guard.excepted": {1, "guard exception", "rule", "id"}, "guard.exception_removed": {4, "guard exception", "rule", "id"},
 	TypeKeys: {3, "key", "new", ""}, TypePrune: {4, "record", "", ""}, TypeErase: {4, "record", "", ""}, TypeExpire: {4, "record", "", ""}, TypeSegment: {3, "record", "", ""},
 }

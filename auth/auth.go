@@ -11,8 +11,11 @@
 //   - Header and claims are strict JSON: a name that stands twice is refused.
 //   - exp is required; nbf and iat are honoured, with at most a minute of skew.
 //   - aud must name this gateway, see [Issuer.Audience].
-//   - Every refusal of a token that was sent reads the same. What was wrong is
-//     in the refusal's cause, which never holds any part of the token.
+//   - A token of the local issuer that has a name is good only as long as the
+//     record holds it ([Named]): it is asked at each use.
+//   - Every refusal of a token that was sent reads the same, but for one that was
+//     good and has expired or was revoked. What was wrong is in the refusal's
+//     cause, which never holds any part of the token.
 //
 // A verified token is remembered until it expires, its issuer's keys change,
 // or the cache needs its place, so the hot path does no cryptography.
@@ -74,6 +77,8 @@ type Options struct {
 	Failures *Failures
 	// Granted knows what clients were let have; nil refuses all their tokens.
 	Granted Granted
+	// Named knows the named tokens of the local issuer; nil refuses them all.
+	Named Named
 }
 
 // Granted knows which grants hold ([gateway.Grant]).
@@ -83,6 +88,13 @@ type Granted interface {
 	HoldsGrant(id string) bool
 }
 
+// Named knows which named tokens ([MintOptions].Name) are in use.
+type Named interface {
+	// HoldsToken reports whether the one of a digest is, and takes it that it is used
+	// now. It is asked for each request with such a token.
+	HoldsToken(digest string) bool
+}
+
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	issuers  map[string]*issuer
@@ -90,6 +102,7 @@ type Verifier struct {
 	refusals refusals
 	failures *Failures
 	granted  Granted
+	named    Named
 	now      func() time.Time
 
 	stop context.CancelFunc
@@ -118,6 +131,7 @@ func New(o Options) (*Verifier, error) {
 		refusals: refusals{seed: maphash.MakeSeed()},
 		failures: o.Failures,
 		granted:  o.Granted,
+		named:    o.Named,
 		now:      o.Now,
 		stop:     stop,
 	}
@@ -147,7 +161,7 @@ func New(o Options) (*Verifier, error) {
 
 // Known returns the agent of a token that was verified before for the same
 // resource, is still in its time, and whose issuer's keys have not changed
-// since. It takes about 100 ns and allocates nothing.
+// since, and which was not revoked. It takes about 100 ns and allocates nothing.
 func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 	e := v.cache.find(c.Token, c.Resource)
 	if e == nil || !e.valid(v.now().UnixNano()) || !v.holds(e.agent) {
@@ -156,9 +170,11 @@ func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 	return e.agent
 }
 
-// holds reports whether a token stands by itself, or is of a grant that holds.
+// holds reports whether a token stands by itself, or what it rests on is on record: a
+// grant that holds, a named token in use.
 func (v *Verifier) holds(a *gateway.Agent) bool {
-	return a.Grant == "" || v.granted != nil && v.granted.HoldsGrant(a.Grant)
+	return (a.Grant == "" || v.granted != nil && v.granted.HoldsGrant(a.Grant)) &&
+		(a.Named == "" || v.named != nil && v.named.HoldsToken(a.Named))
 }
 
 // Tried implements [gateway.Authenticator].

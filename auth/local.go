@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,10 +193,29 @@ type MintOptions struct {
 	Session  string        // sid, which labels accumulate by; "" leaves it out
 	Client   string        // client_id (RFC 9068 §2.2), "" leaves it out
 	Grant    string        // ID of the grant that the token ends with; "" for none
+
+	// Name makes it a named token, which is good only while the record holds it: it
+	// can be revoked, so it may live for [MaxNamedTTL], and does for [DefaultNamedTTL].
+	Name string
 }
 
-// maxTTL bounds what is minted: a leaked token should not outlive a day.
+// maxTTL bounds what nobody can revoke: a leaked token should not outlive a day.
 const maxTTL = 24 * time.Hour
+
+// How long named tokens live.
+const (
+	DefaultNamedTTL = 90 * 24 * time.Hour
+	MaxNamedTTL     = 366 * 24 * time.Hour
+)
+
+// claimNamed is the claim that tells a named token from others.
+const claimNamed = "name"
+
+// digestOf is what the record has of a named token.
+func digestOf(jti string) string {
+	sum := sha256.Sum256([]byte(jti))
+	return hex.EncodeToString(sum[:])
+}
 
 // Minted is a token, and what may be said of it: all but the token itself.
 type Minted struct {
@@ -209,19 +229,17 @@ type Minted struct {
 	Expires  time.Time `json:"expires"`
 }
 
+// Digest is what the record has of a named token instead of its ID.
+func (m *Minted) Digest() string { return digestOf(m.ID) }
+
 // EventMinted is the event that says which token the local issuer made: a [Minted],
 // and by whom.
 const EventMinted = "token.minted"
 
 // Mint makes an access token (RFC 9068, typ at+jwt) that is valid from now on.
 func (l *Local) Mint(o MintOptions) (Minted, error) {
-	c := claims{m: map[string]any{"sub": o.Subject}}
-	if _, err := c.identifier(claimPath{name: "sub"}); err != nil {
-		return Minted{}, fmt.Errorf("subject: %w", err)
-	}
-	orDuration(&o.TTL, DefaultTTL)
-	if o.TTL > maxTTL {
-		return Minted{}, fmt.Errorf("a lifetime of %s is over %s; mint a new token instead", o.TTL, maxTTL)
+	if err := errors.Join(o.check(), o.lifetime()); err != nil {
+		return Minted{}, err
 	}
 	orString(&o.Audience, l.audience)
 	now := time.Now()
@@ -248,12 +266,65 @@ func (l *Local) Mint(o MintOptions) (Minted, error) {
 	if o.Grant != "" {
 		m[claimGrant] = o.Grant
 	}
+	if o.Name != "" {
+		m[claimNamed] = o.Name
+	}
 	t := jwt.NewWithClaims(algorithms[l.alg].method, m)
 	t.Header["typ"] = "at+jwt"
 	if l.kid != "" {
 		t.Header["kid"] = l.kid
 	}
 	var err error
-	made.Token, err = t.SignedString(l.private)
+	if made.Token, err = t.SignedString(l.private); err == nil && len(made.Token) > MaxToken {
+		err = fmt.Errorf("the token would be over %d bytes", MaxToken)
+	}
 	return made, err
+}
+
+// check says what would be in the token that the gateway would not accept.
+func (o *MintOptions) check() error {
+	words := append(append([]string{o.Subject}, o.Roles...), o.Scopes...)
+	if o.Session != "" {
+		words = append(words, o.Session)
+	}
+	for _, w := range words {
+		c := claims{m: map[string]any{"": w}}
+		if _, err := c.identifier(claimPath{}); err != nil {
+			return fmt.Errorf("%q: %w", short(w), err)
+		}
+	}
+	for _, s := range o.Scopes {
+		if !isScope(s) {
+			return fmt.Errorf("the scope %q has characters that no scope has (RFC 6749 §3.3)", short(s))
+		}
+	}
+	if len(o.Roles) > maxWords || len(o.Scopes) > maxWords {
+		return fmt.Errorf("more than %d roles or scopes", maxWords)
+	}
+	return nil
+}
+
+// short is the beginning of a name that is too long to be shown.
+func short(s string) string {
+	if len(s) > maxID {
+		return s[:32] + "…"
+	}
+	return s
+}
+
+// lifetime completes and bounds how long the token lives.
+func (o *MintOptions) lifetime() error {
+	switch {
+	case o.Name != "":
+		orDuration(&o.TTL, DefaultNamedTTL)
+		if o.TTL > MaxNamedTTL {
+			return fmt.Errorf("a named token lives for %d days at most", MaxNamedTTL/(24*time.Hour))
+		}
+	default:
+		orDuration(&o.TTL, DefaultTTL)
+		if o.TTL > maxTTL {
+			return fmt.Errorf("a lifetime of %s is over %s, and nobody could revoke it: `toolward token create` makes one that lives longer and can be revoked", o.TTL, maxTTL)
+		}
+	}
+	return nil
 }

@@ -82,7 +82,7 @@ func (v *Verifier) verify(ctx context.Context, c gateway.Credentials) (*entry, e
 	e := &entry{token: c.Token, resource: c.Resource, keys: is.keys, set: set}
 	e.agent, err = is.accept(t, c.Resource, v.now(), e)
 	if err == nil && !v.holds(e.agent) {
-		err = because("revoked", errors.New("its grant has ended or was revoked, or is of another gateway"))
+		err = because("revoked", errors.New("the record does not have this named token, or the grant that the token is of: it was revoked or has ended, or is of another gateway"))
 	}
 	return e, because("claims", err)
 }
@@ -151,6 +151,13 @@ func (is *issuer) accept(t *token, resource string, now time.Time, e *entry) (*g
 		if a.Grant, err = c.identifier(claimPath{name: claimGrant}); err != nil {
 			return nil, fmt.Errorf("grant: %w", err)
 		}
+	}
+	if _, ok := c.m[claimNamed]; ok && is.local != nil {
+		id, err := c.identifier(claimPath{name: "jti"})
+		if err != nil {
+			return nil, fmt.Errorf("jti: %w", err)
+		}
+		a.Named = digestOf(id)
 	}
 	if a.Roles, err = c.words(is.roles); err != nil {
 		return nil, fmt.Errorf("the roles' claim: %w", err)

@@ -89,6 +89,7 @@ type Agent struct {
 	Claims  map[string]any // the token's claims, numbers as json.Number
 	Session string         // sid of the token, "" if it has none
 	Grant   string         // [Grant.ID] that the token is of, which the record has to hold; "" for all others
+	Named   string         // [NamedToken.Digest] of a token that the record has to hold; "" for all others
 	Expires time.Time      // when the token stops being valid
 }
 

@@ -25,6 +25,9 @@ const (
 	EventBlocked  = "block.added"
 	EventLifted   = "block.lifted"
 	EventReset    = "meter.reset"
+	EventNamed    = "token.created"
+	EventUnnamed  = "token.revoked"
+	EventTaken    = "token.used"
 
 	EventGiven        = "grant.given"
 	EventRefreshed    = "grant.refreshed"
@@ -128,6 +131,17 @@ func (r *Room) Fold(e gateway.Entry) error {
 		return with(e, func(b grantEnd) error {
 			return r.settle(func() error { r.grants.drop(b.ID); r.stop(); return nil })
 		})
+	case EventNamed:
+		return with(e, func(t gateway.NamedToken) error {
+			if t.Digest == "" || t.Name == "" {
+				return errors.New("a named token without a name or a digest")
+			}
+			return r.settle(func() error { r.putToken(e.Time, t); return nil })
+		})
+	case EventUnnamed:
+		return with(e, func(b unnamed) error { return r.settle(func() error { r.takeToken(b.Digest); return nil }) })
+	case EventTaken:
+		return with(e, func(b taken) error { r.named.Load().noted(b); return nil })
 	case EventLifted:
 		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })
 	}

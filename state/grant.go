@@ -169,9 +169,10 @@ func (r *Room) HoldsGrant(id string) bool {
 	return g != nil && g.Holds(time.Now())
 }
 
-// revoked refuses an agent whose grant does not hold any more.
+// revoked refuses an agent whose grant does not hold any more, or whose named token the
+// record does not have any more.
 func (r *Room) revoked(a *gateway.Agent) *gateway.Refusal {
-	if a.Grant == "" || r.HoldsGrant(a.Grant) {
+	if (a.Grant == "" || r.HoldsGrant(a.Grant)) && (a.Named == "" || r.named.Load().by[a.Named] != nil) {
 		return nil
 	}
 	return gateway.Refuse("auth", gateway.Unauthenticated, "the token was revoked")

@@ -79,7 +79,7 @@ func seen(t *testing.T, room *state.Room) string {
 	for i := range sessions {
 		sessions[i].Last = sessions[i].Last.Truncate(time.Minute) // the record has milliseconds
 	}
-	text, err := json.MarshalIndent(map[string]any{"sessions": sessions, "approvals": approvals, "pins": pins, "blocks": room.Blocks()}, "", " ")
+	text, err := json.MarshalIndent(map[string]any{"sessions": sessions, "approvals": approvals, "pins": pins, "blocks": room.Blocks(), "tokens": room.NamedTokens()}, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func copied(t *testing.T, path string) string {
 }
 
 // What was answered before a kill holds after it: labels, counts, decisions,
-// pins, blocks, whether they stand before or behind a snapshot.
+// pins, blocks, named tokens, whether they stand before or behind a snapshot.
 func TestStateOutlivesAKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db")
 	by := gateway.Operator{Issuer: gateway.LocalOperators, Subject: "rita"}
@@ -125,6 +125,10 @@ func TestStateOutlivesAKill(t *testing.T) {
 		_, err = room.Decide(t.Context(), id, gateway.ApprovalGiven, by, "go on")
 		must(err)
 		_, err = room.Block(t.Context(), gateway.Block{Kind: gateway.BlockTool, Name: "s__" + id, Reason: "it leaks", By: by})
+		must(err)
+		must(room.AddToken(t.Context(), gateway.NamedToken{Digest: "d-" + id, Name: id, Subject: "ann", Expires: time.Now().Add(time.Hour).UTC(), By: by}))
+		must(room.AddToken(t.Context(), gateway.NamedToken{Digest: "e-" + id, Name: id + "-gone", Subject: "ann", Expires: time.Now().Add(time.Hour).UTC(), By: by}))
+		_, err = room.RevokeToken(t.Context(), id+"-gone", by, "")
 		must(err)
 		must(room.PutPins(t.Context(), gateway.Pin{Server: "s", Kind: gateway.KindTool, Name: id, Fingerprint: id, Definition: []byte(`{"name":"t"}`), Time: time.Now().UTC()}))
 	}
@@ -164,6 +168,7 @@ func TestAttackForgedDecisions(t *testing.T) {
 		"a new event, chained":             `INSERT INTO events SELECT max(seq) + 1, 0, 'block.lifted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{"id":"x"}', NULL, randomblob(32), randomblob(16) FROM events`,
 		"an old one again":                 `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE type = 'block.added'`,
 		"what a person is shown of a call": `UPDATE bodies SET text = replace(text, 'a lot', 'a bit') WHERE seq = (SELECT seq FROM events WHERE type = 'approval.asked')`,
+		"a token that was revoked":         `INSERT INTO events SELECT (SELECT max(seq) + 1 FROM events), time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE type = 'token.created'`,
 		"the snapshot":                     `UPDATE bodies SET text = '{"state":{}}' WHERE seq = (SELECT max(seq) FROM events WHERE type = 'state.snapshot')`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +181,12 @@ func TestAttackForgedDecisions(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, room = open(t, path) // from here on behind a snapshot
+			if err := room.AddToken(t.Context(), gateway.NamedToken{Digest: "d", Name: "n", Expires: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := room.RevokeToken(t.Context(), "n", gateway.Operator{}, ""); err != nil {
+				t.Fatal(err)
+			}
 			a := gateway.Approval{ID: "1", Binding: "1", Agent: "ann", Args: json.RawMessage(`{"amount":"a lot"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}
 			if _, err := room.Ask(t.Context(), a, 32); err != nil {
 				t.Fatal(err)

@@ -11,15 +11,16 @@ import (
 
 // snapshot is the state after some event of the record.
 type snapshot struct {
-	Sessions  []snapshotSession  `json:"sessions,omitempty"`
-	Shed      []string           `json:"shed,omitempty"` // labels of sessions that had to go
-	ShedAt    time.Time          `json:"shed_at,omitzero"`
-	Approvals []gateway.Approval `json:"approvals,omitempty"`
-	Pins      []gateway.Pin      `json:"pins,omitempty"`
-	Blocks    []gateway.Block    `json:"blocks,omitempty"`
-	Grants    []gateway.Grant    `json:"grants,omitempty"`
-	Counters  []snapshotCounter  `json:"counters,omitempty"`
-	Histories []snapshotHistory  `json:"histories,omitempty"`
+	Sessions  []snapshotSession    `json:"sessions,omitempty"`
+	Shed      []string             `json:"shed,omitempty"` // labels of sessions that had to go
+	ShedAt    time.Time            `json:"shed_at,omitzero"`
+	Approvals []gateway.Approval   `json:"approvals,omitempty"`
+	Pins      []gateway.Pin        `json:"pins,omitempty"`
+	Blocks    []gateway.Block      `json:"blocks,omitempty"`
+	Tokens    []gateway.NamedToken `json:"tokens,omitempty"`
+	Grants    []gateway.Grant      `json:"grants,omitempty"`
+	Counters  []snapshotCounter    `json:"counters,omitempty"`
+	Histories []snapshotHistory    `json:"histories,omitempty"`
 }
 
 type snapshotSession struct {
@@ -52,6 +53,7 @@ func (r *Room) Snapshot() (json.RawMessage, error) {
 	for _, p := range r.pins.byKey {
 		s.Pins = append(s.Pins, p)
 	}
+	s.Tokens = r.named.Load().list(now)
 	s.Blocks = slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
 	s.Grants = r.Grants()
 	return json.Marshal(s)
@@ -117,6 +119,9 @@ func (r *Room) Restore(text json.RawMessage) error {
 		if err := r.grants.put(g); err != nil {
 			return fmt.Errorf("the snapshot of the state: %w", err)
 		}
+	}
+	for _, t := range s.Tokens {
+		r.putToken(t.Created, t)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@
 //	grant.given, grant.refreshed, grant.revoked
 //	                  what a person let a client have, until when
 //	meter.reset       a person let counters begin anew
+//	token.created, token.revoked, token.used
 //	state.snapshot    all of the above up to there
 //
 // What is not in the record is what only the present needs: token buckets are
@@ -101,9 +102,9 @@ type Options struct {
 	// Decided is told the ID of each approval that was decided, used or revoked,
 	// once that is durable. It must be quick. Nil: nobody is told.
 	Decided func(approval string)
-	// Blocks is told that what is blocked has changed, once that is durable, and, while
-	// [Room.EndBlocks] runs, that a block's time is over. It must be quick. Nil: nobody
-	// is told.
+	// Blocks is told that what is blocked has changed, or that a token was revoked, once
+	// that is durable, and, while [Room.EndBlocks] runs, that a block's time is over. It
+	// must be quick. Nil: nobody is told.
 	Blocks func()
 }
 
@@ -125,11 +126,13 @@ type Room struct {
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
 	grants   grants
+	named    atomic.Pointer[namedSet]
 
 	changed gateway.Bell // approvals
 
 	asked   chan struct{} // full once an approval was asked that [Room.Expire] has not seen
 	stopped chan struct{} // full once a block was added that [Room.EndBlocks] has not seen
+	taken   chan struct{} // full once a named token was used that [Room.NoteUses] has not seen
 }
 
 var _ gateway.State = (*Room)(nil)
@@ -150,13 +153,14 @@ func New(opts Options) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{opts: opts, limits: limits, asked: make(chan struct{}, 1), stopped: make(chan struct{}, 1)}
+	r := &Room{opts: opts, limits: limits, asked: make(chan struct{}, 1), stopped: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 	r.sessions.init(opts.Max, opts.Idle)
 	r.tallies.init()
 	r.consents.init()
 	r.pins.init()
 	r.grants.init()
 	r.blocks.Store(&blockSet{})
+	r.named.Store(&namedSet{})
 	return r, nil
 }
 

@@ -266,7 +266,7 @@ SELECT seq, strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch') A
   coalesce(body ->> '$.id', body ->> '$.name', body ->> '$.subject', body ->> '$.server', body ->> '$.session', body ->> '$.agent', body ->> '$.call') AS about,
   coalesce(body ->> '$.note', body ->> '$.reason', body ->> '$.why') AS note, body
 FROM events WHERE call IS NULL AND type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'pin.accepted', 'block.added', 'block.lifted',
-  'session.cleared', 'meter.reset', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'grant.given', 'grant.revoked', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
+  'session.cleared', 'meter.reset', 'guard.excepted', 'guard.exception_removed', 'token.minted', 'token.created', 'token.revoked', 'grant.given', 'grant.revoked', 'upstream.login', 'audit.erase', 'audit.prune', 'audit.segment', 'audit.keys')
   AND body ->> '$.by' IS NOT NULL;
 
 -- approvals has a row for each question to a person: what became of it, and who decided.

@@ -48,6 +48,9 @@ func (r *rooms) operators(local *admin.Local) admin.Options {
 	if r.state != nil { // nil where there is no record
 		opt.Approvals, opt.Blocks, opt.Sessions, opt.Meters, opt.Note = r.state, r.state, r.state, r.state, r.store.Note
 		opt.Record = r.questions()
+		if r.local != nil {
+			opt.Tokens = namedTokens{r.state, r.local}
+		}
 	}
 	return opt
 }

@@ -60,7 +60,7 @@ func newAuditStats(g *globals) *cobra.Command {
 	f.flags(cmd)
 	l.tableFlag(cmd)
 	cmd.Flags().StringSliceVar(&by, "by", nil, "count calls by this, or by several: "+strings.Join(audit.Attributes(), ", "))
-	cmd.Flags().DurationVar(&every, "every", 0, "for each interval of whole hours, such as 1h or 24h")
+	durationVar(cmd.Flags(), &every, "every", 0, "for each interval of whole hours, such as 1h or 1d")
 	cmd.Flags().BoolVar(&compare, "compare", false, "with the time before --since that is as long: what rose, what fell")
 	cmd.MarkFlagsMutuallyExclusive("every", "compare")
 	return cmd

@@ -85,7 +85,7 @@ func newBlockAdd(f *whereFlags) *cobra.Command {
 	fl.BoolVar(&all, "all", false, "every call of everybody")
 	fl.StringVar(&b.Issuer, "issuer", "", "of agents, tokens and sessions: only those of this issuer")
 	fl.StringVar(&b.Reason, "why", "", "why; agents are told it, and it stays on record")
-	fl.DurationVar(&length, "for", 0, "how long; without it, until it is lifted")
+	durationVar(fl, &length, "for", 0, "how long, such as 2h or 3d; without it, until it is lifted")
 	fl.StringVar(&ends, "until", "", "when it ends: 2026-01-31 for its beginning in UTC, or RFC 3339")
 	_ = cmd.MarkFlagRequired("why") // fails only for a flag that does not exist
 	cmd.MarkFlagsMutuallyExclusive(flags...)

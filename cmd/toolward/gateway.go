@@ -166,14 +166,17 @@ func (r *rooms) asked(a gateway.Approval) {
 		"look", "toolward approvals show "+a.ID, "decide", "toolward approvals approve|deny "+a.ID)
 }
 
-// watchTimes puts on record which questions nobody answered in time, and tells
-// agents when a block's time is over.
+// watchTimes puts on record which questions nobody answered in time, and which named
+// tokens are used, and tells agents when a block's time is over.
 func (r *rooms) watchTimes(context.Context) error {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(gateway.Contain(r.log, "blocks that end", func() { r.state.EndBlocks(ctx) }))
 	running.Go(gateway.Contain(r.log, "approvals that run out", func() {
 		r.state.Expire(ctx, func(err error) { r.log.Error("approvals that ran out could not be recorded", "error", err) })
+	}))
+	running.Go(gateway.Contain(r.log, "uses of named tokens", func() {
+		r.state.NoteUses(ctx, func(err error) { r.log.Error("that a named token is used could not be recorded", "error", err) })
 	}))
 	r.onClose(func() error { stop(); running.Wait(); return nil })
 	return nil
@@ -205,9 +208,15 @@ func (r *rooms) openAuth(context.Context) error {
 	return nil
 }
 
+// holder knows which tokens of the local issuer the record still holds.
+type holder interface {
+	auth.Granted
+	auth.Named
+}
+
 // newVerifier accepts the tokens of all configured issuers, and of the local
-// one unless it is nil.
-func newVerifier(cfg *config.Config, local *auth.Local, granted auth.Granted, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
+// one unless it is nil, of which held knows what is still in use.
+func newVerifier(cfg *config.Config, local *auth.Local, held holder, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
 	var issuers []auth.Issuer
 	if local != nil {
 		issuers = append(issuers, local.Issuer())
@@ -215,7 +224,7 @@ func newVerifier(cfg *config.Config, local *auth.Local, granted auth.Granted, fa
 	for _, i := range cfg.Auth.Issuers {
 		issuers = append(issuers, issuerOptions(i))
 	}
-	return auth.New(auth.Options{Issuers: issuers, Granted: granted, Failures: failures, Log: log})
+	return auth.New(auth.Options{Issuers: issuers, Granted: held, Named: held, Failures: failures, Log: log})
 }
 
 // openLocal opens the gateway's own issuer, making its key on first use.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,17 +17,21 @@ import (
 
 func newToken(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "Make and read tokens of the local issuer"}
-	cmd.AddCommand(newTokenMint(g), newTokenInspect(g))
+	f := whereFlags{g: g, local: withTokens}
+	cmd.AddCommand(newTokenMint(g), newTokenCreate(g), newTokenList(&f), newTokenRevoke(&f), newTokenInspect(&f))
 	return cmd
 }
 
 func newTokenMint(g *globals) *cobra.Command {
-	var m auth.MintOptions
+	var (
+		m       auth.MintOptions
+		headers bool
+	)
 	cmd := &cobra.Command{
 		Use:     "mint --subject NAME",
 		Short:   "Make a token; it is alone on standard output",
 		Long:    "Makes a token of the local issuer. That it was made, for whom and by whom, is on record before it is printed:\nthrough the gateway that runs on the record, or, if none does, by this command.",
-		Example: "  toolward token mint --subject ci-agent --role reader --ttl 15m",
+		Example: "  toolward token mint --subject ci-agent --role reader --ttl 15m\n  toolward token mint --subject me --headers      # for a client that asks a command for headers",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadBeside(g)
@@ -34,7 +39,7 @@ func newTokenMint(g *globals) *cobra.Command {
 				return err
 			}
 			if cfg.Auth.Local == nil {
-				return errors.New("the configuration has no local issuer: add `auth: {local: {}}`, or ask your issuer for a token")
+				return errNoLocal
 			}
 			local, err := openLocal(cfg)
 			if err != nil {
@@ -47,6 +52,9 @@ func newTokenMint(g *globals) *cobra.Command {
 			if err := noteDone(cmd.Context(), g, auth.EventMinted, made); err != nil {
 				return fmt.Errorf("a token that is not on record is not given out: %w", err)
 			}
+			if headers {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"Authorization": "Bearer " + made.Token})
+			}
 			fmt.Fprintln(cmd.OutOrStdout(), made.Token)
 			return nil
 		},
@@ -56,25 +64,28 @@ func newTokenMint(g *globals) *cobra.Command {
 	f.StringArrayVar(&m.Roles, "role", nil, "a role; repeat for several")
 	f.StringArrayVar(&m.Scopes, "scope", nil, "a scope; repeat for several")
 	f.StringVar(&m.Audience, "audience", "", "the audience, instead of the issuer's")
-	f.DurationVar(&m.TTL, "ttl", time.Hour, "how long it is valid; a day at most")
+	durationVar(f, &m.TTL, "ttl", time.Hour, "how long it is valid; a day at most")
 	f.StringVar(&m.Session, "session", "", "sid: labels accumulate by it instead of by the agent")
+	f.BoolVar(&headers, "headers", false, `print {"Authorization": "Bearer TOKEN"}, as Claude Code's headersHelper wants it`)
 	_ = cmd.MarkFlagRequired("subject") // fails only for a flag that does not exist
 	return cmd
 }
 
-func newTokenInspect(g *globals) *cobra.Command {
+var errNoLocal = errors.New("the configuration has no local issuer: add `auth: {local: {}}`, or ask your issuer for a token")
+
+func newTokenInspect(f *whereFlags) *cobra.Command {
 	var resource string
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN|-]",
 		Short: "Verify a token as the gateway would, and explain",
-		Long:  "Verifies a token as the gateway would and says what it found. The token is an argument,\nstandard input (-), or TOOLWARD_TOKEN. Exit code 1 if it would be refused.",
+		Long:  "Verifies a token as the gateway would and says what it found. The token is an argument,\nstandard input (-), or TOOLWARD_TOKEN. Whether a named token is in use is asked of the running gateway, or, if\nnone runs, of the record. Exit code 1 if it would be refused.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			token, err := tokenArgument(cmd.InOrStdin(), args)
 			if err != nil {
 				return err
 			}
-			cfg, err := loadBeside(g)
+			cfg, err := loadBeside(f.g)
 			if err != nil {
 				return err
 			}
@@ -84,12 +95,16 @@ func newTokenInspect(g *globals) *cobra.Command {
 					return err
 				}
 			}
-			verifier, err := newVerifier(cfg, local, nil, nil, newLogger(cfg.Log, cmd.ErrOrStderr()))
+			named := askedTokens{cmd: cmd, f: f}
+			verifier, err := newVerifier(cfg, local, &named, nil, newLogger(cfg.Log, cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
 			defer verifier.Close()
 			found := verifier.Inspect(cmd.Context(), gateway.Credentials{Token: token, Resource: resource})
+			if named.err != nil {
+				return fmt.Errorf("whether the named token is in use: %w", named.err)
+			}
 			if err := printJSON(cmd.OutOrStdout(), found); err != nil {
 				return err
 			}

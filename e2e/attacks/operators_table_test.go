@@ -71,6 +71,9 @@ var rows = map[string]row{
 	"sessions.clear":     {commands: []string{"sessions clear SESSION --why a-test"}, event: "session.cleared", body: `{"reason":"x"}`},
 	"meters.list":        {commands: []string{"meters list"}},
 	"meters.reset":       {commands: []string{"meters reset calls --everyone --why a-test"}, event: "meter.reset", body: `{"everyone":true,"reason":"x"}`},
+	"tokens.list":        {commands: []string{"token list"}},
+	"tokens.create":      {commands: []string{"token create laptop --role reader"}, event: "token.created", body: `{"name":"old","subject":"x"}`},
+	"tokens.revoke":      {commands: []string{"token revoke laptop"}, event: "token.revoked", body: `{}`},
 	"audit.calls":        {commands: []string{"audit list"}},
 	"audit.show":         {commands: []string{"audit show CALL"}},
 	"audit.trace":        {commands: []string{"audit trace CALL"}},
@@ -135,7 +138,7 @@ func described(t *testing.T, g *lab.Gateway) (all []operation) {
 // operated is a gateway with operators, where calls run.
 func operated(t *testing.T) *lab.Gateway {
 	t.Helper()
-	return lab.Start(t, lab.Options{Config: map[string]any{"admin": map[string]any{"viewers": []string{"viewer"}, "approvers": []string{"approver"}, "admins": []string{"admin"}}}})
+	return lab.Start(t, lab.Options{Local: true, Config: map[string]any{"admin": map[string]any{"viewers": []string{"viewer"}, "approvers": []string{"approver"}, "admins": []string{"admin"}}}})
 }
 
 // at is the path with every name in it replaced.
@@ -426,7 +429,7 @@ func TestEveryOperationHasACommand(t *testing.T) {
 
 // turn orders what has to come after something else.
 func turn(id string) string {
-	for i, after := range []string{"approvals.revoke", "blocks.lift", "changes.accept", "sessions.clear", "meters.reset", "audit.verify", "audit.erase", "audit.prune"} {
+	for i, after := range []string{"approvals.revoke", "blocks.lift", "changes.accept", "sessions.clear", "meters.reset", "tokens.revoke", "audit.verify", "audit.erase", "audit.prune"} {
 		if id == after {
 			return fmt.Sprintf("z%d", i)
 		}

@@ -30,7 +30,7 @@ func asking(t *testing.T, config map[string]any) *lab.Gateway {
 	for name, v := range config {
 		all[name] = v
 	}
-	return lab.Start(t, lab.Options{Config: all, Policies: map[string]string{"all.rego": "package gateway\n\napprove contains \"ask\" if true\n"}})
+	return lab.Start(t, lab.Options{Config: all, Local: true, Policies: map[string]string{"all.rego": "package gateway\n\napprove contains \"ask\" if true\n"}})
 }
 
 // ask makes a call that waits, and returns its approval.

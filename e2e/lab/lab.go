@@ -44,6 +44,7 @@ type Options struct {
 	Policies map[string]string
 	Env      []string // of the gateway, beside PATH and HOME
 	Dir      string   // where the gateway lives; "" for a new folder
+	Local    bool     // it has an issuer of its own, beside the lab's
 }
 
 // Gateway is the binary, running or not.
@@ -95,6 +96,9 @@ func Launch(t testing.TB, o Options) *Gateway {
 			"lists":    map[string]any{"rate": "600000/min", "burst": 100000},
 			"failures": map[string]any{"rate": "600000/min", "burst": 100000},
 		},
+	}
+	if o.Local {
+		g.config["auth"].(map[string]any)["local"] = map[string]any{}
 	}
 	maps.Copy(g.config, o.Config)
 	maps.DeleteFunc(g.config, func(_ string, value any) bool { return value == nil })

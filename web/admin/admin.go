@@ -25,7 +25,7 @@
 //
 // It decides nothing itself about calls: what an approval or a pin means is the
 // rooms' to say, which it knows as [Approvals], [Tools], [Blocks],
-// [Sessions] and [Meters], and the record's: [Question].
+// [Sessions], [Meters] and [Tokens], and the record's: [Question].
 package admin
 
 import (
@@ -87,6 +87,7 @@ type Options struct {
 	Blocks    Blocks
 	Sessions  Sessions
 	Meters    Meters
+	Tokens    Tokens     // nil where there is no local issuer
 	Record    []Question // what can be asked of the record
 	Verify    Verifier
 	Health    func() Health
@@ -147,9 +148,7 @@ func New(opt Options) *Handler {
 	}
 	// What is no operation is said to those only who may know.
 	h.mux.HandleFunc(Prefix, func(w http.ResponseWriter, r *http.Request) {
-		h.serve(w, r, operation{id: "unknown", role: Viewer, run: func(*request) (any, error) {
-			return nil, &Problem{Status: http.StatusNotFound, Code: "unknown_operation", Detail: "there is no such operation; " + Prefix + "openapi.json lists them"}
-		}})
+		h.serve(w, r, operation{id: "unknown", role: Viewer})
 	})
 	return h
 }
@@ -186,6 +185,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	}
 	if who.role < op.role {
 		h.refuse(w, r, h.opt.Road.Refused(r.Context(), call, lacks(who.role, op.role)), call.ID)
+		return
+	}
+	if op.run == nil { // whatever is sent to it
+		h.fail(w, r, call, &Problem{Status: http.StatusNotFound, Code: "unknown_operation", Detail: "there is no such operation; " + Prefix + "openapi.json lists them"})
 		return
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), who.expires)

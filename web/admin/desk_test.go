@@ -162,6 +162,63 @@ func (t *tools) Pin(_ context.Context, _ string, _ gateway.Kind, _, fingerprint 
 	return nil
 }
 
+// named has the named tokens that were made.
+type named struct {
+	mu    sync.Mutex
+	all   []gateway.NamedToken
+	ended []string // grants
+}
+
+func (n *named) NamedTokens() []gateway.NamedToken {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.all)
+}
+
+func (n *named) CreateToken(_ context.Context, t gateway.NamedToken) (string, gateway.NamedToken, error) {
+	if err := gateway.CheckTokenName(t.Name); err != nil {
+		return "", t, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if slices.ContainsFunc(n.all, func(old gateway.NamedToken) bool { return old.Name == t.Name }) {
+		return "", t, gateway.ErrTokenTaken
+	}
+	t.Digest = "digest-" + t.Name
+	n.all = append(n.all, t)
+	return "the-token", t, nil
+}
+
+func (n *named) RevokeToken(_ context.Context, name string, _ gateway.Operator, _ string) (gateway.NamedToken, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.IndexFunc(n.all, func(t gateway.NamedToken) bool { return t.Name == name })
+	if i < 0 {
+		return gateway.NamedToken{}, gateway.ErrNoToken
+	}
+	t := n.all[i]
+	n.all = slices.Delete(n.all, i, i+1)
+	return t, nil
+}
+
+func (n *named) Grants() []gateway.Grant {
+	return []gateway.Grant{{ID: "grant-1", Agent: "ann", Name: "a client"}}
+}
+
+func (n *named) FindGrant(id string) (gateway.Grant, error) {
+	if id != "grant-1" {
+		return gateway.Grant{}, gateway.ErrNoGrant
+	}
+	return n.Grants()[0], nil
+}
+
+func (n *named) RevokeGrant(_ context.Context, id string, by gateway.Operator, _ string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ended = append(n.ended, id+" by "+by.Subject)
+	return nil
+}
+
 const issuer = "https://id.test"
 
 // desk is a handler with everything behind it.
@@ -172,12 +229,13 @@ type desk struct {
 	road  *road
 	room  *waiting
 	tools *tools
+	named *named
 	local string // the operator's credential
 }
 
 func newDesk(t *testing.T, change ...func(*Options)) *desk {
 	t.Helper()
-	d := &desk{road: &road{agents: map[string]*gateway.Agent{}}, room: &waiting{}, tools: &tools{}}
+	d := &desk{road: &road{agents: map[string]*gateway.Agent{}}, room: &waiting{}, tools: &tools{}, named: &named{all: []gateway.NamedToken{{Name: "old", Subject: "bot"}}}}
 	d.tools.fingerprint.Store(shown)
 	for name, roles := range map[string][]string{"agent": nil, "viewer": {"v"}, "approver": {"ap"}, "admin": {"ad"}, "other": {"ap"}} {
 		d.road.agents[name] = &gateway.Agent{ID: name, Issuer: issuer, Roles: roles, Claims: map[string]any{"sub": name}, Expires: time.Now().Add(time.Hour)}
@@ -193,7 +251,7 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 	}
 	d.local = way.Token
 	opt := Options{
-		Road: d.road, Approvals: d.room, Tools: d.tools, Version: "test",
+		Road: d.road, Approvals: d.room, Tools: d.tools, Tokens: d.named, Version: "test",
 		Health: func() Health { return Health{Version: "test", Ready: true} },
 		Note: func(_ context.Context, eventType string, detail any) error {
 			d.notes = append(d.notes, fmt.Sprint(eventType, " ", detail))

@@ -20,7 +20,7 @@ type operation struct {
 	tails   bool     // with ?watch=true it goes on, a JSON document a line
 	local   bool     // for the local operator only, whatever the role
 
-	run func(*request) (any, error)
+	run func(*request) (any, error) // nil: there is no such operation
 }
 
 // query is a parameter of an operation's query.
@@ -62,6 +62,9 @@ func (h *Handler) operations() []operation {
 	}
 	if h.opt.Reload != nil {
 		ops = append(ops, h.configOperations()...)
+	}
+	if h.opt.Tokens != nil {
+		ops = append(ops, h.tokenOperations()...)
 	}
 	if h.opt.Verify != nil {
 		ops = append(ops, h.verifyOperations()...)

@@ -44,6 +44,12 @@ func asProblem(err error) *Problem {
 		return &Problem{Status: http.StatusNotFound, Code: "no_meter", Detail: err.Error(), Remedy: "see what there is with `toolward meters list`"}
 	case errors.Is(err, gateway.ErrBadBlock):
 		return &Problem{Status: http.StatusUnprocessableEntity, Code: "bad_block", Detail: err.Error()}
+	case errors.Is(err, gateway.ErrNoToken):
+		return &Problem{Status: http.StatusNotFound, Code: "no_token", Detail: err.Error(), Remedy: "see what there is with `toolward token list`"}
+	case errors.Is(err, gateway.ErrTokenTaken):
+		return &Problem{Status: http.StatusConflict, Code: "taken", Detail: err.Error(), Remedy: "take another name, or `toolward token revoke` it first"}
+	case errors.Is(err, gateway.ErrBadToken):
+		return &Problem{Status: http.StatusUnprocessableEntity, Code: "bad_token", Detail: err.Error()}
 	case errors.Is(err, gateway.ErrUnseen):
 		return &Problem{Status: http.StatusConflict, Code: "changed", Detail: err.Error(), Remedy: "look at it again, and accept what you see"}
 	case errors.Is(err, gateway.ErrUnfit):

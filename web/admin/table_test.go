@@ -17,7 +17,8 @@ var requests = map[string]struct{ path, body string }{
 	"approvals.approve": {"approvals/a1/approve", `{"note":"fine"}`}, "approvals.deny": {"approvals/a1/deny", ""}, "approvals.revoke": {"approvals/a2/revoke", ""},
 	"config.reload": {"config/reload", ""},
 	"tools.list":    {"tools", ""}, "tools.show": {"tools/bank__read", ""},
-	"notes.add":    {"notes", `{"what":"token.minted","detail":{"subject":"bot","by":"ceo"}}`},
+	"notes.add":   {"notes", `{"what":"token.minted","detail":{"subject":"bot","by":"ceo"}}`},
+	"tokens.list": {"tokens", ""}, "tokens.create": {"tokens", `{"name":"laptop","subject":"bot"}`}, "tokens.revoke": {"tokens/old/revoke", ""},
 	"audit.verify": {"audit/verify", `{"strict":true}`}, "audit.verification": {"audit/verify/JOB", ""}, "audit.cancel": {"audit/verify/JOB/cancel", ""},
 	"changes.list": {"changes?all=true", ""}, "changes.accept": {"changes/accept", `{"name":"bank__pay","fingerprint":"` + shown + `"}`},
 }
@@ -60,6 +61,9 @@ func TestTableByRole(t *testing.T) {
 				}
 				if (len(d.notes) > 0) != (op.id == "notes.add" && want == http.StatusOK) {
 					t.Errorf("on record: %q", d.notes)
+				}
+				if changed := len(d.named.all) != 1; changed != (want == http.StatusOK && (op.id == "tokens.create" || op.id == "tokens.revoke")) {
+					t.Errorf("tokens: %v", d.named.all)
 				}
 				if status != want {
 					t.Fatalf("status %d, want %d: %v", status, want, m)
