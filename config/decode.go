@@ -35,6 +35,7 @@ type decoder struct {
 	files  []string          // that values were looked for in
 	nodes  int
 	fields func(path string, names []string) // told of every object's fields, for the test of the documentation; may be nil
+	says   *Schema                           // of the value at hand, which is described and not read; nil: it is read
 }
 
 // reader reads one value and puts it where it belongs.
@@ -56,6 +57,18 @@ func (d *decoder) fail(n *yaml.Node, path, format string, args ...any) {
 
 // object reads a mapping field by field.
 func (d *decoder) object(n *yaml.Node, path string, fs []field) {
+	if d.says != nil {
+		all := make(map[string]*Schema, len(fs))
+		for _, f := range fs {
+			s := d.inside(f.read, join(path, f.name))
+			if s.Properties != nil || s.Others != nil {
+				s.Type = "object" // and has to have a value, see below
+			}
+			all[f.name] = s
+		}
+		d.describes(Schema{Type: fieldsOrNothing(), Properties: all, Others: false})
+		return
+	}
 	names := make([]string, len(fs))
 	for i, f := range fs {
 		names[i] = f.name
@@ -112,6 +125,11 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key, value *yaml.Node)
 // named reads a mapping whose names are the user's own.
 func (d *decoder) named(check func(name string) error, read func(name string, n *yaml.Node, path string)) reader {
 	return func(n *yaml.Node, path string) {
+		if d.says != nil {
+			of := d.inside(func(n *yaml.Node, path string) { read("NAME", n, path) }, join(path, "NAME"))
+			d.describes(Schema{Type: fieldsOrNothing(), Others: of})
+			return
+		}
 		d.pairs(n, path, func(key, value *yaml.Node) {
 			at := join(path, key.Value)
 			d.marks[at] = mark{key.Line, key.Column}
@@ -127,6 +145,10 @@ func (d *decoder) named(check func(name string) error, read func(name string, n 
 // each reads a list element by element.
 func (d *decoder) each(read reader) reader {
 	return func(n *yaml.Node, path string) {
+		if d.says != nil {
+			d.describes(Schema{Type: "array", Items: d.inside(read, element(path, 0))})
+			return
+		}
 		if n.Kind != yaml.SequenceNode {
 			d.fail(n, path, "expected a list, got %s", kindOf(n))
 			return

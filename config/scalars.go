@@ -19,6 +19,9 @@ import (
 // YAML's guess at a type is not what the user meant.
 func (d *decoder) text(to *string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(textSchema()) {
+			return
+		}
 		s, _, ok := d.scalar(n, path, "text")
 		switch {
 		case !ok:
@@ -99,6 +102,9 @@ var variables = regexp.MustCompile(`\$\{(?:[A-Za-z0-9_]+|file:[^}]*)\}`)
 // texts reads a list of strings; a single string is a list of one.
 func (d *decoder) texts(to *[]string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(orOne(textSchema())) {
+			return
+		}
 		if n.Kind == yaml.ScalarNode {
 			var s string
 			d.text(&s)(n, path)
@@ -120,6 +126,9 @@ func (d *decoder) texts(to *[]string) reader {
 // words is texts, each of them one of a few.
 func (d *decoder) words(to *[]string, valid ...string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(orOne(wordSchema(valid))) {
+			return
+		}
 		d.texts(to)(n, path)
 		for i, w := range *to {
 			if w != "" && !slices.Contains(valid, w) {
@@ -140,6 +149,9 @@ func (d *decoder) secrets(to *map[string]Secret, check func(string) error, secre
 	return func(n *yaml.Node, path string) {
 		*to = map[string]Secret{}
 		d.named(check, func(name string, n *yaml.Node, path string) {
+			if d.describes(Schema{Type: []string{"string", "number"}}) {
+				return
+			}
 			if n.Kind == yaml.ScalarNode && n.Value == "" && n.Tag == "!!str" {
 				(*to)[name] = "" // an empty variable is something else than none
 				return
@@ -159,6 +171,9 @@ func (d *decoder) secrets(to *map[string]Secret, check func(string) error, secre
 // secret is not printed.
 func (d *decoder) args(to *[]string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(Schema{Type: "array", Items: &Schema{Type: []string{"string", "number", "boolean"}}}) {
+			return
+		}
 		*to = nil
 		d.each(func(n *yaml.Node, path string) {
 			s, variable, ok := d.scalar(n, path, "text")
@@ -198,6 +213,9 @@ func soundsSecret(name string) bool {
 // choice reads one of a few words.
 func (d *decoder) choice(to *string, valid ...string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(wordSchema(valid)) {
+			return
+		}
 		s, _, ok := d.scalar(n, path, "one of "+strings.Join(valid, ", "))
 		switch {
 		case !ok:
@@ -211,6 +229,9 @@ func (d *decoder) choice(to *string, valid ...string) reader {
 
 func (d *decoder) flag(to *bool) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(flagSchema()) {
+			return
+		}
 		s, expanded, ok := d.scalar(n, path, "true or false")
 		if !ok {
 			return
@@ -225,6 +246,9 @@ func (d *decoder) flag(to *bool) reader {
 
 func (d *decoder) number(to *int, least, most int) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(numberSchema("integer", float64(least), float64(most))) {
+			return
+		}
 		s, expanded, ok := d.scalar(n, path, "a whole number")
 		if !ok {
 			return
@@ -244,6 +268,9 @@ func (d *decoder) number(to *int, least, most int) reader {
 // fraction reads a number from 0 to 1.
 func (d *decoder) fraction(to *float64) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(numberSchema("number", 0, 1)) {
+			return
+		}
 		s, expanded, ok := d.scalar(n, path, "a number")
 		if !ok {
 			return
@@ -258,8 +285,11 @@ func (d *decoder) fraction(to *float64) reader {
 }
 
 // parsed reads a value that has a syntax of its own.
-func parsed[T any](d *decoder, to *T, want string, parse func(string) (T, error), check func(T) error) reader {
+func parsed[T any](d *decoder, to *T, want string, looks Schema, parse func(string) (T, error), check func(T) error) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(looks) {
+			return
+		}
 		s, _, ok := d.scalar(n, path, want)
 		if !ok {
 			return
@@ -277,7 +307,7 @@ func parsed[T any](d *decoder, to *T, want string, parse func(string) (T, error)
 }
 
 func (d *decoder) duration(to *time.Duration, least, most time.Duration) reader {
-	return parsed(d, to, "a duration", ParseDuration, func(v time.Duration) error {
+	return parsed(d, to, "a duration", durationSchema(least, most), ParseDuration, func(v time.Duration) error {
 		if v < least || v > most {
 			return fmt.Errorf("%s is not between %s and %s", showDuration(v), showDuration(least), showDuration(most))
 		}
@@ -286,7 +316,8 @@ func (d *decoder) duration(to *time.Duration, least, most time.Duration) reader 
 }
 
 func (d *decoder) size(to *Size, least, most Size) reader {
-	return parsed(d, to, "a size", ParseSize, func(v Size) error {
+	looks := written("^[0-9]+ *([KMG]i)?B$", fmt.Sprintf("such as 4MiB; from %s to %s", least, most))
+	return parsed(d, to, "a size", looks, ParseSize, func(v Size) error {
 		if v < least || v > most {
 			return fmt.Errorf("%s is not between %s and %s", v, least, most)
 		}
@@ -295,13 +326,16 @@ func (d *decoder) size(to *Size, least, most Size) reader {
 }
 
 func (d *decoder) rate(to *Rate) reader {
-	return parsed(d, to, "a rate", ParseRate, nil)
+	return parsed(d, to, "a rate", written("^ *0*[1-9][0-9]* */ *(s|min|h|d) *$", "such as 10/s or 600/min"), ParseRate, nil)
 }
 
 // url reads an absolute http(s) URL. Credentials in it would be shown wherever
 // the URL is; a query may hold some, so it is not printed.
 func (d *decoder) url(to *string) reader {
 	return func(n *yaml.Node, path string) {
+		if d.describes(written("^[Hh][Tt][Tt][Pp][Ss]?://", "an absolute http or https URL")) {
+			return
+		}
 		var s string
 		d.text(&s)(n, path)
 		if s == "" {
@@ -331,7 +365,7 @@ func (d *decoder) url(to *string) reader {
 
 // address reads host:port of a listener. The host may be missing.
 func (d *decoder) address(to *string) reader {
-	return parsed(d, to, "an address", func(s string) (string, error) {
+	return parsed(d, to, "an address", written(":[0-9]+$", "such as 127.0.0.1:8080"), func(s string) (string, error) {
 		return s, checkAddress(s)
 	}, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -98,7 +99,7 @@ func count(n int, thing string) string {
 }
 
 func newConfig(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
+	cmd := &cobra.Command{Use: "config", Short: "Check, show and describe the configuration"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Report every error of a configuration, with its place and a remedy",
@@ -142,6 +143,21 @@ func newConfig(g *globals) *cobra.Command {
 				return err
 			}
 			return cfg.Print(cmd.OutOrStdout())
+		},
+	}, &cobra.Command{
+		Use:   "schema",
+		Short: "Print a JSON Schema of the configuration, for editors",
+		Long: "Prints a JSON Schema (draft-07) of toolward.yaml: every field, what it means, and what its value looks like. Editors\n" +
+			"that know YAML complete and check by it, if the first line of the configuration is\n\n" +
+			"  # yaml-language-server: $schema=toolward.schema.json\n\n" +
+			"What one field means for another, and whether files are there, `toolward config check` says.",
+		Example: "  toolward config schema > toolward.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			enc.SetEscapeHTML(false)
+			return enc.Encode(config.JSONSchema())
 		},
 	})
 	return cmd
