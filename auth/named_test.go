@@ -91,7 +91,7 @@ func TestNamedTokensAreHeldByTheRecord(t *testing.T) {
 			if r.Code != gateway.Unauthenticated || auth.Reason(r) != "revoked" || r.Reasons[0] != "the token was revoked; get a new one" || strings.Contains(r.Error(), made.ID) {
 				t.Errorf("%s %s: %v", alg, when, r)
 			}
-			if got := endpoints(t, "https://gw.test").Challenge("/mcp", r, true); !strings.Contains(got, `error="invalid_token", error_description="the token was revoked"`) {
+			if got := endpoints(t, "https://gw.test").Challenge("gw.test", "/mcp", r, true); !strings.Contains(got, `error="invalid_token", error_description="the token was revoked"`) {
 				t.Errorf("%s %s: %s", alg, when, got)
 			}
 		}

@@ -208,15 +208,15 @@ func (r *rooms) openAuth(context.Context) error {
 	return nil
 }
 
-// holder knows which tokens of the local issuer the record still holds.
-type holder interface {
+// tokenHolder knows which tokens of the local issuer the record still holds.
+type tokenHolder interface {
 	auth.Granted
 	auth.Named
 }
 
 // newVerifier accepts the tokens of all configured issuers, and of the local
 // one unless it is nil, of which held knows what is still in use.
-func newVerifier(cfg *config.Config, local *auth.Local, held holder, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
+func newVerifier(cfg *config.Config, local *auth.Local, held tokenHolder, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
 	var issuers []auth.Issuer
 	if local != nil {
 		issuers = append(issuers, local.Issuer())

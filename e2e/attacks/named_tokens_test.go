@@ -352,3 +352,32 @@ func TestNoNamedTokensWithoutALocalIssuer(t *testing.T) {
 		}
 	}
 }
+
+// The logins of clients are listed beside named tokens, and end the same way: at the
+// next call, and for good.
+func TestLoginsAreRevoked(t *testing.T) {
+	g := lab.StartLogin(t, lab.Options{})
+	client := g.Register(t, "Synthetic Client", "http://127.0.0.1:7777/callback")
+	got := g.LogIn(t, client)
+	if a := lab.Modern.Call(t, g, got.Access, "echo", lab.Text("x")); a.Code != "" {
+		t.Fatalf("%+v", a)
+	}
+	code, out := g.Run(t, "token", "list", "-o", "json", "--config", "toolward.yaml")
+	var rows []struct{ Name, Client string }
+	if err := json.Unmarshal([]byte(out), &rows); err != nil || code != 0 || len(rows) != 1 || rows[0].Client != "Synthetic Client" {
+		t.Fatalf("%d %s", code, out)
+	}
+	if code, out := g.Run(t, "token", "inspect", got.Access, "--config", "toolward.yaml", "--resource", g.URL+"/mcp"); code != 0 {
+		t.Errorf("inspect: %d %s", code, out)
+	}
+	revokeNamed(t, g, rows[0].Name)
+	if a := lab.Modern.Call(t, g, got.Access, "echo", lab.Text("x")); a.Status != http.StatusUnauthorized || !strings.Contains(a.Text, "the token was revoked") {
+		t.Errorf("%+v", a)
+	}
+	if code, out := g.Run(t, "token", "inspect", got.Access, "--config", "toolward.yaml", "--resource", g.URL+"/mcp"); code != 1 {
+		t.Errorf("inspect: %d %s", code, out)
+	}
+	if code, out := g.Run(t, "token", "revoke", rows[0].Name, "--config", "toolward.yaml"); code != 2 || !strings.Contains(out, "no such named token") {
+		t.Errorf("a second time: %d %s", code, out)
+	}
+}
