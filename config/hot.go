@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -28,9 +31,21 @@ func IsHot(field string) bool {
 // env_file, and those that ${file:} names. There are none without a file.
 func (c *Config) Files() []string { return c.files }
 
-// Again reads the file anew, as it is now, for the address that SetListen said.
+// ErrEmpty is that a file which had something in it has nothing.
+var ErrEmpty = errors.New("is empty: who writes it may not have come to that yet")
+
+// Again reads the file anew, as it is now, for the address that SetListen said. It
+// fails with [ErrEmpty] on an empty file, which [Load] takes for one that leaves
+// everything out.
 func (c *Config) Again() (*Config, error) {
-	next, err := Load(c.file)
+	data, err := read(c.file)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, fmt.Errorf("%s: %w", c.file, ErrEmpty)
+	}
+	next, err := Parse(c.file, data, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}

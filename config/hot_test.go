@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -164,6 +165,10 @@ func TestAgain(t *testing.T) {
 		if next.Listen != "127.0.0.1:2" {
 			t.Errorf("%s: it listens on %s", name, next.Listen)
 		}
+	}
+	write("toolward.yaml", "")
+	if _, err := c.Again(); !errors.Is(err, config.ErrEmpty) {
+		t.Errorf("an empty file: %v", err)
 	}
 	write("toolward.yaml", "listen: [\n")
 	if _, err := c.Again(); err == nil {

@@ -3,12 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"toolward/audit"
 	"toolward/config"
@@ -108,6 +109,65 @@ func (r *rooms) watched() []string {
 	return files
 }
 
+// How long a file has to be left alone before it is read, and how often that is waited for.
+const (
+	settleTime  = 150 * time.Millisecond
+	settleTries = 20
+)
+
+// again reads the configuration when nobody is writing its files: who writes one in
+// place leaves it empty for a moment, and an empty configuration is a valid one,
+// without upstreams.
+func (r *rooms) again(ctx context.Context) (next *config.Config, err error) {
+	for range settleTries {
+		before := settle(ctx, r.watched())
+		if errors.Is(err, config.ErrEmpty) {
+			pause(ctx)
+		}
+		next, err = r.now.read.Again()
+		if _, after := stamps(r.watched()); after == before && !errors.Is(err, config.ErrEmpty) || ctx.Err() != nil {
+			break
+		}
+	}
+	return next, err
+}
+
+// settle waits until files were left alone for a while, and returns their stamps.
+func settle(ctx context.Context, files []string) string {
+	before := ""
+	for range settleTries {
+		youngest, now := stamps(files)
+		if time.Since(youngest) >= settleTime || now == before { // a clock that is ahead makes every file young
+			return now
+		}
+		before = now
+		pause(ctx)
+	}
+	return before
+}
+
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(settleTime):
+	case <-ctx.Done():
+	}
+}
+
+// stamps change when one of the files does.
+func stamps(files []string) (youngest time.Time, all string) {
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if info.ModTime().After(youngest) {
+			youngest = info.ModTime()
+		}
+		all += fmt.Sprintln(path, info.Size(), info.ModTime().UnixNano())
+	}
+	return youngest, all
+}
+
 // filesOf are the files that an upstream is made from.
 func filesOf(u config.Upstream) []string {
 	files := []string{u.OpenAPI}
@@ -122,13 +182,8 @@ func filesOf(u config.Upstream) []string {
 
 // stampOf changes when a file does that an upstream is made from.
 func stampOf(u config.Upstream) string {
-	var b strings.Builder
-	for _, path := range filesOf(u) {
-		if info, err := os.Stat(path); err == nil {
-			fmt.Fprintf(&b, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
-		}
-	}
-	return b.String()
+	_, all := stamps(filesOf(u))
+	return all
 }
 
 // servers makes the upstreams of a configuration. One whose entry is the same as
@@ -161,7 +216,7 @@ func (r *rooms) reload(ctx context.Context, by gateway.Operator) (admin.Reloaded
 	if r.cfg.IsDefault() {
 		return admin.Reloaded{}, errNoConfig
 	}
-	next, err := n.read.Again()
+	next, err := r.again(ctx)
 	if err == nil {
 		err = supported(next)
 	}
