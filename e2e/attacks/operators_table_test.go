@@ -66,6 +66,7 @@ var rows = map[string]row{
 	"blocks.add":         {commands: []string{"block add --agent nobody --why a-test"}, event: "block.added", body: `{"kind":"agent","name":"nobody","reason":"x","until":"2001-01-01T00:00:00Z"}`},
 	"blocks.lift":        {commands: []string{"block lift BLOCK --why a-test"}, event: "block.lifted", body: `{"reason":"x"}`},
 	"notes.add":          {event: "token.minted", body: `{"what":"token.minted","detail":{}}`, why: "commands on the gateway's machine say so, with the credential beside the record"},
+	"config.reload":      {why: "`toolward upstreams` asks for it once it has edited the file, and only a change writes an event: TestUpstreamsByCommand and TestConfigChangesWhileItRuns of e2e/field"},
 	"sessions.list":      {commands: []string{"sessions list"}},
 	"sessions.show":      {commands: []string{"sessions show SESSION"}},
 	"sessions.clear":     {commands: []string{"sessions clear SESSION --why a-test"}, event: "session.cleared", body: `{"reason":"x"}`},
