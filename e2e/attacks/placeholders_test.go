@@ -244,7 +244,7 @@ func TestPoliciesRevealWhatTheyNeverSee(t *testing.T) {
 	if a.Code != "" || !strings.Contains(got(k.own), `"ask":"`+keptPassword+`"`) {
 		t.Errorf("approved: %q, sent %s", a.Code, got(k.own))
 	}
-	for what, args := range map[string][]string{"audit show": {"audit", "show", a.ID}, "policy explain": {"policy", "explain", a.ID}} {
+	for what, args := range map[string][]string{"audit show": {"audit", "show", a.ID}, "policy explain": {"policy", "explain", "-o", "json", a.ID}} {
 		_, out := k.g.Run(t, append(args, "--config", "toolward.yaml")...)
 		if !strings.Contains(out, "restored") || !strings.Contains(out, "secret.password") || strings.Contains(out, keptPassword) {
 			t.Errorf("%s says %s", what, out)
