@@ -108,8 +108,57 @@ func (c *connection) gather(g *globals, cmd *cobra.Command) (err error) {
 	if cmd.Flags().Changed("config") {
 		c.Mint += " --config " + g.config
 	}
-	c.Command, err = stdioCommand(g, c.who)
+	if c.Command, err = stdioCommand(g, c.who); err != nil || !c.Local {
+		return err
+	}
+	c.Helper, err = headersCommand(g, c.who)
 	return err
+}
+
+// headersCommand is the command line that prints headers with a new token, for the
+// shell that a client gives it to. Without a configuration there is none: the
+// command would have to run in the gateway's folder.
+func headersCommand(g *globals, who bridgeAgent) (string, error) {
+	if g.config == "" {
+		return "", nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.Abs(g.config)
+	if err != nil {
+		return "", err
+	}
+	if who.subject == "" {
+		op, err := whoRuns()
+		if err != nil {
+			return "", err
+		}
+		who.subject = op.Subject
+	}
+	words := []string{self, "token", "mint", "--headers", "--config", file, "--subject", who.subject}
+	for _, role := range who.roles {
+		words = append(words, "--role", role)
+	}
+	for i := range words {
+		words[i] = shellWord(words[i], runtime.GOOS)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// shellWord writes a word so that a shell takes it for one: sh, or cmd on Windows.
+func shellWord(s, goos string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@+=:,./-", r) || r == '\\' && goos == "windows"
+	}
+	switch {
+	case s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !safe(r) }):
+		return s
+	case goos == "windows":
+		return `"` + s + `"`
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // print shows a client's side of the connection.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -195,6 +196,7 @@ func TestConnectPrefersWhatLasts(t *testing.T) {
 		{"this machine", "listen: 127.0.0.1:9123\n", "claude-desktop", "program"},
 		{"this machine", "listen: 127.0.0.1:9123\n", "lm-studio", "program"},
 		{"this machine", "listen: 127.0.0.1:9123\n", "gemini-cli", "program"},
+		{"by another name", "listen: 127.0.0.1:9123\npublic_url: https://gw.example\nauth: {local: {}}\n", "claude-code", "helper"},
 		{"by another name", "listen: 127.0.0.1:9123\npublic_url: https://gw.example\nauth: {local: {}}\n", "cursor", "program"},
 		{"open to all", "listen: 0.0.0.0:9123\ninsecure: true\nauth: {local: {}}\n", "cursor", "program"},
 		{"an issuer of a company", "public_url: https://gw.example\n" + key, "cursor", "login"},
@@ -221,5 +223,27 @@ func TestConnectPrefersWhatLasts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The command that Claude Code runs for its headers prints them, wherever it is run
+// and whatever is in the names of folders and agents.
+func TestConnectWritesACommandThatAShellRuns(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no sh here")
+	}
+	for _, s := range []string{"plain", "two words", "it's", `"$HOME"`, "a;b&c|d>e", "*", "`id`", "back\\slash", "ünïcode", "", "-n"} {
+		out, err := exec.CommandContext(t.Context(), sh, "-c", "printf %s "+shellWord(s, "linux")).Output()
+		if s != "-n" && (err != nil || string(out) != s) {
+			t.Errorf("%q is %q to the shell, %v", s, out, err)
+		}
+	}
+	home := at(t)
+	put(t, filepath.Join(home, "my files", "toolward.yaml"), "listen: 127.0.0.1:9123\n")
+	out, _, err := runConnect(t, "claude-code", "--by", "helper", "--config", filepath.Join(home, "my files", "toolward.yaml"), "--subject", "o'neil", "--role", "reader")
+	want := `token mint --headers --config '` + filepath.Join(home, "my files", "toolward.yaml") + `' --subject 'o'\\''neil' --role reader"`
+	if err != nil || !strings.Contains(out, want) {
+		t.Errorf("%v\n%s\nwant %s", err, out, want)
 	}
 }

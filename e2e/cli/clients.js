@@ -43,6 +43,7 @@ async function acp(command, { env, cwd }) {
 export const clients = {
   'Claude Code': {
     id: 'claude-code',
+    kinds: ['helper', 'program', 'variable', 'token'],
     begin: async (at) => {
       Object.assign(at.env, {
         ANTHROPIC_BASE_URL: at.model, ANTHROPIC_API_KEY: key, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1',
