@@ -103,6 +103,7 @@ type Verifier struct {
 	failures *Failures
 	granted  Granted
 	named    Named
+	another  string // how people get a token, where the gateway makes them; else ""
 	now      func() time.Time
 
 	stop context.CancelFunc
@@ -148,6 +149,9 @@ func New(o Options) (*Verifier, error) {
 			continue
 		}
 		v.issuers[c.Issuer] = is
+		if is.local != nil {
+			v.another = getAnother
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		stop()

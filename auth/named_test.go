@@ -88,7 +88,7 @@ func TestNamedTokensAreHeldByTheRecord(t *testing.T) {
 			}
 			_, err := v.Verify(t.Context(), c)
 			r := gateway.AsRefusal("auth", err)
-			if r.Code != gateway.Unauthenticated || auth.Reason(r) != "revoked" || r.Reasons[0] != "the token was revoked; get a new one" || strings.Contains(r.Error(), made.ID) {
+			if r.Code != gateway.Unauthenticated || auth.Reason(r) != "revoked" || r.Reasons[0] != "the token was revoked; get a new one (`toolward token create NAME` makes one)" || strings.Contains(r.Error(), made.ID) {
 				t.Errorf("%s %s: %v", alg, when, r)
 			}
 			if got := endpoints(t, "https://gw.test").Challenge("gw.test", "/mcp", r, true); !strings.Contains(got, `error="invalid_token", error_description="the token was revoked"`) {

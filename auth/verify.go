@@ -21,7 +21,10 @@ const retryNoKeys = 5 * time.Second
 // set, at most ten seconds.
 func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.Agent, error) {
 	if c.Token == "" {
-		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no token was sent: send `Authorization: Bearer TOKEN`").Because(errNone)
+		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "no token was sent: send `Authorization: Bearer TOKEN`"+v.another).Because(errNone)
+	}
+	if gateway.StandsIn(c.Token) {
+		return nil, gateway.Refuse("auth", gateway.Unauthenticated, "what was sent is a placeholder where a token belongs: put a token there"+v.another).Because(errStandIn)
 	}
 	if name, ok := unexpanded(c.Token); ok {
 		return nil, gateway.Refuse("auth", gateway.Unauthenticated,
@@ -42,9 +45,9 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 			"the token is not valid here: it must be of an accepted issuer, meant for this endpoint, and not expired").Because(err)
 		switch Reason(r) { // its signature holds: no secret for whoever has it
 		case "expired":
-			r.Reasons = []string{"the token has expired; get a new one"}
+			r.Reasons = []string{"the token has expired; get a new one" + v.another}
 		case "revoked":
-			r.Reasons = []string{"the token was revoked; get a new one"}
+			r.Reasons = []string{"the token was revoked; get a new one" + v.another}
 		}
 		v.refusals.add(c, r, v.now())
 		return nil, r
@@ -56,10 +59,14 @@ func (v *Verifier) Verify(ctx context.Context, c gateway.Credentials) (*gateway.
 	return e.agent, nil
 }
 
+// getAnother is how a token of the local issuer is had.
+const getAnother = " (`toolward token create NAME` makes one)"
+
 // Why there is nothing to verify.
 var (
 	errNone     = failed{"none", errors.New("no token was sent")}
 	errVariable = failed{"malformed", errors.New("the token is the name of a variable")}
+	errStandIn  = failed{"malformed", errors.New("the token is a placeholder")}
 )
 
 // verify does the work. Its errors hold nothing of the token.

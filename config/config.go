@@ -306,6 +306,9 @@ type Log struct {
 // has it.
 func (c *Config) IsDefault() bool { return c.file == "" }
 
+// File is the path that it was read from, "" for [Default].
+func (c *Config) File() string { return c.file }
+
 // FromVariable reports whether the value of a field holds that of an
 // environment variable: FromVariable("upstreams.github.env.TOKEN").
 func (c *Config) FromVariable(path string) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
+	"toolward/gateway"
 )
 
 func newAudit(g *globals) *cobra.Command {
@@ -48,10 +49,25 @@ func (r *record) open() (*audit.Reader, error) {
 	return audit.OpenReader(path)
 }
 
-var callHeader = []string{"TIME", "ID", "AGENT", "TOOL", "EFFECT", "OUTCOME", "MS", "REASONS"}
+var callHeader = []string{"TIME", "ID", "AGENT", "TOOL", "EFFECT", "OUTCOME", "MS", "WHY"}
 
+// callRow is a call in a line that a screen is wide enough for: the beginning of its ID
+// names it to every command but erase.
 func callRow(c audit.Call) []string {
-	return []string{c.Time, c.ID, short(c.Agent, 24), short(orMethod(c), 40), c.Effect, c.Outcome, strconv.FormatFloat(c.Ms, 'f', 1, 64), short(reasons(c), 80)}
+	at, _, _ := strings.Cut(strings.TrimSuffix(c.Time, "Z"), ".")
+	return []string{at + "Z", c.ID[:min(len(c.ID), shownID)], short(c.Agent, 20), short(orMethod(c), 32), c.Effect, c.Outcome, strconv.FormatFloat(c.Ms, 'f', 1, 64), short(why(c), 64)}
+}
+
+// shownID is how much of a call's ID is shown: its milliseconds, and 12 bits besides.
+const shownID = len("01a22771-b162-77d7")
+
+// why is what a reviewer is told of a refusal: behind the reason that every stranger
+// gets, and behind "the gateway could not decide", there is a cause.
+func why(c audit.Call) string {
+	if c.Cause != "" && (c.Code == string(gateway.Unauthenticated) || c.Code == string(gateway.Internal)) {
+		return c.Cause
+	}
+	return reasons(c)
 }
 
 func orMethod(c audit.Call) string {

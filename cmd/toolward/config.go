@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +83,25 @@ func loadOrDemo(g *globals) (*config.Config, error) {
 		Timeout: 10 * time.Second, Concurrency: 16, Response: 1 << 20, Isolate: "shared",
 	}}
 	return cfg, nil
+}
+
+// flagOf is what a command that people are told takes besides, so that it finds the
+// gateway from any folder: " --config /etc/toolward/toolward.yaml", or nothing where
+// there is no file.
+func flagOf(cfg *config.Config) string {
+	if cfg.IsDefault() {
+		return ""
+	}
+	path, err := filepath.Abs(cfg.File())
+	if err != nil {
+		path = cfg.File()
+	}
+	if strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+@", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" // as a shell reads it
+	}
+	return " --config " + path
 }
 
 // noPolicy says what follows from a configuration without a policy; "" with one.

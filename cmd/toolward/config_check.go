@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 
 	"toolward/auth"
 	"toolward/config"
+	"toolward/gateway"
 	"toolward/guard"
 	"toolward/policy"
 	"toolward/upstream"
@@ -151,8 +155,38 @@ func (c *checker) record() {
 	}
 }
 
+// standsIn finds text of some documentation's where a value belongs. What it is is not
+// repeated: it was written where secrets stand.
+func (c *checker) standsIn(u config.Upstream, path string) {
+	look := func(field string, v config.Secret) {
+		if gateway.StandsIn(v.Reveal()) {
+			c.wrong(path+field, "put the value there, or the name of a variable that holds it: ${VAR}", errPlaceholder)
+		}
+	}
+	for _, in := range []struct {
+		field string
+		of    map[string]config.Secret
+		only  *regexp.Regexp
+	}{{".headers.", u.Headers, nil}, {".env.", u.Env, secretVariable}, {".credentials.", u.Credentials, nil}} {
+		for _, name := range slices.Sorted(maps.Keys(in.of)) {
+			if in.only == nil || in.only.MatchString(name) {
+				look(in.field+name, in.of[name])
+			}
+		}
+	}
+	if u.OAuth != nil {
+		look(".oauth.client_secret", u.OAuth.ClientSecret)
+	}
+}
+
+// secretVariable are variables whose value is a secret: AUTH_TYPE may well be TOKEN.
+var secretVariable = regexp.MustCompile(`(?i)(token|secret|passw(or)?d|key|credentials?|pat)$`)
+
+var errPlaceholder = errors.New("is a placeholder where a value belongs")
+
 func (c *checker) upstream(u config.Upstream) {
 	path := "upstreams." + u.Name
+	c.standsIn(u, path)
 	if _, err := upstreamServer(c.cfg, u, noQuestions, slog.New(slog.DiscardHandler)); err != nil {
 		c.wrong(path, "", err)
 	}

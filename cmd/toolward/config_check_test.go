@@ -43,8 +43,32 @@ var faults = []struct {
 	{name: "program", text: "upstreams: {a: {command: no-such-program}}", want: "upstreams.a.command: no-such-program: executable file not found in $PATH", up: true},
 	{name: "program beside the file", text: "upstreams: {a: {command: ./run}}", want: "upstreams.a.command: ", up: true},
 	{name: "program's folder", text: "upstreams: {a: {command: sh, dir: none}}", want: "upstreams.a.dir: none: no such file", up: true},
+	{name: "placeholders", text: "upstreams: {a: {url: \"https://a.example/mcp\", headers: {Authorization: Bearer PASTE-A-TOKEN, X-Key: <your key>, X-Mode: debug}, oauth: {grant: client_credentials, token_url: \"https://t.example\", client_id: c, client_secret: YOUR_SECRET}}}",
+		want: "toolward.yaml:1:57: upstreams.a.headers.Authorization: is a placeholder where a value belongs\n  put the value there, or the name of a variable that holds it: ${VAR}\ntoolward.yaml:1:94: upstreams.a.headers.X-Key: is a placeholder", up: true},
+	{name: "placeholder of a client", text: "upstreams: {a: {url: \"https://a.example/mcp\", oauth: {grant: client_credentials, token_url: \"https://t.example\", client_id: c, client_secret: YOUR_SECRET}}}", want: "upstreams.a.oauth.client_secret: is a placeholder", up: true},
+	{name: "placeholder of a program", text: "upstreams: {a: {command: sh, args: [-c, exit], env: {API_KEY: your-api-key-here, AUTH_TYPE: TOKEN}}}", want: "upstreams.a.env.API_KEY: is a placeholder", up: true},
+	{name: "what is none", text: "upstreams: {a: {command: sh, args: [-c, exit], env: {AUTH_TYPE: TOKEN, LOG: debug, API_KEY: abc123}}}", up: true},
 	{name: "document of an API", text: "upstreams: {a: {openapi: api.yaml}}", want: "upstreams.a.openapi: api.yaml: no such file", up: true},
 	{name: "document that is none", text: "upstreams: {a: {openapi: api.yaml}}", files: map[string]string{"api.yaml": "x: ["}, want: "upstreams.a.openapi: api.yaml", up: true},
+}
+
+// Where a command is to be run from any folder, its --config is said as a shell reads it.
+func TestCommandsThatPeopleAreTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for dir, want := range map[string]string{"gw": "gw/toolward.yaml", "my gw": "my gw/toolward.yaml'", "it's": `it'\''s/toolward.yaml'`} {
+		put(t, dir+"/toolward.yaml", "listen: 127.0.0.1:0\n")
+		cfg, err := config.Load(dir + "/toolward.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := flagOf(cfg)
+		if path, ok := strings.CutPrefix(strings.Replace(got, "'", "", 1), " --config "); !ok || !filepath.IsAbs(path) || !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %q", dir, got)
+		}
+	}
+	if got := flagOf(config.Default()); got != "" {
+		t.Errorf("without a file: %q", got)
+	}
 }
 
 // What serve refuses, check says, with the place; and serve starts with what check

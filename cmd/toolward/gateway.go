@@ -163,7 +163,7 @@ func (r *rooms) openState(ctx context.Context) error {
 // send is for those who may look at it.
 func (r *rooms) asked(a gateway.Approval) {
 	r.log.Warn("a call waits for a person", "approval", a.ID, "agent", a.Agent, "tool", a.Tool, "until", a.Expires.UTC().Format(time.RFC3339),
-		"look", "toolward approvals show "+a.ID, "decide", "toolward approvals approve|deny "+a.ID)
+		"look", "toolward approvals show "+a.ID+flagOf(r.cfg), "decide", "toolward approvals approve|deny "+a.ID+flagOf(r.cfg))
 }
 
 // watchTimes puts on record which questions nobody answered in time, and which named

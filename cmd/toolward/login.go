@@ -29,8 +29,11 @@ func newLogin(g *globals) *cobra.Command {
 				return err
 			}
 			i := slices.IndexFunc(cfg.Upstreams, func(u config.Upstream) bool { return u.Name == args[0] })
-			if i < 0 || cfg.Upstreams[i].OAuth == nil {
-				return fmt.Errorf("there is no upstream %q with oauth in the configuration", args[0])
+			switch {
+			case i < 0:
+				return fmt.Errorf("there is no upstream %q in the configuration", args[0])
+			case cfg.Upstreams[i].OAuth == nil:
+				return fmt.Errorf("upstream %s has no oauth in the configuration; where the server asks for a login, put this into upstreams.%[1]s:\n  oauth:\n    grant: authorization_code", args[0])
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Minute)
 			defer cancel()

@@ -279,11 +279,17 @@ func announce(r *rooms, base string, demo bool, out, talk io.Writer) error {
 		return nil
 	}
 	fmt.Fprintf(talk, "toolward %s\n\n  MCP      %s/mcp   (one upstream: %s/mcp/NAME)\n  REST     %s/v1/tools\n  record   %s\n", version(), base, base, base, r.cfg.Audit.Path)
+	asking, done := context.WithTimeout(context.Background(), reachWait)
+	defer done()
 	for _, name := range r.catalog.Servers() {
 		about, _ := r.catalog.About(name)
-		state := fmt.Sprintf("%d tools", len(r.catalog.List(gateway.KindTool, name)))
-		if !about.Up {
+		tools := r.catalog.List(gateway.KindTool, name)
+		state := count(len(tools), "tool")
+		switch {
+		case !about.Up:
 			state = "not up: " + about.Reason
+		case noPolicy(r.cfg) == "" && r.unreachable(asking, tools):
+			state += ", none of them allowed to anybody: see `toolward policy who-can " + tools[0].Wire + "`"
 		}
 		fmt.Fprintf(talk, "  upstream %-12s %s\n", name, state)
 	}

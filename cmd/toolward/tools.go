@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"toolward/audit"
 	"toolward/auth"
 	"toolward/config"
+	"toolward/gateway"
 	"toolward/guard"
 	"toolward/upstream"
 	"toolward/web/admin"
@@ -106,6 +108,9 @@ func newToolsList(f *whereFlags) *cobra.Command {
 			for _, name := range slices.Sorted(maps.Keys(list.Down)) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "upstream %s is not up: %s\n", name, printable(list.Down[name]))
 			}
+			if said := longNames(list.Tools); said != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), said)
+			}
 			return printRows(l, cmd.OutOrStdout(), list.Tools, []string{"NAME", "KIND", "LABELS", "ACCEPTED", "STATE"}, func(t admin.Tool) []string {
 				accepted, state := "on first use", "ok"
 				switch {
@@ -120,6 +125,29 @@ func newToolsList(f *whereFlags) *cobra.Command {
 	}
 	l.flag(cmd)
 	return cmd
+}
+
+// Clients put the entry's name in front of a tool's, as mcp__toolward__NAME, and many
+// take 64 characters at most for the whole.
+const longName = 64 - len("mcp__toolward__")
+
+// longNames says which names of tools are too long for clients, "" if none are.
+func longNames(tools []admin.Tool) string {
+	var long []string
+	for _, t := range tools {
+		if t.Kind == gateway.KindTool && utf8.RuneCountInString(t.Name) > longName {
+			long = append(long, t.Name)
+		}
+	}
+	if len(long) == 0 {
+		return ""
+	}
+	shown := strings.Join(long[:min(len(long), 3)], ", ")
+	if len(long) > 3 {
+		shown += fmt.Sprintf(" and %d more", len(long)-3)
+	}
+	return fmt.Sprintf("%s over %d characters, with which a name is over 64 in clients that put mcp__toolward__ in front; on /mcp/SERVER, and in a short\n"+
+		"entry's name, there is room: %s", count(len(long), "name")+map[bool]string{true: " is", false: " are"}[len(long) == 1], longName, printable(shown))
 }
 
 // ofServer is the query for one upstream, if it is named.

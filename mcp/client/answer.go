@@ -112,6 +112,9 @@ func (s *streamable) refused(resp *http.Response, session, said string) *gateway
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		r := s.conn.down("upstream " + name + " does not accept the gateway's credentials")
 		r.Remedy = "check the headers or oauth of upstreams." + name + " in the configuration"
+		if s.client.opts.Credentials == nil && wantsLogin(h) {
+			r.Remedy = "it says where to log in: put `oauth: {grant: authorization_code}` into upstreams." + name + ", and run `toolward login " + name + "`"
+		}
 		return r.Because(cause)
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 		r := s.conn.down("upstream " + name + " is overloaded")
@@ -125,6 +128,19 @@ func (s *streamable) refused(resp *http.Response, session, said string) *gateway
 		return s.conn.invalid("with HTTP status " + strconv.Itoa(status) + " and no MCP message").Because(fmt.Errorf("%w: %w", errNotStreamable, cause))
 	}
 	return s.conn.down("upstream " + name + " answered with HTTP status " + strconv.Itoa(status)).Because(cause)
+}
+
+// wantsLogin reports whether a server that refuses names its authorization server (RFC
+// 9728 §5.1).
+//
+//	WWW-Authenticate: Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource"
+func wantsLogin(h http.Header) bool {
+	for _, challenge := range h.Values("WWW-Authenticate") {
+		if said := strings.ToLower(challenge); strings.Contains(said, "bearer") && strings.Contains(said, "resource_metadata") {
+			return true
+		}
+	}
+	return false
 }
 
 func retryAfter(h http.Header) time.Duration {
