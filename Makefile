@@ -7,6 +7,7 @@ MUTATE ?= ./gateway
 SAMPLE ?= 0
 KILLS ?= 200
 CALLS ?= 2000000
+DAYS ?= 30
 RECORD ?= /tmp/toolward-review.db
 
 .PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review growth dress image package clean
@@ -84,8 +85,8 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
 
-scale: ## a record of CALLS calls over thirty days at RECORD; says what a call of it takes
-	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestRecordOfAMonth$$' -count=1 -v -timeout 4h
+scale: ## a record of CALLS calls over thirty days, or DAYS, at RECORD; says what a call of it takes
+	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_DAYS=$(DAYS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestRecordOfAMonth$$' -count=1 -v -timeout 4h
 
 review: ## what a reviewer waits for on two million calls, or CALLS; the record is made at RECORD if it is not there
 	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestReviewAtScale$$' -count=1 -v -timeout 2h

@@ -42,12 +42,17 @@ func TestRecordOfAMonth(t *testing.T) {
 	}
 }
 
-// makeMonth records calls that are spread over thirty days, as the store does.
+// makeMonth records calls that are spread over thirty days, or as many as
+// TOOLWARD_DAYS says, as the store does.
 func makeMonth(t *testing.T, path string, calls int) {
 	t.Helper()
 	s, err := Open(Options{Path: path, Every: time.Hour})
 	must(t, err)
-	m := month{newTypicalCalls(), s, time.Now().Add(-30 * 24 * time.Hour), 30 * 24 * time.Hour / time.Duration(calls)}
+	days := 30 * 24 * time.Hour
+	if n, err := strconv.Atoi(os.Getenv("TOOLWARD_DAYS")); err == nil {
+		days = time.Duration(n) * 24 * time.Hour
+	}
+	m := month{newTypicalCalls(), s, time.Now().Add(-days), days / time.Duration(calls)}
 	next := make(chan int, 1024)
 	go func() {
 		for i := range calls {

@@ -340,12 +340,3 @@ func TestFilesThatAreNotReadAreAnError(t *testing.T) {
 		t.Errorf("a link to a file is one: %v", err)
 	}
 }
-
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
