@@ -30,6 +30,7 @@ type suite struct {
 	binary string
 	scrap  string
 	tests  []test
+	quiet  []string // flags that keep tests from leaving files behind
 }
 
 // test is one test, as it ran without a change.
@@ -117,6 +118,9 @@ func (s *suite) trial() error {
 	if err != nil {
 		return fmt.Errorf("list tests: %w\n%s", err, out)
 	}
+	if help, _ := s.run(context.Background(), nil, "-help"); strings.Contains(string(help), "rapid.nofailfile") {
+		s.quiet = []string{"-rapid.nofailfile"}
+	}
 	for name := range strings.Lines(string(out)) {
 		t := test{name: strings.TrimSpace(name), seen: map[int]bool{}}
 		if !strings.HasPrefix(t.name, "Test") && !strings.HasPrefix(t.name, "Fuzz") && !strings.HasPrefix(t.name, "Example") {
@@ -164,7 +168,7 @@ func (s *suite) notices(m *mutant) (noticed, seen bool) {
 
 // run runs the binary as `go test` would.
 func (s *suite) run(ctx context.Context, env []string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.binary, args...)
+	cmd := exec.CommandContext(ctx, s.binary, append(args, s.quiet...)...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, append(os.Environ(), env...), time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,6 +43,7 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 						return err
 					}
 				}
+				err = printTogether(cmd.OutOrStdout(), list.Changes)
 			}
 			if err == nil && len(list.Changes) > 0 {
 				err = foundError{count(len(list.Changes), "definition") + " to review"}
@@ -76,12 +80,52 @@ func shownAs(ch gateway.Change) string {
 	return ch.Wire + "@" + ch.Fingerprint[:min(admin.ShownDigits, len(ch.Fingerprint))]
 }
 
+// printTogether says how to accept all that was shown of a server at once.
+func printTogether(w io.Writer, changes []gateway.Change) error {
+	for _, server := range serversOf(changes) {
+		of := changesOf(changes, server)
+		if len(of) < 2 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "all %d of %s as they stand here: toolward tools pin '%s@%s'\n", len(of), printable(server), printable(server), shownDigest(of)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func serversOf(changes []gateway.Change) (names []string) {
+	for _, ch := range changes {
+		if !slices.Contains(names, ch.Server) {
+			names = append(names, ch.Server)
+		}
+	}
+	return names
+}
+
+func changesOf(changes []gateway.Change, server string) []gateway.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(ch gateway.Change) bool { return ch.Server != server })
+}
+
+// shownDigest is of several definitions what a fingerprint is of one: nobody makes other
+// definitions, or another number of them, with the same.
+//
+//	SHA-256( "tool files__read 3f9c…" 0x0a "tool files__write 77ab…" 0x0a ), 32 digits
+func shownDigest(changes []gateway.Change) string {
+	lines := make([]string, 0, len(changes))
+	for _, ch := range changes {
+		lines = append(lines, fmt.Sprintf("%s %s %s\n", ch.Kind, ch.Wire, ch.Fingerprint))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, ""))))[:admin.ShownDigits]
+}
+
 func newToolsPin(f *whereFlags) *cobra.Command {
 	var note string
 	cmd := &cobra.Command{
-		Use:   "pin NAME@FINGERPRINT…",
+		Use:   "pin NAME@FINGERPRINT… | SERVER@FINGERPRINT…",
 		Short: "Accept definitions as `tools diff` showed them",
-		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed. A definition that\nhas changed since is not accepted: look again.",
+		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed: one definition, or all\nthat it showed of a server. A definition that has changed since is not accepted, nor is any of a server where one\nhas: look again.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o, err := f.open(cmd.Context())
@@ -98,8 +142,20 @@ func newToolsPin(f *whereFlags) *cobra.Command {
 
 // pinAll accepts what is named, as it was shown. One that is not accepted does
 // not keep the others from it.
-func pinAll(cmd *cobra.Command, o *operations, shown []string, note string) error {
+func pinAll(cmd *cobra.Command, o *operations, named []string, note string) error {
+	var shown []string
 	refused := 0
+	for _, name := range named {
+		of, why := together(cmd, o, name)
+		if why != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "not accepted: %s\n", printable(why.Error()))
+			refused++
+		}
+		shown = append(shown, of...)
+	}
+	if refused > 0 && len(shown) == 0 {
+		return foundError{"nothing was accepted"}
+	}
 	for _, name := range shown {
 		if why := pin(cmd, o, name, note); why != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "not accepted: %s\n", printable(why.Error()))
@@ -107,9 +163,36 @@ func pinAll(cmd *cobra.Command, o *operations, shown []string, note string) erro
 		}
 	}
 	if refused > 0 {
-		return foundError{fmt.Sprintf("%d of %d definitions were not accepted", refused, len(shown))}
+		return foundError{count(refused, "name") + " of what was to be accepted could not be"}
 	}
 	return nil
+}
+
+// together is what a name stands for: a definition for itself, a server for all that
+// was shown of it, if it is the same still.
+func together(cmd *cobra.Command, o *operations, name string) ([]string, error) {
+	server, digest, found := strings.Cut(name, "@")
+	if !found || strings.Contains(server, "__") || strings.Contains(server, ":") {
+		return []string{name}, nil
+	}
+	if len(digest) != admin.ShownDigits {
+		return nil, fmt.Errorf("%s: `toolward tools diff %s` prints SERVER@FINGERPRINT under what it shows", name, server)
+	}
+	for _, all := range []string{"false", "true"} {
+		var list admin.ChangeList
+		if err := o.ask(cmd.Context(), http.MethodGet, "changes?"+url.Values{"server": {server}, "all": {all}, "fresh": {"true"}}.Encode(), nil, &list); err != nil {
+			return nil, err
+		}
+		if len(list.Changes) == 0 || shownDigest(list.Changes) != digest {
+			continue
+		}
+		var shown []string
+		for _, ch := range list.Changes {
+			shown = append(shown, shownAs(ch))
+		}
+		return shown, nil
+	}
+	return nil, fmt.Errorf("%s: what is to be accepted of %s is not what was shown: look again (`toolward tools diff %s`)", name, server, server)
 }
 
 func pin(cmd *cobra.Command, o *operations, shown, note string) error {
