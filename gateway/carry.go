@@ -31,11 +31,12 @@ import (
 type Kept struct {
 	Kind   FindingKind
 	Rule   string
-	Server string // whose it is
-	Call   string // ID of the call that brought it
-	Text   string // as a reader of the JSON gets it
-	JSON   bool   // it was no string: Text is its JSON
-	Steady bool   // it has the same placeholder in every session of the agent
+	Server string   // whose it is
+	Origin Upstream // likewise: with another configuration the name can be another's
+	Call   string   // ID of the call that brought it
+	Text   string   // as a reader of the JSON gets it
+	JSON   bool     // it was no string: Text is its JSON
+	Steady bool     // it has the same placeholder in every session of the agent
 }
 
 // Vault keeps what was taken out, for the sessions that it was taken from
@@ -157,14 +158,17 @@ func (r *Road) answered(c *Call) *Refusal {
 func returnable(c *Call) *Refusal {
 	for i := range c.Restored {
 		v := &c.Restored[i]
-		own := v.Server == c.Tool.Server
+		own := v.Server == c.Tool.Server && v.value.Origin == c.Tool.Upstream
 		if own && !slices.Contains(c.Tool.Labels, LabelExternal) || covered(c.Decision.Reveal, v.Where) {
 			continue
 		}
 		reason := "the value behind the placeholder at " + Place(c.Args.Raw(), v.Where, c.Tool.Definition)
-		if own {
+		switch {
+		case own:
 			reason += " is not put back by " + c.Tool.Wire + ", which sends data out of the house; leave it out"
-		} else {
+		case v.Server == c.Tool.Server:
+			reason += " came from what " + v.Server + " was before its configuration changed; read it again"
+		default:
 			reason += " came from " + v.Server + " and is put back only towards it, not towards " + c.Tool.Server + "; leave it out"
 		}
 		refusal := Refuse("placeholder", Misplaced, reason)

@@ -57,7 +57,7 @@ func TestCallsMeetOneConfiguration(t *testing.T) {
 	v, tool := make(0)
 	catalog := &catalogOf{base, tool}
 	quiet := quietRooms{base}
-	road := &Road{Auth: base, State: quiet, Catalog: catalog, Guard: v, Policy: quiet, Shapes: base.road().Shapes, Approvals: base, Recorder: quiet}
+	road := &Road{Vault: base, Auth: base, State: quiet, Catalog: catalog, Guard: v, Policy: quiet, Shapes: base.road().Shapes, Approvals: base, Recorder: quiet}
 	var calls sync.WaitGroup
 	for range 4 {
 		calls.Go(func() {

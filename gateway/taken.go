@@ -141,7 +141,7 @@ func (r *Road) keeps(c *Call, v Kept) func(string, bool) string {
 		return nil
 	}
 	return func(text string, json bool) string {
-		v.Server, v.Call, v.Text, v.JSON = c.Tool.Server, c.ID, text, json
+		v.Server, v.Origin, v.Call, v.Text, v.JSON = c.Tool.Server, c.Tool.Upstream, c.ID, text, json
 		return r.Vault.Keep(c.Agent, v)
 	}
 }

@@ -271,6 +271,7 @@ func (r *rooms) takeOver(ctx context.Context, next *config.Config, by gateway.Op
 		return admin.Reloaded{}, fmt.Errorf("it cannot be recorded, so it is not in force: %w", err)
 	}
 	r.inForce(now, scanner, change, limits)
+	r.vault.Forget(slices.Concat(p.done.Removed, p.done.Changed)...) // nothing goes back to what is gone
 	n.read, n.entries, n.waiting = next, entries, p.done.Restart
 	change.Finish(r.cfg.HTTP.Drain)
 	if p.guard {

@@ -270,3 +270,27 @@ func (k *keepers) recordIsClean(t *testing.T) {
 		t.Error("the log holds the password")
 	}
 }
+
+// What was taken out of a server's result belongs to that server, not to its name: where
+// the configuration gives the name to another, nothing goes there.
+func TestPlaceholdersDoNotFollowAName(t *testing.T) {
+	for name, edit := range map[string]func(map[string]any, *lab.Scripted){
+		"another address": func(upstreams map[string]any, other *lab.Scripted) { upstreams["lab"] = other.Config() },
+		"names exchanged": func(upstreams map[string]any, _ *lab.Scripted) {
+			upstreams["lab"], upstreams["other"] = upstreams["other"], upstreams["lab"]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKeepers(t, nil)
+			placeholder := k.read(t, k.g.Tester(), "lab")
+			k.g.Edit(t, func(c map[string]any) { edit(c["upstreams"].(map[string]any), k.other) })
+			if a := k.g.Reload(t); a.Detail != "" {
+				t.Fatal(a.Detail)
+			}
+			if a := lab.CallREST(t, k.g, k.g.Tester(), "lab__write", `{"text":`+quoted("password: "+placeholder)+`}`); a.Code != "placeholder" {
+				t.Errorf("got %q: %s", a.Code, a.Text)
+			}
+			k.silent(t, placeholder)
+		})
+	}
+}

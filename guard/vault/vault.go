@@ -28,6 +28,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,8 +83,10 @@ type session struct {
 
 // value is what makes two values the same.
 type value struct {
-	server, text string
-	json         bool
+	server string
+	origin gateway.Upstream
+	text   string
+	json   bool
 }
 
 type entry struct {
@@ -92,7 +95,7 @@ type entry struct {
 	at   *list.Element // in its session's order
 }
 
-func (e *entry) value() value { return value{e.kept.Server, e.kept.Text, e.kept.JSON} }
+func (e *entry) value() value { return value{e.kept.Server, e.kept.Origin, e.kept.Text, e.kept.JSON} }
 func (e *entry) size() int    { return len(e.kept.Text) + overhead }
 
 // Keep implements [gateway.Vault].
@@ -161,6 +164,24 @@ func (v *Vault) Value(a *gateway.Agent, id string) (gateway.Kept, bool) {
 	return e.kept, true
 }
 
+// Forget forgets what came from servers that are gone: it cannot be put back any more.
+func (v *Vault) Forget(servers ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range v.sessions {
+		for at := s.order.Front(); at != nil; {
+			e := at.Value.(*entry)
+			at = at.Next()
+			if slices.Contains(servers, e.kept.Server) {
+				v.remove(s, e)
+			}
+		}
+		if s.order.Len() == 0 && len(s.masked) == 0 {
+			v.close(s)
+		}
+	}
+}
+
 // session is what is kept for an agent's session; nil if nothing is.
 func (v *Vault) session(a *gateway.Agent) *session {
 	if a == nil {
@@ -221,7 +242,11 @@ func (v *Vault) drop(s *session) {
 		v.close(s)
 		return
 	}
-	e := s.order.Remove(s.order.Back()).(*entry)
+	v.remove(s, s.order.Back().Value.(*entry))
+}
+
+func (v *Vault) remove(s *session, e *entry) {
+	s.order.Remove(e.at)
 	delete(s.byID, e.id)
 	delete(s.byValue, e.value())
 	s.find = nil

@@ -199,3 +199,23 @@ func TestFind(t *testing.T) {
 		t.Errorf("another agent: %v", got)
 	}
 }
+
+func TestValuesOfAServerAreForgotten(t *testing.T) {
+	v := New(nil)
+	mine, others := id(t, v.Keep(ann, kept("files", "hunter2!"))), id(t, v.Keep(ann, kept("mail", "hunter2!")))
+	alone := id(t, v.Keep(bob, kept("files", "hunter3!")))
+	v.Forget("files")
+	if _, ok := v.Value(ann, mine); ok {
+		t.Error("the server's value is there still")
+	}
+	if _, ok := v.Value(bob, alone); ok || v.Holds(bob) {
+		t.Error("a session of nothing else is there still")
+	}
+	if _, ok := v.Value(ann, others); !ok {
+		t.Error("another server's is gone")
+	}
+	v.Forget("mail")
+	if v.size != 0 || len(v.sessions) != 0 || v.used.Len() != 0 {
+		t.Errorf("%d bytes of %d sessions are left", v.size, len(v.sessions))
+	}
+}
