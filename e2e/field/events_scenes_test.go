@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -95,6 +96,7 @@ func decisions(t *testing.T) []event {
 	if a := lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text("used")); a.Code != "" {
 		t.Fatalf("an approved call: %+v", a)
 	}
+	asked(t, g, regexp.MustCompile(`\[redacted [^\]]+\]`).FindString(lab.CallREST(t, g, g.Tester(), "lab__secretive", lab.Text("x")).Text))
 	meta := `"arguments":{"text":"beside"},"_meta":{"com.example/note":"more"}`
 	lab.RPCs[0].Send(t, g, g.Tester(), "tools/call", "lab__echo", []string{`"name":"lab__echo"`, meta}, nil)
 
@@ -213,6 +215,31 @@ func strangersAndLogins(t *testing.T) []event {
 		}
 	}
 	return all
+}
+
+// clientsAndTokens are logins of clients and named tokens: made, used and ended.
+func clientsAndTokens(t *testing.T) []event {
+	g := lab.StartLogin(t, lab.Options{}, "lab.read")
+	run := commands(t, g)
+	client := g.Register(t, "Some Client", "http://127.0.0.1:7/callback")
+	client.Scope = "lab.read"
+	got := g.LogIn(t, client)
+	for range 2 { // the second asks for what it was given already
+		if again := g.PostForm(t, "/oauth/token", client.Again(got.Refresh)); again.Access == "" {
+			t.Fatalf("refresh: %d %s", again.Status, again.Text)
+		}
+	}
+	for _, row := range g.Rows(t, "", "SELECT body ->> 'id' AS id FROM events WHERE type = 'grant.given'") {
+		run("token", "revoke", row["id"].(string))
+	}
+	token := regexp.MustCompile(`eyJ[\w.-]+`).FindString(run("token", "create", "laptop", "--subject", "worker", "--role", "tester", "--scope", "lab.read", "--session", "s-1"))
+	if a := lab.CallREST(t, g, token, "lab__echo", lab.Text("x")); a.Code != "" {
+		t.Fatalf("a named token: %+v", a)
+	}
+	g.Until(t, "that it is used has no event", func() bool { return len(g.Rows(t, "", "SELECT 1 FROM events WHERE type = 'token.used'")) == 1 })
+	run("token", "revoke", "laptop", "--why", "lost")
+	g.Stop(t)
+	return events(t, g, "")
 }
 
 // oldRecord is a gateway on a record that another left: texts that are older than

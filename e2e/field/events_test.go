@@ -52,7 +52,7 @@ func events(t *testing.T, g *lab.Gateway, db string) (all []event) {
 // field is there at least once.
 func TestEveryTypeOfEvent(t *testing.T) {
 	var all []event
-	for _, scene := range []func(*testing.T) []event{decisions, resets, strangersAndLogins, oldRecord, stoppedCommands} {
+	for _, scene := range []func(*testing.T) []event{decisions, resets, strangersAndLogins, clientsAndTokens, oldRecord, stoppedCommands} {
 		all = append(all, scene(t)...)
 	}
 	fields, beside := map[string]map[string]bool{}, map[string]map[string]bool{}

@@ -18,12 +18,16 @@ import (
 	"testing"
 )
 
-// StartLogin is [Start] of a gateway where clients log in, beside the lab's issuer.
-func StartLogin(t testing.TB, o Options) *Gateway {
+// StartLogin is [Start] of a gateway where clients log in, beside the lab's issuer,
+// and may have scopes.
+func StartLogin(t testing.TB, o Options, scopes ...string) *Gateway {
 	t.Helper()
 	g := Launch(t, o)
 	g.Kill()
 	g.config["auth"].(map[string]any)["local"] = map[string]any{"roles": []string{"tester"}}
+	if len(scopes) > 0 {
+		g.config["auth"].(map[string]any)["scopes"] = scopes
+	}
 	g.writeConfig(t, "toolward.yaml", g.config)
 	g.Restart(t)
 	return g
@@ -32,7 +36,7 @@ func StartLogin(t testing.TB, o Options) *Gateway {
 // Client is a program that logs in at the gateway.
 type Client struct {
 	ID, Redirect, Verifier, State string
-	Resource                      string // "" for none
+	Resource, Scope               string // "" for none
 }
 
 // Register makes a client known.
@@ -67,6 +71,9 @@ func (c *Client) Ask() url.Values {
 	}
 	if c.Resource != "" {
 		v.Set("resource", c.Resource)
+	}
+	if c.Scope != "" {
+		v.Set("scope", c.Scope)
 	}
 	return v
 }
