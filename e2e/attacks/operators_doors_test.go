@@ -104,7 +104,7 @@ func TestPagesDecideNothing(t *testing.T) {
 		}, 401},
 		"a link":                    {func(r *http.Request) { r.Method = "GET" }, 404},
 		"a link that says it posts": {func(r *http.Request) { r.Method = "GET"; r.Header.Set("X-HTTP-Method-Override", "POST") }, 404},
-		"a link with _method":       {func(r *http.Request) { r.Method = "GET"; r.URL.RawQuery = "_method=POST" }, 400},
+		"a link with _method":       {func(r *http.Request) { r.Method = "GET"; r.URL.RawQuery = "_method=POST" }, 404},
 		"HEAD":                      {func(r *http.Request) { r.Method = "HEAD" }, 404},
 		"PUT":                       {func(r *http.Request) { r.Method = "PUT" }, 404},
 	} {
