@@ -158,7 +158,7 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) (s
 		served = append(served, u.Name)
 	}
 	var list admin.ToolList
-	if err := o.ask(ctx, "GET", "tools", nil, &list); err != nil {
+	if err := o.ask(ctx, "GET", "tools?definitions=true", nil, &list); err != nil { // one request: a thousand would be over anybody's rate
 		return nil, err
 	}
 	for _, t := range list.Tools {
@@ -168,15 +168,11 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) (s
 			c.Tools = append(c.Tools, tool)
 			continue
 		}
-		var def admin.Definition
-		if err := o.ask(ctx, "GET", "tools/"+segment(t.Name), nil, &def); err != nil {
-			return nil, err
-		}
 		var named struct{ Name string }
-		if err := json.Unmarshal(def.Definition, &named); err != nil {
+		if err := json.Unmarshal(t.Definition, &named); err != nil {
 			return nil, fmt.Errorf("the definition of %s: %w", t.Name, err)
 		}
-		tool.Name, tool.Definition = named.Name, def.Definition
+		tool.Name, tool.Definition = named.Name, t.Definition
 		c.Tools = append(c.Tools, tool)
 	}
 	for name, why := range list.Down {

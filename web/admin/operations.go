@@ -103,7 +103,8 @@ func (h *Handler) approvalOperations() []operation {
 func (h *Handler) toolOperations() []operation {
 	server := query{"server", "only those of this upstream", nil}
 	return []operation{
-		{id: "tools.list", method: http.MethodGet, path: "tools", role: Viewer, query: []query{server},
+		{id: "tools.list", method: http.MethodGet, path: "tools", role: Viewer,
+			query:   []query{server, {"definitions", "with the definitions as the upstreams wrote them", []string{"true", "false"}}},
 			summary: "Every tool, prompt and resource, quarantined ones included", answer: ToolList{}, run: h.listTools},
 		{id: "tools.show", method: http.MethodGet, path: "tools/{name}", role: Viewer,
 			summary: "The definition of a tool or prompt as its upstream wrote it", answer: Definition{}, run: h.showTool},

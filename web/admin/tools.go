@@ -27,6 +27,8 @@ type Tool struct {
 	Fingerprint string       `json:"fingerprint"`
 	Pinned      bool         `json:"pinned"`                // a person accepted it
 	Quarantined string       `json:"quarantined,omitempty"` // why nobody gets it
+
+	Definition json.RawMessage `json:"definition,omitempty"` // as its upstream wrote it, if it was asked for
 }
 
 // Definition is a tool's or prompt's as its upstream wrote it.
@@ -63,14 +65,24 @@ const patience = 10 * time.Second
 
 func (h *Handler) listTools(r *request) (any, error) {
 	server := r.URL.Query().Get("server")
+	whole, err := r.flag("definitions")
+	if err != nil {
+		return nil, err
+	}
 	list := ToolList{Tools: []Tool{}, Down: map[string]string{}}
+	add := func(t Tool, definition json.RawMessage) {
+		if whole {
+			t.Definition = definition
+		}
+		list.Tools = append(list.Tools, t)
+	}
 	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
 		for _, t := range h.opt.Tools.List(kind, server) {
-			list.Tools = append(list.Tools, Tool{Name: t.Wire, Kind: kind, Server: t.Server, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned})
+			add(Tool{Name: t.Wire, Kind: kind, Server: t.Server, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned}, t.Definition)
 		}
 	}
 	for _, ch := range h.changes(server, false) {
-		list.Tools = append(list.Tools, Tool{Name: ch.Wire, Kind: ch.Kind, Server: ch.Server, Fingerprint: ch.Fingerprint, Quarantined: ch.Quarantined})
+		add(Tool{Name: ch.Wire, Kind: ch.Kind, Server: ch.Server, Fingerprint: ch.Fingerprint, Quarantined: ch.Quarantined}, ch.Current)
 	}
 	for _, name := range h.opt.Tools.Servers() {
 		if about, _ := h.opt.Tools.About(name); !about.Up {
