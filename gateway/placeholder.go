@@ -85,13 +85,17 @@ func marks(text string, known func(id string) bool) []mark {
 	return found
 }
 
-// indexRedacted is where the word begins, in any case; -1 if nowhere.
+const redacted = "redacted"
+
+// indexRedacted is where the word begins, in any case; -1 if nowhere. Every result is
+// searched, so it looks at the last letter first and goes as far on as that allows
+// (Horspool, Practical Fast Searching in Strings, 1980).
 func indexRedacted[T ~string | ~[]byte](s T) int {
-	const word = "redacted"
 next:
-	for i := 0; i+len(word) <= len(s); i++ {
-		for j := range word {
-			if s[i+j]|0x20 != word[j] {
+	for end := len(redacted) - 1; end < len(s); end += int(redactedSkip[s[end]]) {
+		i := end - len(redacted) + 1
+		for j := range len(redacted) {
+			if s[i+j]|0x20 != redacted[j] {
 				continue next
 			}
 		}
@@ -99,6 +103,17 @@ next:
 	}
 	return -1
 }
+
+// redactedSkip is how far the word moves on whose last letter is over a byte.
+var redactedSkip = func() (skip [256]uint8) {
+	for i := range skip {
+		skip[i] = uint8(len(redacted))
+	}
+	for i, c := range []byte(redacted[:len(redacted)-1]) {
+		skip[c], skip[c-0x20] = uint8(len(redacted)-1-i), uint8(len(redacted)-1-i)
+	}
+	return skip
+}()
 
 // wholeMark reads a placeholder that begins at i.
 func wholeMark(text string, i int) (mark, bool) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestMarks(t *testing.T) {
@@ -187,4 +189,14 @@ func TestAValueThatIsForgottenWhileAPersonIsAsked(t *testing.T) {
 	if refusal == nil || refusal.Code != Misplaced || slices.Contains(rooms.asked, "upstream") || rooms.sent != nil {
 		t.Errorf("%v, sent %s, asked %v", refusal, rooms.sent, rooms.asked)
 	}
+}
+
+// The word is found where a plain search finds it, in any case.
+func TestRedactedIsFoundWherever(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[redactRDx ]{0,24}(redacted|REDACTED|Redacted|redacte)?[redactRDx ]{0,12}`).Draw(t, "text")
+		if got, want := indexRedacted(s), strings.Index(strings.ToLower(s), "redacted"); got != want {
+			t.Fatalf("got %d, want %d", got, want)
+		}
+	})
 }
