@@ -28,6 +28,10 @@ type Schema struct {
 	Others     any                `json:"additionalProperties,omitempty"` // false, or a *Schema
 }
 
+// Modeline is the first line of a configuration whose editor shall know the schema: that
+// of `toolward config schema > toolward.schema.json`, in the same folder.
+const Modeline = "# yaml-language-server: $schema=toolward.schema.json"
+
 // JSONSchema describes toolward.yaml for editors and other programs: the fields that
 // the parser knows, what their values look like, and what docs/configuration.md says of
 // them. It is made by the parser's own table, which describes a value instead of

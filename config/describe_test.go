@@ -166,16 +166,12 @@ func TestSchemaSeesWhatTheParserSees(t *testing.T) {
 	}
 }
 
-// Whatever is a configuration is one by the schema: the example with every field, the
-// pages', those of the folders, and values as people write them.
-func TestSchemaTakesConfigurations(t *testing.T) {
-	schema := compiled(t)
-	a, err := txtar.ParseFile("testdata/full.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]string{"full": string(a.Files[1].Data)}
-	for _, glob := range []string{"../deploy/*.yaml", "../examples/*/toolward.yaml"} {
+// shown are the configurations that people are shown: files of the folders, and what the
+// pages have in blocks of YAML, whole ones and parts.
+func shown(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, glob := range []string{"../deploy/*.yaml", "../examples/toolward.yaml", "../examples/*/toolward.yaml", "../examples/*/*/toolward.yaml"} {
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			t.Fatal(err)
@@ -199,12 +195,23 @@ func TestSchemaTakesConfigurations(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(raw), -1) {
-				if _, err := Parse("toolward.yaml", []byte(m[1]), func(string) (string, bool) { return "x", true }); err == nil {
-					all[fmt.Sprint(f, " ", i)] = m[1]
-				}
+				all[fmt.Sprint(f, " ", i)] = m[1]
 			}
 		}
 	}
+	return all
+}
+
+// Whatever is a configuration is one by the schema: the example with every field, the
+// pages', those of the folders, and values as people write them.
+func TestSchemaTakesConfigurations(t *testing.T) {
+	schema := compiled(t)
+	a, err := txtar.ParseFile("testdata/full.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := shown(t)
+	all["full"] = string(a.Files[1].Data)
 	for i, text := range []string{
 		"", "listen: 'localhost:8080'", "approvals: {wait: 0}", "approvals: {wait: 0s}", "approvals: {expire: 1h30m}", "audit: {retain: 90d}", "approvals: {wait: .5s}", "approvals: {wait: +1.5s}",
 		"http: {body: 64 KiB, header: 4096B}", "limits: {default: {rate: 1000/h}}", "limits: {default: {rate: 10 / s}}", "http: {hosts: one.example}", "http: {hosts: [one.example, 7]}",
@@ -381,4 +388,18 @@ func ofOneValue(errs Errors, text string) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// Who copies an example has an editor that checks it: its first line names the schema.
+func TestExamplesNameTheSchema(t *testing.T) {
+	all := shown(t)
+	for name, text := range all {
+		first, _, _ := strings.Cut(text, "\n")
+		if !strings.HasPrefix(first, "# yaml-language-server: $schema=") || !strings.HasSuffix(first, "toolward.schema.json") {
+			t.Errorf("%s begins with %q, not with %s", name, first, Modeline)
+		}
+	}
+	if len(all) < 15 {
+		t.Errorf("only %d configurations", len(all))
+	}
 }

@@ -171,7 +171,7 @@ func newConfig(g *globals) *cobra.Command {
 		Short: "Print a JSON Schema of the configuration, for editors",
 		Long: "Prints a JSON Schema (draft-07) of toolward.yaml: every field, what it means, and what its value looks like. Editors\n" +
 			"that know YAML complete and check by it, if the first line of the configuration is\n\n" +
-			"  # yaml-language-server: $schema=toolward.schema.json\n\n" +
+			"  " + config.Modeline + "\n\n" +
 			"What one field means for another, and whether files are there, `toolward config check` says.",
 		Example: "  toolward config schema > toolward.schema.json",
 		Args:    cobra.NoArgs,

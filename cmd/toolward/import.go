@@ -63,6 +63,7 @@ func newImport() *cobra.Command {
 			if unset := imported.Unset(); len(unset) > 0 {
 				fmt.Fprintf(talk, "set these where the gateway starts: %s\n", strings.Join(unset, ", "))
 			}
+			fmt.Fprintln(cmd.OutOrStdout(), config.Modeline)
 			return imported.Render(cmd.OutOrStdout())
 		},
 	}

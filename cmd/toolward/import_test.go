@@ -51,6 +51,9 @@ func TestImportWritesValuesApart(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file of variables: %v, %v", info.Mode(), err)
 	}
+	if first, _, _ := strings.Cut(out, "\n"); first != config.Modeline {
+		t.Errorf("the first line is %q, not the one for editors", first)
+	}
 	put(t, "toolward.yaml", out)
 	cfg, err := config.Load("toolward.yaml")
 	if err != nil || cfg.Upstreams[0].Args[1] != "synthetic-secret" {
