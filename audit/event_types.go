@@ -33,6 +33,7 @@ const (
 	TypePolicy       = "policy.loaded"
 	TypeReloadFailed = "policy.reload_failed"
 	TypeQuarantined  = "tool.quarantined"
+	TypeNarrower     = "tool.narrower"
 
 	TypeQuarantinedMore = "tool.quarantined_more"
 )
@@ -70,7 +71,8 @@ var Types = []Type{
 
 	{Name: "pin.accepted", Means: "a definition is accepted, by a person or on first use (no `by`), with the one before", Fields: list("server kind name fingerprint by note time definition was")},
 	{Name: TypeQuarantined, Means: "a definition is held back, and why", Fields: list("server kind name tool fingerprint reason left_out_bytes"), Texts: list("definition was")},
-	{Name: TypeQuarantinedMore, Means: "definitions of an upstream that were held back within an hour and have no event of their own: there were too many", Fields: list("server n first last")},
+	{Name: TypeNarrower, Means: "a definition is in use that nobody accepted, because it is no more than the one that was", Fields: list("server kind name tool fingerprint left_out_bytes"), Texts: list("definition was")},
+	{Name: TypeQuarantinedMore, Means: "definitions of an upstream that were held back within an hour, or are narrower, and have no event of their own: there were too many", Fields: list("server n first last")},
 
 	{Name: "block.added", Means: "a person stopped something", Fields: list("id kind name issuer reason by time until")},
 	{Name: "block.lifted", Means: "a person ended a block", Fields: list("id by reason")},

@@ -22,7 +22,7 @@ var entityActivities = map[int]string{1: "Create", 3: "Update", 4: "Delete", 8: 
 var entities = map[string]entity{
 	TypePolicy: {10, "Policy", "", "revision"}, TypeReloadFailed: {3, "Policy", "", ""},
 	TypeConfig: {10, "Configuration", "", "config_digest"}, TypeConfigFailed: {3, "Configuration", "", ""},
-	"pin.accepted": {3, "tool definition", "name", "fingerprint"}, TypeQuarantined: {9, "tool definition", "tool", "fingerprint"}, TypeQuarantinedMore: {9, "tool definition", "server", ""},
+	"pin.accepted": {3, "tool definition", "name", "fingerprint"}, TypeQuarantined: {9, "tool definition", "tool", "fingerprint"}, TypeNarrower: {3, "tool definition", "tool", "fingerprint"}, TypeQuarantinedMore: {9, "tool definition", "server", ""},
 	"block.added": {9, "block", "name", "id"}, "block.lifted": {8, "block", "", "id"},
 	"approval.asked": {1, "approval", "tool", "id"}, "approval.approved": {8, "approval", "", "id"}, "approval.denied": {9, "approval", "", "id"},
 	"approval.revoked": {11, "approval", "", "id"}, "approval.used": {99, "approval", "", "id"}, "approval.expired": {11, "approval", "", "id"},

@@ -177,6 +177,8 @@ type IdP struct {
 type Pins struct {
 	File   string `yaml:"file,omitempty"` // lock file that can be committed; "" keeps them in the audit store
 	Strict bool   `yaml:"strict"`         // quarantine what nobody accepted yet
+
+	Narrower string `yaml:"narrower"` // accept or quarantine: a change that only narrows
 }
 
 // Policy says where the rules are. With neither Path nor Bundle every call is

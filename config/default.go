@@ -26,6 +26,7 @@ func Default() *Config {
 			Injection: "block", Secrets: "redact", PII: "observe", Exfil: "policy",
 			Provenance: "policy", Hidden: "policy", Poisoning: "quarantine", Honeytoken: "block",
 		}},
+		Pins:      Pins{Narrower: "accept"},
 		Sessions:  Sessions{Idle: time.Hour, Max: 16384},
 		Approvals: Approvals{Wait: 2 * time.Minute, Expire: time.Hour},
 		Audit:     Audit{Path: "toolward.db", Durability: "process", Bodies: "redacted"},

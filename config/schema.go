@@ -31,6 +31,7 @@ func (d *decoder) config(n *yaml.Node, c *Config) {
 			d.object(n, path, []field{
 				{"file", d.path(&c.Pins.File)},
 				{"strict", d.flag(&c.Pins.Strict)},
+				{"narrower", d.choice(&c.Pins.Narrower, "accept", "quarantine")},
 			})
 		}},
 		{"policy", func(n *yaml.Node, path string) {

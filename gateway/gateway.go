@@ -135,6 +135,7 @@ type Tool struct {
 	Annotations json.RawMessage // the annotations member of what is offered, nil if absent
 	Fingerprint string          // SHA-256, hex, of the canonical definition (RFC 8785)
 	Pinned      bool            // a person accepted this fingerprint
+	Narrower    bool            // another was accepted, than which this one is no more: it is in use, and not Pinned
 	Quarantined string          // why it may not be called; "" if it may
 	Template    bool            // a resource template: Name is a URI template (RFC 6570)
 

@@ -47,6 +47,7 @@ type Change struct {
 	Findings    string          `json:"findings,omitempty"`    // what guard objects to in Current, whatever else is the matter; "" if nothing
 	Members     []string        `json:"members,omitempty"`     // which members differ, sorted; nil if there is no pin
 	Quarantined string          `json:"quarantined,omitempty"` // why it may not be used; "" if it may
+	Narrower    bool            `json:"narrower,omitempty"`    // Current is no more than Pinned, and is in use without having been accepted
 }
 
 // Errors about definitions, which rooms and commands tell apart.

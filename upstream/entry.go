@@ -20,6 +20,9 @@ type entry struct {
 	repeated bool      // the server listed the name before
 	unpinned bool      // resources come and go as data: they are not pinned
 	listed   bool      // it stands in a list; false for what the server says beside ([server.saidEntry])
+
+	against  string // fingerprint of the pin that it was compared with last; guarded by Catalog.mu, as is
+	narrower bool   // what came out
 }
 
 func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name, e.tool.Template} }
@@ -243,10 +246,12 @@ func (c *Catalog) judge(e *entry) *gateway.Tool {
 		t.Quarantined = e.invalid
 	case ok && pin.Fingerprint == t.Fingerprint && !pin.By.None():
 		t.Pinned = true
-	case ok && pin.Fingerprint != t.Fingerprint:
+	case ok && pin.Fingerprint != t.Fingerprint && !c.narrows(pin, e):
 		t.Quarantined = changedReason(pin, t.Definition)
 	case e.suspect != "":
 		t.Quarantined = e.suspect
+	case ok && pin.Fingerprint != t.Fingerprint:
+		t.Narrower = true
 	case !ok && !e.unpinned && c.opts.Strict:
 		t.Quarantined = "nobody has accepted it yet"
 	case !ok && !e.unpinned && c.pins.first[t.Server] >= maxPinned:
@@ -255,6 +260,18 @@ func (c *Catalog) judge(e *entry) *gateway.Tool {
 		t.Quarantined = "its definition could not be pinned" // pinNew stores one for each other good entry
 	}
 	return &t
+}
+
+// narrows reports whether an entry is no more than what was accepted. They are compared
+// once. The caller holds c.mu.
+func (c *Catalog) narrows(pin gateway.Pin, e *entry) bool {
+	if c.opts.Narrows == nil || e.tool.Kind != gateway.KindTool {
+		return false
+	}
+	if e.against != pin.Fingerprint {
+		e.against, e.narrower = pin.Fingerprint, c.opts.Narrows(pin.Definition, e.tool.Definition)
+	}
+	return e.narrower
 }
 
 // maxPinned is how many definitions of a server are accepted because they are new,

@@ -22,7 +22,7 @@ func (c *Catalog) followPins(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if len(c.Diff(false)) == 0 {
+		if !slices.ContainsFunc(c.Diff(false), func(ch gateway.Change) bool { return ch.Quarantined != "" }) {
 			continue
 		}
 		if err := c.rereadPins(ctx); err != nil && ctx.Err() == nil {

@@ -228,16 +228,17 @@ func (s *server) publish(ctx context.Context, l *listed) {
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
 	c.rebuild()
 	after := s.prints()
-	out, joined := c.quarantined(l.entries), s.joined
+	out, joined := c.toTell(l.entries), s.joined
 	c.mu.Unlock()
 	s.announce(joined, before, after)
 	s.tell(ctx, out)
 }
 
-// quarantined are the entries that agents do not get. The caller holds c.mu.
-func (c *Catalog) quarantined(entries []*entry) (out []gateway.Change) {
+// toTell are the entries that agents do not get, and those that they get though
+// others were accepted. The caller holds c.mu.
+func (c *Catalog) toTell(entries []*entry) (out []gateway.Change) {
 	for _, e := range entries {
-		if t := c.judge(e); t.Quarantined != "" {
+		if t := c.judge(e); t.Quarantined != "" || t.Narrower {
 			out = append(out, c.change(e, t))
 		}
 	}
@@ -245,12 +246,17 @@ func (c *Catalog) quarantined(entries []*entry) (out []gateway.Change) {
 }
 
 // tell logs and hands on what is quarantined now and was not before, or for
-// another reason.
+// another reason, and what is narrower now.
 func (s *server) tell(ctx context.Context, out []gateway.Change) {
 	told := make(map[string]bool, len(out))
 	for _, ch := range out {
 		key := string(ch.Kind) + " " + ch.Wire + " " + ch.Fingerprint + " " + ch.Quarantined
-		if !s.told[key] && !told[key] {
+		switch {
+		case s.told[key] || told[key]:
+		case ch.Narrower:
+			s.log.Info("definition is narrower than what was accepted, and in use", "tool", ch.Wire)
+			s.cat.opts.Narrower(ctx, ch)
+		default:
 			s.log.Warn("definition is quarantined", "kind", ch.Kind, "tool", ch.Wire, "reason", ch.Quarantined)
 			s.cat.opts.Quarantined(ctx, ch)
 		}

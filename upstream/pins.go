@@ -68,7 +68,8 @@ func (p *pinned) put(ctx context.Context, pins []gateway.Pin) error {
 
 // Diff lists what a person has not accepted: definitions that changed, that
 // guard objects to, or that were pinned on first use only (the latter if all
-// is set). Servers that are not up have nothing to show.
+// is set). Those that only narrow what was accepted are among them, though they are
+// in use. Servers that are not up have nothing to show.
 func (c *Catalog) Diff(all bool) []gateway.Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +77,7 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 	for _, s := range c.fleet.Load().order {
 		for _, e := range s.entries {
 			t := c.judge(e)
-			if t.Quarantined == "" && (t.Pinned || !all || e.unpinned && !e.listed) {
+			if t.Quarantined == "" && !t.Narrower && (t.Pinned || !all || e.unpinned && !e.listed) {
 				continue
 			}
 			changes = append(changes, c.change(e, t))
@@ -87,7 +88,7 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 
 // change is an entry, judged, beside what was accepted. The caller holds c.mu.
 func (c *Catalog) change(e *entry, t *gateway.Tool) gateway.Change {
-	ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined}
+	ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined, Narrower: t.Narrower}
 	if pin, ok := c.pins.byKey[e.key()]; ok {
 		ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
 	}

@@ -11,7 +11,8 @@
 //     an upstream puts into a name.
 //   - A definition that changed since it was pinned, that guard objects to, or
 //     that is not valid is quarantined: out of the lists, and refused when
-//     called, until a person accepts it.
+//     called, until a person accepts it. A change that only narrows may be let
+//     through ([Options.Narrows]).
 //   - A call is sent once. Nothing here repeats a call that the upstream may
 //     have executed.
 //
@@ -125,6 +126,11 @@ type Options struct {
 	// Strict quarantines what is not pinned yet. Without it, a definition is
 	// pinned when it is first seen.
 	Strict bool
+	// Narrows reports whether a tool's definition is no more than the one that was
+	// accepted. Such a change is not quarantined. The pin stays what it was, so that
+	// many small changes are held against what was accepted, and the way back is no
+	// change. Nil quarantines every change.
+	Narrows func(accepted, now json.RawMessage) bool
 	// Inspect is guard's look at a definition among the others of the catalog:
 	// why it must be quarantined, "" if it need not. An error quarantines too.
 	// Definitions that a person pinned are not inspected. Optional.
@@ -133,6 +139,9 @@ type Options struct {
 	// accepted in its place: once for each definition and reason. It may take its
 	// time. Optional.
 	Quarantined func(context.Context, gateway.Change)
+	// Narrower gets what is in use from now on though another was accepted, likewise.
+	// Optional.
+	Narrower func(context.Context, gateway.Change)
 	// Events gets what agents should hear of: list changes, after the catalog
 	// has read the new list, and resource updates. It must not block. Optional.
 	Events func(gateway.Event)
@@ -171,6 +180,9 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 	}
 	if o.Quarantined == nil {
 		o.Quarantined = func(context.Context, gateway.Change) {}
+	}
+	if o.Narrower == nil {
+		o.Narrower = func(context.Context, gateway.Change) {}
 	}
 	if o.Events == nil {
 		o.Events = func(gateway.Event) {}

@@ -315,7 +315,7 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 		Inspect: func(ctx context.Context, t *gateway.Tool, others []*gateway.Tool) (string, error) {
 			return r.now.scanner.Load().Inspect(ctx, t, others)
 		},
-		Quarantined: r.noteQuarantined,
+		Quarantined: r.noteQuarantined, Narrower: r.noteNarrower, Narrows: narrows(r.cfg),
 		Events: func(e gateway.Event) {
 			if s := r.surface.Load(); s != nil {
 				s.Event(e)

@@ -65,12 +65,21 @@ func (r *rooms) notePolicy(ctx context.Context) error {
 // noteQuarantined records what agents do not get, why, what was accepted before,
 // and what is offered instead.
 func (r *rooms) noteQuarantined(ctx context.Context, ch gateway.Change) {
+	r.noteDefinition(ctx, audit.TypeQuarantined, ch, map[string]any{"reason": ch.Quarantined})
+}
+
+// noteNarrower records what agents get though another was accepted.
+func (r *rooms) noteNarrower(ctx context.Context, ch gateway.Change) {
+	r.noteDefinition(ctx, audit.TypeNarrower, ch, map[string]any{})
+}
+
+func (r *rooms) noteDefinition(ctx context.Context, eventType string, ch gateway.Change, detail map[string]any) {
 	size := len(ch.Current) + len(ch.Pinned)
 	event, kept := r.held.spend(ch.Server, size)
 	if !event {
 		return
 	}
-	detail := map[string]any{"kind": ch.Kind, "server": ch.Server, "name": ch.Name, "tool": ch.Wire, "fingerprint": ch.Fingerprint, "reason": ch.Quarantined}
+	detail["kind"], detail["server"], detail["name"], detail["tool"], detail["fingerprint"] = ch.Kind, ch.Server, ch.Name, ch.Wire, ch.Fingerprint
 	texts := map[string]any{"definition": ch.Current}
 	if ch.Pinned != nil {
 		texts["was"] = ch.Pinned
@@ -78,8 +87,8 @@ func (r *rooms) noteQuarantined(ctx context.Context, ch gateway.Change) {
 	if !kept {
 		detail["left_out_bytes"], texts = size, nil
 	}
-	if err := r.noteWith(ctx, audit.TypeQuarantined, detail, texts); err != nil {
-		r.log.Error("a quarantine could not be recorded", "tool", ch.Wire, "error", err)
+	if err := r.noteWith(ctx, eventType, detail, texts); err != nil {
+		r.log.Error("a definition that is not what was accepted could not be recorded", "event", eventType, "tool", ch.Wire, "error", err)
 	}
 }
 

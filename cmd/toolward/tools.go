@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"toolward/config"
 	"toolward/gateway"
 	"toolward/guard"
+	"toolward/guard/definition"
 	"toolward/upstream"
 	"toolward/web/admin"
 )
@@ -74,7 +76,18 @@ func newCatalog(ctx context.Context, cfg *config.Config, pins upstream.Pins) (*u
 		}
 		servers = append(servers, s)
 	}
-	return upstream.New(ctx, upstream.Options{Servers: servers, Pins: pins, Strict: cfg.Pins.Strict, Inspect: scanner.Inspect, Logger: log})
+	return upstream.New(ctx, upstream.Options{Servers: servers, Pins: pins, Strict: cfg.Pins.Strict, Narrows: narrows(cfg), Inspect: scanner.Inspect, Logger: log})
+}
+
+// narrows says which changes of a definition need no person, nil for none.
+func narrows(cfg *config.Config) func(accepted, now json.RawMessage) bool {
+	if cfg.Pins.Narrower != "accept" {
+		return nil
+	}
+	return func(accepted, now json.RawMessage) bool {
+		class := definition.Compare(accepted, now)
+		return class == definition.Narrower || class == definition.Same
+	}
 }
 
 // openPins is the store of accepted definitions: the lock file, or the record if
@@ -118,6 +131,8 @@ func newToolsList(f *whereFlags) *cobra.Command {
 					accepted, state = "no", "waits for a person: "+t.Quarantined
 				case t.Pinned:
 					accepted = "by a person"
+				case t.Narrower:
+					accepted = "as narrower"
 				}
 				return []string{t.Name, string(t.Kind), strings.Join(t.Labels, ","), accepted, short(state, 300)}
 			})

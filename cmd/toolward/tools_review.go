@@ -25,7 +25,7 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [SERVER]",
 		Short: "Definitions that changed since they were accepted, or that guard objects to",
-		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic.\nExit code 1 if there is anything to review; accept with `toolward tools pin`.",
+		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic; and what is in use\nbecause it only narrows what was accepted. Exit code 1 if there is anything to review; accept with `toolward tools pin`.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := ofServer(args)
@@ -45,8 +45,8 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 				}
 				err = printTogether(cmd.OutOrStdout(), list.Changes)
 			}
-			if err == nil && len(list.Changes) > 0 {
-				err = foundError{count(len(list.Changes), "definition") + " to review"}
+			if n := toReview(list.Changes); err == nil && n > 0 {
+				err = foundError{count(n, "definition") + " to review"}
 			}
 			return err
 		},
@@ -56,10 +56,23 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 	return cmd
 }
 
+// toReview is how many definitions a person has to look at, or wants to.
+func toReview(changes []gateway.Change) (n int) {
+	for _, ch := range changes {
+		if !ch.Narrower {
+			n++
+		}
+	}
+	return n
+}
+
 func printChange(w io.Writer, ch gateway.Change) error {
 	fmt.Fprintf(w, "%s (%s)", printable(ch.Wire), ch.Kind)
 	if ch.Quarantined != "" {
 		fmt.Fprintf(w, "  waits for a person: %s", printable(ch.Quarantined))
+	}
+	if ch.Narrower {
+		fmt.Fprint(w, "  in use: it is no more than what was accepted")
 	}
 	fmt.Fprintln(w)
 	if ch.Findings != "" && ch.Findings != ch.Quarantined {
@@ -69,9 +82,18 @@ func printChange(w io.Writer, ch gateway.Change) error {
 		fmt.Fprintf(w, "  never accepted; it is now\n  + %s\n", visible(string(ch.Current)))
 	} else if err := definition.Print(w, definition.Diff(ch.Pinned, ch.Current)); err != nil {
 		return err
+	} else if said := direction[definition.Compare(ch.Pinned, ch.Current)]; said != "" && !ch.Narrower {
+		fmt.Fprintf(w, "  %s\n", said)
 	}
 	_, err := fmt.Fprintf(w, "  to accept this: toolward tools pin '%s'\n", printable(strings.ReplaceAll(shownAs(ch), "'", `'\''`)))
 	return err
+}
+
+// direction says what a change that waits comes to, where that can be said in a word.
+var direction = map[definition.Class]string{
+	definition.Narrower: "it takes less than what was accepted, and says nothing new",
+	definition.Wider:    "it takes more than what was accepted",
+	definition.Same:     "it takes what was accepted, and says nothing new",
 }
 
 // shownAs names a definition as it was shown: its name and the beginning of its

@@ -48,9 +48,10 @@ func asked(t *testing.T, g *lab.Gateway, text string) string {
 // and what the gateway does of itself.
 func decisions(t *testing.T) []event {
 	var version atomic.Int32
+	var narrower atomic.Bool
 	calc := lab.NewScripted(t, func(r lab.Request) string {
 		if r.Method == "tools/list" {
-			return fmt.Sprintf(`"result":{"tools":[{"name":"add","description":"Version %d.","inputSchema":{"type":"object"}}]}`, version.Load())
+			return fmt.Sprintf(`"result":{"tools":[{"name":"add","description":"Version %d.","inputSchema":{"type":"object","additionalProperties":%t}}]}`, version.Load(), !narrower.Load())
 		}
 		return ""
 	})
@@ -116,6 +117,8 @@ func decisions(t *testing.T) []event {
 		run("block", "lift", b["about"].(string), "--why", "it was one")
 	}
 
+	narrower.Store(true)
+	run("tools", "diff")
 	version.Store(1)
 	_, diff := g.Run(t, "tools", "diff", "--config", "toolward.yaml")
 	_, shown, _ := strings.Cut(diff, "tools pin '")

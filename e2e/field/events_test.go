@@ -19,6 +19,7 @@ var elsewhere = map[string]string{
 	"audit.clock":                     "nobody sets this machine's clock: TestClock of package audit",
 	"beside audit.kept differences":   "takes a configuration that is older than what stays: TestPruneKeepsTheConfigurationInForce of package audit",
 	"tool.quarantined_more":           "takes a thousand definitions: TestDefinitionsWithoutEnd of e2e/attacks",
+	"tool.narrower left_out_bytes":    "takes four mebibytes of definitions: TestHeldBackIsBounded of cmd/toolward",
 	"tool.quarantined left_out_bytes": "takes four mebibytes of definitions: TestHeldBackIsBounded of cmd/toolward",
 }
 

@@ -15,6 +15,7 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -115,7 +116,7 @@ func (d *differ) array(path string, a, b []any) {
 	}
 }
 
-func same(a, b any) bool { return show(a) == show(b) }
+func same(a, b any) bool { return reflect.DeepEqual(a, b) } // not as they are shown: "1" is not 1
 
 func sameSet(a, b []any) bool {
 	x, y := make([]string, len(a)), make([]string, len(b))

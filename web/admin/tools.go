@@ -26,6 +26,7 @@ type Tool struct {
 	Labels      []string     `json:"labels,omitempty"`
 	Fingerprint string       `json:"fingerprint"`
 	Pinned      bool         `json:"pinned"`                // a person accepted it
+	Narrower    bool         `json:"narrower,omitempty"`    // nobody accepted it, and it is in use: it is no more than what was accepted
 	Quarantined string       `json:"quarantined,omitempty"` // why nobody gets it
 
 	Definition json.RawMessage `json:"definition,omitempty"` // as its upstream wrote it, if it was asked for
@@ -37,7 +38,7 @@ type Definition struct {
 	Definition json.RawMessage `json:"definition"`
 }
 
-// ChangeList is what a person has not accepted.
+// ChangeList is what a person has not accepted, in use or not.
 type ChangeList struct {
 	Changes []gateway.Change `json:"changes"`
 }
@@ -78,10 +79,13 @@ func (h *Handler) listTools(r *request) (any, error) {
 	}
 	for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
 		for _, t := range h.opt.Tools.List(kind, server) {
-			add(Tool{Name: t.Wire, Kind: kind, Server: t.Server, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned}, t.Definition)
+			add(Tool{Name: t.Wire, Kind: kind, Server: t.Server, Labels: t.Labels, Fingerprint: t.Fingerprint, Pinned: t.Pinned, Narrower: t.Narrower}, t.Definition)
 		}
 	}
 	for _, ch := range h.changes(server, false) {
+		if ch.Narrower { // it is in the list of its kind
+			continue
+		}
 		add(Tool{Name: ch.Wire, Kind: ch.Kind, Server: ch.Server, Fingerprint: ch.Fingerprint, Quarantined: ch.Quarantined}, ch.Current)
 	}
 	for _, name := range h.opt.Tools.Servers() {
