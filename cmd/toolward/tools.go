@@ -29,32 +29,16 @@ import (
 )
 
 func newTools(g *globals) *cobra.Command {
-	f := whereFlags{g: g, local: startUpstreams(g)}
+	w := &toolsWhere{}
+	w.whereFlags = whereFlags{g: g, local: w.inRecord}
 	cmd := &cobra.Command{
 		Use: "tools", Short: "What upstreams offer, and what changed since it was accepted",
-		Long: "Asks the running gateway. If no gateway runs on the record, `list`, `show`, `diff` and `pin` start the\nupstreams themselves.",
+		Long: "Asks the running gateway. Where no gateway runs, `list` and `show` believe the definitions that are pinned, and\n" +
+			"start upstreams of which none are; `diff --fresh` starts the upstreams, and `pin` the one that it is about.",
 	}
-	f.flag(cmd)
-	cmd.AddCommand(newToolsList(&f), newToolsShow(&f), newToolsCall(g, &f), newToolsDiff(&f), newToolsPin(&f))
+	w.flag(cmd)
+	cmd.AddCommand(newToolsList(w), newToolsShow(w), newToolsCall(g, &w.whereFlags), newToolsDiff(w), newToolsPin(w))
 	return cmd
-}
-
-// startUpstreams starts the upstreams where no gateway runs. Only then are their
-// secrets needed.
-func startUpstreams(g *globals) localRooms {
-	return func(ctx context.Context, r *rooms, opt *admin.Options) error {
-		cfg, err := loadOrDemo(g)
-		if err != nil {
-			return err
-		}
-		catalog, err := newCatalog(ctx, cfg, r.pins())
-		if err != nil {
-			return err
-		}
-		r.onClose(catalog.Close)
-		opt.Tools = catalog
-		return catalog.Ready(ctx)
-	}
 }
 
 // newCatalog starts the configured upstreams, to look at what they offer.
@@ -107,14 +91,14 @@ func openPins(ctx context.Context, cfg *config.Config) (upstream.Pins, func() er
 	return r.pins(), r.close, nil
 }
 
-func newToolsList(f *whereFlags) *cobra.Command {
+func newToolsList(w *toolsWhere) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
 		Use:   "list [SERVER]",
 		Short: "Every tool, prompt and resource, quarantined ones included",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := look[admin.ToolList](cmd, f, "tools?"+ofServer(args).Encode())
+			list, err := lookFresh[admin.ToolList](cmd, w, "tools?"+ofServer(args).Encode(), args...)
 			if err != nil {
 				return err
 			}
@@ -139,7 +123,22 @@ func newToolsList(f *whereFlags) *cobra.Command {
 		},
 	}
 	l.flag(cmd)
+	w.freshFlag(cmd)
 	return cmd
+}
+
+// lookFresh is look, with upstreams that are asked first if that is wanted.
+func lookFresh[T any](cmd *cobra.Command, w *toolsWhere, path string, servers ...string) (answer T, err error) {
+	w.about(cmd, servers...)
+	o, err := w.open(cmd.Context())
+	if err != nil {
+		return answer, err
+	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	if err := w.refresh(cmd.Context(), o); err != nil {
+		return answer, err
+	}
+	return answer, o.ask(cmd.Context(), http.MethodGet, path, nil, &answer)
 }
 
 // Clients put the entry's name in front of a tool's, as mcp__toolward__NAME, and many
@@ -174,13 +173,13 @@ func ofServer(args []string) url.Values {
 	return query
 }
 
-func newToolsShow(f *whereFlags) *cobra.Command {
-	return &cobra.Command{
+func newToolsShow(w *toolsWhere) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "A tool's definition as its server wrote it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			def, err := look[admin.Definition](cmd, f, "tools/"+segment(args[0]))
+			def, err := lookFresh[admin.Definition](cmd, w, "tools/"+segment(args[0]), serverOf(args[0]))
 			if err != nil {
 				return err
 			}
@@ -188,6 +187,8 @@ func newToolsShow(f *whereFlags) *cobra.Command {
 			return err
 		},
 	}
+	w.freshFlag(cmd)
+	return cmd
 }
 
 func newToolsCall(g *globals, f *whereFlags) *cobra.Command {

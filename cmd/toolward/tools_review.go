@@ -17,7 +17,7 @@ import (
 	"toolward/web/admin"
 )
 
-func newToolsDiff(f *whereFlags) *cobra.Command {
+func newToolsDiff(w *toolsWhere) *cobra.Command {
 	var (
 		l   listing
 		all bool
@@ -25,13 +25,15 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [SERVER]",
 		Short: "Definitions that changed since they were accepted, or that guard objects to",
-		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic; and what is in use\nbecause it only narrows what was accepted. Exit code 1 if there is anything to review; accept with `toolward tools pin`.",
+		Long:  "Shows what is quarantined and why, member by member, and says which changes are cosmetic; and what is in use\nbecause it only narrows what was accepted. Exit code 1 if there is anything to review; accept with `toolward tools pin`.\nThe running gateway asks its upstreams; where none runs, --fresh starts them.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := ofServer(args)
 			query.Set("all", fmt.Sprint(all))
 			query.Set("fresh", "true")
-			list, err := look[admin.ChangeList](cmd, f, "changes?"+query.Encode())
+			w.compare = true
+			w.about(cmd, args...)
+			list, err := look[admin.ChangeList](cmd, &w.whereFlags, "changes?"+query.Encode())
 			if err != nil {
 				return err
 			}
@@ -53,6 +55,7 @@ func newToolsDiff(f *whereFlags) *cobra.Command {
 	}
 	l.flag(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also what nobody accepted yet but is in use")
+	cmd.Flags().BoolVar(&w.fresh, "fresh", false, "start the upstreams where no gateway runs")
 	return cmd
 }
 
@@ -142,7 +145,7 @@ func shownDigest(changes []gateway.Change) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, ""))))[:admin.ShownDigits]
 }
 
-func newToolsPin(f *whereFlags) *cobra.Command {
+func newToolsPin(w *toolsWhere) *cobra.Command {
 	var note string
 	cmd := &cobra.Command{
 		Use:   "pin NAME@FINGERPRINT… | SERVER@FINGERPRINT…",
@@ -150,7 +153,13 @@ func newToolsPin(f *whereFlags) *cobra.Command {
 		Long:  "Accepts what `toolward tools diff` showed, under the name and fingerprint that it printed: one definition, or all\nthat it showed of a server. A definition that has changed since is not accepted, nor is any of a server where one\nhas: look again.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o, err := f.open(cmd.Context())
+			var servers []string
+			for _, name := range args {
+				servers = append(servers, serverOf(name))
+			}
+			w.fresh = true
+			w.about(cmd, servers...)
+			o, err := w.open(cmd.Context())
 			if err != nil {
 				return err
 			}

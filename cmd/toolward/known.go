@@ -24,17 +24,40 @@ type catalogue struct {
 	policy.Offered
 	Why  map[string]string // upstreams of which nothing is known, and why
 	From string            // "the running gateway", "the record" …
+
+	live    *upstream.Catalog // of the upstreams that were started; nil if none was
+	started []func() error    // ends them
+}
+
+func newCatalogue() *catalogue { return &catalogue{Why: map[string]string{}} }
+
+// close ends what was started.
+func (c *catalogue) close() (err error) {
+	for _, end := range slices.Backward(c.started) { // the upstreams before what they are pinned in
+		err = errors.Join(err, end())
+	}
+	c.live, c.started = nil, nil
+	return err
+}
+
+// starter says what is started of which nothing is known, and where it is pinned.
+type starter struct {
+	pins func(context.Context, *config.Config) (upstream.Pins, func() error, error)
+	only []string // these alone; all if none of them is an upstream
+	talk io.Writer
 }
 
 // known is what upstreams offer, from who knows it already: the gateway that runs, or
 // the definitions that were pinned. Upstreams of which nothing is known are started,
 // and all of them are if fresh. Only who starts one needs its secrets.
-func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalogue, error) {
-	c := &catalogue{Why: map[string]string{}}
+func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (c *catalogue, err error) {
+	c = newCatalogue()
+	defer func() { err = errors.Join(err, c.close()) }()
 	beside, err := loadBeside(g)
 	if err != nil {
 		return nil, err
 	}
+	how := starter{pins: openPins, talk: talk}
 	var pins []gateway.Pin
 	if !fresh {
 		pins, err = pinned(ctx, beside)
@@ -48,30 +71,39 @@ func known(ctx context.Context, g *globals, fresh bool, talk io.Writer) (*catalo
 			if err != nil { // a secret is not set here, and what the file names is not known
 				return c, nil
 			}
-			return c, c.complete(ctx, cfg, c.keep(cfg.Upstreams, served), talk)
+			return c, c.complete(ctx, cfg, c.keep(cfg.Upstreams, served), how)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	return c, c.fromPins(ctx, g, pins, how)
+}
+
+// fromPins is what is pinned, and what is found by starting the upstreams of which
+// nothing is.
+func (c *catalogue) fromPins(ctx context.Context, g *globals, pins []gateway.Pin, how starter) error {
 	cfg, err := loadOrDemo(g)
 	switch {
 	case err != nil && len(pins) == 0:
-		return nil, err
+		return err
 	case err != nil: // a secret is not set, as a rule
-		fmt.Fprintf(talk, "upstreams of which nothing is pinned are left out, since they cannot be started: %v\n", err)
+		fmt.Fprintf(how.talk, "upstreams of which nothing is pinned are left out, since they cannot be started: %v\n", err)
 		c.believe(pins, nil)
-		return c, nil
+		return nil
 	}
-	return c, c.complete(ctx, cfg, c.believe(pins, cfg.Upstreams), talk)
+	return c.complete(ctx, cfg, c.believe(pins, cfg.Upstreams), how)
 }
 
 // complete names the upstreams that there are, and starts those of which nothing is
 // known.
-func (c *catalogue) complete(ctx context.Context, cfg *config.Config, missing []config.Upstream, talk io.Writer) error {
+func (c *catalogue) complete(ctx context.Context, cfg *config.Config, missing []config.Upstream, how starter) error {
 	c.Servers = []string{}
 	for _, u := range cfg.Upstreams {
 		c.Servers = append(c.Servers, u.Name)
+	}
+	if among := func(u config.Upstream) bool { return slices.Contains(how.only, u.Name) }; slices.ContainsFunc(cfg.Upstreams, among) {
+		missing = slices.DeleteFunc(slices.Clone(missing), func(u config.Upstream) bool { return !among(u) })
 	}
 	if len(missing) == 0 {
 		return nil
@@ -80,9 +112,9 @@ func (c *catalogue) complete(ctx context.Context, cfg *config.Config, missing []
 	for _, u := range missing {
 		names = append(names, u.Name)
 	}
-	fmt.Fprintf(talk, "starting %s to see what is offered …\n", strings.Join(names, ", "))
+	fmt.Fprintf(how.talk, "starting %s to see what is offered …\n", strings.Join(names, ", "))
 	cfg.Upstreams = missing
-	return c.start(ctx, cfg)
+	return c.start(ctx, cfg, how)
 }
 
 // keep leaves out what the running gateway serves and the file does not name, and
@@ -131,7 +163,7 @@ func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (mi
 		c.From = "the definitions that are pinned"
 		c.Tools = append(c.Tools, &gateway.Tool{
 			Kind: p.Kind, Server: p.Server, Name: p.Name, Wire: upstream.WireName(p.Server, p.Name),
-			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint, Pinned: true,
+			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint, Pinned: !p.By.None(),
 		})
 	}
 	for _, u := range upstreams {
@@ -184,22 +216,23 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) (s
 }
 
 // start starts upstreams and looks at what they offer.
-func (c *catalogue) start(ctx context.Context, cfg *config.Config) (err error) {
+func (c *catalogue) start(ctx context.Context, cfg *config.Config, how starter) error {
 	also := "upstreams that were started"
 	if c.From != "" {
 		also = c.From + ", and " + also
 	}
 	c.From = also
-	pins, closePins, err := openPins(ctx, cfg)
+	pins, closePins, err := how.pins(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closePins()) }()
+	c.started = append(c.started, closePins)
 	catalog, err := newCatalog(ctx, cfg, pins)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, catalog.Close()) }()
+	c.live = catalog
+	c.started = append(c.started, catalog.Close)
 	if err := catalog.Ready(ctx); err != nil {
 		return err
 	}
