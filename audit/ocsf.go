@@ -198,6 +198,9 @@ func ocsfFinding(c *Call, f *gateway.Finding, n int) attrs {
 		action, disposition = 2, 3
 	case gateway.ActionRedact, gateway.ActionTokenize:
 		action, disposition = 4, 11
+		if c.Step == "guard" && (c.Code == string(gateway.GuardBlocked) || c.Code == string(gateway.Withheld)) {
+			action, disposition = 2, 2 // nothing went on: of what an agent sends nothing is taken out
+		}
 	}
 	e.verdict(1, action, disposition)
 	e["status_id"], e["status"] = 1, "New"

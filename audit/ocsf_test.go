@@ -251,6 +251,28 @@ func TestOCSF(t *testing.T) {
 	}
 }
 
+// TestOCSFSaysWhatBecameOfAFinding: what would have been taken out of what an agent sends
+// refused it.
+func TestOCSFSaysWhatBecameOfAFinding(t *testing.T) {
+	for _, test := range []struct {
+		code, step string
+		action     gateway.Action
+		want       string
+	}{
+		{"", "", gateway.ActionRedact, "Modified, Corrected"},
+		{"policy", "policy", gateway.ActionTokenize, "Modified, Corrected"},
+		{"guard", "guard", gateway.ActionRedact, "Denied, Blocked"},
+		{"withheld", "guard", gateway.ActionTokenize, "Denied, Blocked"},
+		{"guard", "guard", gateway.ActionObserve, "Observed, Logged"},
+	} {
+		c := Call{ID: "1", Outcome: "ok", Agent: "ann", Tool: "files__read", Kind: "tool", Code: test.code, Step: test.step}
+		event := ocsfFinding(&c, &gateway.Finding{Kind: gateway.FindingSecret, Rule: "secret.x", Action: test.action}, 0)
+		if got := fmt.Sprintf("%v, %v", event["action"], event["disposition"]); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
 // TestOCSFSaysWhatHappened checks what the framework cannot: that it is the right one
 // of its captions.
 func TestOCSFSaysWhatHappened(t *testing.T) {

@@ -241,6 +241,7 @@ type Actions struct {
 // Guard configures the scanner.
 type Guard struct {
 	Actions     `yaml:",inline"`
+	Args        Actions                `yaml:"args,omitempty"`        // in what agents send; these beat Actions
 	Honeytokens []Secret               `yaml:"honeytokens,omitempty"` // values that must never appear
 	Allow       string                 `yaml:"allow,omitempty"`       // file of exceptions
 	Judge       *Judge                 `yaml:"judge,omitempty"`
@@ -250,8 +251,14 @@ type Guard struct {
 // GuardServer overrides actions for an upstream, and for some of its tools by
 // their own names.
 type GuardServer struct {
+	GuardTool `yaml:",inline"`
+	Tools     map[string]GuardTool `yaml:"tools,omitempty"`
+}
+
+// GuardTool overrides actions for a tool.
+type GuardTool struct {
 	Actions `yaml:",inline"`
-	Tools   map[string]Actions `yaml:"tools,omitempty"`
+	Args    Actions `yaml:"args,omitempty"` // in what agents send; these beat Actions
 }
 
 // Judge is an external classifier.

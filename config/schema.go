@@ -290,8 +290,25 @@ func (d *decoder) actions(a *Actions) []field {
 	}
 }
 
+// sent are actions about what agents send, of which nothing is taken out.
+func (d *decoder) sent(a *Actions) field {
+	of := func(to *string) reader { return d.choice(to, "observe", "policy", "block") }
+	return field{"args", func(n *yaml.Node, path string) {
+		d.object(n, path, []field{
+			{"injection", of(&a.Injection)},
+			{"secrets", of(&a.Secrets)},
+			{"pii", of(&a.PII)},
+			{"exfil", of(&a.Exfil)},
+			{"provenance", of(&a.Provenance)},
+			{"hidden", of(&a.Hidden)},
+			{"honeytoken", of(&a.Honeytoken)},
+		})
+	}}
+}
+
 func (d *decoder) guard(n *yaml.Node, path string, g *Guard) {
 	d.object(n, path, append(d.actions(&g.Actions), []field{
+		d.sent(&g.Args),
 		{"honeytokens", d.each(func(n *yaml.Node, path string) {
 			var s Secret
 			if d.secret(&s)(n, path); s != "" {
@@ -313,9 +330,9 @@ func (d *decoder) guard(n *yaml.Node, path string, g *Guard) {
 		}},
 		{"servers", d.named(checkServerName, func(name string, n *yaml.Node, path string) {
 			var s GuardServer
-			d.object(n, path, append(d.actions(&s.Actions), field{"tools", d.named(checkAny, func(tool string, n *yaml.Node, path string) {
-				var a Actions
-				d.object(n, path, d.actions(&a))
+			d.object(n, path, append(d.actions(&s.Actions), d.sent(&s.Args), field{"tools", d.named(checkAny, func(tool string, n *yaml.Node, path string) {
+				var a GuardTool
+				d.object(n, path, append(d.actions(&a.Actions), d.sent(&a.Args)))
 				put(&s.Tools, tool, a)
 			})}))
 			put(&g.Servers, name, s)

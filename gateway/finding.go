@@ -30,13 +30,13 @@ type Action string
 const (
 	ActionObserve    Action = "observe"    // record it
 	ActionPolicy     Action = "policy"     // leave it to Rego
-	ActionRedact     Action = "redact"     // replace the span
-	ActionTokenize   Action = "tokenize"   // replace the span; what the agent is shown of a value is the same in every session of its
+	ActionRedact     Action = "redact"     // replace the span in what an agent is shown; refuse what it sends
+	ActionTokenize   Action = "tokenize"   // likewise; what stands for a value is the same in every session of the agent
 	ActionQuarantine Action = "quarantine" // hide the tool until a person accepts it
 	ActionBlock      Action = "block"      // refuse the call or withhold the result
 )
 
-// TakesOut reports whether the action replaces what was found.
+// TakesOut reports whether the action replaces what was found, in what an agent is shown.
 func (a Action) TakesOut() bool { return a == ActionRedact || a == ActionTokenize }
 
 // Severity of a finding.

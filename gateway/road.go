@@ -312,7 +312,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	}
 	c.Findings, c.Score, c.Scanned = report.Findings, report.Score, StageRequest
 	if reasons := c.blocking(report.Findings); reasons != nil {
-		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: "see `toolward audit show " + c.ID + "`; a false alarm is lifted with `toolward guard allow`"}
+		return &Refusal{Step: "guard", Code: GuardBlocked, Reasons: reasons, Remedy: c.permits()}
 	}
 	c.Decision, err = timed(&c.Stages.Policy, func() (Decision, error) { return r.Policy.DecideRequest(ctx, c) })
 	if err != nil {
@@ -487,17 +487,6 @@ func denied(d Decision) []string {
 		return d.Reasons
 	}
 	return []string{"no policy rule allows this call"}
-}
-
-// blocking returns a reason for each finding that guard itself acts on.
-func (c *Call) blocking(findings []Finding) []string {
-	var reasons []string
-	for i := range findings {
-		if f := &findings[i]; f.Action == ActionBlock || f.Action == ActionQuarantine {
-			reasons = append(reasons, string(f.Kind)+" found in "+string(f.Stage)+" at "+c.place(f)+" ("+f.Rule+")")
-		}
-	}
-	return reasons
 }
 
 // seen is what a session has seen by what bears these labels. Private data keeps the

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// redactArgs makes what is sent: the arguments, without what guard and policy want
-// taken out, and with what the agent may carry put back.
+// redactArgs makes what is sent: the arguments, without what policy wants taken out,
+// and with what the agent may carry put back. Of what an upstream asks, guard takes out
+// as of a result.
 func (r *Road) redactArgs(c *Call) (Args, error) {
-	edits := r.editsFor(c, c.Findings, StageRequest, c.Decision.Redact)
-	edits = withRestored(edits, c.restores())
+	// Of two edits of the same whole value the first holds, and nothing is put back into what is
+	// taken out.
+	edits := append(r.editsFor(c, c.Findings, StageRequest, c.Decision.Redact), c.restores()...)
 	if len(edits) == 0 {
 		return c.Args, nil
 	}
@@ -36,26 +38,6 @@ func (r *Road) redactArgs(c *Call) (Args, error) {
 		return Args{}, restoreFailed(err)
 	}
 	return sent, nil
-}
-
-// withRestored adds what is put back to what is taken out. What is taken out does not
-// come back with what stands in it, or reaches into it. What was found in a placeholder
-// alone is a false alarm.
-func withRestored(taken, restored []Edit) []Edit {
-	for _, e := range restored {
-		if e.Span != [2]int{} {
-			taken = slices.DeleteFunc(taken, func(o Edit) bool {
-				return o.Where == e.Where && o.Key == e.Key && o.Span != [2]int{} && e.Span[0] <= o.Span[0] && o.Span[1] <= e.Span[1]
-			})
-			for _, o := range taken {
-				if o.Where == e.Where && o.Key == e.Key && o.Span[0] < e.Span[1] && e.Span[0] < o.Span[1] {
-					e.With = o.With
-				}
-			}
-		}
-		taken = append(taken, e)
-	}
-	return taken
 }
 
 // apart are the edits that touch none of the others.
@@ -116,23 +98,19 @@ func (r *Road) editsFor(c *Call, findings []Finding, stage Stage, places []strin
 	for _, p := range places {
 		edits = append(edits, Edit{Where: p, With: Redacted})
 	}
-	shown := (stage == StageRequest) == c.Kind.Reverse() || c.Kind == KindNotification
+	if !c.shown(stage) {
+		return edits
+	}
 	for i := range findings {
 		if f := &findings[i]; f.Stage == stage && f.Action.TakesOut() {
-			e := Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: Placeholder(f.Rule, "")}
-			if shown {
-				e.Keep = r.keeps(c, Kept{Kind: f.Kind, Rule: f.Rule, Steady: f.Action == ActionTokenize})
-			}
-			edits = append(edits, e)
+			edits = append(edits, Edit{Where: f.Where, Key: f.Key, Span: f.Span, With: Placeholder(f.Rule, ""),
+				Keep: r.keeps(c, Kept{Kind: f.Kind, Rule: f.Rule, Steady: f.Action == ActionTokenize})})
 		}
 	}
-	if shown && len(places) > 0 && c.Agent != nil {
+	if len(places) > 0 && c.Agent != nil {
 		r.Vault.Mask(c.Agent, c.Tool.Server)
 	}
-	if shown {
-		edits = append(edits, r.lookalikes(c, stage, edits)...)
-	}
-	return edits
+	return append(edits, r.lookalikes(c, stage, edits)...)
 }
 
 // keeps makes what keeps a value that is taken out of what an agent is shown.

@@ -19,7 +19,7 @@ func (s *Scanner) Definition(ctx context.Context, tool *gateway.Tool, others []*
 		for _, shadow := range definition.Shadows(tool, others) {
 			f := gateway.Finding{
 				Kind: gateway.FindingPoisoning, Rule: "poisoning." + shadow.Rule, Stage: sc.stage, Where: shadow.Where, Span: shadow.Span,
-				Severity: gateway.SeverityHigh, Score: 0.9, Sample: "reaches for " + shadow.Victim, Action: s.actions.of(gateway.FindingPoisoning, tool),
+				Severity: gateway.SeverityHigh, Score: 0.9, Sample: "reaches for " + shadow.Victim, Action: s.actions.of(gateway.FindingPoisoning, tool, false),
 			}
 			f.Print = s.print(f.Rule, tool.Wire+" "+shadow.Victim)
 			if !s.allow.covers(&f, tool) {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"toolward/gateway"
@@ -14,7 +15,9 @@ type Options struct {
 	// Actions say what to do about each kind of finding; kinds that are not
 	// named keep their default, see [DefaultActions].
 	Actions map[gateway.FindingKind]gateway.Action
-	// Servers override Actions for the upstream of that name.
+	// Args beat Actions in what an agent sends.
+	Args map[gateway.FindingKind]gateway.Action
+	// Servers override both for the upstream of that name.
 	Servers map[string]ServerActions
 
 	// Thresholds are the injection scores, 0 to 1, from which there is a
@@ -56,8 +59,22 @@ type Options struct {
 
 // ServerActions override actions for one upstream.
 type ServerActions struct {
+	ToolActions
+	Tools map[string]ToolActions // by the upstream's own name of the tool; these beat the server's
+}
+
+// ToolActions override actions for one tool.
+type ToolActions struct {
 	Actions map[gateway.FindingKind]gateway.Action
-	Tools   map[string]map[gateway.FindingKind]gateway.Action // by the upstream's own name of the tool; these beat Actions
+	Args    map[gateway.FindingKind]gateway.Action // of what an agent sends; these beat Actions
+}
+
+// of is what is said about a kind of finding, "" if nothing is.
+func (a *ToolActions) of(kind gateway.FindingKind, sends bool) gateway.Action {
+	if action, ok := a.Args[kind]; ok && sends {
+		return action
+	}
+	return a.Actions[kind]
 }
 
 // Thresholds are the injection scores from which there is a finding, by where
@@ -85,24 +102,22 @@ func DefaultActions() map[gateway.FindingKind]gateway.Action {
 
 // actions answers what to do about a finding.
 type actions struct {
-	base    map[gateway.FindingKind]gateway.Action
+	base    ToolActions
 	servers map[string]ServerActions
 }
 
 func newActions(o Options) (actions, error) {
-	a := actions{base: DefaultActions(), servers: o.Servers}
-	if err := known("guard", o.Actions); err != nil {
+	a := actions{base: ToolActions{DefaultActions(), o.Args}, servers: o.Servers}
+	if err := known("guard", ToolActions{o.Actions, o.Args}); err != nil {
 		return actions{}, err
 	}
-	for kind, action := range o.Actions {
-		a.base[kind] = action
-	}
+	maps.Copy(a.base.Actions, o.Actions)
 	for name, server := range o.Servers {
-		if err := known("guard of "+name, server.Actions); err != nil {
+		if err := known("guard of "+name, server.ToolActions); err != nil {
 			return actions{}, err
 		}
-		for tool, m := range server.Tools {
-			if err := known("guard of "+name+" "+tool, m); err != nil {
+		for tool, said := range server.Tools {
+			if err := known("guard of "+name+" "+tool, said); err != nil {
 				return actions{}, err
 			}
 		}
@@ -110,30 +125,40 @@ func newActions(o Options) (actions, error) {
 	return a, nil
 }
 
-// known checks that kinds and actions exist.
-func known(where string, m map[gateway.FindingKind]gateway.Action) error {
+// known checks that kinds and actions exist. Of what an agent sends nothing is taken
+// out.
+func known(where string, a ToolActions) error {
+	if err := knownIn(where, a.Actions, gateway.ActionRedact, gateway.ActionTokenize, gateway.ActionQuarantine); err != nil {
+		return err
+	}
+	return knownIn(where+", args", a.Args)
+}
+
+func knownIn(where string, m map[gateway.FindingKind]gateway.Action, more ...gateway.Action) error {
 	defaults := DefaultActions()
 	for kind, action := range m {
 		if _, ok := defaults[kind]; !ok {
 			return fmt.Errorf("%s: there is no kind of finding %q", where, kind)
 		}
-		if !slices.Contains([]gateway.Action{gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionRedact, gateway.ActionTokenize, gateway.ActionQuarantine, gateway.ActionBlock}, action) {
+		if !slices.Contains(append(more, gateway.ActionObserve, gateway.ActionPolicy, gateway.ActionBlock), action) {
 			return fmt.Errorf("%s: %s: there is no action %q", where, kind, action)
 		}
 	}
 	return nil
 }
 
-// of returns the action for a kind of finding in a call or definition of a tool.
-func (a *actions) of(kind gateway.FindingKind, t *gateway.Tool) gateway.Action {
+// of returns the action for a kind of finding in a call or definition of a tool. The
+// narrowest that says anything about it holds.
+func (a *actions) of(kind gateway.FindingKind, t *gateway.Tool, sends bool) gateway.Action {
 	if t != nil {
 		server := a.servers[t.Server]
-		if action, ok := server.Tools[t.Name][kind]; ok {
+		tool := server.Tools[t.Name]
+		if action := tool.of(kind, sends); action != "" {
 			return action
 		}
-		if action, ok := server.Actions[kind]; ok {
+		if action := server.of(kind, sends); action != "" {
 			return action
 		}
 	}
-	return a.base[kind]
+	return a.base.of(kind, sends)
 }

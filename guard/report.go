@@ -34,9 +34,6 @@ func (sc *scan) report(l *leaf, found []gateway.Finding) {
 func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 	f.Stage, f.Where, f.Key = sc.stage, p.where, p.key
 	f.Action = sc.action(f)
-	if sc.sends && f.Action == gateway.ActionTokenize {
-		f.Action = gateway.ActionRedact // no agent is shown what it sends
-	}
 	f.Print = sc.s.print(f.Rule, cut(text, f.Span))
 	if p.whole {
 		f.Span = [2]int{}
@@ -45,8 +42,8 @@ func (sc *scan) settle(f *gateway.Finding, text string, p place) {
 	if p.outside {
 		f.Where, f.Key, f.Span = "", false, [2]int{}
 	}
-	if (p.outside || p.beside) && f.Action.TakesOut() {
-		f.Action = gateway.ActionBlock // it cannot be taken out there
+	if (p.outside || p.beside) && f.Action.TakesOut() && !sc.sends {
+		f.Action = gateway.ActionBlock // it cannot be taken out there; what is sent is refused anyhow
 	}
 	if f.Rule == ruleOwn || !sc.s.allow.covers(f, sc.tool) {
 		sc.keep(*f)
@@ -59,11 +56,11 @@ func (sc *scan) action(f *gateway.Finding) gateway.Action {
 	if f.Kind == gateway.FindingHoneytoken && !sc.sends || f.Rule == unjudged {
 		return gateway.ActionObserve
 	}
-	action := sc.s.actions.of(f.Kind, sc.tool)
+	action := sc.s.actions.of(f.Kind, sc.tool, sc.sends)
 	switch {
 	case f.Rule == ruleOwn && action != gateway.ActionBlock:
 		return gateway.ActionRedact
-	case sc.unsure(f) && (action == gateway.ActionBlock || action == gateway.ActionQuarantine):
+	case sc.unsure(f) && (action == gateway.ActionBlock || action == gateway.ActionQuarantine || sc.sends && action.TakesOut()):
 		return gateway.ActionPolicy
 	}
 	return action

@@ -239,8 +239,8 @@ func TestActionsByServerAndTool(t *testing.T) {
 	s := newScanner(t, Options{
 		Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionObserve},
 		Servers: map[string]ServerActions{"demo": {
-			Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionPolicy},
-			Tools:   map[string]map[gateway.FindingKind]gateway.Action{"fetch": {gateway.FindingSecret: gateway.ActionBlock}},
+			ToolActions: ToolActions{Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionPolicy}},
+			Tools:       map[string]ToolActions{"fetch": {Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: gateway.ActionBlock}}},
 		}},
 	})
 	for _, c := range []struct {
@@ -254,7 +254,8 @@ func TestActionsByServerAndTool(t *testing.T) {
 	}
 	for _, o := range []Options{
 		{Actions: map[gateway.FindingKind]gateway.Action{"injektion": gateway.ActionBlock}},
-		{Servers: map[string]ServerActions{"demo": {Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingPII: "delete"}}}},
+		{Servers: map[string]ServerActions{"demo": {ToolActions: ToolActions{Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingPII: "delete"}}}}},
+		{Args: map[gateway.FindingKind]gateway.Action{gateway.FindingPII: gateway.ActionRedact}},
 		{Honeytokens: []string{"short"}},
 		{Judge: &Judge{URL: "classifier.example"}},
 	} {
@@ -264,14 +265,48 @@ func TestActionsByServerAndTool(t *testing.T) {
 	}
 }
 
-// What would be redacted beside the arguments cannot be, so it blocks.
-func TestSecretInMetaBlocks(t *testing.T) {
+// What would be redacted beside what an upstream asks cannot be, so it blocks. What an
+// agent sends keeps its action, which the record goes by: the road refuses it.
+func TestSecretInMeta(t *testing.T) {
 	s := newScanner(t, Options{})
-	c := newCall(t, demo, `{"q":"weather"}`)
-	c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"trace":"` + synthetic + `"}`)}}
-	r, err := s.Request(t.Context(), c)
-	if err != nil || len(r.Findings) != 1 || r.Findings[0].Action != gateway.ActionBlock || r.Findings[0].Where != "/_meta/trace" || !r.Findings[0].Beside {
-		t.Errorf("%+v, %v", r.Findings, err)
+	for kind, want := range map[gateway.Kind]gateway.Action{gateway.KindTool: gateway.ActionRedact, gateway.KindElicitation: gateway.ActionBlock} {
+		c := newCall(t, demo, `{"q":"weather"}`)
+		c.Kind = kind
+		c.Extra = []gateway.Member{{Name: "_meta", Value: json.RawMessage(`{"trace":"` + synthetic + `"}`)}}
+		r, err := s.Request(t.Context(), c)
+		if err != nil || len(r.Findings) != 1 || r.Findings[0].Action != want || r.Findings[0].Where != "/_meta/trace" || !r.Findings[0].Beside {
+			t.Errorf("%s: %+v, %v", kind, r.Findings, err)
+		}
+	}
+}
+
+// What is said of what agents send holds there, the narrowest of it.
+func TestActionsOfWhatIsSent(t *testing.T) {
+	of := func(a gateway.Action) map[gateway.FindingKind]gateway.Action {
+		return map[gateway.FindingKind]gateway.Action{gateway.FindingSecret: a}
+	}
+	s := newScanner(t, Options{Args: of(gateway.ActionPolicy), Servers: map[string]ServerActions{
+		"a": {ToolActions: ToolActions{Actions: of(gateway.ActionTokenize)}},
+		"b": {ToolActions: ToolActions{Actions: of(gateway.ActionTokenize), Args: of(gateway.ActionObserve)},
+			Tools: map[string]ToolActions{"t": {Args: of(gateway.ActionBlock)}, "u": {Actions: of(gateway.ActionRedact)}}},
+	}})
+	for _, tt := range []struct {
+		server, tool string
+		sent, shown  gateway.Action
+	}{
+		{"none", "t", gateway.ActionPolicy, gateway.ActionRedact},
+		{"a", "t", gateway.ActionTokenize, gateway.ActionTokenize},
+		{"b", "none", gateway.ActionObserve, gateway.ActionTokenize},
+		{"b", "t", gateway.ActionBlock, gateway.ActionTokenize},
+		{"b", "u", gateway.ActionRedact, gateway.ActionRedact},
+	} {
+		c := newCall(t, &gateway.Tool{Server: tt.server, Name: tt.tool, Wire: tt.server + "__" + tt.tool}, `{"k":"`+synthetic+`"}`)
+		c.Result = &gateway.Result{Raw: json.RawMessage(`{"content":[{"type":"text","text":"` + synthetic + `"}]}`)}
+		sent, err := s.Request(t.Context(), c)
+		shown, also := s.Result(t.Context(), c)
+		if err != nil || also != nil || len(sent.Findings) != 1 || len(shown.Findings) != 1 || sent.Findings[0].Action != tt.sent || shown.Findings[0].Action != tt.shown {
+			t.Errorf("%s %s: sent %+v, shown %+v", tt.server, tt.tool, sent.Findings, shown.Findings)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func guardOptionsBy(cfg *config.Config, key []byte, log *slog.Logger) (guard.Opt
 	if err != nil {
 		return guard.Options{}, err
 	}
-	opt := guard.Options{Actions: actions(cfg.Guard.Actions), Key: key, Allow: allow, Servers: map[string]guard.ServerActions{}}
+	opt := guard.Options{Actions: actions(cfg.Guard.Actions), Args: actions(cfg.Guard.Args), Key: key, Allow: allow, Servers: map[string]guard.ServerActions{}}
 	for _, h := range cfg.Guard.Honeytokens {
 		opt.Honeytokens = append(opt.Honeytokens, h.Reveal())
 	}
@@ -42,9 +42,9 @@ func guardOptionsBy(cfg *config.Config, key []byte, log *slog.Logger) (guard.Opt
 		return guard.Options{}, err
 	}
 	for name, s := range cfg.Guard.Servers {
-		sa := guard.ServerActions{Actions: actions(s.Actions), Tools: map[string]map[gateway.FindingKind]gateway.Action{}}
+		sa := guard.ServerActions{ToolActions: guard.ToolActions{Actions: actions(s.Actions), Args: actions(s.Args)}, Tools: map[string]guard.ToolActions{}}
 		for tool, a := range s.Tools {
-			sa.Tools[tool] = actions(a)
+			sa.Tools[tool] = guard.ToolActions{Actions: actions(a.Actions), Args: actions(a.Args)}
 		}
 		opt.Servers[name] = sa
 	}

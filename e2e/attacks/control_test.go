@@ -61,7 +61,7 @@ var controls = []control{
 	{name: "arguments against the schema", tool: "echo", args: func(m string) string { return fmt.Sprintf(`{"text":7,"n":%q}`, m) }, code: "invalid_arguments", outcome: "refused"},
 	{name: "injection in the arguments", tool: "echo", args: func(m string) string { return lab.Text(m + " " + lab.Injection) }, code: "guard", outcome: "refused"},
 	{name: "honeytoken in the arguments", tool: "echo", args: func(m string) string { return lab.Text(m + " " + honeytoken) }, code: "guard", outcome: "refused", secret: honeytoken},
-	{name: "credential in the arguments", tool: "echo", args: func(m string) string { return lab.Text(m + " aws_access_key_id = " + lab.Credential) }, executed: 1, outcome: "ok", secret: lab.Credential},
+	{name: "credential in the arguments", tool: "echo", args: func(m string) string { return lab.Text(m + " aws_access_key_id = " + lab.Credential) }, code: "guard", outcome: "refused", secret: lab.Credential},
 	{name: "injection in the result", tool: "injected", code: "withheld", executed: 1, outcome: "withheld"},
 	{name: "credential in the result", tool: "secretive", executed: 1, outcome: "ok", secret: lab.Credential},
 	{name: "denied by policy", tool: "denied", code: "policy", outcome: "refused"},

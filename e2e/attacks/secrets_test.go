@@ -50,6 +50,7 @@ func TestSecretsStayOut(t *testing.T) {
 		"upstreams": upstreams, "approvals": map[string]any{"wait": "0s"}, "log": map[string]any{"level": "debug"},
 		"limits": map[string]any{"default": map[string]any{"rate": "600000/min", "burst": 100000}, "agents": map[string]any{"hasty": map[string]any{"rate": "1/d", "burst": 1}},
 			"failures": map[string]any{"rate": "600000/min", "burst": 100000}},
+		"guard": map[string]any{"args": map[string]any{"secrets": "policy"}}, // so that arguments get as far as they can
 	}})
 	s := &planting{g: g, said: said, token: g.Tester(), hasty: g.Token("hasty", "tester")}
 	lab.REST.Call(t, g, s.hasty, "echo", lab.Text("the only call that it has"))

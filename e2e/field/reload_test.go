@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -227,23 +228,29 @@ func TestReloadHidesSecrets(t *testing.T) {
 	}
 }
 
+var callName = regexp.MustCompile(`call \d+-\d+\.`)
+
 // A thousand calls while the configuration changes fifty times, each time guard and the
 // address of the upstream: none is lost, and none is judged by one and sent by the other.
 func TestReloadUnderLoad(t *testing.T) {
 	const workers, each, changes = 8, 125, 50
 	plain, redacted := lab.NewUpstream(t), lab.NewUpstream(t)
 	set := func(c config, u *lab.Upstream, pii string) {
-		labOf(c)["url"], c["guard"] = u.URL(), config{"pii": pii}
+		labOf(c)["url"], c["guard"] = u.URL(), config{"pii": pii, "args": config{"pii": "observe"}}
 	}
 	c := config{"upstreams": config{"lab": config{"url": plain.URL()}}, "guard": config{"pii": "observe"}}
 	g := lab.Start(t, lab.Options{Config: c})
 	var calls sync.WaitGroup
-	for range workers {
+	var shown sync.Map // by call: whether its agent was shown the person
+	for w := range workers {
 		calls.Go(func() {
-			for range each {
-				if a := lab.REST.Call(t, g, g.Tester(), "echo", lab.Text(person)); a.Code != "" || a.Status != http.StatusOK {
+			for i := range each {
+				call := fmt.Sprintf("call %d-%d.", w, i)
+				a := lab.REST.Call(t, g, g.Tester(), "echo", lab.Text(person+" in "+call))
+				if a.Code != "" || a.Status != http.StatusOK {
 					t.Errorf("a call got %+v", a)
 				}
+				shown.Store(call, strings.Contains(a.Text, "jane.doe"))
 			}
 		})
 	}
@@ -265,8 +272,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	for name, u := range map[string]*lab.Upstream{"observe": plain, "redact": redacted} {
 		for _, call := range u.Ledger() {
-			if strings.Contains(call.Args, "jane.doe") != (name == "observe") {
-				t.Fatalf("the upstream of %s got %s", name, call.Args)
+			if got, ok := shown.Load(callName.FindString(call.Args)); !ok || got != (name == "observe") {
+				t.Fatalf("of the upstream of %s, which got %s, the agent was shown the person: %v", name, call.Args, got)
 			}
 		}
 	}
