@@ -5,7 +5,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -13,9 +12,8 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import * as v2 from '@modelcontextprotocol/client';
 
-import { allowAll, auth, binary, rest, startGateway } from './gateway.js';
+import { allowAll, auth, bin, binary, rest, startGateway } from './gateway.js';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
 let g;
 let token;
 
@@ -109,7 +107,7 @@ describe('TypeScript SDK 2.x', () => {
 });
 
 describe('inspector CLI', () => {
-  const inspector = (...args) => promisify(execFile)(path.join(here, 'node_modules', '.bin', 'mcp-inspector'),
+  const inspector = (...args) => promisify(execFile)(bin('mcp-inspector'),
     ['--cli', `${g.url}/mcp`, '--transport', 'http', '--header', `Authorization: Bearer ${token}`, ...args], { timeout: 60_000 });
 
   test('lists and calls', async () => {

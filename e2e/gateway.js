@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const binary = path.join(here, '..', 'bin', 'toolward');
-const bin = (name) => path.join(here, 'node_modules', '.bin', name);
+export const bin = (name) => path.join(here, 'node_modules', '.bin', name); // a command of a package from npm
 
 // servers are the reference servers, each a process of its own.
 export const servers = (dir) => ({

@@ -13,7 +13,20 @@ import { start } from './program.js';
 
 const modules = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_modules');
 const native = `${process.platform}-${process.arch}`;
+
+// programs are the commands that start them.
+export const programs = {
+  'Claude Code': [path.join(modules, `@anthropic-ai/claude-code-${native}/claude`)],
+  Codex: [process.execPath, path.join(modules, '@openai/codex/bin/codex.js')],
+  'Gemini CLI': [process.execPath, path.join(modules, '@google/gemini-cli/bundle/gemini.js')],
+  OpenCode: [path.join(modules, `opencode-${native}/bin/opencode`)],
+  'Copilot CLI': [path.join(modules, `@github/copilot-${native}/copilot`)],
+};
+
 const key = 'synthetic-not-a-key';
+
+// gemini are settings with which Gemini CLI asks nothing before it starts.
+export const gemini = { security: { auth: { selectedType: 'gemini-api-key' } }, privacy: { usageStatisticsEnabled: false }, general: { disableAutoUpdate: true } };
 
 function write(home, file, text) {
   const where = path.join(home, file);
@@ -50,7 +63,7 @@ export const clients = {
         ENABLE_TOOL_SEARCH: 'false', // else the model is told of the tools only when it searches
       });
       connect('claude-code', at);
-      const program = start([path.join(modules, `@anthropic-ai/claude-code-${native}/claude`), '-p', '--verbose',
+      const program = start([...programs['Claude Code'], '-p', '--verbose',
         '--input-format', 'stream-json', '--output-format', 'stream-json', '--allowedTools', 'mcp__toolward'], at);
       return {
         ...program,
@@ -79,7 +92,7 @@ env_key = "STUB_KEY"
 wire_api = "responses"
 ${at.entered ? fs.readFileSync(path.join(at.home, '.codex/config.toml'), 'utf8') : ''}`);
       connect('codex', at);
-      const program = start([process.execPath, path.join(modules, '@openai/codex/bin/codex.js'), 'app-server'], at);
+      const program = start([...programs.Codex, 'app-server'], at);
       await program.request('initialize', { clientInfo: { name: 'e2e', title: 'e2e', version: '1' } });
       program.send({ method: 'initialized' });
       const { thread } = await program.request('thread/start', { cwd: at.cwd });
@@ -99,9 +112,9 @@ ${at.entered ? fs.readFileSync(path.join(at.home, '.codex/config.toml'), 'utf8')
     anew: { after: /^the gateway/, why: 'it goes on with the id of the session that is gone, whatever a 404 says' },
     begin: (at) => {
       Object.assign(at.env, { GOOGLE_GEMINI_BASE_URL: at.model, GEMINI_API_KEY: key, GEMINI_CLI_TRUST_WORKSPACE: 'true' });
-      write(at.home, '.gemini/settings.json', { security: { auth: { selectedType: 'gemini-api-key' } }, privacy: { usageStatisticsEnabled: false }, general: { disableAutoUpdate: true } });
+      if (!at.entered) write(at.home, '.gemini/settings.json', gemini);
       connect('gemini-cli', at);
-      return acp([process.execPath, path.join(modules, '@google/gemini-cli/bundle/gemini.js'), '--acp', '--yolo', '--model', 'gemini-2.5-pro'], at);
+      return acp([...programs['Gemini CLI'], '--acp', '--yolo', '--model', 'gemini-2.5-pro'], at);
     },
   },
 
@@ -114,7 +127,7 @@ ${at.entered ? fs.readFileSync(path.join(at.home, '.codex/config.toml'), 'utf8')
         provider: { stub: { npm: '@ai-sdk/openai-compatible', options: { baseURL: `${at.model}/v1`, apiKey: key }, models: { stub: { tool_call: true } } } },
       });
       connect('opencode', at);
-      return acp([path.join(modules, `opencode-${native}/bin/opencode`), 'acp'], at);
+      return acp([...programs.OpenCode, 'acp'], at);
     },
   },
 
@@ -124,7 +137,7 @@ ${at.entered ? fs.readFileSync(path.join(at.home, '.codex/config.toml'), 'utf8')
     begin: (at) => {
       Object.assign(at.env, { COPILOT_OFFLINE: 'true', COPILOT_PROVIDER_BASE_URL: `${at.model}/v1`, COPILOT_PROVIDER_API_KEY: key, COPILOT_MODEL: 'stub' });
       connect('copilot-cli', at);
-      return acp([path.join(modules, `@github/copilot-${native}/copilot`), '--acp', '--allow-all-tools', '--disable-builtin-mcps'], at);
+      return acp([...programs['Copilot CLI'], '--acp', '--allow-all-tools', '--disable-builtin-mcps'], at);
     },
   },
 };

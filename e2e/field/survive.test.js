@@ -1,16 +1,13 @@
 // The official clients survive what happens to a gateway and to what is behind it.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { allowAll, startGateway, until } from '../gateway.js';
+import { allowAll, bin, startGateway, until } from '../gateway.js';
 import { clients } from './clients.js';
 import { good, serve } from './upstream.js';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
 const running = new Set();
 let g;
 let token;
@@ -78,7 +75,7 @@ for (const [who, connect] of Object.entries(clients)) {
 }
 
 test('inspector CLI, with one malformed upstream among three, before and after a restart', async () => {
-  const inspector = (...args) => promisify(execFile)(path.join(here, '..', 'node_modules', '.bin', 'mcp-inspector'),
+  const inspector = (...args) => promisify(execFile)(bin('mcp-inspector'),
     ['--cli', `${g.url}/mcp`, '--transport', 'http', '--header', `Authorization: Bearer ${token}`, ...args], { timeout: 60_000 });
   for (const round of ['before', 'after']) {
     const listed = JSON.parse((await inspector('--method', 'tools/list')).stdout).tools.map((t) => t.name);

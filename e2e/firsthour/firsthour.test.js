@@ -12,9 +12,11 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
 import { clients } from '../cli/clients.js';
+import { login } from '../cli/logins.js';
 import { model } from '../cli/model.js';
-import { until } from '../gateway.js';
-import { newcomer, npm, programs, url } from './newcomer.js';
+import { bin, until } from '../gateway.js';
+import { browserIn } from '../owner.js';
+import { newcomer, url } from './newcomer.js';
 
 const secrets = { NOTION_TOKEN: 'ntn_synthetic0123456789synthetic0123456789abc', CONTEXT7_API_KEY: 'ctx7sk-synthetic-0123-4567' };
 
@@ -56,35 +58,21 @@ describe('the first hour', { timeout: 900_000 }, () => {
     assert.match(me.sh(`curl -s 127.0.0.1:8080/v1/tools/demo__read_mail/call ${token} -d '{"id":2}'`), /"status":403.*injection/);
   });
 
-  // begin opens a session of an agent in which it can use the gateway.
+  // begin pastes the URL into an agent, which logs in by the browser, and opens a session
+  // in which it can use the gateway.
   async function begin(who) {
     await agents[who]?.session.close();
-    const env = me.withBrowser('demo reader');
-    paste[who](env);
-    const cwd = path.join(me.home, `work of ${who}`);
+    const home = path.join(me.home, who.replace(' ', '-')); // Codex does not find a browser whose path has a blank
+    fs.rmSync(home, { recursive: true, force: true });
+    const cwd = path.join(home, 'work');
     fs.mkdirSync(cwd, { recursive: true });
+    const at = { home, cwd, env: { ...browserIn(path.join(home, 'bin'), me.env, 'demo reader'), HOME: home }, url: `${url}/mcp` };
+    await login(who, at);
     const stub = agents[who]?.stub ?? await model();
-    const session = await clients[who].begin({ home: me.home, cwd, env, url: `${url}/mcp`, model: stub.url, entered: true });
-    agents[who] = { session, stub };
+    agents[who] = { session: await clients[who].begin({ ...at, model: stub.url, entered: true }), stub };
   }
 
-  // How the URL is pasted. Each logs in by the browser; Claude Code wants a terminal.
-  const paste = {
-    'Claude Code': (env) => {
-      const program = programs['Claude Code'];
-      me.run([...program, 'mcp', 'add', '--transport', 'http', '--scope', 'user', 'toolward', `${url}/mcp`], env);
-      assert.match(me.run([...program, 'mcp', 'list'], env), /toolward: .*Needs authentication/);
-      me.run(['script', '-qec', `'${program.join("' '")}' mcp login toolward`, '/dev/null'], env);
-      assert.match(me.run([...program, 'mcp', 'list'], env), /toolward: .*Connected/);
-    },
-    Codex: (env) => { // its `mcp add` logs in at once
-      const program = programs.Codex;
-      fs.rmSync(path.join(me.home, '.codex/config.toml'), { force: true });
-      me.run([...program, 'mcp', 'add', 'toolward', '--url', `${url}/mcp`], env);
-      assert.match(me.run([...program, 'mcp', 'list'], env), /^toolward .*OAuth/m);
-    },
-  };
-  for (const who of Object.keys(paste)) {
+  for (const who of ['Claude Code', 'Codex']) {
     test(`${who}: the URL pasted, a login, and a call`, async () => {
       await begin(who);
       assert.match(await asked(who, 'demo__echo', { text: `I am ${who}` }), new RegExp(`I am ${who}`));
@@ -108,12 +96,12 @@ describe('the first hour', { timeout: 900_000 }, () => {
     me.write('papers/public/plan.txt', 'the plan is good');
     me.write('papers/diary.txt', 'dear diary');
     me.write('mcp.json', JSON.stringify({ mcpServers: {
-      files: { command: npm('mcp-server-filesystem'), args: [path.join(me.folder, 'papers')] },
-      memory: { command: npm('mcp-server-memory'), env: { MEMORY_FILE_PATH: path.join(me.home, 'memory.jsonl') } },
-      everything: { command: npm('mcp-server-everything') },
-      thinking: { command: npm('mcp-server-sequential-thinking') },
-      notion: { command: npm('notion-mcp-server'), env: { NOTION_TOKEN: secrets.NOTION_TOKEN } },
-      context7: { command: npm('context7-mcp'), args: ['--api-key', secrets.CONTEXT7_API_KEY] },
+      files: { command: bin('mcp-server-filesystem'), args: [path.join(me.folder, 'papers')] },
+      memory: { command: bin('mcp-server-memory'), env: { MEMORY_FILE_PATH: path.join(me.home, 'memory.jsonl') } },
+      everything: { command: bin('mcp-server-everything') },
+      thinking: { command: bin('mcp-server-sequential-thinking') },
+      notion: { command: bin('notion-mcp-server'), env: { NOTION_TOKEN: secrets.NOTION_TOKEN } },
+      context7: { command: bin('context7-mcp'), args: ['--api-key', secrets.CONTEXT7_API_KEY] },
     } }));
     me.sh('bin/toolward import mcp.json --env-file toolward.env > toolward.yaml');
     for (const [name, secret] of Object.entries(secrets)) {

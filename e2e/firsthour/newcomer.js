@@ -9,12 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { until } from '../gateway.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-export const npm = (name) => path.join(here, '..', 'node_modules', '.bin', name);
-const modules = path.join(here, '..', 'cli', 'node_modules');
-export const programs = {
-  'Claude Code': [path.join(modules, `@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`)],
-  Codex: [process.execPath, path.join(modules, '@openai/codex/bin/codex.js')],
-};
 export const url = 'http://127.0.0.1:8080';
 
 // newcomer makes the machine. What Go has downloaded and compiled it shares with
@@ -26,9 +20,6 @@ export function newcomer() {
   execFileSync('git', ['-c', 'safe.directory=*', 'clone', '-q', '--no-hardlinks', root, folder], { stdio: 'pipe' });
   const go = JSON.parse(execFileSync('go', ['env', '-json', 'GOCACHE', 'GOMODCACHE', 'GOROOT'], { cwd: root, encoding: 'utf8' }));
   const env = { ...go, PATH: process.env.PATH, HOME: home, GOPROXY: 'off', GOFLAGS: '-buildvcs=false' };
-  const bin = path.join(home, 'bin');
-  fs.mkdirSync(bin);
-  fs.symlinkSync(path.join(here, 'browser.js'), path.join(bin, 'xdg-open'));
   const n = {
     home, folder, env,
     // sh runs one line in the clone, and returns what it printed.
@@ -43,17 +34,6 @@ export function newcomer() {
         return err.stdout;
       }
     },
-    // run runs a program that needs no shell, with nothing on its standard input.
-    run([command, ...args], how) {
-      try {
-        return execFileSync(command, args, { cwd: home, env: how, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 });
-      } catch (err) {
-        throw new Error(`${command} ${args.join(' ')}: ${err.message}\n${err.stdout}`);
-      }
-    },
-    // withBrowser is an environment in which programs find a browser whose owner says
-    // yes, with these roles.
-    withBrowser: (roles) => ({ ...env, PATH: `${bin}:${env.PATH}`, BROWSER: path.join(bin, 'xdg-open'), FIRSTHOUR_ROLES: roles }),
     write: (name, text) => fs.writeFileSync(path.join(folder, name), text),
     read: (name) => fs.readFileSync(path.join(folder, name), 'utf8'),
     // gateway is what a terminal runs until ^C; it serves once this returns.
