@@ -197,9 +197,6 @@ func everyView(found []gateway.Finding, t *normal.Text, detect func([]gateway.Fi
 			found[j].Span, found[j].Via = v.Raw(found[j].Span[0], found[j].Span[1]), joinVia(v.Via, found[j].Via)
 		}
 	}
-	if t.Clean() != t.Raw {
-		found = detect(found, t.Raw)
-	}
 	return found
 }
 

@@ -196,12 +196,21 @@ func (w *walker) array(name string) {
 func (w *walker) str() string {
 	w.at++ // "
 	start, escaped := w.at, false
-	for w.at < len(w.in) && w.in[w.at] != '"' {
-		if w.in[w.at] == '\\' {
-			escaped = true
-			w.at++
+	for quote := -1; w.at < len(w.in); {
+		if quote < w.at {
+			n := strings.IndexByte(w.in[w.at:], '"')
+			if n < 0 {
+				n = len(w.in) - w.at
+			}
+			quote = w.at + n
 		}
-		w.at++
+		slash := strings.IndexByte(w.in[w.at:quote], '\\')
+		if slash < 0 {
+			w.at = quote
+			break
+		}
+		escaped = true
+		w.at += slash + 2
 	}
 	end := min(w.at, len(w.in))
 	w.at = end + 1

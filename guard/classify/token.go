@@ -222,10 +222,32 @@ func (t *tokenizer) mark(i, end int, c byte) {
 	t.tokens = append(t.tokens, token{int32(i), int32(end), h, markToken, false, false})
 }
 
+// endsWord has the bytes that end a word whatever stands behind them.
+var endsWord = func() (set [256]bool) {
+	for c := range byte(0x80) {
+		k := byteKinds[c]
+		set[c] = k != kLetter && k != kDigit && k != kWide && strings.IndexByte("'_@./:\\,", c) < 0
+	}
+	return set
+}()
+
 // word reads a word, a number, or something longer that begins like one: an
 // address, a URL, a path, an identifier.
 func (t *tokenizer) word(s string, i int) int {
 	h := uint32(hashSeed)
+	if c := s[i] | 0x20; c-'a' < 26 { // small letters, perhaps behind a capital: nearly all words are
+		h = (h ^ uint32(c)) * hashPrime
+		k := i + 1
+		for k < len(s) && s[k]-'a' < 26 {
+			h = (h ^ uint32(s[k])) * hashPrime
+			k++
+		}
+		if k == len(s) || endsWord[s[k]] {
+			t.tokens = append(t.tokens, token{int32(i), int32(k), h, wordToken, false, false})
+			return k
+		}
+		h = hashSeed
+	}
 	start, digits, letters, uppers, inner := i, 0, 0, 0, 0
 	lowerBefore := false
 	humps := 0

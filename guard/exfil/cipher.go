@@ -60,6 +60,19 @@ func (s *scan) beside() string {
 // common are short words that hardly any English text of a few lines lacks.
 var common = packed("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
 
+// mayBeCommon is false for most words that are not common, by their hash, and
+// mayBePattern for most patterns that no common word has.
+var mayBeCommon, mayBePattern = func() (words, patterns [1 << 12]bool) {
+	for w := range common {
+		words[w.hash()], patterns[w.pattern().hash()] = true, true
+	}
+	return words, patterns
+}()
+
+func (w short) hash() uint32 { return uint32(w) * 0x9e3779b1 >> 20 }
+
+func (w short) common() bool { return mayBeCommon[w.hash()] && common[w] }
+
 // short is a word of at most four letters, lower case, the last one lowest.
 type short uint32
 
@@ -114,7 +127,7 @@ func cipher(s string) string {
 	}
 	plain := 0
 	n := shortWords(s, func(w short) {
-		if common[w] {
+		if w.common() {
 			plain++
 		}
 	})
@@ -123,9 +136,19 @@ func cipher(s string) string {
 		return ""
 	}
 	words := make([]short, 0, n)
-	shortWords(s, func(w short) { words = append(words, w) })
-	for shift := 1; shift < 26; shift++ {
-		if hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }) >= need {
+	var shifts [26]int // words that each shift makes common ones
+	shortWords(s, func(w short) {
+		words = append(words, w)
+		p := w.pattern()
+		if !mayBePattern[p.hash()] {
+			return
+		}
+		for _, first := range byPattern[p] {
+			shifts[(first+26-w.first())%26]++
+		}
+	})
+	for shift, n := range shifts[1:] {
+		if shift++; n >= need {
 			if shift == 13 {
 				return "rot13"
 			}
@@ -144,6 +167,37 @@ func cipher(s string) string {
 	return ""
 }
 
+// byPattern has the first letters of the common words of a pattern.
+var byPattern = func() map[short][]byte {
+	m := map[short][]byte{}
+	for w := range common {
+		m[w.pattern()] = append(m[w.pattern()], w.first())
+	}
+	return m
+}()
+
+// first is the word's first letter.
+func (w short) first() byte {
+	for w > 0xff {
+		w >>= 8
+	}
+	return byte(w)
+}
+
+// pattern is the word shifted to begin with an a, which every shift of it has in
+// common: "bc" and "xy" are "ab".
+func (w short) pattern() short {
+	by, p := w.first()-'a', short(0)
+	for at := 0; w>>at > 0; at += 8 {
+		c := byte(w>>at) - by
+		if c < 'a' {
+			c += 26
+		}
+		p |= short(c) << at
+	}
+	return p
+}
+
 func (w short) reversed() short {
 	var r short
 	for ; w > 0; w >>= 8 {
@@ -154,6 +208,9 @@ func (w short) reversed() short {
 
 // swapped reports whether the case of a text was turned round: "tHE rOBOT".
 func swapped(s string) bool {
+	if !turns(s) {
+		return false
+	}
 	n, all := 0, 0
 	for word := range strings.FieldsSeq(s) {
 		if len(word) < 3 || !letter(word[0]) || !letter(word[1]) || !letter(word[2]) {
@@ -167,6 +224,20 @@ func swapped(s string) bool {
 	return n >= 2 && n*4 >= all
 }
 
+// turns reports whether two small letters stand before capitals, which two words
+// of swapped case need.
+func turns(s string) bool {
+	n := 0
+	for i := 1; i < len(s); i++ {
+		if s[i]-'A' < 26 && s[i-1]-'a' < 26 {
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // hits counts the common words among deciphered ones.
 func hits(words []short, f func(byte) byte) int {
 	n := 0
@@ -175,7 +246,7 @@ func hits(words []short, f func(byte) byte) int {
 		for at := 0; w>>at > 0; at += 8 {
 			plain |= short(f(byte(w>>at))) << at
 		}
-		if common[plain] {
+		if plain.common() {
 			n++
 		}
 	}

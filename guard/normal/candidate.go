@@ -31,9 +31,8 @@ func (t *Text) tokens(i, depth int) {
 	src := t.Views[i].Text
 	tried := 0 // what base85 was tried on ends here
 	for at := 0; at < len(src); {
-		if !tokenByte[src[at]] {
-			at++
-			continue
+		if at = longRun(src, at); at == len(src) {
+			break
 		}
 		from := at
 		seen := tokenClass(0)
@@ -71,6 +70,23 @@ func (t *Text) tokens(i, depth int) {
 			t.add(text, join(v.Via, name), t.Views[i].Raw(first, tried), depth+1)
 		}
 	}
+}
+
+// longRun returns where the next run of at least shortestToken bytes of tokens
+// begins, from at on, which stands before none or behind one; len(src) if there is
+// none. Most words are shorter, so a run is looked for by its last byte first.
+func longRun(src string, at int) int {
+	for at+shortestToken <= len(src) {
+		k := at + shortestToken - 1
+		for k >= at && tokenByte[src[k]] {
+			k--
+		}
+		if k < at {
+			return at
+		}
+		at = k + 1
+	}
+	return len(src)
 }
 
 // continued returns the end of a block of base64 that an encoder broke into

@@ -82,6 +82,12 @@ func (t *Text) series(i, depth int) {
 		if at == from {
 			break
 		}
+		if at-from > 2 && letter(src[from]) && src[from+1] != '+' && (at-from == 3 || !codeHeads[src[from]|0x20][src[from+1]&31]) {
+			if len(row) > 0 { // a word, and no code word
+				flush()
+			}
+			continue
+		}
 		if at-from > 10 {
 			if len(row) > 0 {
 				flush()

@@ -12,6 +12,21 @@ const (
 	splitGap    = 48 // bytes between two of them
 )
 
+// cuts has the signs that words are cut by, and the one that begins a tag.
+var cuts = func() (set [256]bool) {
+	set = splits
+	set['<'] = true
+	return set
+}()
+
+// nextCut is the place of the first of them from at on, len(src) if there is none.
+func nextCut(src string, at int) int {
+	for at < len(src) && !cuts[src[at]] {
+		at++
+	}
+	return at
+}
+
 // splits has the signs that words are cut by.
 var splits = func() (set [256]bool) {
 	for _, c := range []byte(".-*_~^+/\\`'=:#") {
@@ -32,8 +47,8 @@ func (t *Text) split(i, depth int) {
 		}
 		words = 0
 	}
-	for at := 1; at+1 < len(src); at++ {
-		if !splits[src[at]] && src[at] != '<' || letterIndex[src[at-1]] == 26 {
+	for at := nextCut(src, 1); at+1 < len(src); at = nextCut(src, at+1) {
+		if letterIndex[src[at-1]] == 26 {
 			continue
 		}
 		from, to := cutWord(src, at)

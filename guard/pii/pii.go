@@ -69,11 +69,7 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 		t.words = reader{}
 	}
 	base := len(dst)
-	for i := 0; i < len(s); {
-		if !stops[s[i]] {
-			i++
-			continue
-		}
+	for i := nextStop(s, 0); i < len(s); i = nextStop(s, i) {
 		var m match
 		var next int
 		if s[i] == '@' {
@@ -93,6 +89,14 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 		i = max(next, i+1)
 	}
 	return dst
+}
+
+// nextStop is the place of the first byte from i on that something is read at.
+func nextStop(s string, i int) int {
+	for i < len(s) && !stops[s[i]] {
+		i++
+	}
+	return i
 }
 
 // text is a string under scan.

@@ -70,12 +70,15 @@ var base32s = []struct {
 // squeeze returns the values of the bytes of text that are in the alphabet,
 // and where each stands. They are valid until the next call.
 func (x *Expander) squeeze(text []byte, a *alphabet) (values []byte, places []int32) {
-	values, places = slices.Grow(x.values[:0], len(text)), slices.Grow(x.stands[:0], len(text))
-	defer func() { x.values, x.stands = values, places }()
+	values, places = slices.Grow(x.values[:0], len(text))[:len(text)], slices.Grow(x.stands[:0], len(text))[:len(text)]
+	n := 0
 	for i, c := range text {
-		if d := a[c]; d >= 0 {
-			values, places = append(values, byte(d)), append(places, int32(i))
+		d := a[c]
+		values[n], places[n] = byte(d), int32(i)
+		if d >= 0 {
+			n++
 		}
 	}
-	return values, places
+	x.values, x.stands = values[:n], places[:n]
+	return x.values, x.stands
 }

@@ -66,6 +66,15 @@ func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 	}
 }
 
+// backward are the names of encodings that are read from the end.
+var backward = func() map[string]string {
+	m := map[string]string{}
+	for _, name := range []string{"base64", "hex", "uuencode"} {
+		m[name] = name + ">reversed"
+	}
+	return m
+}()
+
 // positional decodes an encoding of so many bits a character, at every
 // alignment: a copy may start anywhere in what was encoded, and a cut or
 // another field may precede it. The common encodings are read
@@ -83,7 +92,7 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 			}
 			reverse(values)
 			reverse(places)
-			name += ">reversed"
+			name = backward[name]
 		}
 		for start := range min(alignments, len(values)) {
 			if !x.pay(len(values)) {
@@ -102,6 +111,23 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 // pack adds values of so many bits to out, put together to bytes.
 func pack(out, values []byte, width int) []byte {
 	out = slices.Grow(out, len(values)*width/8)
+	switch width { // the same, several at once
+	case 6:
+		for ; len(values) >= 4; values = values[4:] {
+			v := uint32(values[0])<<18 | uint32(values[1])<<12 | uint32(values[2])<<6 | uint32(values[3])
+			out = append(out, byte(v>>16), byte(v>>8), byte(v))
+		}
+	case 5:
+		for ; len(values) >= 8; values = values[8:] {
+			high := uint64(values[0])<<15 | uint64(values[1])<<10 | uint64(values[2])<<5 | uint64(values[3])
+			v := high<<20 | uint64(values[4])<<15 | uint64(values[5])<<10 | uint64(values[6])<<5 | uint64(values[7])
+			out = append(out, byte(v>>32), byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+		}
+	case 4:
+		for ; len(values) >= 2; values = values[2:] {
+			out = append(out, values[0]<<4|values[1])
+		}
+	}
 	acc, have := uint(0), 0
 	for _, d := range values {
 		acc = acc<<width | uint(d)

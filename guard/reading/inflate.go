@@ -9,11 +9,12 @@ import (
 // What compressed streams begin with: RFC 1952 §2.3.1, RFC 1950 §2.2 with
 // a window of 32 KiB, and bzip2's own.
 const (
-	gzipMagic = 0x1f
-	zlibMagic = 0x78
+	gzipMagic  = 0x1f
+	zlibMagic  = 0x78
+	bzip2Magic = 'B'
 )
 
-var bzip2Magic = []byte("BZh")
+var magics = []byte{gzipMagic, zlibMagic, bzip2Magic}
 
 // inflate decompresses the gzip, zlib or bzip2 stream that b starts with, up
 // to [maxInflate] bytes, or returns nil. A stream that is cut short gives what
@@ -32,7 +33,7 @@ func (x *Expander) inflate(b []byte) ([]byte, string) {
 	case b[0] == zlibMagic && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
 		name = "zlib"
 		r, err = x.zip.Zlib(b)
-	case bytes.HasPrefix(b, bzip2Magic) && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
+	case b[0] == bzip2Magic && b[1] == 'Z' && b[2] == 'h' && bytes.HasPrefix(b[4:], []byte("1AY&SY")):
 		name, r = "bzip2", bzip2.NewReader(bytes.NewReader(b))
 	default:
 		return nil, ""

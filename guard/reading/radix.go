@@ -12,28 +12,30 @@ func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
 		if !x.pay(len(values)) {
 			return
 		}
-		group := values[start:]
-		out := slices.Grow(x.packed[:0], len(group))
-		for ; len(group) >= 2; group = group[min(5, len(group)):] {
-			n := uint64(0)
-			for i := range 5 {
-				d := byte(84) // missing ones count as the highest
-				if i < len(group) {
-					d = group[i]
-				}
-				n = n*85 + uint64(d)
-			}
-			if n > 1<<32-1 {
-				n = 0 // not a group: unreadable bytes
-			}
-			out = append(out, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-			if len(group) < 5 {
-				out = out[:len(out)-5+len(group)]
-			}
-		}
+		out := unradix85(x.packed[:0], values[start:])
 		x.packed = out
 		x.stretches(v, out, name, func(i int) int { return lo + int(places[min(start+i*5/4, len(places)-1)]) })
 	}
+}
+
+// unradix85 adds the bytes that groups of five digits stand for: 0x87, 0x6a … of
+// digits 43, 30, 52 … A group over four bytes is none, and gives bytes that are no text.
+func unradix85(out, group []byte) []byte {
+	out = slices.Grow(out, len(group))
+	for ; len(group) >= 5; group = group[5:] {
+		n := (uint64(group[0])*85+uint64(group[1]))*(85*85*85) + (uint64(group[2])*85+uint64(group[3]))*85 + uint64(group[4])
+		if n > 1<<32-1 {
+			n = 0
+		}
+		out = append(out, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	if len(group) >= 2 { // missing digits count as the highest
+		last := [5]byte{84, 84, 84, 84, 84}
+		copy(last[:], group)
+		n := len(out) + len(group) - 1
+		out = unradix85(out, last[:])[:n]
+	}
+	return out
 }
 
 // radix58 decodes whole tokens as one number, and the parts of a token that

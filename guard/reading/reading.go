@@ -163,7 +163,11 @@ func (x *Expander) keep(b []byte) []byte {
 // compressed streams among them hold. place maps an offset in decoded to one
 // in v; it may run backwards.
 func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int) int) {
-	if zeros := bytes.Count(decoded, []byte{0}); zeros > len(decoded)/4 { // UTF-16 or UTF-32
+	zeros := bytes.Count(decoded, zero)
+	switch {
+	case len(decoded)-zeros < minStretch:
+		return
+	case zeros > len(decoded)/4: // UTF-16 or UTF-32
 		letters, origin := make([]byte, 0, len(decoded)-zeros), make([]int32, 0, len(decoded)-zeros)
 		for i, b := range decoded {
 			if b != 0 {
@@ -173,30 +177,64 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 		x.stretches(v, letters, via+">utf-16", func(i int) int { return place(int(origin[i])) })
 		return
 	}
-	for i := 0; i < len(decoded); {
-		n := readable(decoded[i:])
-		if n >= minStretch {
-			lo, hi := place(i), place(i+n-1)
-			x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
-		}
-		if n >= len(bzip2Magic) {
-			if k := bytes.Index(decoded[i:i+n], bzip2Magic); k >= 0 { // it begins with letters
-				x.stream(v, decoded, i+k, via, place)
+	for i, n := stretch(decoded, 0); n > 0; i, n = stretch(decoded, i+n+1) {
+		lo, hi := place(i), place(i+n-1)
+		x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
+	}
+	for _, first := range magics {
+		for i := bytes.IndexByte(decoded, first); i >= 0 && i+1 < len(decoded); {
+			x.stream(v, decoded, i, via, place)
+			n := bytes.IndexByte(decoded[i+1:], first)
+			if n < 0 {
+				break
 			}
+			i += 1 + n
 		}
-		for j := max(i, i+n-1); j <= i+n && j < len(decoded); j++ {
-			x.stream(v, decoded, j, via, place)
+	}
+}
+
+var zero = []byte{0}
+
+// stretch returns the first run of at least minStretch readable bytes from i on,
+// and its length; 0 if there is none. What was decoded from something else is
+// hardly ever readable, so a run is looked for by its last bytes first:
+//
+//	from ù=Lq0kÈ… the twelfth byte, and the next twelfth behind the one that cannot be text
+func stretch(b []byte, i int) (start, n int) {
+	for i+minStretch <= len(b) {
+		k := i + minStretch - 1
+		for k >= i && inReadable(b, k) {
+			k--
 		}
-		i += n + 1
+		if k >= i {
+			i = k + 1
+			continue
+		}
+		if n := readable(b[i:]); n >= minStretch {
+			return i, n
+		} else {
+			i += n + 1
+		}
+	}
+	return len(b), 0
+}
+
+// inReadable reports whether byte k may be within readable text, judged by the
+// bytes beside it.
+func inReadable(b []byte, k int) bool {
+	switch c := b[k]; {
+	case c < 0x80:
+		return printable[c]
+	case c < 0xc0: // goes on with a character
+		return k > 0 && b[k-1] >= 0x80
+	default: // begins one
+		return c >= 0xc3 && c < 0xf0 && (k+1 == len(b) || b[k+1]&0xc0 == 0x80)
 	}
 }
 
 // stream adds what the compressed stream holds that starts at decoded[at], if
 // one does.
 func (x *Expander) stream(v *View, decoded []byte, at int, via string, place func(int) int) {
-	if c := decoded[at]; c != gzipMagic && c != zlibMagic && c != bzip2Magic[0] {
-		return // nearly always
-	}
 	if data, name := x.inflate(decoded[at:]); data != nil {
 		x.stretches(v, data, via+">"+name, func(int) int { return place(at) })
 	}

@@ -51,7 +51,23 @@ const (
 func regions(text []byte, f func(lo, hi int)) {
 	score, start, marked, last := 0, 0, false, uint8(other)
 	lonely, done, token := 0, 0, 0
-	for i, c := range text {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if score == 0 && last == lower && token < longToken { // small letters behind small letters weigh nothing, until there are many
+			k := i
+			for k < len(text) && k-i < longToken-token && c-'a' < 26 {
+				if k++; k < len(text) {
+					c = text[k]
+				}
+			}
+			if k > i {
+				token, lonely = token+k-i, 0
+				i = k
+				if i == len(text) {
+					break
+				}
+			}
+		}
 		class := oddClass[c]
 		w := weight[last][class]
 		if token++; class == other || class == odd {
