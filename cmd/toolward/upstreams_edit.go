@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"toolward/config"
+	"toolward/config/clients"
 	"toolward/web/admin"
 )
 
@@ -60,6 +61,9 @@ func newUpstreamsAdd(g *globals) *cobra.Command {
 			}
 			if len(args) > 1 {
 				e.Command, e.Args = args[1], args[2:]
+				if note := clients.Unfixed(e.Command, e.Args); note != "" {
+					fmt.Fprintln(cmd.ErrOrStderr(), "note: "+printable(note))
+				}
 			}
 			if e.Env, err = assigned(env); err == nil {
 				e.Headers, err = assigned(headers)

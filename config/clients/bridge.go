@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,31 +88,3 @@ func (b *builder) login() {
 	}
 	b.u.OAuth = map[string]string{"grant": "authorization_code"}
 }
-
-// pin names the version that a client has been starting. Without one npx fetches
-// whatever is newest, and the tools' definitions change when nobody expects it.
-//
-//	npx -y @scope/server → npx -y @scope/server@1.2.3
-func (b *builder) pin(command string, args []string) {
-	if b.opt.Installed == nil || !slices.Contains(append([]string{filepath.Base(command)}, args[:min(len(args), 2)]...), "npx") {
-		return
-	}
-	for i, a := range args {
-		if strings.HasPrefix(a, "-") || a == "npx" || strings.HasPrefix(a, "/") {
-			continue
-		}
-		m := npmPackage.FindStringSubmatch(a)
-		if m == nil {
-			return
-		}
-		if version := b.opt.Installed(m[1]); version != "" {
-			args[i] = m[1] + "@" + version
-		} else {
-			b.warn("the version of %s is not fixed: write %s@VERSION, or its tools can change whenever it is started", m[1], m[1])
-		}
-		return
-	}
-}
-
-// npmPackage is a package without a version, or with a moving one.
-var npmPackage = regexp.MustCompile(`^((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@latest)?$`)

@@ -86,9 +86,10 @@ func (b *builder) program() {
 	b.pin(command, args)
 	b.u.Command = b.argument(command, "", -1)
 	b.u.Args = slices.Clone(args)
+	fetches, fetched, _ := launched(command, args)
 	for i, a := range args {
 		before := ""
-		if i > 0 {
+		if i > 0 && (fetches == nil || i != fetched) { // npx -p is no password
 			before = args[i-1]
 		}
 		b.u.Args[i] = b.argument(a, before, i)

@@ -267,14 +267,49 @@ func TestImportPinsVersions(t *testing.T) {
 	opt.Installed = func(pkg string) string {
 		return map[string]string{"@scope/server": "1.2.3", "server": "4.5.6"}[pkg]
 	}
-	for _, tt := range []struct{ args, want string }{
-		{`["-y", "@scope/server", "/srv"]`, "[-y, '@scope/server@1.2.3', /srv]"},
-		{`["-y", "server@latest"]`, "[-y, server@4.5.6]"},
-		{`["-y", "server@1.0.0"]`, "[-y, server@1.0.0]"},
-		{`["-y", "other"]`, "[-y, other]"},
+	for _, tt := range []struct {
+		command, args string
+		want          string // after the import
+		note          string // how to fix the version; "" if nothing is said
+	}{
+		{"npx", `["-y", "@scope/server", "/srv"]`, "[-y, '@scope/server@1.2.3', /srv]", ""},
+		{"npx", `["-y", "server@latest"]`, "[-y, server@4.5.6]", ""},
+		{"npx", `["-y", "server@1.0.0"]`, "[-y, server@1.0.0]", ""},
+		{"npx", `["-y", "other"]`, "[-y, other]", "other@VERSION"},
+		{"npx", `["--package=server", "run-it"]`, "[--package=server@4.5.6, run-it]", ""},
+		{"npx", `["-p", "server", "run-it"]`, "[-p, server@4.5.6, run-it]", ""},
+		{"npx", `["-y", "--registry", "https://npm.example", "server"]`, "server@4.5.6]", ""},
+		{"npx", `["-y", "./server"]`, "[-y, ./server]", ""},
+		{"npx", `["-y", "github:a/b"]`, "[-y, 'github:a/b']", ""},
+		{"npx", `["-y"]`, "[-y]", ""},
+		{"npx.cmd", `["-y", "server"]`, "[-y, server@4.5.6]", ""},
+		{"cmd", `["/c", "npx", "-y", "server"]`, "[/c, npx, -y, server@4.5.6]", ""},
+		{"npm", `["exec", "--", "server"]`, "[exec, --, server@4.5.6]", ""},
+		{"npm", `["run", "server"]`, "[run, server]", ""},
+		{"bunx", `["server"]`, "[server]", "server@VERSION"},
+		{"bun", `["x", "other"]`, "[x, other]", "other@VERSION"},
+		{"pnpm", `["dlx", "@scope/server"]`, "[dlx, '@scope/server']", "@scope/server@VERSION"},
+		{"yarn", `["dlx", "server@2"]`, "[dlx, server@2]", ""},
+		{"uvx", `["mcp-server-git"]`, "[mcp-server-git]", "mcp-server-git==VERSION"},
+		{"uvx", `["--with", "x", "mcp-server-git@latest", "--repository", "."]`, "[--with, x, mcp-server-git@latest, --repository, .]", "mcp-server-git==VERSION"},
+		{"uvx", `["mcp-server-git==1.2"]`, "[mcp-server-git==1.2]", ""},
+		{"uvx", `["mcp-server-git@1.2"]`, "[mcp-server-git@1.2]", ""},
+		{"uvx", `["--from", "git+https://git.example/a", "a"]`, "[--from, 'git+https://git.example/a', a]", ""},
+		{"uvx", `["--from", "pkg[all]", "a"]`, "[--from, 'pkg[all]', a]", "pkg[all]==VERSION"},
+		{"uv", `["tool", "run", "pkg"]`, "[tool, run, pkg]", "pkg==VERSION"},
+		{"uv", `["run", "server.py"]`, "[run, server.py]", ""},
+		{"pipx", `["run", "--spec", "pkg", "a"]`, "[run, --spec, pkg, a]", "pkg==VERSION"},
+		{"docker", `["run", "-i", "--rm", "-e", "TOK", "mcp/github"]`, "mcp/github]", "mcp/github:TAG, or"},
+		{"docker", `["run", "-i", "--name=x", "ghcr.example:5000/mcp/github:latest", "stdio"]`, "stdio]", "ghcr.example:5000/mcp/github:TAG, or"},
+		{"docker", `["run", "-i", "mcp/github:1.2"]`, "[run, -i, 'mcp/github:1.2']", ""},
+		{"docker", `["run", "-i", "mcp/github@sha256:abcd"]`, "[run, -i, 'mcp/github@sha256:abcd']", ""},
+		{"podman", `["run", "-v", "/a:/b", "mcp/github"]`, "mcp/github]", "mcp/github:TAG, or"},
+		{"docker", `["exec", "-i", "mcp"]`, "[exec, -i, mcp]", ""},
+		{"node", `["npx", "server"]`, "[npx, server", ""},
+		{"my-server", `["--mode", "npx", "server"]`, "[--mode, npx, server", ""},
 	} {
 		path := filepath.Join(t.TempDir(), "mcp.json")
-		mustWrite(t, path, []byte(`{"mcpServers": {"a": {"command": "npx", "args": `+tt.args+`}}}`))
+		mustWrite(t, path, []byte(`{"mcpServers": {"a": {"command": "`+tt.command+`", "args": `+tt.args+`}}}`))
 		in, err := clients.Import(path, opt)
 		if err != nil {
 			t.Fatal(err)
@@ -284,10 +319,10 @@ func TestImportPinsVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), tt.want) {
-			t.Errorf("%s: got\n%s", tt.args, b.String())
+			t.Errorf("%s %s: got\n%s", tt.command, tt.args, b.String())
 		}
-		if said := strings.Contains(strings.Join(in.Warnings, ""), "not fixed"); said != strings.Contains(tt.args, "other") {
-			t.Errorf("%s: warnings %v", tt.args, in.Warnings)
+		if said := strings.Join(in.Warnings, ""); strings.Contains(said, "not fixed") != (tt.note != "") || !strings.Contains(said, tt.note) {
+			t.Errorf("%s %s: warnings %v", tt.command, tt.args, in.Warnings)
 		}
 	}
 }

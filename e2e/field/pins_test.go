@@ -117,3 +117,20 @@ func TestNarrowerIsWhatIsChecked(t *testing.T) {
 		t.Errorf("diff: %d %s", code, diff)
 	}
 }
+
+// Whoever adds a program that is fetched anew is told so.
+func TestAddSaysThatNoVersionIsFixed(t *testing.T) {
+	g := lab.Start(t, lab.Options{})
+	g.Stop(t)
+	for command, want := range map[string]string{
+		"npx -y @scope/server": "write @scope/server@VERSION", "uvx mcp-server-git": "write mcp-server-git==VERSION", "npx -y server@1.2.3": "", "./server": "",
+	} {
+		code, out := g.Run(t, append([]string{"upstreams", "add", "x", "--config", "toolward.yaml", "--"}, strings.Fields(command)...)...)
+		if code != 0 || strings.Contains(out, "not fixed") != (want != "") || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s", command, code, out)
+		}
+		if code, out := g.Run(t, "upstreams", "remove", "x", "--config", "toolward.yaml"); code != 0 {
+			t.Fatalf("%d %s", code, out)
+		}
+	}
+}
