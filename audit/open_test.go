@@ -65,12 +65,16 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 		"trigger added": {func(t *testing.T, p string) {
 			execIn(t, p, "CREATE TRIGGER quiet BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END")
 		}, `it has the trigger "quiet", which this program did not make`},
-		"view added":    {func(t *testing.T, p string) { execIn(t, p, "CREATE VIEW mine AS SELECT * FROM events") }, `it has the view "mine"`},
-		"table added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE TABLE mine (x)") }, `it has the table "mine"`},
-		"index added":   {func(t *testing.T, p string) { execIn(t, p, "CREATE UNIQUE INDEX mine ON events (agent, seq)") }, `it has the index "mine"`},
-		"row edited":    {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "event 3 is foreign: the chain is broken there"},
-		"tail cut":      {func(t *testing.T, p string) { tamper(t, p, "DELETE FROM events WHERE seq > 6") }, "ends at event 6, but"},
-		"keys gone":     {func(t *testing.T, p string) { must(t, os.Remove(p+".keys")) }, "are missing: without them"},
+		"view added":  {func(t *testing.T, p string) { execIn(t, p, "CREATE VIEW mine AS SELECT * FROM events") }, `it has the view "mine"`},
+		"table added": {func(t *testing.T, p string) { execIn(t, p, "CREATE TABLE mine (x)") }, `it has the table "mine"`},
+		"index added": {func(t *testing.T, p string) { execIn(t, p, "CREATE UNIQUE INDEX mine ON events (agent, seq)") }, `it has the index "mine"`},
+		"row edited":  {func(t *testing.T, p string) { tamper(t, p, "UPDATE events SET agent = 'bob' WHERE seq = 3") }, "event 3 is foreign: the chain is broken there"},
+		"tail cut":    {func(t *testing.T, p string) { tamper(t, p, "DELETE FROM events WHERE seq > 6") }, "ends at event 6, but"},
+		"keys gone":   {func(t *testing.T, p string) { must(t, os.Remove(p+".keys")) }, "are missing: without them"},
+		"no database": {func(t *testing.T, p string) {
+			must(t, os.Remove(p+".keys"))
+			must(t, os.WriteFile(p, []byte("garbage\n"), 0o600))
+		}, "is no SQLite database"},
 		"keys damaged":  {func(t *testing.T, p string) { must(t, os.WriteFile(p+".keys", []byte("hash 00\n"), 0o600)) }, "the hash key is missing or damaged"},
 		"keys readable": {func(t *testing.T, p string) { must(t, os.Chmod(p+".keys", 0o644)) }, "can be read by others"},
 		"another's keys": {func(t *testing.T, p string) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,6 +37,9 @@ func prepare(opts Options) (*Keys, error) {
 	}
 	keys, err := LoadKeys(opts.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
+		if size > 0 && !isSQLite(opts.Path) {
+			return nil, fmt.Errorf("%s is no SQLite database: give audit.path another name, or move that file away", opts.Path)
+		}
 		if size > 0 {
 			return nil, fmt.Errorf("audit keys %s are missing: without them %s can be verified, but not continued; restore them, or move the database away to begin a new record", opts.Keys, opts.Path)
 		}
@@ -55,6 +59,20 @@ func prepare(opts Options) (*Keys, error) {
 		err = create(opts)
 	}
 	return keys, err
+}
+
+// isSQLite reports whether a file begins as a database does
+// (https://www.sqlite.org/fileformat2.html §1.3.1), or cannot be read to tell.
+func isSQLite(path string) bool {
+	const magic = "SQLite format 3\x00"
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	_, err = io.ReadFull(f, head)
+	return err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || string(head) == magic
 }
 
 // create makes an empty record beside its place and moves it there, so that a

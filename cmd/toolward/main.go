@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -88,7 +89,24 @@ func newRoot(stderr *terminal) *cobra.Command {
 		newServe(&g), newStdio(&g), newHealth(&g), newToken(&g), newConnect(&g), newImport(), newLogin(&g), newConfig(&g),
 		newUpstreams(&g), newTools(&g), newPolicy(&g), newGuard(&g), newAudit(&g), newApprovals(&g), newBlock(&g), newSessions(&g), newMeters(&g), newDemo(), newVersion(),
 	)
+	sayUsage(root)
 	return root
+}
+
+// sayUsage has an error about a command's arguments say what it takes: "accepts 1
+// arg(s), received 0" says it to nobody.
+func sayUsage(cmd *cobra.Command) {
+	if takes := cmd.Args; takes != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := takes(cmd, args); err != nil {
+				return fmt.Errorf("%w\n  %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		sayUsage(sub)
+	}
 }
 
 // version is the module's version, or the commit it was built from.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -31,6 +32,20 @@ func TestLongNamesAreSaid(t *testing.T) {
 			if !strings.Contains(said, w) {
 				t.Errorf("%s: %q lacks %q", tt.name, said, w)
 			}
+		}
+	}
+}
+
+// What a command takes is said where it gets something else.
+func TestArgumentsSayWhatIsTaken(t *testing.T) {
+	for args, want := range map[string]string{
+		"import": "toolward import FILE", "login": "toolward login UPSTREAM", "tools show": "toolward tools show NAME", "tools pin": "toolward tools pin NAME@FINGERPRINT…",
+		"token revoke": "toolward token revoke ", "version x": "toolward version",
+	} {
+		root := newRoot(&terminal{w: io.Discard})
+		root.SetArgs(strings.Fields(args))
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "\n  "+want) {
+			t.Errorf("%s: %v", args, err)
 		}
 	}
 }

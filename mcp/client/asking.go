@@ -29,6 +29,11 @@ func (c *Conn) serve(m mcp.Message, from *flight) {
 		c.reply(m, func() { c.respond(mcp.AppendResult(nil, m.ID, json.RawMessage("{}"))) })
 		return
 	case mcp.MethodSampling, mcp.MethodElicitation, mcp.MethodRoots:
+	case mcp.MethodInitialize, mcp.MethodDiscover: // it comes back, and so does this answer, as that to the request
+		c.reply(m, func() {
+			c.refuse(m, mcp.CodeMethodNotFound, "this is the gateway's own request: a program that sends back what it gets is no MCP server")
+		})
+		return
 	default:
 		c.reply(m, func() { c.refuse(m, mcp.CodeMethodNotFound, "an agent cannot be asked for this") })
 		return

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -404,5 +405,26 @@ func TestWhatCannotBeOpenedIsAnError(t *testing.T) {
 				t.Errorf("dialled: %v", conn.Close())
 			}
 		})
+	}
+}
+
+// A program that sends back what it gets answers with our own refusal, which must say
+// what it is.
+func TestAnEchoIsNoServer(t *testing.T) {
+	echo, err := exec.LookPath("cat")
+	if err != nil {
+		t.Skip(err)
+	}
+	c, err := client.New(client.Options{Name: "s", Command: echo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := c.Dial(t.Context(), nil, func(gateway.Event) {})
+	if err == nil {
+		_ = conn.Close()
+		t.Fatal("it is taken for a server")
+	}
+	if !strings.Contains(err.Error(), "is no MCP server") {
+		t.Error(err)
 	}
 }
