@@ -9,22 +9,19 @@ import (
 	"strings"
 )
 
-// hot are the fields that a running gateway takes over. All others need a restart, and
-// so do those of the second list.
-var (
-	hot  = []string{"env_file", "upstreams", "limits", "guard"}
-	cold = []string{"limits.sessions", "guard.allow"}
-)
+// hot are the fields that a running gateway takes over, with what is in them. All others
+// need a restart.
+var hot = []string{
+	"env_file", "upstreams", "policy", "limits", "guard", "approvals",
+	"admin.viewers", "admin.approvers", "admin.admins", "admin.issuers", "log.level",
+}
 
 // IsHot reports whether a running gateway takes over a field.
 func IsHot(field string) bool {
-	in := func(all []string) bool {
-		return slices.ContainsFunc(all, func(f string) bool {
-			rest, ok := strings.CutPrefix(field, f)
-			return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-		})
-	}
-	return in(hot) && !in(cold)
+	return slices.ContainsFunc(hot, func(f string) bool {
+		rest, ok := strings.CutPrefix(field, f)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
 }
 
 // Files are those that the configuration was read from: the file itself, those of
@@ -59,8 +56,9 @@ func (c *Config) Again() (*Config, error) {
 // next: what is hot of next, and all else as it was.
 func (c *Config) TakeOver(next *Config) *Config {
 	now := *c
-	now.EnvFile, now.Upstreams, now.Disabled, now.Limits, now.Guard = next.EnvFile, next.Upstreams, next.Disabled, next.Limits, next.Guard
-	now.Limits.Sessions, now.Guard.Allow = c.Limits.Sessions, c.Guard.Allow
+	now.EnvFile, now.Upstreams, now.Disabled = next.EnvFile, next.Upstreams, next.Disabled
+	now.Policy, now.Limits, now.Guard, now.Approvals, now.Log.Level = next.Policy, next.Limits, next.Guard, next.Approvals, next.Log.Level
+	now.Admin.Viewers, now.Admin.Approvers, now.Admin.Admins, now.Admin.Issuers = next.Admin.Viewers, next.Admin.Approvers, next.Admin.Admins, next.Admin.Issuers
 	now.files, now.marks, now.hidden = next.files, next.marks, slices.Concat(next.hidden, c.hidden)
 	now.shown = map[string]string{}
 	maps.Copy(now.shown, c.shown)

@@ -70,14 +70,15 @@ func TestDifferencesNameFieldsAndShowNoSecret(t *testing.T) {
 	}
 }
 
-// Whatever a field's name begins with: the sections that are taken over, without what
-// has to be there from the start, and all else not.
+// Whatever a field's name begins with: what is taken over, and nothing that has such a
+// name at its beginning.
 func TestIsHot(t *testing.T) {
 	for field, want := range map[string]bool{
 		"upstreams": true, "upstreams.a.env.K": true, "limits.default.rate": true, "limits.tools.a__b.agent.burst": true, "guard.pii": true,
 		"guard.honeytokens[0]": true, "guard.servers.a.tools.b.secrets": true, "env_file": true, "env_file[0]": true, "guard.allowed": true,
-		"limits.sessions.agent": false, "guard.allow": false, "listen": false, "audit.path": false, "policy.path": false, "auth.local.issuer": false, "pins.strict": false,
-		"upstreamsx": false, "limitsx.a": false,
+		"limits.sessions.agent": true, "guard.allow": true, "policy.path": true, "approvals.wait": true, "log.level": true, "admin.issuers[0]": true, "admin.viewers": true,
+		"listen": false, "audit.path": false, "auth.local.issuer": false, "pins.strict": false, "log.format": false, "admin.enabled": false, "admin.listen": false,
+		"upstreamsx": false, "limitsx.a": false, "log.levels": false,
 	} {
 		if got := config.IsHot(field); got != want {
 			t.Errorf("%s: %t", field, got)
@@ -90,7 +91,7 @@ func TestIsHot(t *testing.T) {
 func TestTakeOver(t *testing.T) {
 	env := map[string]string{"T": "synthetic-t1", "U": "synthetic-u1"}
 	was := parsed(t, "listen: 127.0.0.1:1\npublic_url: 'http://h/?t=${T}'\nlimits: {wait: 1s, sessions: {agent: 5}}\nupstreams:\n  a: {command: cat, env: {K: '${U}'}}\n", env)
-	is := parsed(t, "listen: 127.0.0.1:2\npublic_url: 'http://h/'\nlimits: {wait: 2s, sessions: {agent: 6}}\nguard: {pii: redact}\nupstreams:\n  b: {url: 'http://b/?k=synthetic-b1'}\n", env)
+	is := parsed(t, "listen: 127.0.0.1:2\npublic_url: 'http://h/'\nlimits: {wait: 2s, sessions: {agent: 6}}\nguard: {pii: redact}\nlog: {level: debug, format: json}\nupstreams:\n  b: {url: 'http://b/?k=synthetic-b1'}\n", env)
 	now := was.TakeOver(is)
 	all, err := now.Differences(is)
 	if err != nil {
@@ -100,7 +101,7 @@ func TestTakeOver(t *testing.T) {
 	for _, d := range all {
 		left = append(left, d.Field)
 	}
-	if d := cmp.Diff([]string{"limits.sessions.agent", "listen", "public_url"}, left); d != "" {
+	if d := cmp.Diff([]string{"listen", "log.format", "public_url"}, left); d != "" {
 		t.Errorf("what is not taken over: %s", d)
 	}
 	var text bytes.Buffer

@@ -2,9 +2,9 @@ package gateway
 
 // What rooms are configured with can change while calls are under way. Each call
 // meets one configuration, from its beginning to its end: its tool (with labels,
-// scopes and connection) and guard are looked up in one step, between two changes,
-// and are the call's until it is over. Policy does the same by its revisions. Only a
-// call that waited for a person is judged anew by what is in force then.
+// scopes and connection), guard and the policy's revision are looked up in one step,
+// between two changes, and are the call's until it is over. Only a call that waited for a
+// person is judged anew by what is in force then.
 
 // Holder is an [Upstream] that may be taken away, and then waits for the calls that
 // found it.
@@ -27,7 +27,7 @@ func (r *Road) take(c *Call) (*Task, *Tool, error) {
 	r.changing.RLock()
 	defer r.changing.RUnlock()
 	task, tool, missing := r.find(c)
-	c.guard = r.Guard
+	c.guard, c.Tally.Revision = r.Guard, r.Policy.Revision()
 	if tool != nil {
 		if h, ok := tool.Upstream.(Holder); ok {
 			h.Hold()
@@ -47,7 +47,7 @@ func (r *Road) takeAnew(c, of *Call) (*Tool, error) {
 	}
 	r.changing.RLock()
 	defer r.changing.RUnlock()
-	c.guard = r.Guard
+	c.guard, c.Tally.Revision = r.Guard, r.Policy.Revision()
 	_, tool, err := r.find(of)
 	return tool, err
 }

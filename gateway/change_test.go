@@ -22,7 +22,7 @@ type version struct {
 func (v *version) Request(_ context.Context, c *Call) (Report, error) { return v.look(c) }
 func (v *version) Result(_ context.Context, c *Call) (Report, error)  { return v.look(c) }
 func (v *version) look(c *Call) (Report, error) {
-	if c.Tool.Labels[0] != v.label {
+	if c.Tool.Labels[0] != v.label || c.Tally.Revision != v.label {
 		v.mixed.Add(1)
 	}
 	return Report{}, nil
@@ -45,6 +45,17 @@ type catalogOf struct {
 
 func (o *catalogOf) Find(Kind, string, string) (*Tool, error) { return o.tool, nil }
 
+// policyOf counts by the revision that the call was looked up with.
+type policyOf struct {
+	quietRooms
+	revision string
+}
+
+func (p *policyOf) Revision() string { return p.revision }
+func (p *policyOf) CountRequest(_ context.Context, c *Call) (Tally, error) {
+	return Tally{Revision: c.Tally.Revision}, nil
+}
+
 // Calls that begin before, during and after changes meet one configuration each, and
 // no upstream goes while a call holds it. Run with the race detector.
 func TestCallsMeetOneConfiguration(t *testing.T) {
@@ -57,7 +68,8 @@ func TestCallsMeetOneConfiguration(t *testing.T) {
 	v, tool := make(0)
 	catalog := &catalogOf{base, tool}
 	quiet := quietRooms{base}
-	road := &Road{Vault: base, Auth: base, State: quiet, Catalog: catalog, Guard: v, Policy: quiet, Shapes: base.road().Shapes, Approvals: base, Recorder: quiet}
+	policy := &policyOf{quiet, v.label}
+	road := &Road{Vault: base, Auth: base, State: quiet, Catalog: catalog, Guard: v, Policy: policy, Shapes: base.road().Shapes, Approvals: base, Recorder: quiet}
 	var calls sync.WaitGroup
 	for range 4 {
 		calls.Go(func() {
@@ -72,7 +84,7 @@ func TestCallsMeetOneConfiguration(t *testing.T) {
 	}
 	for n := range 200 {
 		next, tool := make(n + 1)
-		road.Change(func() { road.Guard, catalog.tool = next, tool })
+		road.Change(func() { road.Guard, catalog.tool, policy.revision = next, tool, next.label })
 		if v.held.Load() == 0 {
 			v.closed.Store(true) // nobody holds it, and nobody finds it any more
 		}
@@ -97,6 +109,8 @@ func (quietRooms) Finish(context.Context, *Call) error                { return n
 func (quietRooms) Count(context.Context, *Call) error                 { return nil }
 func (quietRooms) Again(context.Context, *Call) error                 { return nil }
 func (quietRooms) Label(context.Context, []string, string) error      { return nil }
+func (quietRooms) Revision() string { return "" }
+
 func (quietRooms) CountRequest(context.Context, *Call) (Tally, error) { return Tally{}, nil }
 func (quietRooms) CountResult(context.Context, *Call) (Tally, error)  { return Tally{}, nil }
 func (quietRooms) Record(context.Context, Phase, *Call) error         { return nil }

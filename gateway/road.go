@@ -353,6 +353,8 @@ func (r *Road) judgeAnew(ctx context.Context, c *Call) *Refusal {
 			return Refuse("catalog", Quarantined, "the definition of "+tool.Wire+" changed while a person was asked; send the call again")
 		}
 		c.Tool = tool
+	} else {
+		c.Tally.Revision = "" // of the policy that is in force when it is counted
 	}
 	if err := c.held.Again(ctx, c); err != nil {
 		return AsRefusal("state", err)

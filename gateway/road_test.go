@@ -120,6 +120,8 @@ func (r *rooms) Request(context.Context, *Call) (Report, error) {
 func (r *rooms) Result(context.Context, *Call) (Report, error) {
 	return r.result, r.ask("guard result")
 }
+func (*rooms) Revision() string { return "" }
+
 func (r *rooms) CountRequest(context.Context, *Call) (Tally, error) {
 	return Tally{}, r.ask("count request")
 }

@@ -95,13 +95,16 @@ type Guard interface {
 
 // Policy says whether a call may be made and its result be seen.
 type Policy interface {
+	// Revision names the policy in force. A call is judged by the one that was when it
+	// was looked up ([Tally].Revision), as long as that is known.
+	Revision() string
 	// CountRequest says what the call adds to meters and history, from what was
 	// asked alone, and which meters the rules about it look at. State reserves it. An
 	// error refuses the call.
 	CountRequest(context.Context, *Call) (Tally, error)
 	// CountResult says what the result adds, by the policy that judged the request.
 	CountResult(context.Context, *Call) (Tally, error)
-	// DecideRequest judges what is asked, by the policy in force.
+	// DecideRequest judges what is asked, by the policy that said what it adds.
 	DecideRequest(context.Context, *Call) (Decision, error)
 	// DecideResult judges what came back, by the policy that judged the request.
 	DecideResult(context.Context, *Call) (Decision, error)

@@ -114,8 +114,8 @@ func New(o Options) (*Scanner, error) {
 }
 
 // With is a scanner of other options that knows what this one does: what private
-// tools returned, the key of fingerprints and the exceptions, which options do not
-// change here. The two can be used side by side.
+// tools returned, and the key of fingerprints, which options do not change here. The two
+// can be used side by side.
 func (s *Scanner) With(o Options) (*Scanner, error) {
 	a, err := newActions(o)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Scanner) With(o Options) (*Scanner, error) {
 		return nil, err
 	}
 	next := *s
-	next.actions, next.secrets, next.own, next.judge = a, secrets, newOwn(o.Own), j
+	next.actions, next.secrets, next.own, next.judge, next.allow = a, secrets, newOwn(o.Own), j, o.Allow
 	next.pii, next.limits, next.decoys = pii.New(pii.Options{IP: o.PublicIPs}), o.Thresholds, newDecoys(o.Honeytokens)
 	for _, limit := range []*float64{&next.limits.Args, &next.limits.Result, &next.limits.Definition} {
 		if *limit == 0 {

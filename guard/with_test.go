@@ -7,13 +7,13 @@ import (
 )
 
 // Other options do not make guard forget: what a private tool returned before is found
-// after, the exceptions hold, and fingerprints stay what they were.
+// after, and fingerprints stay what they were. Exceptions are those of the options.
 func TestWithKeepsWhatIsKnown(t *testing.T) {
 	s, list, _ := allowing(t, "k")
 	id := returns(t, s, records, chart)
 	call := newCall(t, mailer, `{"body":"`+quoted(chart)+`"}`)
 	before := copied(t, s, call)
-	next, err := s.With(Options{Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingProvenance: gateway.ActionBlock}})
+	next, err := s.With(Options{Allow: list, Actions: map[gateway.FindingKind]gateway.Action{gateway.FindingProvenance: gateway.ActionBlock}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func TestWithKeepsWhatIsKnown(t *testing.T) {
 	if again := copied(t, s, call); again[0].Action != gateway.ActionPolicy {
 		t.Errorf("the scanner before: %s", again[0].Action)
 	}
-	if next.allow != list {
-		t.Error("other exceptions")
+	if none, err := s.With(Options{}); err != nil || next.allow != list || none.allow != nil {
+		t.Errorf("other exceptions: %v", err)
 	}
 }
 

@@ -47,6 +47,8 @@ func (open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
+func (open) Revision() string { return "" }
+
 func (open) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
 	return gateway.Tally{}, nil
 }

@@ -80,11 +80,12 @@ type Status struct {
 
 // Engine decides about calls. It is safe for concurrent use.
 type Engine struct {
-	opt     Options
+	opt     Options                 // but for the files
+	from    atomic.Pointer[Options] // the same, with the files in force
 	current atomic.Pointer[revision]
 	shadow  atomic.Pointer[revision] // nil without one
 
-	reloading sync.Mutex // held while files are read and OnReload runs; taken before mu
+	reloading sync.Mutex // held while files are read and OnReload runs, and from Prepare to Finish; taken before mu
 	mu        sync.Mutex
 	past      []*revision // most recent last, for the results of calls that began under them
 	loaded    time.Time
@@ -116,7 +117,8 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 
 // roots are where the files are that the policy is made of.
 func (e *Engine) roots() []string {
-	return []string{e.opt.Path, e.opt.Shadow, e.opt.Data, e.opt.Library}
+	o := e.from.Load()
+	return []string{o.Path, o.Shadow, o.Data, o.Library}
 }
 
 // Open loads a policy as it is now, as [New] does, and does not follow changes.
@@ -126,6 +128,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{opt: o, stop: func() {}}
+	e.from.Store(&o)
 	if err := e.load(ctx); err != nil {
 		return nil, err
 	}
@@ -206,7 +209,8 @@ func (e *Engine) named(digest string) *revision {
 }
 
 // DecideRequest implements [gateway.Policy]. It decides by the revision that said
-// what the call counts for, so that what rules read was asked for: where that one is
+// what the call counts for, which is the one that was in force when the call was looked up,
+// so that what rules read was asked for: where that one is
 // too long ago, a policy that counts refuses, since its meters would read 0. If the
 // policy cannot be evaluated, it returns a decision that denies together with a
 // *gateway.Refusal that holds the fault.

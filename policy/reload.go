@@ -32,26 +32,34 @@ func (e *Engine) Reload(ctx context.Context) error {
 
 // load reads and compiles policy and shadow, and puts both in force or neither.
 func (e *Engine) load(ctx context.Context) error {
-	rev, err := loadRevision(ctx, e.opt, e.current.Load())
-	var shadow *revision
-	if e.opt.Shadow != "" {
-		o := e.opt
+	rev, shadow, err := e.compile(ctx, *e.from.Load())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed = err; err == nil {
+		e.put(rev, shadow)
+	}
+	return err
+}
+
+// compile makes the revisions of a policy and of its shadow, nil without one.
+func (e *Engine) compile(ctx context.Context, o Options) (rev, shadow *revision, err error) {
+	rev, err = loadRevision(ctx, o, e.current.Load())
+	if o.Shadow != "" {
 		o.Path = o.Shadow
 		var shadowErr error
 		if shadow, shadowErr = loadRevision(ctx, o, e.shadow.Load()); shadowErr != nil {
 			err = errors.Join(err, fmt.Errorf("the shadow policy does not load:\n%w", shadowErr))
 		}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.failed = err
-	if err != nil {
-		return err
-	}
+	return rev, shadow, err
+}
+
+// put puts revisions in force. The caller holds e.mu.
+func (e *Engine) put(rev, shadow *revision) {
 	e.shadow.Store(shadow)
 	old := e.current.Load()
 	if old == rev {
-		return nil
+		return
 	}
 	if old != nil {
 		e.past = append(e.past, old)
@@ -61,7 +69,6 @@ func (e *Engine) load(ctx context.Context) error {
 	}
 	e.current.Store(rev)
 	e.loaded = time.Now()
-	return nil
 }
 
 // loadRevision compiles the files of o, or returns the revision that it is
@@ -71,7 +78,7 @@ func loadRevision(ctx context.Context, o Options, have *revision) (*revision, er
 	if err := failing(sorted(ps)); err != nil {
 		return nil, err
 	}
-	if have != nil && have.digest == s.digest {
+	if have != nil && have.digest == s.digest && have.exact == s.exact {
 		return have, nil
 	}
 	rev, ps := compile(ctx, s)

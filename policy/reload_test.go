@@ -340,3 +340,77 @@ func TestFilesThatAreNotReadAreAnError(t *testing.T) {
 		t.Errorf("a link to a file is one: %v", err)
 	}
 }
+
+// Another folder, another data file and another shadow come into force together, or not
+// at all, and what is followed from then on are their files.
+func TestReplacement(t *testing.T) {
+	e, old, reloads := watched(t, "")
+	next := writeFiles(t, map[string]string{"n.rego": "package gateway\n\nallow if data.open\n"})
+	data := filepath.Join(writeFiles(t, map[string]string{"d.json": `{"open": false}`}), "d.json")
+	shadow := writeFiles(t, map[string]string{"s.rego": allowAll})
+	wrong := writeFiles(t, map[string]string{"w.rego": broken})
+	call := readCall(t, `{}`)
+	first := e.Revision()
+	for name, o := range map[string]Options{
+		"a broken policy":      {Path: wrong},
+		"none there":           {Path: filepath.Join(wrong, "none")},
+		"data that are none":   {Path: next, Data: filepath.Join(wrong, "w.rego")},
+		"a shadow that is bad": {Path: next, Data: data, Shadow: wrong},
+	} {
+		if _, err := e.Prepare(t.Context(), o); err == nil {
+			t.Errorf("%s is prepared", name)
+		}
+	}
+	abandoned, err := e.Prepare(t.Context(), Options{Path: next, Data: data, Shadow: shadow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	abandoned.Finish()
+	if s := e.Status(); s.Revision != first || s.Shadow != "" || s.Failed != nil || len(reloads) > 0 {
+		t.Fatalf("what was not applied: %+v, told %d times", s, len(reloads))
+	}
+	before := readCall(t, `{}`)
+	before.Tally.Revision = first // it was looked up
+	r, err := e.Prepare(t.Context(), Options{Path: next, Data: data, Shadow: shadow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Apply()
+	r.Finish()
+	if err := <-reloads; err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectDeny || d.Revision == first || d.Shadow != gateway.EffectAllow {
+		t.Errorf("after it: %+v", d)
+	}
+	if before.Tally, err = e.CountRequest(t.Context(), before); err != nil || before.Tally.Revision != first {
+		t.Errorf("a call that was looked up before counts by %s: %v", before.Tally.Revision, err)
+	}
+	if d := decide(t, e, before); d.Effect != gateway.EffectAllow || d.Revision != first {
+		t.Errorf("a call that was looked up before: %+v", d)
+	}
+	replace(t, old, broken) // nobody's any more
+	replace(t, data, `{"open": true}`)
+	if err := <-reloads; err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, e, call); d.Effect != gateway.EffectAllow {
+		t.Errorf("its data changed: %+v", d)
+	}
+}
+
+// That OPA is asked about every call is another policy, though of the same files.
+func TestReplacementAsksOtherwise(t *testing.T) {
+	e, file, _ := watched(t, "")
+	for _, exact := range []bool{true, false} {
+		r, err := e.Prepare(t.Context(), Options{Path: filepath.Dir(file), Exact: exact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Apply()
+		r.Finish()
+		if quick := e.current.Load().quick != nil; quick == exact {
+			t.Errorf("exact %t: the quick way is there: %t", exact, quick)
+		}
+	}
+}

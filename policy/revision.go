@@ -18,6 +18,7 @@ import (
 // that holds it sees one policy however often files change.
 type revision struct {
 	digest string
+	exact  bool // OPA is asked about every call
 	files  []File
 	demo   bool
 
@@ -64,7 +65,7 @@ var entries = []string{entryDecision, entryReverse, entryVisible, entryAll}
 // compile turns sources into a revision. Problems that are errors come without
 // one.
 func compile(ctx context.Context, s *sources) (*revision, []Problem) {
-	r := &revision{digest: s.digest, files: s.files, demo: s.demo, queries: map[string]query{}}
+	r := &revision{digest: s.digest, exact: s.exact, files: s.files, demo: s.demo, queries: map[string]query{}}
 	modules, ps := parse(s.modules)
 	r.parsed, r.mayAsk = modules, asking(s, modules)
 	if failing(ps) != nil {

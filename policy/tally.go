@@ -23,7 +23,7 @@ const (
 // CountRequest implements [gateway.Policy]. Where the rules cannot be evaluated, or
 // give what cannot be counted, the error is a *gateway.Refusal that holds the fault.
 func (e *Engine) CountRequest(ctx context.Context, c *gateway.Call) (gateway.Tally, error) {
-	r := e.current.Load()
+	r := e.named(c.Tally.Revision)
 	t := gateway.Tally{Revision: r.digest}
 	n := r.counting
 	if n == nil {

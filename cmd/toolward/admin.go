@@ -29,7 +29,7 @@ func (r *rooms) openAdmin(endpoints *auth.Endpoints, operators, agents string) (
 		return nil, err
 	}
 	opt := r.operators(local)
-	opt.Roles, opt.Tools, opt.Health, opt.Permit = r.roles(), r.catalog, r.health, r.engine.MayApprove
+	opt.Roles, opt.Tools, opt.Health, opt.Permit = r.roles, r.catalog, r.health, r.engine.MayApprove
 	opt.Verify, opt.Reload = r.verify, r.reload
 	opt.Resource, opt.Challenge = endpoints.URI("/v1"), endpoints.Challenge
 	if opt.Limit, err = operatorLimit(); err != nil {
@@ -105,9 +105,9 @@ func (r *rooms) health() admin.Health {
 	return h
 }
 
-// roles says which roles of a token make an operator.
+// roles says which roles of a token make an operator now.
 func (r *rooms) roles() admin.Roles {
-	if a := r.cfg.Admin; a.Enabled {
+	if a := r.now.inForce.Load().Admin; a.Enabled {
 		return admin.Roles{Viewers: a.Viewers, Approvers: a.Approvers, Admins: a.Admins, Issuers: a.Issuers}
 	}
 	return admin.Roles{}

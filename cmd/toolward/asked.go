@@ -80,7 +80,7 @@ func (r *rooms) questions() []admin.Question {
 			})},
 		{ID: "audit.explain", Path: "audit/calls/{id}/explain", Summary: "Which rules decided a call, and which did not hold: by the policy of then, from the files or the record", Answer: explained{},
 			Ask: with(s, func(ctx context.Context, s *audit.Store, a admin.Asked) (any, error) {
-				return explainCall(ctx, r.cfg, s.Reader, a.Path("id"), "")
+				return explainCall(ctx, r.config(), s.Reader, a.Path("id"), "")
 			})},
 		{ID: "audit.diff", Path: "audit/diff", Summary: "In what two calls differ", Answer: callDiff{},
 			Query: []admin.Parameter{{Name: "a", About: "a call, by its ID or the beginning of it"}, {Name: "b", About: "another, likewise"}},

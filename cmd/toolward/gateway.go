@@ -149,14 +149,18 @@ func (r *rooms) openState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wait := r.cfg.Approvals.Wait
-	if wait == 0 {
-		wait = -1 // `wait: 0s` is a choice, not a missing value
-	}
-	if r.waiting, err = approval.New(approval.Options{Store: r.state, Wait: wait, Expire: r.cfg.Approvals.Expire, Asked: r.asked}); err != nil {
+	if r.waiting, err = approval.New(approval.Options{Store: r.state, Wait: waitOf(r.cfg), Expire: r.cfg.Approvals.Expire, Asked: r.asked}); err != nil {
 		return err
 	}
 	return r.store.Attach(ctx, r.state)
+}
+
+// waitOf is how long a call waits for a person: `wait: 0s` is a choice, not a missing value.
+func waitOf(cfg *config.Config) time.Duration {
+	if cfg.Approvals.Wait == 0 {
+		return -1
+	}
+	return cfg.Approvals.Wait
 }
 
 // asked says in the log that a person has to decide, and how. What the call would
@@ -373,7 +377,6 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 	opt := server.Options{
 		Road: r.road, Key: key, CarryToken: r.now.exchanges.Load, Upstreams: r.catalog, Token: auth.Token,
 		Version: version(), MaxBody: int64(r.cfg.HTTP.Body), Body: r.state.Body, Logger: r.log,
-		PerPrincipal: r.cfg.Limits.Sessions.Agent, MaxSessions: r.cfg.Limits.Sessions.Total,
 	}
 	if endpoints != nil {
 		opt.Resource, opt.Challenge = endpoints.URI, endpoints.Challenge
@@ -383,8 +386,24 @@ func (r *rooms) openSurface(endpoints *auth.Endpoints) (*server.Server, error) {
 		return nil, err
 	}
 	r.surface.Store(s)
+	r.road.Change(func() { r.setSessions(r.config()) }) // not while others come into force
 	r.onClose(func() error { s.Close(); return nil })
 	return s, nil
+}
+
+// setSessions puts limits.sessions in force, where there is a surface that has them.
+func (r *rooms) setSessions(cfg *config.Config) {
+	if s := r.surface.Load(); s != nil {
+		s.SetSessions(cfg.Limits.Sessions.Agent, cfg.Limits.Sessions.Total)
+	}
+}
+
+// config is the configuration in force.
+func (r *rooms) config() *config.Config {
+	if now := r.now.inForce.Load(); now != nil {
+		return now
+	}
+	return r.cfg // of a command, which takes over no other
 }
 
 // ready is what /readyz asks.

@@ -110,6 +110,8 @@ func (a *asked) Request(ctx context.Context, c *gateway.Call) (gateway.Report, e
 	return a.Guard.Request(ctx, c)
 }
 
+func (*asked) Revision() string { return "" }
+
 func (a *asked) CountRequest(ctx context.Context, c *gateway.Call) (gateway.Tally, error) {
 	a.evaluations++
 	return a.Policy.CountRequest(ctx, c)

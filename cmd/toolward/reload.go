@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,14 +15,13 @@ import (
 	"toolward/gateway"
 	"toolward/gateway/watch"
 	"toolward/guard"
-	"toolward/state/limit"
 	"toolward/upstream"
 	"toolward/web/admin"
 )
 
-// running is what a gateway knows of its configuration while it runs. Upstreams,
-// limits and guard are taken over from a file that changes, all of them or nothing;
-// what is in rooms.cfg beside them stays as it was at the start.
+// running is what a gateway knows of its configuration while it runs. What is hot
+// ([config.IsHot]) is taken over from a file that changes, all of it or nothing; what is
+// in rooms.cfg beside it stays as it was at the start.
 type running struct {
 	inForce atomic.Pointer[config.Config]
 	scanner atomic.Pointer[guard.Scanner]
@@ -234,81 +232,6 @@ func (r *rooms) reload(ctx context.Context, by gateway.Operator) (admin.Reloaded
 	return done, nil
 }
 
-// takeOver puts a configuration in force.
-func (r *rooms) takeOver(ctx context.Context, next *config.Config, by gateway.Operator) (admin.Reloaded, error) {
-	n := &r.now
-	p, err := r.plan(next)
-	if err != nil || p.idle() {
-		return admin.Reloaded{Restart: n.waiting}, err
-	}
-	guardOpt, err := guardOptions(next, r.log)
-	if err != nil {
-		return admin.Reloaded{}, err
-	}
-	guardOpt.Own = append(guardOpt.Own, n.own...)
-	scanner, err := r.scanner.With(guardOpt)
-	if err != nil {
-		return admin.Reloaded{}, err
-	}
-	limits := limitOptions(next.Limits)
-	if err := limits.Check(); err != nil {
-		return admin.Reloaded{}, err
-	}
-	entries, servers, err := r.servers(next, p.differs)
-	if err != nil {
-		return admin.Reloaded{}, err
-	}
-	r.hide(append(hidden(next), n.hidden...)) // before anything can repeat one
-	n.own = guardOpt.Own
-	change, err := r.prepare(ctx, scanner, servers)
-	if err != nil {
-		return admin.Reloaded{}, err
-	}
-	now := n.inForce.Load().TakeOver(next)
-	if err := r.noteConfig(ctx, now, p, by); err != nil {
-		change.Abandon()
-		n.scanner.Store(r.scanner)
-		return admin.Reloaded{}, fmt.Errorf("it cannot be recorded, so it is not in force: %w", err)
-	}
-	r.inForce(now, scanner, change, limits)
-	r.vault.Forget(slices.Concat(p.done.Removed, p.done.Changed)...) // nothing goes back to what is gone
-	n.read, n.entries, n.waiting = next, entries, p.done.Restart
-	change.Finish(r.cfg.HTTP.Drain)
-	if p.guard {
-		r.catalog.Inspect(ctx)
-	}
-	n.count("ok")
-	r.log.Info("the configuration is in force", "fields", p.done.Fields, "added", p.done.Added, "removed", p.done.Removed, "changed", p.done.Changed)
-	if len(p.done.Restart) > 0 {
-		r.log.Warn("the file differs in what only a restart changes", "fields", p.done.Restart)
-	}
-	return p.done, nil
-}
-
-// prepare starts upstreams beside those in force, and has what they offer looked at
-// by the guard that is to be.
-func (r *rooms) prepare(ctx context.Context, scanner *guard.Scanner, servers []upstream.Server) (*upstream.Change, error) {
-	r.now.scanner.Store(scanner)
-	waited, cancel := context.WithTimeout(ctx, startupWait)
-	defer cancel()
-	change, err := r.catalog.Prepare(waited, servers)
-	if err != nil {
-		r.now.scanner.Store(r.scanner)
-	}
-	return change, err
-}
-
-// inForce exchanges everything at once: each call meets what was before, or what is
-// from now on.
-func (r *rooms) inForce(now *config.Config, scanner *guard.Scanner, change *upstream.Change, limits limit.Options) {
-	r.road.Change(func() {
-		r.scanner, r.road.Guard = scanner, scanner
-		change.Apply()
-		_ = r.state.SetLimits(limits) // they were checked
-		r.now.set(now)
-	})
-}
-
 // hide keeps credentials out of log and record from here on.
 func (r *rooms) hide(secrets []gateway.Secret) {
 	r.now.hidden = secrets
@@ -316,26 +239,6 @@ func (r *rooms) hide(secrets []gateway.Secret) {
 	if t, ok := r.talk.(*terminal); ok {
 		t.own.Store(gateway.NewScrubber(secrets))
 	}
-}
-
-// noteConfig records which configuration is in force, and who wanted it.
-func (r *rooms) noteConfig(ctx context.Context, now *config.Config, p plan, by gateway.Operator) error {
-	var text bytes.Buffer
-	if err := now.Print(&text); err != nil {
-		return err
-	}
-	fields, err := now.Masked()
-	if err != nil {
-		return err
-	}
-	detail := map[string]any{
-		"fields": p.done.Fields, "restart": p.done.Restart, "added": p.done.Added, "removed": p.done.Removed, "changed": p.done.Changed,
-		"config_digest": digestOf(text.Bytes()),
-	}
-	if !by.None() {
-		detail["by"] = by
-	}
-	return r.noteWith(ctx, audit.TypeConfig, detail, map[string]any{"config": fields, "differences": p.differences})
 }
 
 // noteBroken says that a configuration is not in force, once for each way in which it

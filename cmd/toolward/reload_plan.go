@@ -15,6 +15,7 @@ type plan struct {
 	entries     map[string]bool     // upstreams of which something differs
 	files       bool                // a file is another that an upstream is made from
 	guard       bool                // something of guard's differs
+	policy      bool                // other files are the policy, or it is asked otherwise
 	same        bool                // the file says what it said when it was read last
 }
 
@@ -43,6 +44,7 @@ func (r *rooms) plan(next *config.Config) (plan, error) {
 		}
 		p.done.Fields = append(p.done.Fields, d.Field)
 		p.guard = p.guard || strings.HasPrefix(d.Field, "guard.")
+		p.policy = p.policy || strings.HasPrefix(d.Field, "policy.")
 		if rest, ok := strings.CutPrefix(d.Field, "upstreams."); ok {
 			name, _, _ := strings.Cut(rest, ".")
 			name, _, _ = strings.Cut(name, "[")

@@ -358,13 +358,25 @@ func (r *rooms) announceJSON(base string) {
 
 // newLogger logs to standard error.
 func newLogger(l config.Log, w io.Writer) *slog.Logger {
+	h := leveled{level: &slog.LevelVar{}}
+	h.level.Set(levelOf(l))
+	opt := &slog.HandlerOptions{Level: h.level}
+	if h.Handler = slog.NewTextHandler(w, opt); l.Format == "json" {
+		h.Handler = slog.NewJSONHandler(w, opt)
+	}
+	return slog.New(h)
+}
+
+// leveled is a log's handler whose level can be set anew.
+type leveled struct {
+	slog.Handler
+	level *slog.LevelVar
+}
+
+func levelOf(l config.Log) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
 		level = slog.LevelInfo // the configuration was checked: only an unset level comes here
 	}
-	opt := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opt))
-	}
-	return slog.New(slog.NewTextHandler(w, opt))
+	return level
 }

@@ -173,13 +173,14 @@ func TestBrokenConfigChangesNothing(t *testing.T) {
 func TestColdFieldsAreNamed(t *testing.T) {
 	g := lab.Start(t, lab.Options{})
 	for field, edit := range map[string]func(config){
-		"listen":                func(c config) { c["listen"] = "127.0.0.1:1" },
-		"audit.path":            func(c config) { c["audit"] = config{"path": "other.db"} },
-		"limits.sessions.agent": func(c config) { c["limits"].(config)["sessions"] = config{"agent": 7} },
-		"guard.allow":           func(c config) { c["guard"] = config{"allow": "other.json"} },
-		"http.body":             func(c config) { c["http"] = config{"body": "2MiB"} },
-		"pins.strict":           func(c config) { c["pins"] = config{"strict": true} },
-		"approvals.wait":        func(c config) { c["approvals"] = config{"wait": "1s"} },
+		"listen":         func(c config) { c["listen"] = "127.0.0.1:1" },
+		"audit.path":     func(c config) { c["audit"] = config{"path": "other.db"} },
+		"sessions.idle":  func(c config) { c["sessions"] = config{"idle": "7h"} },
+		"log.format":     func(c config) { c["log"] = config{"format": "json"} },
+		"admin.listen":   func(c config) { c["admin"] = config{"listen": "127.0.0.1:2"} },
+		"http.body":      func(c config) { c["http"] = config{"body": "2MiB"} },
+		"pins.strict":    func(c config) { c["pins"] = config{"strict": true} },
+		"auth.scopes[0]": func(c config) { c["auth"].(config)["scopes"] = []string{"tools"} },
 	} {
 		t.Run(field, func(t *testing.T) {
 			g.Log.Reset()

@@ -42,15 +42,38 @@ type listener struct {
 // may ends its oldest, and when there are as many as there may be, the principal
 // with the most ends its oldest for one that has fewer.
 type listens struct {
+	mu                 sync.Mutex
 	most, perPrincipal int
-
-	mu        sync.Mutex
-	open      int
-	principal map[string][]*listener // oldest first
+	open               int
+	principal          map[string][]*listener // oldest first
 }
 
-func newListens(most, perPrincipal int) *listens {
-	return &listens{most: most, perPrincipal: perPrincipal, principal: map[string][]*listener{}}
+func newListens() *listens { return &listens{principal: map[string][]*listener{}} }
+
+// bound sets how many there may be. The oldest of what is beyond end.
+func (l *listens) bound(perPrincipal, most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.perPrincipal, l.most = perPrincipal, most
+	end := func(owner string) {
+		oldest := l.principal[owner][0]
+		l.drop(owner, oldest)
+		oldest.end()
+	}
+	for owner := range l.principal {
+		for len(l.principal[owner]) > perPrincipal {
+			end(owner)
+		}
+	}
+	for l.open > most {
+		fullest := ""
+		for owner, all := range l.principal {
+			if len(all) > len(l.principal[fullest]) {
+				fullest = owner
+			}
+		}
+		end(fullest)
+	}
 }
 
 // add opens a listener; false if there is no room.

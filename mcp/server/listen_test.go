@@ -327,3 +327,38 @@ func TestListenersAreBoundedFairly(t *testing.T) {
 		t.Error("somebody's only listener made room")
 	}
 }
+
+// Where the bounds are lower, the oldest beyond them end: an agent's own, and those of who
+// has the most.
+func TestBoundsOfListenersChange(t *testing.T) {
+	for name, tt := range map[string]struct {
+		perPrincipal, most int
+		left               [2]int
+	}{
+		"more": {9, 9, [2]int{4, 2}}, "fewer of an agent": {3, 9, [2]int{3, 2}}, "one of an agent": {1, 9, [2]int{1, 1}},
+		"fewer in all": {9, 4, [2]int{2, 2}}, "one in all": {9, 1, [2]int{1, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newListens()
+			l.bound(9, 9)
+			ended := 0
+			for i, n := range []int{4, 2} {
+				for range n {
+					one := &listener{x: &exchange{agent: &gateway.Agent{ID: fmt.Sprint(i), Issuer: "test"}}, end: func() { ended++ }}
+					if !l.add(one) {
+						t.Fatal("no room")
+					}
+				}
+			}
+			l.bound(tt.perPrincipal, tt.most)
+			left := [2]int{}
+			for i := range left {
+				left[i] = len(l.principal[(&gateway.Agent{ID: fmt.Sprint(i), Issuer: "test"}).Principal()])
+			}
+			sum := left[0] + left[1]
+			if sum != tt.left[0]+tt.left[1] || name != "one in all" && left != tt.left || l.open != sum || ended != 6-sum {
+				t.Errorf("left are %v, want %v; %d open, %d ended", left, tt.left, l.open, ended)
+			}
+		})
+	}
+}

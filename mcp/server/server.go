@@ -74,12 +74,16 @@ type Options struct {
 	Logger *slog.Logger // default discards
 }
 
+// Defaults of what [Server.SetSessions] sets.
+const (
+	defaultMaxSessions  = 10_000
+	defaultPerPrincipal = 1_000
+)
+
 func (o *Options) setDefaults() {
 	def(&o.Name, "toolward")
 	def(&o.Version, "dev")
 	def(&o.MaxBody, 4<<20)
-	def(&o.MaxSessions, 10_000)
-	def(&o.PerPrincipal, 1_000)
 	def(&o.IdleTTL, 30*time.Minute)
 	def(&o.Replay, 512<<10)
 	def(&o.ReplayAll, 64<<20)
@@ -148,15 +152,26 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: o, road: o.Road, log: o.Logger, seal: seal, listens: newListens(o.MaxSessions, o.PerPrincipal), parked: newParking(o.Parked, o.ParkTTL)}
+	s := &Server{opt: o, road: o.Road, log: o.Logger, seal: seal, listens: newListens(), parked: newParking(o.Parked, o.ParkTTL)}
 	s.kept.most = o.ReplayAll
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.draining, s.drain = context.WithCancel(s.base)
 	s.barriers = newBarriers(s.road.State)
 	s.sessions = newSessions(s)
+	s.SetSessions(o.PerPrincipal, o.MaxSessions)
 	s.done.Go(func() { s.barriers.run(s.base, s.ListsChanged) })
 	s.done.Go(func() { s.sessions.expire(s.base) })
 	return s, nil
+}
+
+// SetSessions puts other bounds in force ([Options.PerPrincipal], [Options.MaxSessions];
+// 0 is their default). Of what is open beyond them, sessions that are not in use end at
+// once, those that are when others come, and the oldest subscriptions at once.
+func (s *Server) SetSessions(perPrincipal, most int) {
+	def(&perPrincipal, defaultPerPrincipal)
+	def(&most, defaultMaxSessions)
+	s.sessions.bound(perPrincipal, most)
+	s.listens.bound(perPrincipal, most)
 }
 
 // Drain ends the streams that would otherwise never end: those that carry no

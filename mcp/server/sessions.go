@@ -20,9 +20,10 @@ import (
 type sessions struct {
 	srv *Server
 
-	mu      sync.Mutex
-	byID    map[string]*session
-	holders map[string]*list.List // by principal, of *session, least recently used first
+	mu                 sync.Mutex
+	most, perPrincipal int
+	byID               map[string]*session
+	holders            map[string]*list.List // by principal, of *session, least recently used first
 }
 
 func newSessions(s *Server) *sessions {
@@ -57,6 +58,42 @@ func (all *sessions) add(ss *session) *gateway.Refusal {
 	return nil
 }
 
+// bound sets how many there may be. What is beyond and not in use ends.
+func (all *sessions) bound(perPrincipal, most int) {
+	all.mu.Lock()
+	all.perPrincipal, all.most = perPrincipal, most
+	var ended []*session
+	end := func(held *list.List) bool {
+		ss, idle := longestUnused(held)
+		if idle {
+			all.drop(ss)
+			ended = append(ended, ss)
+		}
+		return idle
+	}
+	for _, held := range all.holders {
+		for held.Len() > perPrincipal && end(held) {
+		}
+	}
+	busy := map[*list.List]bool{} // all that it holds is in use
+	for len(all.byID) > most {
+		var fullest *list.List
+		for _, held := range all.holders {
+			if !busy[held] && (fullest == nil || held.Len() > fullest.Len()) {
+				fullest = held
+			}
+		}
+		if fullest == nil {
+			break
+		}
+		busy[fullest] = !end(fullest)
+	}
+	all.mu.Unlock()
+	for _, ss := range ended {
+		ss.close()
+	}
+}
+
 // room finds the session that has to end for one more of an owner's, nil if
 // none has to; ok is false if none may. The caller holds the lock.
 func (all *sessions) room(owner string) (victim *session, ok bool) {
@@ -64,11 +101,11 @@ func (all *sessions) room(owner string) (victim *session, ok bool) {
 	if own != nil {
 		has = own.Len()
 	}
-	if has >= all.srv.opt.PerPrincipal {
+	if has >= all.perPrincipal {
 		victim, _ = longestUnused(own)
 		return victim, true
 	}
-	if len(all.byID) < all.srv.opt.MaxSessions {
+	if len(all.byID) < all.most {
 		return nil, true
 	}
 	most := 0

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"toolward/gateway"
@@ -116,5 +117,71 @@ func TestInitializeIsLimited(t *testing.T) {
 	}
 	if n := s.srv.Sessions(); n != 0 || len(s.refused) != 2 {
 		t.Errorf("%d sessions are open, %d refusals are on record", n, len(s.refused))
+	}
+}
+
+// Other bounds hold at once for what is not in use, and for the rest as others come.
+func TestBoundsOfSessionsChange(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ann, bob           string // a letter for each session, oldest first: i is idle, u in use
+		perPrincipal, most int
+		left               string // of both
+	}{
+		"more":                               {"iii", "ii", 10, 10, "iii ii"},
+		"none of them, which is as before":   {"iii", "ii", 0, 0, "iii ii"},
+		"fewer of an agent":                  {"iii", "ii", 2, 10, "ii ii"},
+		"one of an agent":                    {"iii", "ii", 1, 10, "i i"},
+		"fewer of an agent, some in use":     {"uiui", "u", 2, 10, "uu u"},
+		"fewer of an agent, all in use":      {"uuuu", "i", 2, 10, "uuuu i"},
+		"fewer in all: who has most":         {"iiii", "i", 10, 3, "ii i"},
+		"fewer in all: as even as it goes":   {"iii", "iii", 10, 2, "i i"},
+		"fewer in all, some in use":          {"uuiu", "iii", 10, 4, "uuu i"},
+		"fewer in all, all in use":           {"uuu", "uu", 10, 2, "uuu uu"},
+		"fewer of an agent and fewer in all": {"iiii", "iii", 3, 4, "ii ii"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newBareStub(t, func(o *Options) { o.MaxSessions, o.PerPrincipal = 10, 10 }, nil)
+			defer s.srv.Close()
+			for agent, all := range map[string]string{"ann": tt.ann, "bob": tt.bob} {
+				for _, use := range all {
+					ss := newSession(s.srv, &gateway.Agent{ID: agent, Issuer: "test"}, gateway.SurfaceMCP, "")
+					if use == 'u' {
+						ss.main.attach(0, false)
+					}
+					if refusal := s.srv.sessions.add(ss); refusal != nil {
+						t.Fatal(refusal)
+					}
+				}
+			}
+			s.srv.SetSessions(tt.perPrincipal, tt.most)
+			var left []string
+			for _, agent := range []string{"ann", "bob"} {
+				uses := ""
+				held := s.srv.sessions.holders[(&gateway.Agent{ID: agent, Issuer: "test"}).Principal()]
+				for e := held.Front(); e != nil; e = e.Next() {
+					uses += map[bool]string{true: "i", false: "u"}[e.Value.(*session).unused()]
+				}
+				left = append(left, uses)
+			}
+			if got := strings.Join(left, " "); got != tt.left {
+				t.Errorf("left is %s, want %s", got, tt.left)
+			}
+		})
+	}
+}
+
+// A bound that is lower holds for who comes then, too.
+func TestALowerBoundOfSessionsHolds(t *testing.T) {
+	s := newBareStub(t, nil, nil)
+	defer s.srv.Close()
+	s.srv.SetSessions(2, 3)
+	for i := range 12 {
+		ss := newSession(s.srv, &gateway.Agent{ID: fmt.Sprint(i % 3), Issuer: "test"}, gateway.SurfaceMCP, "")
+		if refusal := s.srv.sessions.add(ss); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	if n := s.srv.Sessions(); n != 3 {
+		t.Errorf("%d sessions are open, want 3", n)
 	}
 }

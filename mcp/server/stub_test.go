@@ -152,6 +152,8 @@ func (s *stub) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
 
+func (*stub) Revision() string { return "" }
+
 func (s *stub) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
 	return gateway.Tally{}, nil
 }

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toolward/gateway"
@@ -61,11 +62,15 @@ const progress = 5 * time.Second // between two progress notifications
 
 // Room implements [gateway.Approvals]. It is safe for concurrent use.
 type Room struct {
-	opts Options
+	opts  Options // but for its times
+	times atomic.Pointer[times]
 
 	mu      sync.Mutex
 	waiting map[string]*bell
 }
+
+// times are how long people may take.
+type times struct{ wait, expire time.Duration }
 
 // bell wakes the calls that wait for one approval.
 type bell struct {
@@ -80,16 +85,24 @@ func New(opts Options) (*Room, error) {
 	if opts.Store == nil {
 		return nil, errors.New("approvals need a store")
 	}
-	if opts.Wait == 0 {
-		opts.Wait = 2 * time.Minute
-	}
-	if opts.Expire <= 0 {
-		opts.Expire = time.Hour
-	}
 	if opts.Pending <= 0 {
 		opts.Pending = 32
 	}
-	return &Room{opts: opts, waiting: map[string]*bell{}}, nil
+	r := &Room{opts: opts, waiting: map[string]*bell{}}
+	r.SetTimes(opts.Wait, opts.Expire)
+	return r, nil
+}
+
+// SetTimes puts other times in force ([Options.Wait], [Options.Expire]), for calls that
+// come to wait from now on.
+func (r *Room) SetTimes(wait, expire time.Duration) {
+	if wait == 0 {
+		wait = 2 * time.Minute
+	}
+	if expire <= 0 {
+		expire = time.Hour
+	}
+	r.times.Store(&times{wait, expire})
 }
 
 // Wait implements [gateway.Approvals]. Nil means that this call, and no other,
@@ -99,9 +112,10 @@ func (r *Room) Wait(ctx context.Context, c *gateway.Call) error {
 	if err != nil {
 		return err
 	}
-	over := time.NewTimer(r.opts.Wait)
+	wait := r.times.Load().wait
+	over := time.NewTimer(wait)
 	defer over.Stop()
-	told := newTeller(ctx, c, r.opts.Wait)
+	told := newTeller(ctx, c, wait)
 	defer told.stop()
 	for {
 		a, err := r.opts.Store.Ask(ctx, ask, r.opts.Pending)
@@ -222,7 +236,7 @@ func (r *Room) request(c *gateway.Call) (gateway.Approval, error) {
 	return gateway.Approval{
 		ID: newID(), Binding: binding, Call: c.ID, Agent: c.Agent.ID, Issuer: c.Agent.Issuer, Identities: c.Agent.Identities(),
 		Tool: c.ToolName(), Fingerprint: c.Tool.Fingerprint, Args: args, Beside: beside, Restored: gateway.WithoutValues(c.Restored), Reasons: reasons,
-		Revision: c.Decision.Revision, Session: c.Session.ID, Labels: c.Session.Labels, Recent: c.Session.Recent, Created: now, Expires: now.Add(r.opts.Expire), State: gateway.ApprovalOpen,
+		Revision: c.Decision.Revision, Session: c.Session.ID, Labels: c.Session.Labels, Recent: c.Session.Recent, Created: now, Expires: now.Add(r.times.Load().expire), State: gateway.ApprovalOpen,
 	}, nil
 }
 

@@ -396,3 +396,24 @@ func TestFailedRecordRefusesTheCall(t *testing.T) {
 		}
 	})
 }
+
+// Other times hold for who comes to wait from then on.
+func TestTimesChange(t *testing.T) {
+	bubble(t, approval.Options{Wait: time.Minute, Expire: time.Hour}, func(t *testing.T, r *approval.Room, d *desk) {
+		begin := time.Now()
+		ask(t, r, newCall(t, `{"n":1}`))
+		if waited := time.Since(begin); waited != time.Minute {
+			t.Errorf("it waited %s", waited)
+		}
+		r.SetTimes(-1, 3*time.Hour)
+		begin = time.Now()
+		id := ask(t, r, newCall(t, `{"n":2}`))
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("it waited %s, and there is no wait any more", waited)
+		}
+		a, err := d.Approval(t.Context(), id)
+		if err != nil || a.Expires.Sub(a.Created) != 3*time.Hour {
+			t.Errorf("it expires after %s: %v", a.Expires.Sub(a.Created), err)
+		}
+	})
+}

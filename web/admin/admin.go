@@ -95,7 +95,7 @@ type Options struct {
 	Note      func(ctx context.Context, eventType string, detail any) error // appends to the record
 	Version   string
 
-	Roles Roles
+	Roles func() Roles // that count now; nil: none do
 	Local *Local // nil: nobody without a token
 
 	// Permit asks policy whether an operator may approve a call; reasons say why
@@ -136,6 +136,9 @@ const maxBody = 64 << 10
 func New(opt Options) *Handler {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
+	}
+	if opt.Roles == nil {
+		opt.Roles = func() Roles { return Roles{} }
 	}
 	h := &Handler{
 		opt: opt, mux: http.NewServeMux(), closed: make(chan struct{}),

@@ -263,7 +263,7 @@ func newDesk(t *testing.T, change ...func(*Options)) *desk {
 			}
 			return Reloaded{Fields: []string{"guard.pii"}, Changed: []string{by.Subject}}, nil
 		},
-		Roles: Roles{Viewers: []string{"v"}, Approvers: []string{"ap"}, Admins: []string{"ad"}},
+		Roles: func() Roles { return Roles{Viewers: []string{"v"}, Approvers: []string{"ap"}, Admins: []string{"ad"}} },
 		Local: &Local{Credential: credential, User: "ann"},
 		Limit: func(*gateway.Agent) (func(), error) { return func() {}, nil },
 		Token: func(r *http.Request) (string, error) {

@@ -24,7 +24,11 @@ func TestTokensAreCreated(t *testing.T) {
 		{"admin", `{"name":"laptop","subject":"bot","by":{"subject":"ceo"}}`, 400},
 		{"admin", `{"name":"laptop","subject":"bot","expires":"soon"}`, 400},
 	} {
-		d := newDesk(t, func(o *Options) { o.Roles.Issuers = []string{issuer} })
+		d := newDesk(t, func(o *Options) {
+			roles := o.Roles()
+			roles.Issuers = []string{issuer}
+			o.Roles = func() Roles { return roles }
+		})
 		token := tt.who
 		if token == "local" {
 			token = d.local

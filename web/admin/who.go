@@ -82,7 +82,7 @@ func (h *Handler) admit(r *http.Request) (*who, *gateway.Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	return &who{Operator: operatorOf(agent), role: h.opt.Roles.Of(agent), agent: agent, expires: agent.Expires, token: token}, nil
+	return &who{Operator: operatorOf(agent), role: h.opt.Roles().Of(agent), agent: agent, expires: agent.Expires, token: token}, nil
 }
 
 // still says why an operator would not be let in now, nil if they would: a token may

@@ -36,7 +36,11 @@ func TestLimitOfOperators(t *testing.T) {
 
 // A role counts from the issuers that are named, and a partner's "admin" is nobody.
 func TestRolesOfOtherIssuers(t *testing.T) {
-	d := newDesk(t, func(o *Options) { o.Roles.Issuers = []string{issuer} })
+	d := newDesk(t, func(o *Options) {
+		roles := o.Roles()
+		roles.Issuers = []string{issuer}
+		o.Roles = func() Roles { return roles }
+	})
 	d.road.agents["partner"] = &gateway.Agent{ID: "p", Issuer: "https://partner.test", Roles: []string{"ad"}, Expires: time.Now().Add(time.Hour)}
 	if status, _ := d.do(t, "partner", "GET", "me", ""); status != 403 {
 		t.Errorf("a partner's admin: %d", status)
@@ -44,7 +48,7 @@ func TestRolesOfOtherIssuers(t *testing.T) {
 	if status, m := d.do(t, "admin", "GET", "me", ""); status != 200 || m["role"] != "admin" {
 		t.Errorf("our admin: %d %v", status, m)
 	}
-	d = newDesk(t, func(o *Options) { o.Roles = Roles{} })
+	d = newDesk(t, func(o *Options) { o.Roles = func() Roles { return Roles{} } })
 	if status, _ := d.do(t, "admin", "GET", "me", ""); status != 403 {
 		t.Errorf("with no role configured: %d", status)
 	}

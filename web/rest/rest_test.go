@@ -59,6 +59,8 @@ func (o *open) Request(context.Context, *gateway.Call) (gateway.Report, error) {
 func (o *open) Result(context.Context, *gateway.Call) (gateway.Report, error) {
 	return gateway.Report{}, nil
 }
+func (*open) Revision() string { return "" }
+
 func (o *open) CountRequest(context.Context, *gateway.Call) (gateway.Tally, error) {
 	return gateway.Tally{}, nil
 }
