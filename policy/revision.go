@@ -83,7 +83,7 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 		return nil, sorted(ownFirst(append(ps, fromOPA(r.compiler.Errors)...)))
 	}
 	ps = append(ps, checkStages(r.compiler)...)
-	ps = append(ps, checkUse(r.compiler)...)
+	ps = append(ps, checkUse(r.compiler, modules)...)
 	ps = append(ps, checkWords(r.compiler)...)
 	ps = append(ps, checkOperatorsInput(r.compiler)...)
 	var more []Problem

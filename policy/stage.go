@@ -127,8 +127,9 @@ func refNeedsResult(c *ast.Compiler, ref ast.Ref, seen []*ast.Rule) bool {
 
 // checkUse finds rules that nothing asks: public names in packages that no
 // decision reaches, and names that are nearly public ones.
-func checkUse(c *ast.Compiler) []Problem {
+func checkUse(c *ast.Compiler, written map[string]*ast.Module) []Problem {
 	var ps []Problem
+	asks := asksOf(written)
 	for _, file := range util.KeysSorted(c.Modules) {
 		m := c.Modules[file]
 		if isLibrary(m.Package) {
@@ -147,6 +148,11 @@ func checkUse(c *ast.Compiler) []Problem {
 			case !asked && isPublic(name):
 				ps = append(ps, problemAt(rule.Location, "rule_unasked", "no decision asks %s of package %s", name, packageName(m.Package)).
 					hint("decisions ask packages gateway, servers.SERVER, tools.SERVER.TOOL, prompts…, resources… and reverse.SERVER"))
+			case speaks(m.Package) && isPublic(name) && !counts(name) && !asks[rootOf(m.Package)][name]:
+				p := problemAt(rule.Location, "rule_unasked", "no decision asks %s of package %s, so it does nothing", name, packageName(m.Package)).
+					hint("it is asked of packages %s", strings.Join(rootsThatAsk(asks, name), ", "))
+				p.Severity = Warning // nothing is let through for it
+				ps = append(ps, p)
 			case asked && !isPublic(name):
 				if near := nearest(name, publicRules); near != "" {
 					ps = append(ps, problemAt(rule.Location, "rule_unasked", "no decision asks %s, and no rule uses it", name).hint("%s", didYouMean(near)))
@@ -155,4 +161,44 @@ func checkUse(c *ast.Compiler) []Problem {
 		}
 	}
 	return ps
+}
+
+// asksOf says which public rules decisions ask, by the first word of the package: those
+// that the library names, as it is written.
+func asksOf(written map[string]*ast.Module) map[string]map[string]bool {
+	asks := map[string]map[string]bool{}
+	for _, m := range written {
+		if !isLibrary(m.Package) {
+			continue
+		}
+		ast.WalkRefs(m, func(ref ast.Ref) bool {
+			if len(ref) < 3 || !ref.HasPrefix(ast.DefaultRootRef) {
+				return false
+			}
+			root, _ := ref[1].Value.(ast.String)
+			for _, step := range ref[2:] {
+				if name, ok := step.Value.(ast.String); ok && isPublic(string(name)) {
+					if asks[string(root)] == nil {
+						asks[string(root)] = map[string]bool{}
+					}
+					asks[string(root)][string(name)] = true
+				}
+			}
+			return false
+		})
+	}
+	return asks
+}
+
+func rootOf(p *ast.Package) string { return pathOf(p)[0] }
+
+// rootsThatAsk are the packages of which a rule is asked, as people write them.
+func rootsThatAsk(asks map[string]map[string]bool, name string) (all []string) {
+	for _, root := range []string{"gateway", "servers.SERVER", "tools.SERVER.TOOL", "prompts.SERVER.NAME", "resources.SERVER.NAME", "reverse.SERVER"} {
+		first, _, _ := strings.Cut(root, ".")
+		if asks[first][name] {
+			all = append(all, root)
+		}
+	}
+	return all
 }
