@@ -105,11 +105,11 @@ type quietRooms struct{ *rooms }
 func (q quietRooms) Begin(ctx context.Context, _ *Call) (context.Context, Reservation, error) {
 	return ctx, q, nil
 }
-func (quietRooms) Finish(context.Context, *Call) error                { return nil }
-func (quietRooms) Count(context.Context, *Call) error                 { return nil }
-func (quietRooms) Again(context.Context, *Call) error                 { return nil }
-func (quietRooms) Label(context.Context, []string, string) error      { return nil }
-func (quietRooms) Revision() string { return "" }
+func (quietRooms) Finish(context.Context, *Call) error           { return nil }
+func (quietRooms) Count(context.Context, *Call) error            { return nil }
+func (quietRooms) Again(context.Context, *Call) error            { return nil }
+func (quietRooms) Label(context.Context, []string, string) error { return nil }
+func (quietRooms) Revision() string                              { return "" }
 
 func (quietRooms) CountRequest(context.Context, *Call) (Tally, error) { return Tally{}, nil }
 func (quietRooms) CountResult(context.Context, *Call) (Tally, error)  { return Tally{}, nil }

@@ -96,7 +96,7 @@ type Options struct {
 	Version   string
 
 	Roles func() Roles // that count now; nil: none do
-	Local *Local // nil: nobody without a token
+	Local *Local       // nil: nobody without a token
 
 	// Permit asks policy whether an operator may approve a call; reasons say why
 	// not. Nil permits what the role does.
