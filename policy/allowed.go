@@ -183,9 +183,11 @@ func prefixed(function string, at spot, pattern ast.Value) *Problem {
 			return says("%s is compared as text: %s is also the beginning of what leads out by \"..\"", "`import data.toolward.lib.path`, and `path.relative("+at.path+")` beside it")
 		}
 		return says("%s is compared as text: %s is also the beginning of its neighbours, and of what leads out by \"..\"", "`import data.toolward.lib.path`, then `"+under+", "+root(want)+")`")
+	case (function == "contains" || function == "regex.match" && !(strings.HasPrefix(want, "^") && strings.HasSuffix(want, "$"))) && strings.Contains(want, "@"):
+		return says("%s is compared as text: %s stands in addresses of others too", "`import data.toolward.lib.mail`, then `mail.all_within("+each+", {\"example.com\"})`")
 	case function == "endswith" && (strings.Contains(want, "@") || named(last, "to", "cc", "bcc", "email", "recipient", "recipients")):
 		return says("%s is compared as text: a name in front or a second address ends with %s too", "`import data.toolward.lib.mail`, then `mail.all_within("+each+", {\"example.com\"})`")
-	case function != "regex.match" && named(last, "url", "uri", "href", "endpoint", "host", "hostname"):
+	case (function != "regex.match" || pattern != nil && !strings.HasPrefix(want, "^")) && named(last, "url", "uri", "href", "endpoint", "host", "hostname"):
 		return says("%s is compared as text: %s stands in addresses of other hosts too", "`import data.toolward.lib.url`, then `url.on_any("+at.path+", {\"example.com\"})`")
 	case function != "glob.match" && named(last, "sql", "query") && strings.HasPrefix(strings.ToLower(bare), "select"):
 		return says("%s is compared as text: what starts with %s can go on with another statement", "`import data.toolward.lib.sql`, then `sql.read_only("+at.path+")`")

@@ -137,6 +137,7 @@ func (c *catalogNames) checkRule(compiler *ast.Compiler, m *ast.Module, rule *as
 	for _, r := range rules {
 		ps = append(ps, spots.checkMembers(r)...)
 		ps = append(ps, spots.checkValues(r)...)
+		ps = append(ps, spots.checkTogether(r)...)
 		ps = append(ps, spots.checkPrefixes(r)...)
 	}
 	return append(ps, spots.checkPlaces(rule)...)
@@ -173,9 +174,13 @@ func (c *catalogNames) aboutTool(over map[string]schema, a address, rule *ast.Ru
 	}
 	if c.all {
 		over["tool.server"] = among("unknown_server", slices.Sorted(maps.Keys(c.servers)))
+		over["restored[_].server"] = over["tool.server"]
 	}
 	if c.all && len(c.down) == 0 {
 		over["tool.wire"] = among("unknown_tool", slices.Sorted(maps.Keys(c.byWire)))
+	}
+	if c.all && len(c.down) == 0 && !c.hasResources() {
+		over["session.recent[_].tool"] = over["tool.wire"]
 	}
 	server := a.server
 	if names := mentioned(rule, "server"); server == "" && len(names) == 1 {
@@ -189,6 +194,9 @@ func (c *catalogNames) aboutTool(over map[string]schema, a address, rule *ast.Ru
 		if len(c.names["resources\x00"+server]) == 0 { // names of resources come from templates too
 			over["tool.name"] = among("unknown_tool", names)
 		}
+	}
+	if len(mentioned(rule, "server")) == 0 && a.root == "gateway" && c.all && len(c.down) == 0 && !c.hasResources() {
+		over["tool.name"] = among("unknown_tool", c.everyName())
 	}
 	var about []*gateway.Tool
 	switch {
@@ -220,6 +228,26 @@ func (c *catalogNames) aboutTool(over map[string]schema, a address, rule *ast.Ru
 	if def.OutputSchema != nil {
 		over["result.structuredContent"] = schemaOf(def.OutputSchema)
 	}
+}
+
+// hasResources reports whether some upstream has resources, whose names can come from
+// templates too.
+func (c *catalogNames) hasResources() bool {
+	for of, names := range c.names {
+		if strings.HasPrefix(of, "resources\x00") && len(names) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// everyName is what all upstreams offer, by their own names.
+func (c *catalogNames) everyName() (all []string) {
+	for _, names := range c.names {
+		all = append(all, names...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // mentioned are the names that a rule wants a member of input.tool to have: of

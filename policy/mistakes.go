@@ -283,6 +283,11 @@ func (p *spots) contained(e *ast.Expr) *Problem {
 	if !ok {
 		return nil
 	}
+	if text, is := p.constant(haystack).(ast.String); is {
+		pr := problemAt(locationOf(e), "value_impossible", "%s is text, and `in` looks into lists", text).
+			hint("for the same text write `%s == %s`, for a part of it `contains(%s, %s)`", at.path, text, text, at.path)
+		return &pr
+	}
 	var found *Problem
 	check := func(t *ast.Term) {
 		if found == nil {
