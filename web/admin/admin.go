@@ -61,7 +61,8 @@ type Tools interface {
 	// Refresh reads what a server offers again, or all if it is "".
 	Refresh(ctx context.Context, server string)
 	// Diff lists the definitions that nobody accepted: those that may not be used,
-	// and with all those that were pinned on first use too.
+	// those that only narrow what was accepted, and with all those that were pinned on
+	// first use too.
 	Diff(all bool) []gateway.Change
 	// Pin accepts the definition with exactly this fingerprint, and keeps what the
 	// operator says about it. It returns

@@ -111,7 +111,7 @@ func (h *Handler) toolOperations() []operation {
 		{id: "changes.list", method: http.MethodGet, path: "changes", role: Viewer,
 			query: []query{server, {"all", "also what was pinned on first use and is in use", []string{"true", "false"}},
 				{"fresh", "ask the upstreams first, instead of showing what they listed last", []string{"true", "false"}}},
-			summary: "Definitions that nobody accepted: what changed, and what guard objects to", answer: ChangeList{}, run: h.listChanges},
+			summary: "Definitions that nobody accepted: what changed, also where it only narrows what was accepted and is in use, and what guard objects to", answer: ChangeList{}, run: h.listChanges},
 		{id: "changes.accept", method: http.MethodPost, path: "changes/accept", role: Admin, body: &Accept{},
 			summary: "Accept a definition as it was shown, and no other", answer: Accepted{}, run: h.accept},
 	}
