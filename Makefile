@@ -27,8 +27,9 @@ race:
 lint: ## formatting, vet, staticcheck
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	$(GO) vet ./...
-	$(GO) vet -tags e2e,apis ./e2e/... ./audit
+	$(GO) vet -tags e2e,apis,slow ./e2e/... ./audit
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags e2e,apis,slow ./e2e/... ./audit
 
 regal: ## what Regal says about all Rego here; .regal/config.yaml has what it is not asked
 	$(GO) tool -modfile=.ci/regal.mod regal lint --config-file .regal/config.yaml rego examples/policies deploy/policies
@@ -44,7 +45,7 @@ mutate: ## what the tests of a package would notice: MUTATE=./gateway, or ./stat
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, and Python 3 for the second verifier
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
-	$(GO) test -tags e2e -count=1 ./e2e ./e2e/attacks/...
+	$(GO) test -tags e2e -count=1 ./e2e ./e2e/lab ./e2e/attacks/...
 	$(GO) test -tags e2e -count=1 ./audit -run SecondVerifier
 
 crash: ## a gateway killed 200 times, or KILLS, in each stage and under load, and prunes, backups, erasures, new keys and segments as often: the record verifies, nothing acknowledged is missing

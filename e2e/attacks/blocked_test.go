@@ -100,8 +100,7 @@ func TestEveryBlockOnEverySurface(t *testing.T) {
 						}
 					}
 					marker := lab.Marker()
-					under := make(chan lab.Answer, 1)
-					go func() { under <- s.Call(t, g, token, "wait", lab.Text(marker)) }()
+					under := lab.Beside(func() lab.Answer { return s.Call(t, g, token, "wait", lab.Text(marker)) })
 					select {
 					case got := <-u.Waiting():
 						if got != marker {

@@ -123,14 +123,13 @@ approve contains "a person looks" if input.tool.name == "approved"
 				}
 				return lab.Answer{}
 			}
-			killed := make(chan struct{})
-			go func() {
-				defer close(killed)
+			var killed sync.WaitGroup
+			killed.Go(func() {
 				g.Until(t, "nothing reaches the upstream", func() bool { return len(g.Upstream.Ledger()) >= 20 })
 				g.Kill()
-			}()
+			})
 			at(500, 50, send)
-			<-killed
+			killed.Wait()
 			g.Restart(t)
 			at(500, 50, send)
 			for token := range len(tokens) {

@@ -54,8 +54,7 @@ deny contains "one at a time" if input.meters.open.count > 0
 		t.Errorf("%v, and %d were executed", got, g.Upstream.Executed(after100))
 	}
 	free("a timeout")
-	gone := make(chan struct{})
-	go func() { defer close(gone); raw(t, g, token, "wait", lab.Text("killed")) }()
+	gone := lab.Beside(func() int { return raw(t, g, token, "wait", lab.Text("killed")) })
 	<-g.Upstream.Waiting()
 	if status := raw(t, g, token, "echo", lab.Text("x")); status != http.StatusForbidden {
 		t.Errorf("beside it: %d", status)

@@ -123,17 +123,16 @@ func TestCallsEndWithTheirToken(t *testing.T) {
 			name := fmt.Sprintf("t%d", i)
 			token := named(t, g, name)
 			marker, asked := lab.Marker(), lab.Marker()
-			answers := make(chan lab.Answer, 2)
-			go func() { answers <- s.Call(t, g, token, "wait", lab.Text(marker)) }()
+			waits := lab.Beside(func() lab.Answer { return s.Call(t, g, token, "wait", lab.Text(marker)) })
 			<-g.Upstream.Waiting()
-			go func() { answers <- s.Call(t, g, token, "echo", lab.Text(asked)) }()
+			asks := lab.Beside(func() lab.Answer { return s.Call(t, g, token, "echo", lab.Text(asked)) })
 			id := g.Waiting(t)
 			revokeNamed(t, g, name)
 			if left := <-g.Upstream.Left(); left != marker {
 				t.Errorf("left: %s", left)
 			}
-			for range 2 {
-				if a := <-answers; a.Code != "unauthenticated" || !strings.Contains(a.Text, "the token was revoked") {
+			for _, answer := range []<-chan lab.Answer{waits, asks} {
+				if a := <-answer; a.Code != "unauthenticated" || !strings.Contains(a.Text, "the token was revoked") {
 					t.Errorf("%+v", a)
 				}
 			}

@@ -165,8 +165,7 @@ func TestWhoDecidedIsOnRecord(t *testing.T) {
 func TestHundredRacingDecisions(t *testing.T) {
 	g := asking(t, map[string]any{"approvals": map[string]any{"wait": "60s"}})
 	marker := lab.Marker()
-	answered := make(chan lab.Answer, 1)
-	go func() { answered <- lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text(marker)) }()
+	answered := lab.Beside(func() lab.Answer { return lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text(marker)) })
 	id := g.Waiting(t)
 	var won, approved atomic.Int32
 	var wg sync.WaitGroup

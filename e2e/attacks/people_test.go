@@ -40,8 +40,7 @@ func TestPolicyThatChangesWhileAPersonIsAsked(t *testing.T) {
 		Policies: map[string]string{"all.rego": "package gateway\n\napprove contains \"ask\" if true\n"},
 	})
 	marker := lab.Marker()
-	answered := make(chan lab.Answer, 1)
-	go func() { answered <- lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text(marker)) }()
+	answered := lab.Beside(func() lab.Answer { return lab.CallREST(t, g, g.Tester(), "lab__echo", lab.Text(marker)) })
 	id := waiting(t, g)
 	g.Write(t, "policies/all.rego", "package gateway\n\ndeny contains \"closed\" if true\n")
 	g.Until(t, "the policy is not read again", func() bool {

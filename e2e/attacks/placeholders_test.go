@@ -230,8 +230,7 @@ func TestPoliciesRevealWhatTheyNeverSee(t *testing.T) {
 		})
 	}
 
-	answered := make(chan lab.Answer, 1)
-	go func() { answered <- lab.CallREST(t, k.g, token, "lab__write", `{"ask":`+p+`}`) }()
+	answered := lab.Beside(func() lab.Answer { return lab.CallREST(t, k.g, token, "lab__write", `{"ask":`+p+`}`) })
 	id := k.g.Waiting(t)
 	_, out := k.g.Run(t, "approvals", "show", id, "--config", "toolward.yaml")
 	if !strings.Contains(out, "secret.password of lab at /ask") || strings.Contains(out, keptPassword) {
