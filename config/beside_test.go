@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,40 @@ func TestBesideNeedsNoVariablesOfUpstreams(t *testing.T) {
 			}
 			if _, err := Parse("f.yaml", []byte(tt.text), func(string) (string, bool) { return "", false }); err == nil {
 				t.Error("a gateway would start with it")
+			}
+		})
+	}
+}
+
+// Who starts no upstream needs none of its variables either, and sees guard, and what is
+// written where they are missing.
+func TestUnstartedNeedsNoVariablesOfUpstreams(t *testing.T) {
+	for _, tt := range []struct{ name, text, want, shows string }{
+		{"a header", "upstreams: {a: {url: \"https://a.example/mcp\", headers: {X: \"a ${SECRET}\"}}}", "", "X: a ${SECRET}"},
+		{"a URL", "upstreams: {a: {url: \"${URL}\"}}", "", "url: ${URL}"},
+		{"a part of a URL", "upstreams: {a: {url: \"https://a.example/mcp?key=${KEY}\"}}", "", "url: https://a.example/mcp?key=${KEY}"},
+		{"a command's environment", "upstreams: {a: {command: x, env: {T: \"${SECRET}\"}}}", "", "T: ${SECRET}"},
+		{"a command's argument", "upstreams: {a: {command: x, args: [-k, \"${KEY}\"]}}", "", "${KEY}"},
+		{"a program", "upstreams: {a: {command: \"${PROGRAM}\"}}", "", "command: ${PROGRAM}"},
+		{"an OAuth client", "upstreams: {a: {url: \"https://a.example/mcp\", oauth: {grant: client_credentials, issuer: \"https://i.example\", client_id: \"${ID}\", client_secret: \"${SECRET}\"}}}", "", "${ID}"},
+		{"a number", "upstreams: {a: {command: x, concurrency: \"${N}\"}}", "", "concurrency: ${N}"},
+		{"one that is off", "upstreams: {a: {command: x, enabled: false, env: {T: \"${SECRET}\"}}}", "", "T: ${SECRET}"},
+		{"a misspelt field", "upstreams: {a: {url: \"${URL}\", labls: [private]}}", "upstreams.a.labls", ""},
+		{"honeytokens", "guard: {honeytokens: [\"${BAIT}\"]}", "guard.honeytokens[0]", ""},
+		{"the record's path", "audit: {path: \"${DB}\"}", "audit.path", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := parseUnstarted("f.yaml", []byte(tt.text), func(string) (string, bool) { return "", false })
+			var errs Errors
+			if errors.As(err, &errs) != (tt.want != "") || tt.want != "" && (len(errs) != 1 || errs[0].Field != tt.want) {
+				t.Fatalf("got %v, want an error at %q", err, tt.want)
+			}
+			if err != nil {
+				return
+			}
+			var out strings.Builder
+			if err := c.Print(&out); err != nil || !strings.Contains(out.String(), tt.shows) {
+				t.Errorf("%v: %q is not in\n%s", err, tt.shows, out.String())
 			}
 		})
 	}

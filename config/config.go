@@ -47,6 +47,7 @@ type Config struct {
 	listen string            // what SetListen said
 	marks  map[string]mark   // where each field stands
 	shown  map[string]string // how Print writes values that came from variables or hold secrets
+	open   map[string]bool   // of these, what is empty because its variable is not set
 	hidden []Hidden          // in the order of the file
 }
 

@@ -26,7 +26,8 @@ type decoder struct {
 	dir    string // that paths are relative to
 	lookup func(string) (string, bool)
 	errs   Errors
-	beside bool // variables of upstreams and guard need not be set
+	spared []string        // sections whose variables need not be set
+	open   map[string]bool // fields of these that have one which is not
 	marks  map[string]mark
 	shown  map[string]string
 	values map[string][]Hidden // what variables brought into a field
@@ -205,12 +206,21 @@ func (d *decoder) scalar(n *yaml.Node, path, want string) (text string, expanded
 		} else if unset {
 			hint = "set it where toolward starts, in a file that env_file: names, or " + hint
 		}
+		if unset && d.spares(path) {
+			d.shown[path], d.open[path] = n.Value, true
+			return "", true, true
+		}
 		d.errorAt(mark{n.Line, n.Column}, path, err.Error(), hint)
 		d.errs[len(d.errs)-1].unset = unset
 		return "", false, false
 	}
 	d.shown[path], d.values[path] = n.Value, values
 	return text, true, true
+}
+
+// spares says whether whoever reads the file does without what variables bring here.
+func (d *decoder) spares(path string) bool {
+	return slices.ContainsFunc(d.spared, func(section string) bool { return strings.HasPrefix(path, section) })
 }
 
 var errUnset = errors.New("is not set")

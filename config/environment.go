@@ -62,7 +62,7 @@ func (d *decoder) envFiles(files []string, n *yaml.Node, path string) {
 		}
 		raw, err := d.readValues(file)
 		if err != nil {
-			if !d.beside {
+			if len(d.spared) == 0 {
 				d.fail(place, at, "%v", err)
 			}
 			continue

@@ -38,6 +38,23 @@ func LoadBeside(path string) (*Config, error) {
 	return parseBeside(path, data, os.LookupEnv)
 }
 
+// LoadUnstarted reads a file for who starts no upstream and wants all else of it.
+// Variables of upstreams need not be set: a field that has one is empty then, and is
+// printed as it is written.
+func LoadUnstarted(path string) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseUnstarted(path, data, os.LookupEnv)
+}
+
+func parseUnstarted(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
+	d := newDecoder(file, lookup)
+	d.spared = []string{"upstreams."}
+	return parse(d, data)
+}
+
 func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -60,7 +77,7 @@ func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Confi
 
 func parseBeside(file string, data []byte, lookup func(string) (string, bool)) (*Config, error) {
 	d := newDecoder(file, lookup)
-	d.beside = true
+	d.spared = []string{"upstreams.", "guard."}
 	c, err := parse(d, data)
 	if err != nil {
 		return nil, err
@@ -103,22 +120,18 @@ func parse(d *decoder, data []byte) (*Config, error) {
 	}
 	d.check(c)
 	d.setAside(c)
-	if d.beside {
-		d.errs = slices.DeleteFunc(d.errs, func(e *Error) bool {
-			return e.unset && (strings.HasPrefix(e.Field, "upstreams.") || strings.HasPrefix(e.Field, "guard."))
-		})
-	}
+	d.errs = slices.DeleteFunc(d.errs, func(e *Error) bool { return d.open[e.Field] }) // that nothing is no address, say
 	if len(d.errs) > 0 {
 		d.errs.sort()
 		return nil, d.errs
 	}
-	c.file, c.marks, c.shown, c.hidden = d.file, d.marks, d.shown, d.hidden
+	c.file, c.marks, c.shown, c.open, c.hidden = d.file, d.marks, d.shown, d.open, d.hidden
 	c.files = append([]string{d.file}, d.files...)
 	return c, nil
 }
 
 func newDecoder(file string, lookup func(string) (string, bool)) *decoder {
-	return &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, marks: map[string]mark{}, shown: map[string]string{}, values: map[string][]Hidden{}}
+	return &decoder{file: file, dir: filepath.Dir(file), lookup: lookup, marks: map[string]mark{}, shown: map[string]string{}, open: map[string]bool{}, values: map[string][]Hidden{}}
 }
 
 // load parses the YAML; nil is an empty file.

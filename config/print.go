@@ -2,7 +2,9 @@ package config
 
 import (
 	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -56,6 +58,20 @@ func (c *Config) masked() (*yaml.Node, error) {
 
 func name(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
+// reopen gives an object back the fields that are left out because their variables are
+// not set.
+func (c *Config) reopen(n *yaml.Node, path string) {
+	for _, field := range slices.Sorted(maps.Keys(c.open)) {
+		last, ok := strings.CutPrefix(field, path+".")
+		if !ok || strings.ContainsAny(last, ".[") {
+			continue
+		}
+		if !slices.ContainsFunc(n.Content, func(key *yaml.Node) bool { return key.Value == last }) {
+			n.Content = append(n.Content, name(last), name(""))
+		}
+	}
+}
+
 // mask replaces values that must not be shown, and writes durations without
 // their empty parts.
 func (c *Config) mask(n *yaml.Node, path string) {
@@ -65,6 +81,7 @@ func (c *Config) mask(n *yaml.Node, path string) {
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
+		c.reopen(n, path)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			c.mask(n.Content[i+1], join(path, n.Content[i].Value))
 		}

@@ -66,7 +66,7 @@ func newAuditBackup(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadBeside(g)
 			if err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func newAuditRotate(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadUnstarted(g)
 			if err != nil {
 				return err
 			}

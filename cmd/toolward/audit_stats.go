@@ -112,7 +112,11 @@ func cellsOf(values []string, numbers ...int64) (cells []any) {
 
 func printStats(cmd *cobra.Command, s audit.Stats) error {
 	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "%d calls from %s to %s\n", s.Calls, s.First, s.Last)
+	if s.Calls == 0 {
+		_, err := fmt.Fprintln(w, "no calls")
+		return err
+	}
+	fmt.Fprintf(w, "%s from %s to %s\n", count(int(s.Calls), "call"), s.First, s.Last)
 	fmt.Fprintf(w, "ms           p50 %.1f  p95 %.1f  p99 %.1f  max %.1f\n", s.Latency.P50, s.Latency.P95, s.Latency.P99, s.Latency.Max)
 	if !s.Exact {
 		fmt.Fprintln(w, "quantiles of many calls are up to a fifth too high; narrow the filter for exact ones, and for those of upstreams")

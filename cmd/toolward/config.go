@@ -65,10 +65,16 @@ func supported(cfg *config.Config) error {
 	return nil
 }
 
+// loadUnstarted is loadOrDemo for commands that start no upstream: they need none of
+// the secrets of these, but what the file says of guard and all else.
+func loadUnstarted(g *globals) (*config.Config, error) { return orDemo(g, config.LoadUnstarted) }
+
 // loadOrDemo is load, and without any file the demo: a gateway that a newcomer
 // can call at once.
-func loadOrDemo(g *globals) (*config.Config, error) {
-	cfg, err := load(g)
+func loadOrDemo(g *globals) (*config.Config, error) { return orDemo(g, config.Load) }
+
+func orDemo(g *globals, read func(string) (*config.Config, error)) (*config.Config, error) {
+	cfg, err := loadWith(g, read)
 	if !errors.Is(err, errNoConfig) {
 		return cfg, err
 	}
@@ -160,7 +166,7 @@ func newConfig(g *globals) *cobra.Command {
 			if len(args) == 1 {
 				g.config = args[0]
 			}
-			cfg, err := loadOrDemo(g)
+			cfg, err := loadUnstarted(g)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func newGuardAllow(g *globals) *cobra.Command {
 }
 
 func openAllow(g *globals) (*guard.AllowList, error) {
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadUnstarted(g)
 	if err != nil {
 		return nil, err
 	}

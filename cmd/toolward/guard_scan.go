@@ -21,7 +21,7 @@ import (
 
 // newScanner is a guard for commands that look at text without a gateway.
 func newScanner(g *globals) (*guard.Scanner, error) {
-	cfg, err := loadOrDemo(g)
+	cfg, err := loadUnstarted(g)
 	if err != nil {
 		return nil, err
 	}
