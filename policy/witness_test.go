@@ -20,7 +20,7 @@ var failures = []struct {
 		test:   "test_guests if test.allowed(test.call(\"files__read\", \"guest\", {\"path\": \"/a\"}))",
 		want: []string{
 			`line 5: test.allowed(test.call("files__read", "guest", {"path": "/a"…`,
-			`files__read by guest with {"path": "/a"}: deny: no policy rule allows files__read for this agent`,
+			`files__read by guest with {"path": "/a"}: deny: no policy rule allows this call of files__read`,
 		},
 		not: []string{"input."},
 	},

@@ -27,7 +27,7 @@ decision := {"effect": "deny", "reasons": deny} if {
 	allow
 } else := {"effect": "deny", "reasons": {unruled}}
 
-unruled := sprintf("no policy rule allows %s for this agent", [input.tool.wire])
+unruled := sprintf("no policy rule allows this call of %s", [input.tool.wire])
 
 # METADATA
 # title: Visible

@@ -15,7 +15,7 @@ call := {
 test_no_rule_no_call if {
 	d := toolward.decision with input as call
 	d.effect == "deny"
-	d.reasons == {"no policy rule allows files__read for this agent"}
+	d.reasons == {"no policy rule allows this call of files__read"}
 }
 
 test_any_of_three_allows if {

@@ -88,7 +88,7 @@ func newPolicyTest(g *globals) *cobra.Command {
 			if l.format == "table" {
 				sayFailures(cmd.OutOrStdout(), report)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d tests, %d failed; %.0f %% of the policy's lines were evaluated\n", len(report.Results), report.Failed(), report.Coverage)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s, %d failed; %.0f %% of the policy's lines were evaluated\n", count(len(report.Results), "test"), report.Failed(), report.Coverage)
 			if report.Failed() > 0 {
 				return foundError{}
 			}

@@ -64,7 +64,7 @@ func TestPoliciesAnswerQuestions(t *testing.T) {
 		want []string
 		not  []string
 	}{
-		"a call that was made": {[]string{"explain", made.ID}, 0, []string{"lab__echo, by ", " (tester) with {\"text\":\"no note\"}", "The call is refused: no policy rule allows lab__echo for this agent.", "not held  allow    policies/lab.rego:3: line 6 is not so: startswith(input.args.text, \"note:\")", "By revision "}, []string{"toolward/flow.rego", "{\n"}},
+		"a call that was made": {[]string{"explain", made.ID}, 0, []string{"lab__echo, by ", " (tester) with {\"text\":\"no note\"}", "The call is refused: no policy rule allows this call of lab__echo.", "not held  allow    policies/lab.rego:3: line 6 is not so: startswith(input.args.text, \"note:\")", "By revision "}, []string{"toolward/flow.rego", "{\n"}},
 		"one that was not":     {[]string{"explain", "--tool", "lab__echo", "--role", "tester", "--agent", "ann", "--args", `{"text":"note: x"}`}, 0, []string{"lab__echo, by ann (tester) with ", "The call is made.", "held      allow    policies/lab.rego:3", "policies/lab.rego:14 waits for the result"}, nil},
 		"its result":           {[]string{"explain", "--tool", "lab__echo", "--role", "admin", "--args", `{"text":"x"}`, "--result", `{"content":[{"type":"text","text":"a secret"}]}`}, 0, []string{"The result is withheld: kept back.", "held      deny     policies/lab.rego:14"}, nil},
 		"a role without any":   {[]string{"explain", "--tool", "lab__echo", "--role", "guest", "--args", `{"text":"x"}`}, 0, []string{"The call is refused", "The agent does not see the tool"}, nil},
