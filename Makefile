@@ -66,7 +66,7 @@ frameworks: build ## LangChain.js, Vercel AI SDK, Mastra and OpenAI Agents throu
 	cd e2e && npm ci --no-audit --no-fund
 	cd e2e/frameworks && npm ci --no-audit --no-fund && node_modules/.bin/node --test --test-force-exit *.test.js
 
-cli: build ## Claude Code, Codex, Gemini CLI, OpenCode and Copilot CLI, their models stubs, and the MCP Inspector, in a network of loopback alone; needs Linux, root, Node and script
+cli: build ## Claude Code, Codex, Gemini CLI, OpenCode and Copilot CLI, their models stubs, and the MCP Inspector in a browser, in a network of loopback alone; needs Linux, root, Node, script and chromium-headless-shell
 	cd e2e && npm ci --no-audit --no-fund
 	cd e2e/cli && npm ci --no-audit --no-fund --ignore-scripts
 	e2e/cli/run
