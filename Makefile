@@ -85,6 +85,8 @@ fuzz: ## each parser at a boundary, for FUZZTIME
 
 bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
+	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -kinds prose,json,code,log -policies conditions,written
+	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -modes session,stateless,stream
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
 
 scale: ## a record of CALLS calls over thirty days, or DAYS, at RECORD; says what a call of it takes

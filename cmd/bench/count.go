@@ -18,42 +18,38 @@ import (
 // surface, size and number of connections.
 func (p plan) count(ctx context.Context) error {
 	fmt.Printf("%s; %d calls a row; counts per call of the gateway's process\n\n", machine(), p.calls)
-	fmt.Println("| payload | surface | connections | user instructions | system calls | allocations | bytes allocated |")
-	fmt.Println("| --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Println("| payload | policy | surface | connections | user instructions | system calls | allocations | bytes allocated |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- |")
 	var notes, parts []string
 	note := func(err error) {
 		if !slices.Contains(notes, err.Error()) {
 			notes = append(notes, err.Error())
 		}
 	}
-	for _, size := range p.sizes {
-		for _, m := range []mode{session, rest} {
-			for _, n := range p.conns {
-				memory, kernel, err := p.countNative(ctx, m, size, n)
-				if err != nil {
-					return err
-				}
-				if kernel.err != nil {
-					note(kernel.err)
-				}
-				instructions := kernel.instructions
-				if instructions == "" {
-					by, err := p.instructions(ctx, m, size, n)
-					switch {
-					case errors.Is(err, errNoCounter):
-						note(err)
-						instructions = "–"
-					case err != nil:
-						return err
-					default:
-						instructions = strconv.FormatInt(by.total(), 10)
-						parts = append(parts, fmt.Sprintf("%s %s, %d connections: %s", kib(size), m, n, by))
-						parts = append(parts, by.most(p.functions)...)
-					}
-				}
-				fmt.Printf("| %s | %s | %d | %s | %s | %.1f | %.0f |\n", kib(size), m, n, instructions, kernel.calls, memory.mallocs, memory.bytes)
+	for _, c := range p.cells([]mode{session, rest}) {
+		memory, kernel, err := p.countNative(ctx, c)
+		if err != nil {
+			return err
+		}
+		if kernel.err != nil {
+			note(kernel.err)
+		}
+		instructions := kernel.instructions
+		if instructions == "" {
+			by, err := p.instructions(ctx, c)
+			switch {
+			case errors.Is(err, errNoCounter):
+				note(err)
+				instructions = "–"
+			case err != nil:
+				return err
+			default:
+				instructions = strconv.FormatInt(by.total(), 10)
+				parts = append(parts, fmt.Sprintf("%s: %s", c, by))
+				parts = append(parts, by.most(p.functions)...)
 			}
 		}
+		fmt.Printf("| %s %s | %s | %s | %d | %s | %s | %.1f | %.0f |\n", kib(c.size), c.kind, c.policy, c.mode, c.conns, instructions, kernel.calls, memory.mallocs, memory.bytes)
 	}
 	if len(parts) > 0 {
 		fmt.Println("\nthousands of instructions by part, of valgrind's processor, which hashes SHA-256 without instructions of its own:")
@@ -96,17 +92,17 @@ type kernel struct {
 type allocated struct{ mallocs, bytes float64 }
 
 // countNative counts what can be counted of a gateway that runs as ever.
-func (p plan) countNative(ctx context.Context, m mode, size, n int) (memory allocated, k kernel, err error) {
+func (p plan) countNative(ctx context.Context, c cell) (memory allocated, k kernel, err error) {
 	addrs, err := freeAddrs(1)
 	if err != nil {
 		return memory, k, err
 	}
-	lab, err := newLab(ctx, p.binary, addrs[0])
+	lab, err := newLab(ctx, p.binary, addrs[0], c.policy)
 	if err != nil {
 		return memory, k, err
 	}
 	defer lab.close()
-	conns, err := dialAll(lab.gatewayTarget(m, size), n)
+	conns, err := c.dial(lab)
 	defer hangUp(conns)
 	if err != nil {
 		return memory, k, err
@@ -168,29 +164,29 @@ func readMemory(ctx context.Context, addr string) (a allocated, err error) {
 
 // instructions counts with valgrind: the difference of two runs that differ in
 // the number of calls alone.
-func (p plan) instructions(ctx context.Context, m mode, size, n int) (byFunction, error) {
-	few, err := p.underValgrind(ctx, m, size, n, warm)
+func (p plan) instructions(ctx context.Context, c cell) (byFunction, error) {
+	few, err := p.underValgrind(ctx, c, warm)
 	if err != nil {
 		return nil, err
 	}
-	many, err := p.underValgrind(ctx, m, size, n, warm+p.calls)
+	many, err := p.underValgrind(ctx, c, warm+p.calls)
 	if err != nil {
 		return nil, err
 	}
 	return many.since(few, p.calls), nil
 }
 
-func (p plan) underValgrind(ctx context.Context, m mode, size, n, calls int) (byFunction, error) {
+func (p plan) underValgrind(ctx context.Context, c cell, calls int) (byFunction, error) {
 	under, err := cachegrind()
 	if err != nil {
 		return nil, err
 	}
-	lab, err := newLab(ctx, p.binary, "", under...)
+	lab, err := newLab(ctx, p.binary, "", c.policy, under...)
 	if err != nil {
 		return nil, err
 	}
 	defer lab.close()
-	conns, err := dialAll(lab.gatewayTarget(m, size), n)
+	conns, err := c.dial(lab)
 	defer hangUp(conns)
 	if err != nil {
 		return nil, err

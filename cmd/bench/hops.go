@@ -13,16 +13,14 @@ import (
 	"time"
 )
 
-const prose = "The quarterly report lists 42 open orders, three late shipments and one refund for the Leeds office. "
-
-// filler is n bytes of ordinary text.
-func filler(n int) string { return strings.Repeat(prose, n/len(prose)+1)[:n] }
-
-const toolList = `{"tools":[{"name":"report","description":"Returns a report of the given size.","inputSchema":{"type":"object","properties":{"text":{"type":"string"},"bytes":{"type":"integer"}},"required":["text","bytes"]}}]}`
+const toolList = `{"tools":[{"name":"report","description":"Returns a report of the given size.","inputSchema":{"type":"object","properties":{"text":{"type":"string"},"bytes":{"type":"integer"},"kind":{"type":"string"},"path":{"type":"string"},"records":{"type":"array"}},"required":["text","bytes","kind","path"]}}]}`
 
 // serveUpstream is an MCP server that does next to nothing, so that its own
-// cost does not hide the hop's. Its one tool answers with `bytes` bytes.
-func serveUpstream(addr string) error {
+// cost does not hide the hop's. Its one tool answers with `bytes` bytes of the kind
+// that its arguments are, in which the call's number is.
+func serveUpstream(args string) error {
+	addr, root, _ := strings.Cut(args, ",")
+	a := &answers{root: root, made: map[string][]string{}}
 	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.WriteHeader(http.StatusMethodNotAllowed)
@@ -32,7 +30,11 @@ func serveUpstream(addr string) error {
 		if _, err := body.ReadFrom(r.Body); err != nil {
 			return
 		}
-		id, result := upstreamAnswer(body.Bytes())
+		id, result, err := a.to(body.Bytes())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		if id == nil { // a notification
 			w.WriteHeader(http.StatusAccepted)
 			return
@@ -69,16 +71,44 @@ func between(b []byte, before, after string) []byte {
 	return bytes.TrimSpace(rest)
 }
 
-var answers sync.Map // bytes -> result
+// answers are those that were made, by kind and size.
+type answers struct {
+	root string
 
-func upstreamAnswer(body []byte) (id []byte, result []byte) {
+	mu   sync.Mutex
+	made map[string][]string
+}
+
+// of returns the answers of a kind and size.
+func (a *answers) of(kind, bytes string) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if list := a.made[kind+bytes]; list != nil {
+		return list, nil
+	}
+	size, err := strconv.Atoi(bytes)
+	if err != nil {
+		return nil, err
+	}
+	p, err := payloads(a.root, kind, size)
+	a.made[kind+bytes] = p.answers
+	return p.answers, err
+}
+
+// to is the answer to one message; id is nil for a notification.
+func (a *answers) to(body []byte) (id, result []byte, err error) {
 	if bytes.Contains(body, []byte(`"tools/call"`)) {
-		n, _ := strconv.Atoi(string(between(body, `"bytes":`, ",}")))
-		cached, ok := answers.Load(n)
-		if !ok {
-			cached, _ = answers.LoadOrStore(n, []byte(`{"content":[{"type":"text","text":"`+filler(n)+`"}],"isError":false}`))
+		list, err := a.of(string(between(body, `"kind":"`, `"`)), string(between(body, `"bytes":`, ",}")))
+		if err != nil {
+			return nil, nil, err
 		}
-		return between(body, `"id":`, ",}"), cached.([]byte)
+		number := between(body, `"/srv/reports/`, "/")
+		n, err := strconv.ParseInt(string(number), 10, 64)
+		if err != nil {
+			return nil, nil, err
+		}
+		answer := bytes.ReplaceAll([]byte(list[n%int64(len(list))]), []byte(numberHere), number)
+		return between(body, `"id":`, ",}"), answer, nil
 	}
 	var m struct {
 		ID     json.RawMessage
@@ -88,11 +118,11 @@ func upstreamAnswer(body []byte) (id []byte, result []byte) {
 	_ = json.Unmarshal(body, &m)
 	switch m.Method {
 	case "initialize":
-		return m.ID, []byte(`{"protocolVersion":` + strconv.Quote(m.Params.ProtocolVersion) + `,"capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1"}}`)
+		return m.ID, []byte(`{"protocolVersion":` + strconv.Quote(m.Params.ProtocolVersion) + `,"capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1"}}`), nil
 	case "tools/list":
-		return m.ID, []byte(toolList)
+		return m.ID, []byte(toolList), nil
 	}
-	return m.ID, []byte(`{}`)
+	return m.ID, []byte(`{}`), nil
 }
 
 // serveBare is the hop that everything is compared with: a ReverseProxy with

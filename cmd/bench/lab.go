@@ -33,8 +33,12 @@ func gatewayArgs(dir, profile string) []string {
 }
 
 // newLab starts them. The gateway is run by under, if that names a program.
-func newLab(ctx context.Context, binary, profile string, under ...string) (*lab, error) {
+func newLab(ctx context.Context, binary, profile, policy string, under ...string) (*lab, error) {
 	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func newLab(ctx context.Context, binary, profile string, under ...string) (*lab,
 	if err != nil {
 		return nil, err
 	}
-	if l.upstream, err = l.start(ctx, "upstream", self, "upstream", addrs[0]); err != nil {
+	if l.upstream, err = l.start(ctx, "upstream", self, "upstream", addrs[0]+","+root); err != nil {
 		return nil, err
 	}
 	l.bareAddr, l.gatewayAddr = addrs[1], addrs[2]
@@ -58,7 +62,7 @@ func newLab(ctx context.Context, binary, profile string, under ...string) (*lab,
 		l.close()
 		return nil, err
 	}
-	if err := l.configure(addrs[0]); err != nil {
+	if err := l.configure(addrs[0], policy); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -93,8 +97,14 @@ func (l *lab) settle(ctx context.Context, binary string, addrs []string) error {
 	return err
 }
 
-// configure writes the gateway's configuration and a policy of 30 rules.
-func (l *lab) configure(upstream string) error {
+// The shapes of policy that calls are judged by, 30 rules each.
+const (
+	conditions = "conditions" // what a text contains, how large a number is, who asks
+	written    = "written"    // as the README's are: paths, lengths, patterns
+)
+
+// configure writes the gateway's configuration and a policy.
+func (l *lab) configure(upstream, policy string) error {
 	if err := os.Mkdir(filepath.Join(l.dir, "policies"), 0o700); err != nil {
 		return err
 	}
@@ -111,8 +121,24 @@ log: {level: warn}
 	}
 	var b strings.Builder
 	b.WriteString("package tools.bench.report\n\n")
-	for i := range 27 {
-		fmt.Fprintf(&b, "deny contains \"text names case %d, which is closed\" if contains(input.args.text, \"case-%d-closed\")\n\n", i, i)
+	switch policy {
+	case conditions:
+		for i := range 27 {
+			fmt.Fprintf(&b, "deny contains \"text names case %d, which is closed\" if contains(input.args.text, \"case-%d-closed\")\n\n", i, i)
+		}
+	case written:
+		b.WriteString("import data.toolward.lib.path\n\n")
+		for i := range 21 {
+			fmt.Fprintf(&b, "deny contains \"folder %d is closed\" if path.under(input.args.path, \"/srv/closed/%d\")\n\n", i, i)
+		}
+		b.WriteString("deny contains \"outside the reports\" if not path.under(input.args.path, \"/srv/reports\")\n\n")
+		b.WriteString("deny contains \"a hidden file\" if path.hidden(input.args.path)\n\n")
+		b.WriteString("deny contains \"too long\" if count(input.args.text) > 1048576\n\n")
+		b.WriteString("deny contains \"too many records\" if count(input.args.records) > 10000\n\n")
+		b.WriteString("deny contains \"no kind\" if count(input.args.kind) == 0\n\n")
+		b.WriteString("deny contains \"a closed case\" if regex.match(`(?i)\\bcase-[0-9]+-closed\\b`, input.args.text)\n\n")
+	default:
+		return fmt.Errorf("there is no shape of policy %q; there are %s and %s", policy, conditions, written)
 	}
 	b.WriteString("deny contains \"too large\" if input.args.bytes > 1048576\n\n")
 	b.WriteString("allow if {\n\t\"analyst\" in input.agent.roles\n\tinput.args.bytes > 0\n}\n\n")
@@ -151,12 +177,12 @@ func (l *lab) stop() {
 	l.gateway, l.bare, l.upstream = nil, nil, nil
 }
 
-func (l *lab) bareTarget(m mode, size int) target {
-	return target{mode: m, addr: l.bareAddr, tool: "report", size: size, pid: l.bare.Process.Pid}
+func (l *lab) bareTarget(m mode, texts []string) target {
+	return target{mode: m, addr: l.bareAddr, tool: "report", texts: texts, pid: l.bare.Process.Pid}
 }
 
-func (l *lab) gatewayTarget(m mode, size int) target {
-	return target{mode: m, addr: l.gatewayAddr, token: l.token, tool: "bench__report", size: size, pid: l.gateway.Process.Pid}
+func (l *lab) gatewayTarget(m mode, texts []string) target {
+	return target{mode: m, addr: l.gatewayAddr, token: l.token, tool: "bench__report", texts: texts, pid: l.gateway.Process.Pid}
 }
 
 func freeAddrs(n int) ([]string, error) {

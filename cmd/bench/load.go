@@ -32,8 +32,8 @@ type target struct {
 	addr  string
 	token string
 	tool  string
-	size  int
-	pid   int // the hop's process
+	texts []string // of payload.args
+	pid   int      // the hop's process
 }
 
 // figures are what one round measured. Times are in milliseconds, cpu in
@@ -99,8 +99,8 @@ type conn struct {
 	net.Conn
 	r    *bufio.Reader
 	head []byte
-	body [][]byte // the call, cut where its number goes
-	want []byte   // in its answer
+	body [][][]byte // of each call in turn, cut where its number goes
+	want []byte     // in its answer
 	out  []byte
 	in   []byte
 	id   int64
@@ -109,7 +109,7 @@ type conn struct {
 
 func dialAll(t target, n int) (conns []*conn, err error) {
 	for i := range n {
-		c, err := dial(t, int64(i+1)*1_000_000_000)
+		c, err := dial(t, int64(i+1)*1_000_000_000_000)
 		if err != nil {
 			return conns, err
 		}
@@ -138,14 +138,11 @@ func dial(t target, id int64) (*conn, error) {
 	if t.token != "" {
 		head += "Authorization: Bearer " + t.token + "\r\n"
 	}
-	// The number in the text makes every call's arguments differ, so that no
-	// cache of answers or decisions could help.
-	args := [2]string{`{"bytes":` + strconv.Itoa(t.size) + `,"text":"`, " " + filler(t.size) + `"}`}
 	meta := ""
 	switch t.mode {
 	case rest:
 		k.head, k.want = []byte(head+"Content-Length: "), []byte(`"content"`)
-		k.body = [][]byte{[]byte(args[0]), []byte(args[1])}
+		k.load(t.texts, "{", "}")
 		return k, nil
 	case stateless:
 		head += "Mcp-Protocol-Version: " + modern + "\r\nMcp-Method: tools/call\r\nMcp-Name: " + t.tool + "\r\n"
@@ -165,12 +162,16 @@ func dial(t target, id int64) (*conn, error) {
 		}
 	}
 	k.head, k.want = []byte(head+"Content-Length: "), []byte(`"result"`)
-	k.body = [][]byte{
-		[]byte(`{"jsonrpc":"2.0","id":`),
-		[]byte(`,"method":"tools/call","params":{"name":"` + t.tool + `","arguments":` + args[0]),
-		[]byte(args[1] + meta + `}}`),
-	}
+	k.load(t.texts, `{"jsonrpc":"2.0","id":`+numberHere+`,"method":"tools/call","params":{"name":"`+t.tool+`","arguments":{`, `}`+meta+`}}`)
 	return k, nil
+}
+
+// load makes the bodies of calls. The number in each makes every call's arguments
+// differ, so that no cache of answers or decisions could help.
+func (c *conn) load(texts []string, before, after string) {
+	for _, t := range texts {
+		c.body = append(c.body, bytes.Split([]byte(before+t+after), []byte(numberHere)))
+	}
 }
 
 // The revisions that are spoken.
@@ -201,15 +202,16 @@ func (c *conn) handshake(head string) (session string, err error) {
 func (c *conn) call(counting *atomic.Bool) error {
 	c.id++
 	number := strconv.AppendInt(nil, c.id, 10)
+	body := c.body[c.id%int64(len(c.body))]
 	start, counted := time.Now(), counting.Load()
 	c.out = append(c.out[:0], c.head...)
-	length := (len(c.body) - 1) * len(number)
-	for _, part := range c.body {
+	length := (len(body) - 1) * len(number)
+	for _, part := range body {
 		length += len(part)
 	}
 	c.out = strconv.AppendInt(c.out, int64(length), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
-	for i, part := range c.body {
+	for i, part := range body {
 		if i > 0 {
 			c.out = append(c.out, number...)
 		}
@@ -222,8 +224,7 @@ func (c *conn) call(counting *atomic.Bool) error {
 	if _, err := c.receive(); err != nil {
 		return err
 	}
-	ours := len(c.body) == 2 || bytes.Contains(c.in, number) // the answer of a call over REST has no number
-	if !bytes.Contains(c.in, c.want) || bytes.Contains(c.in, []byte(`"isError":true`)) || !ours {
+	if !bytes.Contains(c.in, c.want) || bytes.Contains(c.in, []byte(`"isError":true`)) || !bytes.Contains(c.in, number) {
 		return fmt.Errorf("call %d was answered with %.300s", c.id, c.in)
 	}
 	if counted && counting.Load() {

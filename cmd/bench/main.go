@@ -38,8 +38,11 @@ type plan struct {
 	warmup    time.Duration
 	conns     []int
 	sizes     []int // bytes of the call's argument and of its answer
-	calls     int   // that are counted
-	functions int   // that are named
+	kinds     []string
+	policies  []string
+	modes     []mode
+	calls     int // that are counted
+	functions int // that are named
 }
 
 func main() {
@@ -56,6 +59,9 @@ func main() {
 	var p plan
 	conns := flag.String("conns", "1,16,64", "connections, comma-separated")
 	sizes := flag.String("sizes", "1024,65536", "payload bytes, comma-separated")
+	kinds := flag.String("kinds", mixedKind, "what payloads are: "+strings.Join(allKinds, ", ")+", or each of them in turn, "+mixedKind)
+	policies := flag.String("policies", conditions, "shapes of policy: "+conditions+", or as people write them, "+written)
+	modes := flag.String("modes", string(session), "how calls are made: session, stateless, or stream")
 	flag.StringVar(&p.binary, "toolward", "bin/toolward", "the gateway's binary")
 	flag.StringVar(&p.profile, "pprof", "", "loopback address for the gateway's profiles")
 	flag.IntVar(&p.rounds, "rounds", 5, "rounds per cell")
@@ -66,6 +72,10 @@ func main() {
 	flag.IntVar(&p.functions, "functions", 0, "with -count: how many functions to name, those of the most instructions first")
 	flag.Parse()
 	p.conns, p.sizes = numbers(*conns), numbers(*sizes)
+	p.kinds, p.policies = strings.Split(*kinds, ","), strings.Split(*policies, ",")
+	for _, m := range strings.Split(*modes, ",") {
+		p.modes = append(p.modes, mode(m))
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // a reader who left, as head does, ends the processes too
 	defer stop()
@@ -90,73 +100,116 @@ func numbers(list string) []int {
 	return out
 }
 
+// cell is what a row of figures is of.
+type cell struct {
+	mode   mode
+	kind   string
+	size   int
+	policy string
+	conns  int
+}
+
+func (c cell) String() string {
+	return fmt.Sprintf("%s %s, %s, %s, %d connections", kib(c.size), c.kind, c.policy, c.mode, c.conns)
+}
+
+// dial opens the cell's connections to the gateway.
+func (c cell) dial(lab *lab) ([]*conn, error) {
+	texts, err := c.texts()
+	if err != nil {
+		return nil, err
+	}
+	return dialAll(lab.gatewayTarget(c.mode, texts), c.conns)
+}
+
+func (c cell) texts() ([]string, error) {
+	p, err := payloads(".", c.kind, c.size)
+	return p.args, err
+}
+
+// cells are the rows of a run of these modes: every kind of text in every size with
+// every number of connections, under every policy.
+func (p plan) cells(modes []mode) (all []cell) {
+	for _, policy := range p.policies {
+		for _, size := range p.sizes {
+			for _, kind := range p.kinds {
+				for _, m := range modes {
+					for _, n := range p.conns {
+						all = append(all, cell{m, kind, size, policy, n})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
 // run measures every cell and prints a row for each.
 func (p plan) run(ctx context.Context) error {
-	lab, err := newLab(ctx, p.binary, p.profile)
-	if err != nil {
-		return err
-	}
-	defer lab.close()
 	fmt.Printf("%s; %d rounds of %s; medians; toolward with JWT, limits, guard, 30 rules, durable audit (process death)\n\n", machine(), p.rounds, p.duration)
-	fmt.Println("| payload | connections | req/s bare | req/s toolward | ratio | p50 ms bare | toolward | p99 ms bare | toolward | ratio | CPU µs/call bare | toolward | ratio |")
-	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-	var spent, guard []string
-	for _, size := range p.sizes {
-		for _, n := range p.conns {
-			before, err := readStages(ctx, lab.gatewayAddr)
-			if err != nil {
-				return err
-			}
-			cpu, err := p.cell(ctx, lab, session, size, n)
-			if err != nil {
-				return err
-			}
-			after, err := readStages(ctx, lab.gatewayAddr)
-			if err != nil {
-				return err
-			}
-			spent = append(spent, fmt.Sprintf("%s, %d connections: %s", kib(size), n, after.since(before)))
-			if n == 1 { // the clock shows what it works, not what it waits
-				g := after.mean("guard", before)
-				guard = append(guard, fmt.Sprintf("%s: %.0f of %.0f; %.0f without it", kib(size), g, cpu, cpu-g))
-			}
-		}
-	}
-	fmt.Println("\nwhat sessions and streams add, at 1 KiB and 16 connections (the bare hop carries the same requests):")
-	for _, m := range []mode{session, stateless, stream} {
-		if _, err := p.cell(ctx, lab, m, 1024, 16); err != nil {
+	fmt.Println("| payload | policy | surface | connections | req/s bare | req/s toolward | ratio | p50 ms bare | toolward | p99 ms bare | toolward | ratio | CPU µs/call bare | toolward | ratio |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	var notes []string
+	for _, policy := range p.policies {
+		q := p
+		q.policies = []string{policy}
+		lines, err := q.under(ctx, policy)
+		if err != nil {
 			return err
 		}
+		notes = append(notes, lines...)
 	}
-	fmt.Println("\nmean µs on the clock that a call spends in each step of toolward:")
-	for _, line := range spent {
+	fmt.Println("\nmean µs on the clock that a call spends in each step of toolward, and its resident memory:")
+	for _, line := range notes {
 		fmt.Println("  " + line)
 	}
-	if len(guard) > 0 {
-		fmt.Println("\nµs of CPU that guard takes of a call, arguments and result, with one connection:")
-		for _, line := range guard {
-			fmt.Println("  " + line)
-		}
-	}
-	rss, err := memory(lab.gateway.Process.Pid)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\nresident memory of toolward: %.0f MiB at rest, %.0f MiB after the load\n", lab.atRest, rss)
 	return nil
 }
 
-// cell measures both hops, prints a row, and returns toolward's CPU per call.
-func (p plan) cell(ctx context.Context, lab *lab, m mode, size, conns int) (cpu float64, err error) {
+// under measures the cells of one policy, with processes of their own, and returns
+// what there is to say of them.
+func (p plan) under(ctx context.Context, policy string) (notes []string, err error) {
+	lab, err := newLab(ctx, p.binary, p.profile, policy)
+	if err != nil {
+		return nil, err
+	}
+	defer lab.close()
+	for _, c := range p.cells(p.modes) {
+		before, err := readStages(ctx, lab.gatewayAddr)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.cell(ctx, lab, c); err != nil {
+			return nil, fmt.Errorf("%s: %w", c, err)
+		}
+		after, err := readStages(ctx, lab.gatewayAddr)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, fmt.Sprintf("%s: %s", c, after.since(before)))
+	}
+	rss, err := memory(lab.gateway.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	return append(notes, fmt.Sprintf("%s: %.0f MiB at rest, %.0f MiB after the load", policy, lab.atRest, rss)), nil
+}
+
+// cell measures both hops and prints a row.
+func (p plan) cell(ctx context.Context, lab *lab, c cell) error {
+	texts, err := c.texts()
+	if err != nil {
+		return err
+	}
 	var bare, gate []figures
 	for range p.rounds {
-		b, err := p.measure(ctx, lab.bareTarget(m, size), conns)
+		b, err := p.measure(ctx, lab.bareTarget(c.mode, texts), c.conns)
 		if err != nil {
-			return 0, fmt.Errorf("bare hop: %w", err)
+			return fmt.Errorf("bare hop: %w", err)
 		}
-		g, err := p.measure(ctx, lab.gatewayTarget(m, size), conns)
+		g, err := p.measure(ctx, lab.gatewayTarget(c.mode, texts), c.conns)
 		if err != nil {
-			return 0, fmt.Errorf("toolward: %w", err)
+			return fmt.Errorf("toolward: %w", err)
 		}
 		bare, gate = append(bare, b), append(gate, g)
 	}
@@ -168,12 +221,12 @@ func (p plan) cell(ctx context.Context, lab *lab, m mode, size, conns int) (cpu 
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	fmt.Printf("| %s %s | %d | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", kib(size), m, conns,
+	fmt.Printf("| %s %s | %s | %s | %d | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", kib(c.size), c.kind, c.policy, c.mode, c.conns,
 		med(func(b, _ figures) float64 { return b.rps }), med(func(_, g figures) float64 { return g.rps }), med(func(b, g figures) float64 { return g.rps / b.rps }),
 		med(func(b, _ figures) float64 { return b.p50 }), med(func(_, g figures) float64 { return g.p50 }),
 		med(func(b, _ figures) float64 { return b.p99 }), med(func(_, g figures) float64 { return g.p99 }), med(func(b, g figures) float64 { return g.p99 / b.p99 }),
 		med(func(b, _ figures) float64 { return b.cpu }), med(func(_, g figures) float64 { return g.cpu }), med(func(b, g figures) float64 { return g.cpu / b.cpu }))
-	return med(func(_, g figures) float64 { return g.cpu }), nil
+	return nil
 }
 
 func kib(n int) string { return strconv.Itoa(n/1024) + " KiB" }

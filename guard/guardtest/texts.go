@@ -131,7 +131,7 @@ func Clean(root string) ([]Kind, error) {
 		text("prose", files("docs/decisions/*.md")),
 		arrayed("json", `{"items":[`, record, `]}`),
 		text("json in text", func(size int) string { return arrayed("", `{"items":[`, record, `]}`).Make(size) }),
-		text("code", files("gateway/*.go")),
+		text("code", files("policy/*.go")),
 		counted("log", "2026-01-04T10:00:00.#Z level=INFO msg=\"request served\" id=7f3a#c method=GET path=/v1/items/# status=200 bytes=# ms=1.#\n"),
 	}
 	return all, failed
