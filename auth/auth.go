@@ -12,7 +12,7 @@
 //   - exp is required; nbf and iat are honoured, with at most a minute of skew.
 //   - aud must name this gateway, see [Issuer.Audience].
 //   - A token of the local issuer that has a name is good only as long as the
-//     record holds it ([Named]): it is asked at each use.
+//     record holds it ([Held]): it is asked at each use.
 //   - Every refusal of a token that was sent reads the same, but for one that was
 //     good and has expired or was revoked. What was wrong is in the refusal's
 //     cause, which never holds any part of the token.
@@ -75,24 +75,17 @@ type Options struct {
 	Now func() time.Time
 	// Failures hears how each attempt went; nil tells nobody.
 	Failures *Failures
-	// Granted knows what clients were let have; nil refuses all their tokens.
-	Granted Granted
-	// Named knows the named tokens of the local issuer; nil refuses them all.
-	Named Named
+	// Held knows what tokens of the local issuer rest on; nil refuses all that rest on
+	// something.
+	Held Held
 }
 
-// Granted knows which grants hold ([gateway.Grant]).
-type Granted interface {
-	// HoldsGrant reports whether the one of an ID does. It is asked for each request
-	// with a token of a grant.
-	HoldsGrant(id string) bool
-}
-
-// Named knows which named tokens ([MintOptions].Name) are in use.
-type Named interface {
-	// HoldsToken reports whether the one of a digest is, and takes it that it is used
-	// now. It is asked for each request with such a token.
-	HoldsToken(digest string) bool
+// Held knows which grants hold ([gateway.Grant]), and which named tokens
+// ([MintOptions].Name) are in use.
+type Held interface {
+	// Holds reports whether what an agent's token is of still does, and takes it that it
+	// is used now. It is asked for each request with such a token.
+	Holds(*gateway.Agent) bool
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
@@ -101,8 +94,7 @@ type Verifier struct {
 	cache    *cache
 	refusals refusals
 	failures *Failures
-	granted  Granted
-	named    Named
+	held     Held
 	another  string // how people get a token, where the gateway makes them; else ""
 	now      func() time.Time
 
@@ -131,8 +123,7 @@ func New(o Options) (*Verifier, error) {
 		cache:    newCache(o.Cache),
 		refusals: refusals{seed: maphash.MakeSeed()},
 		failures: o.Failures,
-		granted:  o.Granted,
-		named:    o.Named,
+		held:     o.Held,
 		now:      o.Now,
 		stop:     stop,
 	}
@@ -177,8 +168,7 @@ func (v *Verifier) Known(c gateway.Credentials) *gateway.Agent {
 // holds reports whether a token stands by itself, or what it rests on is on record: a
 // grant that holds, a named token in use.
 func (v *Verifier) holds(a *gateway.Agent) bool {
-	return (a.Grant == "" || v.granted != nil && v.granted.HoldsGrant(a.Grant)) &&
-		(a.Named == "" || v.named != nil && v.named.HoldsToken(a.Named))
+	return a.Grant == "" && a.Named == "" || v.held != nil && v.held.Holds(a)
 }
 
 // Tried implements [gateway.Authenticator].

@@ -23,11 +23,11 @@ type register struct {
 	asked int
 }
 
-func (r *register) HoldsToken(digest string) bool {
+func (r *register) Holds(a *gateway.Agent) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked++
-	return r.has[digest]
+	return r.has[a.Named]
 }
 
 func (r *register) set(digest string, has bool) {
@@ -37,7 +37,7 @@ func (r *register) set(digest string, has bool) {
 }
 
 // localWith is an issuer whose secret the test has too.
-func localWith(t *testing.T, named auth.Named) (v *auth.Verifier, sign func(claims map[string]any) string) {
+func localWith(t *testing.T, held auth.Held) (v *auth.Verifier, sign func(claims map[string]any) string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "signing.jwk")
 	l := openLocal(t, auth.LocalOptions{KeyFile: path, Algorithm: "HS256"})
@@ -53,7 +53,7 @@ func localWith(t *testing.T, named auth.Named) (v *auth.Verifier, sign func(clai
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Named: named}), func(claims map[string]any) string {
+	return newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Held: held}), func(claims map[string]any) string {
 		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(claims))
 		tok.Header["typ"] = "at+jwt"
 		text, err := tok.SignedString(k)
@@ -70,7 +70,7 @@ func TestNamedTokensAreHeldByTheRecord(t *testing.T) {
 	for _, alg := range []string{"EdDSA", "HS256"} {
 		reg := &register{has: map[string]bool{}}
 		l := openLocal(t, auth.LocalOptions{KeyFile: filepath.Join(t.TempDir(), "k"), Algorithm: alg})
-		v := newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Named: reg})
+		v := newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Held: reg})
 		plain := mint(t, l, auth.MintOptions{Subject: "dev"})
 		mustAccept(t, v, plain)
 		if reg.asked != 0 {
@@ -155,7 +155,7 @@ func TestAttackGuessedNamedTokens(t *testing.T) {
 	reg := &register{has: map[string]bool{}}
 	l := openLocal(t, auth.LocalOptions{KeyFile: filepath.Join(t.TempDir(), "k")})
 	other := openLocal(t, auth.LocalOptions{KeyFile: filepath.Join(t.TempDir(), "k")}) // the key was made anew
-	v := newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Named: reg})
+	v := newVerifier(t, auth.Options{Issuers: []auth.Issuer{l.Issuer()}, Held: reg})
 	for _, held := range []bool{true, false} {
 		made, err := l.Mint(auth.MintOptions{Subject: "dev", Name: "laptop"})
 		if err != nil {
@@ -186,7 +186,7 @@ func TestAttackGuessedNamedTokens(t *testing.T) {
 // Other issuers call the person's full name so (OpenID Connect Core §5.1).
 func TestNamesOfOtherIssuersMeanNothing(t *testing.T) {
 	reg := &register{has: map[string]bool{}}
-	issuer, v := setup(t, func(o *auth.Options) { o.Named = reg })
+	issuer, v := setup(t, func(o *auth.Options) { o.Held = reg })
 	a := mustAccept(t, v, issuer.Sign(issuer.Claims("ann", aud, map[string]any{"name": "Ann Example", "jti": "j"})))
 	if a.Named != "" || reg.asked != 0 {
 		t.Errorf("%+v, asked %d times", a, reg.asked)

@@ -25,6 +25,19 @@ type NamedToken struct {
 // Expired reports whether its time is over.
 func (t *NamedToken) Expired(now time.Time) bool { return !now.Before(t.Expires) }
 
+// Held is what tokens of the gateway's own issuer rest on.
+type Held struct {
+	Tokens []NamedToken `json:"tokens"` // in use, and those that ended a while ago, by name
+	Grants []Grant      `json:"grants"` // that hold, oldest first
+}
+
+// Ended is what a person has ended of it: a named token, or a grant.
+type Ended struct {
+	Name    string `json:"name"` // of a grant: its ID
+	Subject string `json:"subject"`
+	Client  string `json:"client,omitempty"` // of a grant: what it calls itself
+}
+
 // Errors about named tokens, which rooms and commands tell apart.
 var (
 	ErrNoToken    = errors.New("there is no such named token")

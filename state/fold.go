@@ -123,25 +123,8 @@ func (r *Room) Fold(e gateway.Entry) error {
 			r.tallies.reset(b.MeterOf)
 			return nil
 		})
-	case EventGiven:
-		return with(e, r.grants.put)
-	case EventRefreshed:
-		return with(e, func(b refreshed) error { return r.grants.turn(e.Time, b) })
-	case EventGrantRevoked:
-		return with(e, func(b grantEnd) error {
-			return r.settle(func() error { r.grants.drop(b.ID); r.stop(); return nil })
-		})
-	case EventNamed:
-		return with(e, func(t gateway.NamedToken) error {
-			if t.Digest == "" || t.Name == "" {
-				return errors.New("a named token without a name or a digest")
-			}
-			return r.settle(func() error { r.putToken(e.Time, t); return nil })
-		})
-	case EventUnnamed:
-		return with(e, func(b unnamed) error { return r.settle(func() error { r.takeToken(b.Digest); return nil }) })
-	case EventTaken:
-		return with(e, func(b taken) error { r.named.Load().noted(b); return nil })
+	case EventGiven, EventRefreshed, EventGrantRevoked, EventNamed, EventUnnamed, EventTaken:
+		return r.foldHeld(e)
 	case EventLifted:
 		return with(e, func(b lifted) error { return r.settle(func() error { r.takeBlock(b.ID); return nil }) })
 	}

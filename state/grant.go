@@ -3,8 +3,8 @@ package state
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"toolward/gateway"
@@ -19,13 +19,6 @@ const (
 	// second chain comes of it.
 	refreshGrace = time.Minute
 )
-
-// grants are what people let clients have. They are asked at every use of a
-// client's token.
-type grants struct {
-	mu   sync.RWMutex
-	byID map[string]*gateway.Grant // never changed, only replaced
-}
 
 type (
 	// refreshed is the body of an event about a grant's next refresh token.
@@ -43,56 +36,31 @@ type (
 	}
 )
 
-func (g *grants) init() { g.byID = map[string]*gateway.Grant{} }
-
-func (g *grants) find(id string) *gateway.Grant {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return g.byID[id]
-}
-
-func (g *grants) put(grant gateway.Grant) error {
-	if grant.ID == "" {
-		return errors.New("a grant without an ID")
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for id, old := range g.byID {
-		if !old.Holds(grant.Turned) {
-			delete(g.byID, id)
-		}
-	}
-	g.byID[grant.ID] = &grant
-	return nil
-}
-
 // turn takes in that a grant has another refresh token.
-func (g *grants) turn(at time.Time, b refreshed) error {
-	old := g.find(b.ID)
+func (s *heldSet) turn(at time.Time, b refreshed) {
+	old := s.grants[b.ID]
 	if old == nil {
-		return nil // revoked, or ended, before
+		return // revoked, or ended, before
 	}
 	next := *old
 	next.Token = b.Token
 	if !b.Again {
 		next.Turn, next.Turned = b.Turn, at
 	}
-	return g.put(next)
+	s.give(next)
 }
 
-func (g *grants) drop(id string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.byID, id)
+// give adds a grant, or the next turn of one, and lets go of those that ended before.
+func (s *heldSet) give(g gateway.Grant) {
+	s.grants = maps.Clone(s.grants)
+	maps.DeleteFunc(s.grants, func(_ string, old *gateway.Grant) bool { return !old.Holds(g.Turned) })
+	s.grants[g.ID] = &g
 }
 
-// Grants lists the grants that hold now, oldest first.
-func (r *Room) Grants() []gateway.Grant {
-	now := time.Now()
-	r.grants.mu.RLock()
-	defer r.grants.mu.RUnlock()
+// lasting are the grants that hold at a time, oldest first.
+func (s *heldSet) lasting(now time.Time) []gateway.Grant {
 	var all []gateway.Grant
-	for _, g := range r.grants.byID {
+	for _, g := range s.grants {
 		if g.Holds(now) {
 			all = append(all, *g)
 		}
@@ -103,7 +71,7 @@ func (r *Room) Grants() []gateway.Grant {
 
 // FindGrant returns a grant that holds now, or [gateway.ErrNoGrant].
 func (r *Room) FindGrant(id string) (gateway.Grant, error) {
-	g := r.grants.find(id)
+	g := r.held.Load().grants[id]
 	if g == nil || !g.Holds(time.Now()) {
 		return gateway.Grant{}, gateway.ErrNoGrant
 	}
@@ -115,7 +83,7 @@ func (r *Room) FindGrant(id string) (gateway.Grant, error) {
 func (r *Room) Give(ctx context.Context, g gateway.Grant) (gateway.Grant, error) {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
-	if len(r.Grants()) >= mostGrants {
+	if len(r.held.Load().lasting(time.Now())) >= mostGrants {
 		return g, gateway.ErrManyGrants
 	}
 	g.Given = time.Now().UTC()
@@ -161,19 +129,4 @@ func (r *Room) RevokeGrant(ctx context.Context, id string, by gateway.Operator, 
 		return err
 	}
 	return r.opts.Journal.Note(ctx, EventGrantRevoked, grantEnd{ID: id, By: by, Reason: reason})
-}
-
-// HoldsGrant reports whether a grant holds now.
-func (r *Room) HoldsGrant(id string) bool {
-	g := r.grants.find(id)
-	return g != nil && g.Holds(time.Now())
-}
-
-// revoked refuses an agent whose grant does not hold any more, or whose named token the
-// record does not have any more.
-func (r *Room) revoked(a *gateway.Agent) *gateway.Refusal {
-	if (a.Grant == "" || r.HoldsGrant(a.Grant)) && (a.Named == "" || r.named.Load().by[a.Named] != nil) {
-		return nil
-	}
-	return gateway.Refuse("auth", gateway.Unauthenticated, "the token was revoked")
 }

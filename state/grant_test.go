@@ -52,7 +52,7 @@ func TestRefreshTokensByTurn(t *testing.T) {
 				if !errors.Is(err, tt.err) || err == nil && g.Turn != tt.want {
 					t.Errorf("turn %d, %v; want %d, %v", g.Turn, err, tt.want, tt.err)
 				}
-				if r.HoldsGrant(id) == tt.ends {
+				if r.Holds(&gateway.Agent{Grant: id}) == tt.ends {
 					t.Errorf("the grant holds: %v, want %v", !tt.ends, tt.ends)
 				}
 			})
@@ -94,7 +94,7 @@ func TestGrantsEnd(t *testing.T) {
 				break
 			}
 		}
-		if lasted := time.Since(began); lasted != 180*24*time.Hour || len(r.Grants()) != 0 {
+		if lasted := time.Since(began); lasted != 180*24*time.Hour || len(r.Held().Grants) != 0 {
 			t.Errorf("it lasted %s", lasted)
 		}
 	})
@@ -144,7 +144,7 @@ func TestGrantsOutliveTheProcess(t *testing.T) {
 	if err := r.RevokeGrant(t.Context(), id, gateway.Operator{}, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if err := folded.Fold(rec.Events()[2]); err != nil || folded.HoldsGrant(id) {
-		t.Errorf("a revocation that is folded: %v, holds %v", err, folded.HoldsGrant(id))
+	if err := folded.Fold(rec.Events()[2]); err != nil || folded.Holds(&gateway.Agent{Grant: id}) {
+		t.Errorf("a revocation that is folded: %v, holds %v", err, folded.Holds(&gateway.Agent{Grant: id}))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,10 +19,6 @@ const (
 	keepExpired = 30 * 24 * time.Hour // how long one is listed whose time is over
 	useAgain    = time.Hour           // between two events that say that one was used
 )
-
-// namedSet is the named tokens that the record holds. Each request with one asks for
-// it, so a set is replaced and never changed, but for when its tokens were used.
-type namedSet struct{ by map[string]*namedToken } // by digest
 
 type namedToken struct {
 	gateway.NamedToken
@@ -45,26 +42,10 @@ type (
 	}
 )
 
-// HoldsToken reports whether the record has a named token, which is used now. It takes
-// some 50 ns.
-func (r *Room) HoldsToken(digest string) bool {
-	t := r.named.Load().by[digest]
-	if t == nil {
-		return false
-	}
-	now, used := time.Now().Unix(), t.used.Load()
-	if now-used >= int64(useAgain/time.Second) && t.used.CompareAndSwap(used, now) {
-		wake(r.taken)
-	}
-	return true
-}
-
-// NamedTokens lists those that are in use, and those that ended a while ago, by name.
-func (r *Room) NamedTokens() []gateway.NamedToken { return r.named.Load().list(time.Now()) }
-
-func (s *namedSet) list(now time.Time) []gateway.NamedToken {
+// listed are those that are in use, and those that ended a while ago, by name.
+func (s *heldSet) listed(now time.Time) []gateway.NamedToken {
 	var all []gateway.NamedToken
-	for _, t := range s.by {
+	for _, t := range s.named {
 		if !t.forgotten(now) {
 			seen := t.NamedToken
 			if used := t.noted.Load(); used != 0 {
@@ -91,7 +72,7 @@ func (r *Room) AddToken(ctx context.Context, t gateway.NamedToken) error {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
 	now, n := time.Now(), 0
-	for _, old := range r.named.Load().by {
+	for _, old := range r.held.Load().named {
 		switch {
 		case old.Expired(now):
 			continue
@@ -106,19 +87,6 @@ func (r *Room) AddToken(ctx context.Context, t gateway.NamedToken) error {
 	return r.opts.Journal.Note(ctx, EventNamed, t)
 }
 
-// RevokeToken ends a named token: when it returns, no new call gets in with it, and
-// calls under way are being cancelled. It returns [gateway.ErrNoToken].
-func (r *Room) RevokeToken(ctx context.Context, name string, by gateway.Operator, reason string) (gateway.NamedToken, error) {
-	r.deciding.Lock()
-	defer r.deciding.Unlock()
-	for _, t := range slices.Backward(r.NamedTokens()) { // the latest of a name first
-		if t.Name == name {
-			return t, r.opts.Journal.Note(ctx, EventUnnamed, unnamed{Digest: t.Digest, Name: name, By: by, Reason: reason})
-		}
-	}
-	return gateway.NamedToken{}, fmt.Errorf("%w: %s", gateway.ErrNoToken, name)
-}
-
 // NoteUses puts on record that named tokens were used, each once an hour at most,
 // until ctx ends. What could not be is told, and tried again with the next that is used.
 func (r *Room) NoteUses(ctx context.Context, failed func(error)) {
@@ -128,7 +96,7 @@ func (r *Room) NoteUses(ctx context.Context, failed func(error)) {
 		case <-ctx.Done():
 			return
 		}
-		for _, t := range r.named.Load().by {
+		for _, t := range r.held.Load().named {
 			used := t.used.Load()
 			if used == t.noted.Load() {
 				continue
@@ -141,40 +109,33 @@ func (r *Room) NoteUses(ctx context.Context, failed func(error)) {
 	}
 }
 
-// putToken adds a token, and lets go of those whose time was over long before, or whose
-// name it takes. The caller holds r.mu.
-func (r *Room) putToken(now time.Time, t gateway.NamedToken) {
-	by := make(map[string]*namedToken, len(r.named.Load().by)+1)
-	for digest, old := range r.named.Load().by {
-		if !old.forgotten(now) && !(old.Name == t.Name && old.Expired(now)) {
-			by[digest] = old
-		}
-	}
+// name adds a token, and lets go of those whose time was over long before, or whose name
+// it takes.
+func (s *heldSet) name(now time.Time, t gateway.NamedToken) {
+	s.named = maps.Clone(s.named)
+	maps.DeleteFunc(s.named, func(_ string, old *namedToken) bool {
+		return old.forgotten(now) || old.Name == t.Name && old.Expired(now)
+	})
 	in := &namedToken{NamedToken: t}
 	if !t.Used.IsZero() {
 		in.used.Store(t.Used.Unix())
 		in.noted.Store(t.Used.Unix())
 	}
 	in.Used = time.Time{}
-	by[t.Digest] = in
-	r.named.Store(&namedSet{by})
+	s.named[t.Digest] = in
 }
 
-// takeToken drops a token and stops what runs on it. The caller holds r.mu.
-func (r *Room) takeToken(digest string) {
-	by := make(map[string]*namedToken, len(r.named.Load().by))
-	for d, old := range r.named.Load().by {
-		if d != digest {
-			by[d] = old
-		}
+// use takes it that a token is used now.
+func (r *Room) use(t *namedToken) {
+	now, used := time.Now().Unix(), t.used.Load()
+	if now-used >= int64(useAgain/time.Second) && t.used.CompareAndSwap(used, now) {
+		wake(r.taken)
 	}
-	r.named.Store(&namedSet{by})
-	r.stop()
 }
 
 // noted keeps when a token was used.
-func (s *namedSet) noted(b taken) {
-	if t := s.by[b.Digest]; t != nil {
+func (s *heldSet) noted(b taken) {
+	if t := s.named[b.Digest]; t != nil {
 		t.noted.Store(b.Used.Unix())
 		for used := t.used.Load(); used < b.Used.Unix() && !t.used.CompareAndSwap(used, b.Used.Unix()); used = t.used.Load() {
 		}

@@ -26,7 +26,7 @@ func add(t testing.TB, r *Room, name string, life time.Duration) gateway.NamedTo
 
 func revoke(t testing.TB, r *Room, name string) {
 	t.Helper()
-	if _, err := r.RevokeToken(t.Context(), name, gateway.Operator{Issuer: gateway.LocalOperators, Subject: "rita"}, "lost"); err != nil {
+	if _, err := r.End(t.Context(), name, gateway.Operator{Issuer: gateway.LocalOperators, Subject: "rita"}, "lost"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -65,13 +65,13 @@ func TestRevokedTokensAreStopped(t *testing.T) {
 			t.Errorf("%s: %v", where, err)
 		}
 	}
-	if r.HoldsToken(tok.Digest) || r.Admit(other, "") != nil {
+	if r.Holds(&gateway.Agent{Named: tok.Digest}) || r.Admit(other, "") != nil {
 		t.Error("it is held, or another is not let in")
 	}
 	if err := errors.Join(held.Finish(t.Context(), c), held2.Finish(t.Context(), c)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.RevokeToken(t.Context(), "laptop", gateway.Operator{}, ""); !errors.Is(err, gateway.ErrNoToken) {
+	if _, err := r.End(t.Context(), "laptop", gateway.Operator{}, ""); !errors.Is(err, gateway.ErrNoToken) {
 		t.Errorf("a second time: %v", err)
 	}
 }
@@ -97,24 +97,24 @@ func TestNamesOfTokens(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if made != 1 || len(r.NamedTokens()) != 1 {
-			t.Fatalf("%d were made, %d are listed", made, len(r.NamedTokens()))
+		if made != 1 || len(r.Held().Tokens) != 1 {
+			t.Fatalf("%d were made, %d are listed", made, len(r.Held().Tokens))
 		}
 		revoke(t, r, "laptop")
 		add(t, r, "laptop", time.Hour)
 		time.Sleep(time.Hour)
-		if list := r.NamedTokens(); len(list) != 1 || !list[0].Expired(time.Now()) {
+		if list := r.Held().Tokens; len(list) != 1 || !list[0].Expired(time.Now()) {
 			t.Errorf("one that is over: %v", list)
 		}
 		again := gateway.NamedToken{Digest: "next", Name: "laptop", Expires: time.Now().Add(48 * time.Hour).UTC()}
 		if err := r.AddToken(t.Context(), again); err != nil {
 			t.Fatal(err)
 		}
-		if list := r.NamedTokens(); len(list) != 1 || list[0].Digest != "next" {
+		if list := r.Held().Tokens; len(list) != 1 || list[0].Digest != "next" {
 			t.Errorf("%v", list)
 		}
 		time.Sleep(keepExpired + 49*time.Hour)
-		if list := r.NamedTokens(); len(list) != 0 {
+		if list := r.Held().Tokens; len(list) != 0 {
 			t.Errorf("a month after its end: %v", list)
 		}
 		for _, bad := range []string{"", "-x", ".", "a b", "a/b", "é", "a\n", string(make([]byte, 65))} {
@@ -128,7 +128,7 @@ func TestNamesOfTokens(t *testing.T) {
 		if err := r.AddToken(t.Context(), gateway.NamedToken{Digest: "d", Name: "more", Expires: time.Now().Add(time.Hour)}); !errors.Is(err, gateway.ErrBadToken) {
 			t.Errorf("one too many: %v", err)
 		}
-		if diff := cmp.Diff(r.NamedTokens(), rec.again(t, nil, 0).NamedTokens()); diff != "" {
+		if diff := cmp.Diff(r.Held().Tokens, rec.again(t, nil, 0).Held().Tokens); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -148,7 +148,7 @@ func TestUsesOfTokensAreNoted(t *testing.T) {
 			r.NoteUses(ctx, func(err error) { t.Error(err) })
 		}()
 		for range 5 * 60 { // five hours of a request a minute
-			if !r.HoldsToken(tok.Digest) {
+			if !r.Holds(&gateway.Agent{Named: tok.Digest}) {
 				t.Fatal("it is not held")
 			}
 			synctest.Wait()
@@ -165,7 +165,7 @@ func TestUsesOfTokensAreNoted(t *testing.T) {
 		if n != 5 {
 			t.Errorf("%d events for five hours", n)
 		}
-		list := r.NamedTokens()
+		list := r.Held().Tokens
 		if used := time.Since(list[1].Used); list[0].Name != "idle" || !list[0].Used.IsZero() || used < 0 || used > 2*time.Hour {
 			t.Errorf("%+v, used %v ago", list, used)
 		}
@@ -174,10 +174,10 @@ func TestUsesOfTokensAreNoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, again := range map[string]*Room{"events": rec.again(t, nil, 0), "snapshot": rec.again(t, snapshot, len(rec.Events()))} {
-			if diff := cmp.Diff(list, again.NamedTokens()); diff != "" {
+			if diff := cmp.Diff(list, again.Held().Tokens); diff != "" {
 				t.Errorf("from the %s: %s", name, diff)
 			}
-			if !again.HoldsToken(tok.Digest) {
+			if !again.Holds(&gateway.Agent{Named: tok.Digest}) {
 				t.Errorf("from the %s: it is not held", name)
 			}
 		}
@@ -195,14 +195,14 @@ func TestUsesAreNotedLater(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); r.NoteUses(ctx, func(err error) { failed <- err }) }()
 		rec.Fail(errors.New("full"))
-		if !r.HoldsToken(tok.Digest) {
+		if !r.Holds(&gateway.Agent{Named: tok.Digest}) {
 			t.Error("it is not held")
 		}
 		<-failed
 		rec.Fail(nil)
-		r.HoldsToken(other.Digest)
+		r.Holds(&gateway.Agent{Named: other.Digest})
 		synctest.Wait()
-		for _, tok := range r.NamedTokens() {
+		for _, tok := range r.Held().Tokens {
 			if tok.Used.IsZero() {
 				t.Errorf("not noted: %+v", tok)
 			}
@@ -227,7 +227,7 @@ func TestDamagedTokenEvents(t *testing.T) {
 	if err := r.Fold(gateway.Entry{Type: EventTaken, Body: json.RawMessage(`{"digest":"unknown","used":"2026-01-01T00:00:00Z"}`)}); err != nil {
 		t.Error(err) // it was revoked meanwhile
 	}
-	if len(r.NamedTokens()) != 1 {
-		t.Errorf("%v", r.NamedTokens())
+	if len(r.Held().Tokens) != 1 {
+		t.Errorf("%v", r.Held().Tokens)
 	}
 }

@@ -79,7 +79,7 @@ func seen(t *testing.T, room *state.Room) string {
 	for i := range sessions {
 		sessions[i].Last = sessions[i].Last.Truncate(time.Minute) // the record has milliseconds
 	}
-	text, err := json.MarshalIndent(map[string]any{"sessions": sessions, "approvals": approvals, "pins": pins, "blocks": room.Blocks(), "tokens": room.NamedTokens()}, "", " ")
+	text, err := json.MarshalIndent(map[string]any{"sessions": sessions, "approvals": approvals, "pins": pins, "blocks": room.Blocks(), "tokens": room.Held().Tokens}, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestStateOutlivesAKill(t *testing.T) {
 		must(err)
 		must(room.AddToken(t.Context(), gateway.NamedToken{Digest: "d-" + id, Name: id, Subject: "ann", Expires: time.Now().Add(time.Hour).UTC(), By: by}))
 		must(room.AddToken(t.Context(), gateway.NamedToken{Digest: "e-" + id, Name: id + "-gone", Subject: "ann", Expires: time.Now().Add(time.Hour).UTC(), By: by}))
-		_, err = room.RevokeToken(t.Context(), id+"-gone", by, "")
+		_, err = room.End(t.Context(), id+"-gone", by, "")
 		must(err)
 		must(room.PutPins(t.Context(), gateway.Pin{Server: "s", Kind: gateway.KindTool, Name: id, Fingerprint: id, Definition: []byte(`{"name":"t"}`), Time: time.Now().UTC()}))
 	}
@@ -184,7 +184,7 @@ func TestAttackForgedDecisions(t *testing.T) {
 			if err := room.AddToken(t.Context(), gateway.NamedToken{Digest: "d", Name: "n", Expires: time.Now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := room.RevokeToken(t.Context(), "n", gateway.Operator{}, ""); err != nil {
+			if _, err := room.End(t.Context(), "n", gateway.Operator{}, ""); err != nil {
 				t.Fatal(err)
 			}
 			a := gateway.Approval{ID: "1", Binding: "1", Agent: "ann", Args: json.RawMessage(`{"amount":"a lot"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}

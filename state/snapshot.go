@@ -53,9 +53,9 @@ func (r *Room) Snapshot() (json.RawMessage, error) {
 	for _, p := range r.pins.byKey {
 		s.Pins = append(s.Pins, p)
 	}
-	s.Tokens = r.named.Load().list(now)
 	s.Blocks = slices.DeleteFunc(slices.Clone(r.blocks.Load().all), func(b gateway.Block) bool { return !b.Holds(now) })
-	s.Grants = r.Grants()
+	held := r.held.Load()
+	s.Tokens, s.Grants = held.listed(now), held.lasting(now)
 	return json.Marshal(s)
 }
 
@@ -115,13 +115,12 @@ func (r *Room) Restore(text json.RawMessage) error {
 	for _, b := range s.Blocks {
 		r.putBlock(b)
 	}
-	for _, g := range s.Grants {
-		if err := r.grants.put(g); err != nil {
-			return fmt.Errorf("the snapshot of the state: %w", err)
+	return r.holding(func(h *heldSet) {
+		for _, g := range s.Grants {
+			h.give(g)
 		}
-	}
-	for _, t := range s.Tokens {
-		r.putToken(t.Created, t)
-	}
-	return nil
+		for _, t := range s.Tokens {
+			h.name(t.Created, t)
+		}
+	})
 }

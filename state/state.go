@@ -117,16 +117,14 @@ type Room struct {
 
 	// deciding is held while a decision is checked and appended, so that of two
 	// one is the first. It is never taken by [Room.Fold], which runs while the
-	// holder waits for the record. Lock order: deciding, mu, the tallies', a shard's, the
-	// grants'.
+	// holder waits for the record. Lock order: deciding, mu, the tallies', a shard's.
 	deciding sync.Mutex
 
 	mu       sync.Mutex
 	consents consents
 	pins     pins
 	blocks   atomic.Pointer[blockSet]
-	grants   grants
-	named    atomic.Pointer[namedSet]
+	held     atomic.Pointer[heldSet]
 
 	changed gateway.Bell // approvals
 
@@ -158,9 +156,8 @@ func New(opts Options) (*Room, error) {
 	r.tallies.init()
 	r.consents.init()
 	r.pins.init()
-	r.grants.init()
 	r.blocks.Store(&blockSet{})
-	r.named.Store(&namedSet{})
+	r.held.Store(&heldSet{map[string]*gateway.Grant{}, map[string]*namedToken{}})
 	return r, nil
 }
 

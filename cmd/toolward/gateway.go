@@ -212,15 +212,9 @@ func (r *rooms) openAuth(context.Context) error {
 	return nil
 }
 
-// tokenHolder knows which tokens of the local issuer the record still holds.
-type tokenHolder interface {
-	auth.Granted
-	auth.Named
-}
-
 // newVerifier accepts the tokens of all configured issuers, and of the local
 // one unless it is nil, of which held knows what is still in use.
-func newVerifier(cfg *config.Config, local *auth.Local, held tokenHolder, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
+func newVerifier(cfg *config.Config, local *auth.Local, held auth.Held, failures *auth.Failures, log *slog.Logger) (*auth.Verifier, error) {
 	var issuers []auth.Issuer
 	if local != nil {
 		issuers = append(issuers, local.Issuer())
@@ -228,7 +222,7 @@ func newVerifier(cfg *config.Config, local *auth.Local, held tokenHolder, failur
 	for _, i := range cfg.Auth.Issuers {
 		issuers = append(issuers, issuerOptions(i))
 	}
-	return auth.New(auth.Options{Issuers: issuers, Granted: held, Named: held, Failures: failures, Log: log})
+	return auth.New(auth.Options{Issuers: issuers, Held: held, Failures: failures, Log: log})
 }
 
 // openLocal opens the gateway's own issuer, making its key on first use.

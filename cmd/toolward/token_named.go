@@ -79,18 +79,12 @@ type askedTokens struct {
 	err error // why it could not be asked
 }
 
-// HoldsToken implements [auth.Named].
-func (a *askedTokens) HoldsToken(digest string) bool {
+// Holds implements [auth.Held].
+func (a *askedTokens) Holds(agent *gateway.Agent) bool {
 	list, err := look[admin.TokenList](a.cmd, a.f, "tokens")
 	a.err = explainTokens(err)
-	return slices.ContainsFunc(list.Tokens, func(t gateway.NamedToken) bool { return t.Digest == digest })
-}
-
-// HoldsGrant implements [auth.Granted].
-func (a *askedTokens) HoldsGrant(id string) bool {
-	list, err := look[admin.TokenList](a.cmd, a.f, "tokens")
-	a.err = explainTokens(err)
-	return slices.ContainsFunc(list.Grants, func(g gateway.Grant) bool { return g.ID == id })
+	return (agent.Named == "" || slices.ContainsFunc(list.Tokens, func(t gateway.NamedToken) bool { return t.Digest == agent.Named })) &&
+		(agent.Grant == "" || slices.ContainsFunc(list.Grants, func(g gateway.Grant) bool { return g.ID == agent.Grant }))
 }
 
 func newTokenCreate(g *globals) *cobra.Command {

@@ -169,10 +169,10 @@ type named struct {
 	ended []string // grants
 }
 
-func (n *named) NamedTokens() []gateway.NamedToken {
+func (n *named) Held() gateway.Held {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.all)
+	return gateway.Held{Tokens: slices.Clone(n.all), Grants: []gateway.Grant{{ID: "grant-1", Agent: "ann", Name: "a client"}}}
 }
 
 func (n *named) CreateToken(_ context.Context, t gateway.NamedToken) (string, gateway.NamedToken, error) {
@@ -189,34 +189,20 @@ func (n *named) CreateToken(_ context.Context, t gateway.NamedToken) (string, ga
 	return "the-token", t, nil
 }
 
-func (n *named) RevokeToken(_ context.Context, name string, _ gateway.Operator, _ string) (gateway.NamedToken, error) {
+func (n *named) End(_ context.Context, name string, by gateway.Operator, _ string) (gateway.Ended, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if name == "grant-1" {
+		n.ended = append(n.ended, name+" by "+by.Subject)
+		return gateway.Ended{Name: name, Subject: "ann", Client: "a client"}, nil
+	}
 	i := slices.IndexFunc(n.all, func(t gateway.NamedToken) bool { return t.Name == name })
 	if i < 0 {
-		return gateway.NamedToken{}, gateway.ErrNoToken
+		return gateway.Ended{}, gateway.ErrNoToken
 	}
 	t := n.all[i]
 	n.all = slices.Delete(n.all, i, i+1)
-	return t, nil
-}
-
-func (n *named) Grants() []gateway.Grant {
-	return []gateway.Grant{{ID: "grant-1", Agent: "ann", Name: "a client"}}
-}
-
-func (n *named) FindGrant(id string) (gateway.Grant, error) {
-	if id != "grant-1" {
-		return gateway.Grant{}, gateway.ErrNoGrant
-	}
-	return n.Grants()[0], nil
-}
-
-func (n *named) RevokeGrant(_ context.Context, id string, by gateway.Operator, _ string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ended = append(n.ended, id+" by "+by.Subject)
-	return nil
+	return gateway.Ended{Name: t.Name, Subject: t.Subject}, nil
 }
 
 const issuer = "https://id.test"

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -13,34 +12,22 @@ import (
 // Tokens are what the local issuer gave out that holds for long: named tokens, and
 // grants, which clients got by a login.
 type Tokens interface {
-	// NamedTokens lists those that are in use, and those that ended a while ago, by name.
-	NamedTokens() []gateway.NamedToken
-	// CreateToken makes one, which is on record before it is returned. Expires may be
-	// zero. It returns [gateway.ErrBadToken] and [gateway.ErrTokenTaken].
+	// Held lists them.
+	Held() gateway.Held
+	// CreateToken makes a named one, which is on record before it is returned. Expires may
+	// be zero. It returns [gateway.ErrBadToken] and [gateway.ErrTokenTaken].
 	CreateToken(ctx context.Context, t gateway.NamedToken) (token string, made gateway.NamedToken, err error)
-	// RevokeToken ends one: no new call gets in with it when it returns, and calls under
-	// way are being cancelled. It returns [gateway.ErrNoToken].
-	RevokeToken(ctx context.Context, name string, by gateway.Operator, reason string) (gateway.NamedToken, error)
-	// Grants lists those that hold, oldest first.
-	Grants() []gateway.Grant
-	// FindGrant returns one that holds, or [gateway.ErrNoGrant].
-	FindGrant(id string) (gateway.Grant, error)
-	// RevokeGrant ends one, as RevokeToken does. It returns [gateway.ErrNoGrant].
-	RevokeGrant(ctx context.Context, id string, by gateway.Operator, reason string) error
+	// End ends one, a named token by its name, a grant by its ID: no new call gets in with
+	// it when it returns, and calls under way are being cancelled. It returns
+	// [gateway.ErrNoToken].
+	End(ctx context.Context, name string, by gateway.Operator, reason string) (gateway.Ended, error)
 }
 
 // TokenList is what a list of tokens answers with.
-type TokenList struct {
-	Tokens []gateway.NamedToken `json:"tokens"`
-	Grants []gateway.Grant      `json:"grants"`
-}
+type TokenList gateway.Held
 
 // TokenRevoked is what has ended: a named token, or a grant.
-type TokenRevoked struct {
-	Name    string `json:"name"`
-	Subject string `json:"subject"`
-	Client  string `json:"client,omitempty"` // of a grant: what it calls itself
-}
+type TokenRevoked gateway.Ended
 
 // NewToken is what a named token is to say.
 type NewToken struct {
@@ -68,7 +55,8 @@ func (h *Handler) tokenOperations() []operation {
 		{id: "tokens.list", method: http.MethodGet, path: "tokens", role: Viewer, answer: TokenList{},
 			summary: "Named tokens, and what clients got by a login: whom they are for, until when, by whom, when they were last used",
 			run: func(*request) (any, error) {
-				return TokenList{slices.Concat([]gateway.NamedToken{}, h.opt.Tokens.NamedTokens()), slices.Concat([]gateway.Grant{}, h.opt.Tokens.Grants())}, nil
+				held := h.opt.Tokens.Held()
+				return TokenList{slices.Concat([]gateway.NamedToken{}, held.Tokens), slices.Concat([]gateway.Grant{}, held.Grants)}, nil
 			}},
 		{id: "tokens.create", method: http.MethodPost, path: "tokens", role: Admin, body: &NewToken{}, answer: TokenCreated{}, run: h.createToken,
 			summary: "Make a named token, which is shown this once. Roles of operators are given on the gateway's machine only"},
@@ -99,14 +87,6 @@ func (h *Handler) revokeToken(r *request) (any, error) {
 	if len(reason) > mostNote {
 		return nil, malformed("a reason is at most 2000 bytes")
 	}
-	name := r.PathValue("name")
-	t, err := h.opt.Tokens.RevokeToken(r.Context(), name, r.who.Operator, reason)
-	if !errors.Is(err, gateway.ErrNoToken) {
-		return TokenRevoked{Name: t.Name, Subject: t.Subject}, err
-	}
-	g, missing := h.opt.Tokens.FindGrant(name)
-	if missing != nil {
-		return nil, err
-	}
-	return TokenRevoked{Name: g.ID, Subject: g.Agent, Client: g.Name}, h.opt.Tokens.RevokeGrant(r.Context(), name, r.who.Operator, reason)
+	ended, err := h.opt.Tokens.End(r.Context(), r.PathValue("name"), r.who.Operator, reason)
+	return TokenRevoked(ended), err
 }
