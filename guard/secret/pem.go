@@ -6,9 +6,14 @@ import (
 	"toolward/gateway"
 )
 
-// maxPEM bounds a private key's armour, in bytes: RSA 16384 takes 13 KiB, and
-// escapes take more.
-const maxPEM = 32 << 10
+// A key's armour goes as far as its letters do. Past sparsePEM bytes, which all but a few keys
+// fit in (RSA 16384 takes 13 KiB, and escapes take more), there must be a run of
+// densePEM letters of base64 in every gapPEM bytes: text that follows a key that was cut off has none.
+const (
+	sparsePEM = 32 << 10
+	densePEM  = 24
+	gapPEM    = 256
+)
 
 // pemBody is what stands between the lines of an armour: base64, header fields
 // (RFC 1421 §4.6), white space, and what quoting adds.
@@ -21,15 +26,9 @@ func (c *scan) scanPEM(dst []gateway.Finding, s string, start, end int) []gatewa
 	if label < 0 || !strings.Contains(s[end:end+label], "PRIVATE KEY") {
 		return dst
 	}
-	i := end + label + len("-----")
-	letters := 0
-	for i < len(s) && i-start < maxPEM && pemBody[s[i]] && !strings.HasPrefix(s[i:], "-----") {
-		if alnum[s[i]] {
-			letters++
-		}
-		i++
-	}
-	if letters < 24 || c.isPlaceholder(s[end+label+5:min(i, end+label+69)]) {
+	a := readArmour(s, end+label+len("-----"))
+	i := a.end
+	if a.letters < 24 || c.isPlaceholder(s[a.body:min(i, a.body+64)]) {
 		return dst
 	}
 	if strings.HasPrefix(s[i:], "-----END ") {
@@ -40,9 +39,45 @@ func (c *scan) scanPEM(dst []gateway.Finding, s string, start, end int) []gatewa
 	return append(dst, finding("secret.private-key", gateway.SeverityHigh, 0.99, start, i, "-----BEGIN "+s[end:end+label]+"-----"))
 }
 
+// armour is what stands between two lines of dashes.
+type armour struct {
+	end     int // where it ends in the text
+	body    int // where its letters begin, behind header fields, if there are enough in a row
+	letters int
+}
+
+// readArmour reads from i to what cannot be of a key. The next armour's line ends it at
+// the latest, so that a text made of such lines is read once.
+func readArmour(s string, i int) armour {
+	a := armour{body: -1}
+	start, run, dense := i, 0, i
+	for ; i < len(s) && pemBody[s[i]] && !strings.HasPrefix(s[i:], "-----"); i++ {
+		if alnum[s[i]] {
+			a.letters++
+		} else if s[i] != '+' && s[i] != '/' {
+			run = 0
+			if i-start > sparsePEM && i-dense > gapPEM {
+				i = max(start+sparsePEM, dense)
+				break
+			}
+			continue
+		}
+		if run++; run >= densePEM {
+			if dense = i + 1; a.body < 0 && s[dense-run-1] != ',' { // DEK-Info: AES-128-CBC,0123… (RFC 1421 §4.6.1.3)
+				a.body = dense - run
+			}
+		}
+	}
+	a.end = i
+	if a.body < 0 {
+		a.body = start
+	}
+	return a
+}
+
 // scanPuTTY finds PuTTY private keys, versions 2 and 3, up to the MAC that ends them.
 func scanPuTTY(dst []gateway.Finding, s string, start int) []gateway.Finding {
-	text := s[start:min(len(s), start+maxPEM)]
+	text := s[start:min(len(s), start+sparsePEM)]
 	if next := strings.Index(text[1:], "PuTTY-User-Key-File-"); next >= 0 {
 		text = text[:1+next]
 	}
@@ -50,16 +85,16 @@ func scanPuTTY(dst []gateway.Finding, s string, start int) []gateway.Finding {
 	if i < 0 {
 		return dst
 	}
-	if mac := strings.Index(text[i:], "Private-MAC:"); mac >= 0 {
-		i += mac + len("Private-MAC:")
-		i = skipAny(text, i, " ", 1)
-		for i < len(text) && isHex(text[i]) {
-			i++
+	i += start
+	end := max(readArmour(s, i).end, start+len(text))
+	if mac := strings.Index(s[i:end], "Private-MAC:"); mac >= 0 {
+		end = i + mac + len("Private-MAC:")
+		end = skipAny(s, end, " ", 1)
+		for end < len(s) && isHex(s[end]) {
+			end++
 		}
-	} else {
-		i = len(text)
 	}
-	return append(dst, finding("secret.putty-private-key", gateway.SeverityHigh, 0.99, start, start+i, "PuTTY-User-Key-File"))
+	return append(dst, finding("secret.putty-private-key", gateway.SeverityHigh, 0.99, start, end, "PuTTY-User-Key-File"))
 }
 
 // scanners are the literals that begin no format.
