@@ -33,14 +33,27 @@ var suffixes = []string{"hash", "reset", "policy", "field", "file", "length", "i
 // scanPassword finds what a word for a password announces.
 func (c *scan) scanPassword(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
 	from, firm := c.announced(s, start, end)
-	if from < 0 {
+	if from < 0 || !firm && passes(s, start, end, from) {
 		return dst
 	}
 	to := valueEnd(s, from)
-	if !c.isPassword(s[from:to], firm) || s[from] == '/' || isSelector(s, from, to) {
+	if !c.isPassword(s[from:to], firm) || s[from] == '/' || isSelector(s, from, to) || isCode(s, start, from, to) {
 		return dst
 	}
 	return append(dst, finding("secret.password", gateway.SeverityHigh, 0.8, from, to, ""))
+}
+
+// passes reports a verb: "the tests pass on glibc2.8". The value would begin at s[from:].
+func passes(s string, start, end, from int) bool {
+	if !strings.EqualFold(s[start:end], "pass") {
+		return false
+	}
+	for _, word := range strings.Fields(s[end:from]) {
+		if strings.EqualFold(word, "on") || strings.EqualFold(word, "to") {
+			return true
+		}
+	}
+	return false
 }
 
 // scanShortSecret finds assigned secrets of machines below minToken bytes, and
@@ -51,7 +64,7 @@ func (c *scan) scanShortSecret(dst []gateway.Finding, s string, start, end int) 
 		return dst
 	}
 	to := valueEnd(s, from)
-	if !c.isShortSecret(s[from:to]) || isSelector(s, from, to) {
+	if !c.isShortSecret(s[from:to]) || isSelector(s, from, to) || isCode(s, start, from, to) || isBadge(urlBefore(s, from)) {
 		return dst
 	}
 	return append(dst, finding("secret.short-secret", gateway.SeverityMedium, 0.65, from, to, ""))

@@ -109,6 +109,21 @@ func TestSecretsInTheirWords(t *testing.T) {
 		{"https://api.example.com/v1?api_key=" + madeHex + "&x=1", "token-in-context " + madeHex},
 		{"acme_live_" + madeToken, "token-in-context acme_live_" + madeToken},
 		{"secret: k9Tz2mQx", "short-secret k9Tz2mQx"},
+
+		// Passwords that begin as program text does.
+		{"password: !k9Maus77", "password !k9Maus77"},
+		{"PASSWORD=Ab,k9Maus77", "password Ab,k9Maus77"},
+		{"password=Lr(k9!Maus", "password Lr(k9!Maus"},
+		{"password: i+1Maus;k9", "password i+1Maus;k9"},
+		{"TOKEN=K9TZ_2MQX7", "short-secret K9TZ_2MQX7"},
+		{`const password = "k9Maus77"`, "password k9Maus77"},
+		{`var dbPassword = 'n0rdlicht'`, "password n0rdlicht"},
+		{"password: secret-Maus-77x", "password secret-Maus-77x"},
+		{"password: s3cr3tMaus", "password s3cr3tMaus"},
+		{"PASSWORD=Sommer$1", "password Sommer$1"},
+		{"the wifi pass is blau-7-wolke", "password blau-7-wolke"},
+		{"tool --pass k9Maus77 x", "password k9Maus77"},
+		{"https://ann:k9M7@host", "url-password k9M7"},
 	} {
 		if got := spans(d.Scan(nil, "", tt.text), tt.text); !slices.Equal(got, []string{tt.want}) {
 			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
@@ -135,6 +150,24 @@ func TestOrdinaryTextIsNotSecret(t *testing.T) {
 		"sshpass -p $PASSWORD ssh host", `sshpass -p "$SSH_PASS9" ssh host`, "sshpass -e ssh host", "mysql -u root -p", "mysql -p prod", "mysql -h db -P 3306 -u app prod", "docker run -p 8080:80 nginx1",
 		"curl -u $USER:$TOKEN https://x", "curl -u ann: https://x", "curl -sS https://x.example/a:b1c2d3e4", "unzip -p archive1.zip file2.txt", "use curl -u user:password to log in", "redis-cli -a", "zip -r a1b2c3.zip dir",
 		"a.b.c 1.2.3 v1.22.3-rc1 example.com", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sk-ant-api03-your-key-here-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+
+		// Programs, also minified.
+		"a={isToken:!0,isTag:!1}", "email:!0,month:!0,number:!0,password:!0,range:!0,search:!0,tel:!0,week:!0};function tr(e){}", "const pass = !received;", "const pass = !!received;",
+		"return { pass: !!info.isNot, message }", "if (result.pass === !!info.isNot) {", "const pass2 = index2 !== -1;", "let token3 = tokenizer2", "var password = utils$1.getSafeProp(auth, 'password') || '';",
+		"{ready:new Promise(e=>this.r=e),password:Lr(e,t),signed:n,strength:r-1,pending:new Uint8Array}", "let n=this,{password:r,strength:i,resolveReady:a,ready:o}=n,s=new Uint8Array;",
+		"setSecret(secret: Uint8Array, signal?: AbortSignal)", "setSecret(secret: Uint8Array): void", "axios.CancelToken = CancelToken$1;", "result.push(v.slice(tokenStartI,i+1)),tokenStartI=i+1}}return result",
+		"n.baseTokens=null,n.baseTokenPos=1},c=0", "exports.K8S_VOLUME_TYPE_VALUE_SECRET = K8S_VOLUME_TYPE_VALUE_SECRET;", "hasLoadErrors:!1};return this", "keepSourceTokens:!1,logLevel:`warn`",
+
+		"case KeyAlgoRSA, KeyAlgoRSASHA256, KeyAlgoRSASHA512:", "CertAlgoECDSA256v01:   KeyAlgoECDSA256,", "cipher_TLS_PSK_WITH_AES_128_CCM_8,", "auth is allowed\n\tEnableK8sTokensViaDns bool", "config: private\n\t// WebServerIpv4CidrBlock: Optional.",
+		`cmd.Env = append(os.Environ(), "PWD="+pkgdir2)`, `append(slices.Clip(cfg.Env), "PWD="+cfg.Dir)`, `{"riscv_HWPROBE_KEY_IMA_EXT_0", riscv_HWPROBE_KEY_IMA_EXT_0}`,
+
+		// Documentation and tests.
+		"password: 'secret123'", "password: 'secret1'", "password: 's3cr3t'", "password: 's00pers3cret'", "{ password: 'secret-2-levels' }", "password: 'real-secret-6-levels'", "idToken: 'eyJhbGciOiJS...'",
+		"auth: 'aXNhYWNzOm5vdCBteSByZWFsIHBhc3N3b3Jk'", "password: 'bm90IG15IHJlYWwgcGFzc3dvcmQ='", "proxy credentials can reach it (GHSA-6cv7-626c-qhqw)", "the key of the cluster.\n * @example MkU3OEVBNTcwNTJENDM2Qk",
+		"new URL('http://abc:xyz@example.com')", "// Prints https://abc:123@example.com/", "cvs://:pserver:anoncvs@sources.example.org:/cvs", "ftp://anonymous:ann9k@ftp.example.org/pub", "`https://user:p%40ss@host`",
+		"<code>{pem: &#x3C;string|buffer>[, passphrase: &#x3C;string>]}</code>", "password: &lt;string9>", "malloc_free_fill test doesn't pass on glibc2.8 x86", "these pass to handler2x", "the key algorithms supported: `'RSASSA-PKCS1-v1_5'`",
+		"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+		"[![codecov](https://codecov.io/gh/a/b/branch/main/graph/badge.svg?token=" + madeToken[:10] + ")](https://codecov.io/gh/a/b)", "![](https://codecov.io/gh/a/b/badge.svg?token=" + madeToken + ")",
 	} {
 		if got := spans(d.Scan(nil, "", text), text); len(got) > 0 {
 			t.Errorf("%q: got %q, want nothing", text, got)

@@ -113,13 +113,18 @@ func (c *scan) judgeToken(dst []gateway.Finding, s string, a, b, start int) []ga
 	case look == random && start == a && (b == len(s) || s[b] != '/' && s[b] != '+') && prefixed(token):
 		score = 0.6
 	}
-	if score == 0 || c.isPlaceholder(token) || inDocumentation(s, a) {
+	if score == 0 || c.isPlaceholder(token) || inDocumentation(s, a) || isAdvisory(token) || isTechnical(token) || isProse(token) || isBadge(link) {
 		return dst
 	}
 	for b < len(s) && s[b] == '=' { // padding
 		b++
 	}
 	return append(dst, finding("secret.token-in-context", gateway.SeverityMedium, score, a, b, ""))
+}
+
+// isAdvisory reports the name of a security advisory of GitHub's: GHSA-6cv7-626c-qhqw.
+func isAdvisory(token string) bool {
+	return len(token) == 19 && strings.HasPrefix(token, "GHSA-") && token[9] == '-' && token[14] == '-'
 }
 
 // isFileName reports whether a suffix like .png follows at s[b].
@@ -145,6 +150,9 @@ func inDocumentation(s string, a int) bool {
 	i := a
 	for i > 0 && a-i < 48 && s[i-1] > ' ' && s[i-1] != '"' && s[i-1] != '=' {
 		i--
+	}
+	if strings.HasSuffix(s[:a], "@example ") {
+		return true // JSDoc's
 	}
 	return i < a && (strings.Contains(s[i:a], "...") || strings.Contains(s[i:a], "arn:aws"))
 }

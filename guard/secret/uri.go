@@ -48,7 +48,7 @@ func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gatewa
 		return dst
 	}
 	password := s[colon+1 : at]
-	if len(password) < 2 || c.isPlaceholder(password) || c.isReference(password) || password == s[end:colon] {
+	if len(password) < 2 || c.isPlaceholder(password) || c.isReference(password) || password == s[end:colon] || isPublicLogin(s[end:colon], password) {
 		return dst
 	}
 	for _, word := range defaultPasswords {
@@ -57,6 +57,14 @@ func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gatewa
 		}
 	}
 	return append(dst, finding("secret.url-password", gateway.SeverityHigh, 0.95, colon+1, at, ""))
+}
+
+// isPublicLogin reports a login that everybody has, and what manuals write: three letters,
+// and the word that is left when p%40ss is read.
+//
+//	anonymous:me@ftp.example.org, anoncvs:anoncvs@, abc:xyz@, user:p%40ss@
+func isPublicLogin(user, password string) bool {
+	return len(password) < 4 || len(user) >= 4 && strings.EqualFold(user[:4], "anon") || containsFold(password, "anoncvs") || containsFold(password, "p%40ss")
 }
 
 // isDatabase reports whether the scheme that ends at s[end:] is of a database or a broker.

@@ -84,7 +84,7 @@ func (c *scan) isPassword(value string, firm bool) bool {
 		}
 	}
 	// Password123, secure_pass: documentation's, or as good as none.
-	return !containsFold(value, "pass") && !containsFold(value, "p@ss") && !c.isPlaceholder(value) && !c.isReference(value)
+	return !containsFold(value, "pass") && !containsFold(value, "p@ss") && !isWordSecret(value) && !isProse(value) && !c.isPlaceholder(value) && !c.isReference(value)
 }
 
 // isShortSecret reports a machine's secret that is too short to be told by its
@@ -159,10 +159,12 @@ func (d *Detector) isReference(value string) bool {
 // isVariable reports an expansion: $NAME, ${…}, {{…}}, <name>, %NAME%, @name@.
 // A dollar with other signs after it begins a password.
 func isVariable(value string) bool {
-	if len(value) < 2 || !isWordByte(value[1]) && strings.IndexByte("{(<%*[", value[1]) < 0 {
+	if len(value) < 2 || !isWordByte(value[1]) && strings.IndexByte("{(<%*[#", value[1]) < 0 {
 		return false
 	}
 	switch value[0] {
+	case '&': // in HTML: &lt;string>
+		return strings.HasPrefix(value, "&lt;") || strings.HasPrefix(value, "&#x3C;") || strings.HasPrefix(value, "&#60;")
 	case '$':
 		return !strings.ContainsAny(value, "!@#^&")
 	case '<', '{', '[', '(':
