@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"sort"
 	"strings"
@@ -27,9 +28,48 @@ type Secret struct{ Text, Token string }
 // periodic value, or for many that begin alike, are not. The nil Scrubber takes
 // nothing out. It is safe for concurrent use.
 type Scrubber struct {
-	secrets []Secret  // sorted by text, each once
-	stems   []stem    // sorted by text, each once
-	begins  [256]bool // bytes that a stem begins with
+	secrets []Secret // sorted by text, each once
+	stems   []stem   // sorted by text, each once
+	begins  []uint64 // a bit for each hash of four bytes that a stem begins with
+	shift   uint     // of hashes
+}
+
+// beginBits are how many bits there are for each stem at least: of 32 places where no value
+// begins, one is looked at.
+const beginBits = 32
+
+// mark notes what the stems begin with.
+func (s *Scrubber) mark() {
+	size := max(6, bits.Len(uint(len(s.stems)*beginBits-1)))
+	s.begins, s.shift = make([]uint64, 1<<(size-6)), uint(32-size)
+	for i := range s.stems {
+		h := s.hash(s.stems[i].text, 0)
+		s.begins[h>>6] |= 1 << (h & 63)
+	}
+}
+
+// hash is of the four bytes at i, Knuth's multiplicative (The Art of Computer Programming 3, §6.4).
+func (s *Scrubber) hash(text string, i int) uint32 {
+	four := uint32(text[i]) | uint32(text[i+1])<<8 | uint32(text[i+2])<<16 | uint32(text[i+3])<<24
+	return four * 2654435769 >> s.shift
+}
+
+// next is where a value may begin at or after i; the length of the text if nowhere.
+// Nearly all of a text is read by this loop alone.
+func (s *Scrubber) next(text string, i int) int {
+	if i+MinScrub > len(text) {
+		return len(text)
+	}
+	begins, shift := s.begins, s.shift&31
+	four := uint32(text[i])<<8 | uint32(text[i+1])<<16 | uint32(text[i+2])<<24
+	for _, c := range []byte(text[i+3 : len(text)-MinScrub+4]) {
+		four = four>>8 | uint32(c)<<24
+		if h := four * 2654435769 >> shift; begins[h>>6]>>(h&63)&1 != 0 {
+			return i
+		}
+		i++
+	}
+	return len(text)
 }
 
 // stem is the beginning of one or more values.
@@ -62,7 +102,9 @@ func NewScrubber(secrets []Secret) *Scrubber {
 		}
 		open = append(open, len(s.stems))
 		s.stems = append(s.stems, stem{text, i, i + 1, shorter})
-		s.begins[text[0]] = true
+	}
+	if len(s.stems) > 0 {
+		s.mark()
 	}
 	return s
 }
@@ -78,11 +120,7 @@ func (s *Scrubber) Replace(text string, most int) string {
 	var b strings.Builder
 	done := 0
 	clipped := strings.Contains(text, clipMark)
-	for i := 0; i < len(text) && b.Len()+i-done <= most; {
-		if !s.begins[text[i]] {
-			i++
-			continue
-		}
+	for i := s.next(text, 0); i < len(text) && b.Len()+i-done <= most; i = s.next(text, i) {
 		n, token := s.match(text[i:])
 		if n == 0 && clipped {
 			n, token = s.matchClipped(text[i:])
@@ -110,11 +148,7 @@ func (s *Scrubber) Each(text string, visit func(from, to int, token string)) {
 	if s == nil || len(s.secrets) == 0 {
 		return
 	}
-	for i := 0; i < len(text); {
-		if !s.begins[text[i]] {
-			i++
-			continue
-		}
+	for i := s.next(text, 0); i < len(text); i = s.next(text, i) {
 		n, token := s.match(text[i:])
 		if n == 0 {
 			i++

@@ -22,40 +22,57 @@ type Found struct {
 // The lines of a value of several are found one by one. The work is bounded by the
 // length of the text, times the logarithm of how much is kept.
 func (v *Vault) Find(a *gateway.Agent, text string) []Found {
-	v.mu.Lock()
-	s := v.session(a)
-	if s == nil {
-		v.mu.Unlock()
-		return nil
-	}
-	if s.find == nil {
-		s.find = s.finder()
-	}
-	find := s.find
-	v.mu.Unlock()
 	var found []Found
-	find.Each(text, func(from, to int, token string) {
+	v.finder(a).Each(text, func(from, to int, token string) {
 		kind, rule, _ := strings.Cut(token, " ")
 		found = append(found, Found{[2]int{from, to}, gateway.FindingKind(kind), rule})
 	})
 	return found
 }
 
-// finder looks for what a session holds.
-func (s *session) finder() *gateway.Scrubber {
-	var values []gateway.Secret
+// finder looks for what an agent's session holds; nil if there is nothing. It is made
+// without the lock, which all sessions share: of a session with many values that takes
+// milliseconds.
+func (v *Vault) finder(a *gateway.Agent) *gateway.Scrubber {
+	v.mu.Lock()
+	s := v.session(a)
+	if s == nil || s.find != nil {
+		defer v.mu.Unlock()
+		if s == nil {
+			return nil
+		}
+		return s.find
+	}
+	all, change := make([]gateway.Kept, 0, len(s.byID)), s.change
 	for _, e := range s.byID {
-		if e.kept.Rule == gateway.RuleLookalike {
+		all = append(all, e.kept)
+	}
+	v.mu.Unlock()
+	find := newFinder(all)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if s.change == change { // else the next one makes it anew
+		s.find = find
+	}
+	return find
+}
+
+// newFinder looks for values, and for each line of those of several.
+func newFinder(all []gateway.Kept) *gateway.Scrubber {
+	var values []gateway.Secret
+	for i := range all {
+		kept := &all[i]
+		if kept.Rule == gateway.RuleLookalike {
 			continue
 		}
-		token := string(e.kept.Kind) + " " + e.kept.Rule
-		for line := range strings.Lines(e.kept.Text) {
+		token := string(kept.Kind) + " " + kept.Rule
+		for line := range strings.Lines(kept.Text) {
 			if line = strings.Trim(line, " \t\r\n"); rare(line) && !strings.HasPrefix(line, "-----") {
 				values = append(values, gateway.Secret{Text: line, Token: token})
 			}
 		}
-		if rare(e.kept.Text) {
-			values = append(values, gateway.Secret{Text: e.kept.Text, Token: token})
+		if rare(kept.Text) {
+			values = append(values, gateway.Secret{Text: kept.Text, Token: token})
 		}
 	}
 	return gateway.NewScrubber(values)

@@ -76,9 +76,10 @@ type session struct {
 	size    int
 	byID    map[string]*entry
 	byValue map[value]*entry
-	order   *list.List      // of *entry, last used first
-	masked  map[string]bool // servers of which something is gone for good
-	find    *gateway.Scrubber
+	order   *list.List        // of *entry, last used first
+	masked  map[string]bool   // servers of which something is gone for good
+	find    *gateway.Scrubber // nil until it is needed, and after each change
+	change  int               // counts them
 }
 
 // value is what makes two values the same.
@@ -116,7 +117,8 @@ func (v *Vault) Keep(a *gateway.Agent, kept gateway.Kept) string {
 		return gateway.Placeholder(known.kept.Rule, known.id)
 	}
 	e.at = s.order.PushFront(e)
-	s.byID[e.id], s.byValue[e.value()], s.find = e, e, nil
+	s.byID[e.id], s.byValue[e.value()] = e, e
+	s.find, s.change = nil, s.change+1
 	s.size += e.size()
 	v.size += e.size()
 	v.bound(s)
@@ -249,7 +251,7 @@ func (v *Vault) remove(s *session, e *entry) {
 	s.order.Remove(e.at)
 	delete(s.byID, e.id)
 	delete(s.byValue, e.value())
-	s.find = nil
+	s.find, s.change = nil, s.change+1
 	s.size -= e.size()
 	v.size -= e.size()
 }

@@ -219,3 +219,22 @@ func TestValuesOfAServerAreForgotten(t *testing.T) {
 		t.Errorf("%d bytes of %d sessions are left", v.size, len(v.sessions))
 	}
 }
+
+// BenchmarkFind looks through a text of 64 KiB for what a session holds.
+func BenchmarkFind(b *testing.B) {
+	text := strings.Repeat("func main() { fmt.Println(\"the quick brown fox\", 12, value) } // and so on, line by line\n", 64<<10/88)
+	for _, n := range []int{1, 100, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			v := New(nil)
+			for i := range n {
+				v.Keep(ann, kept("files", fmt.Sprintf("v%da1ue-%x-s3cret", i%97, i*7919)))
+			}
+			v.Find(ann, "")
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				v.Find(ann, text)
+			}
+		})
+	}
+}
