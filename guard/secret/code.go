@@ -125,7 +125,35 @@ func isTechnical(token string) bool {
 		}
 	}
 	rest := unnumbered.Replace(token)
-	return len(rest) < len(token) && !strings.ContainsAny(rest, "0123456789")
+	return len(rest) < len(token) && !strings.ContainsAny(rest, "0123456789") || isCamel(token)
+}
+
+// isCamel reports a name of three words or more in camel case, which with two digits at
+// most fill three quarters of it: P2sVpnGatewaysClient. Of random letters that is one in many
+// thousands.
+func isCamel(token string) bool {
+	words, filled, digits := 0, 0, 0
+	for i := 0; i < len(token); {
+		if !alnum[token[i]] {
+			return false
+		}
+		if !isUpper(token[i]) {
+			if token[i] <= '9' {
+				digits++
+			}
+			i++
+			continue
+		}
+		n := 1
+		for i+n < len(token) && lowers[token[i+n]] && token[i+n] >= 'a' {
+			n++
+		}
+		if n >= 3 {
+			words, filled = words+1, filled+n
+		}
+		i += n
+	}
+	return words >= 3 && digits <= 2 && filled*4 >= len(token)*3
 }
 
 // isProse reports base64 of a sentence. What is secret in it is found where it is

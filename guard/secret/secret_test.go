@@ -159,6 +159,7 @@ func TestOrdinaryTextIsNotSecret(t *testing.T) {
 		"n.baseTokens=null,n.baseTokenPos=1},c=0", "exports.K8S_VOLUME_TYPE_VALUE_SECRET = K8S_VOLUME_TYPE_VALUE_SECRET;", "hasLoadErrors:!1};return this", "keepSourceTokens:!1,logLevel:`warn`",
 
 		"case KeyAlgoRSA, KeyAlgoRSASHA256, KeyAlgoRSASHA512:", "CertAlgoECDSA256v01:   KeyAlgoECDSA256,", "cipher_TLS_PSK_WITH_AES_128_CCM_8,", "auth is allowed\n\tEnableK8sTokensViaDns bool", "config: private\n\t// WebServerIpv4CidrBlock: Optional.",
+		"func NewP2sVpnGatewaysClient(subscriptionID string)", "client P2sVpnGatewaysClient", "type oauth2 credential: GoogleOauth2ServiceAccount1Token",
 		`cmd.Env = append(os.Environ(), "PWD="+pkgdir2)`, `append(slices.Clip(cfg.Env), "PWD="+cfg.Dir)`, `{"riscv_HWPROBE_KEY_IMA_EXT_0", riscv_HWPROBE_KEY_IMA_EXT_0}`,
 
 		// Documentation and tests.
