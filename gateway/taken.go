@@ -124,6 +124,16 @@ func (r *Road) keeps(c *Call, v Kept) func(string, bool) string {
 	}
 }
 
+// inQuestion reports whether a place in a result is of what the upstream asks in it, which
+// was judged as a call of its own: what stands there for a value is the gateway's.
+//
+//	/inputRequests/who/params/message
+func inQuestion(where string) bool {
+	rest, ok := strings.CutPrefix(where, "/inputRequests/")
+	_, rest, _ = strings.Cut(rest, "/")
+	return ok && strings.HasPrefix(rest, "params/")
+}
+
 // lookalikes are the edits for what an upstream wrote that an agent, or the gateway
 // itself when it comes back, could take for a placeholder.
 func (r *Road) lookalikes(c *Call, stage Stage, others []Edit) []Edit {
@@ -139,8 +149,15 @@ func (r *Road) lookalikes(c *Call, stage Stage, others []Edit) []Edit {
 	if known == nil {
 		known = func(string) bool { return false } // read it all the same
 	}
+	asked := false
+	if stage == StageResult {
+		_, asked = asks(c)
+	}
 	var edits []Edit
 	for _, m := range readMarks(raw, known) {
+		if asked && inQuestion(m.where) {
+			continue
+		}
 		edits = append(edits, Edit{Where: m.where, Key: m.key, Span: m.span, Keep: keep})
 	}
 	return apart(edits, others)

@@ -64,7 +64,7 @@ func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gatewa
 //
 //	anonymous:me@ftp.example.org, anoncvs:anoncvs@, abc:xyz@, user:p%40ss@
 func isPublicLogin(user, password string) bool {
-	return len(password) < 4 || len(user) >= 4 && strings.EqualFold(user[:4], "anon") || containsFold(password, "anoncvs") || containsFold(password, "p%40ss")
+	return len(password) < 4 || strings.EqualFold(password, "p@ss") || len(user) >= 4 && strings.EqualFold(user[:4], "anon") || containsFold(password, "anoncvs") || containsFold(password, "p%40ss")
 }
 
 // isDatabase reports whether the scheme that ends at s[end:] is of a database or a broker.
