@@ -94,7 +94,14 @@ func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name 
 			reverse(places)
 			name = backward[name]
 		}
+		if !x.pay(len(values)) {
+			return
+		}
+		set := x.phases(values, width)
 		for start := range min(alignments, len(values)) {
+			if set>>(start*width%8)&1 == 0 {
+				continue
+			}
 			if !x.pay(len(values)) {
 				return
 			}

@@ -75,6 +75,9 @@ type Expander struct {
 	stands  []int32 // … where they stand
 	packed  []byte  // … and what they decode to
 
+	words []uint64 // the bits of values …
+	runs  []uint64 // … and where text may begin among them
+
 	tokens [][]byte // of a list of numbers …
 	places []int32  // … where they stand
 	codes  []byte   // … and what they mean
