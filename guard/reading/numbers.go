@@ -1,5 +1,7 @@
 package reading
 
+import "slices"
+
 // numbers adds the readings of lists of character codes: decimal, hexadecimal
 // with 0x, octal and binary ones.
 func (x *Expander) numbers(v *View) {
@@ -55,7 +57,10 @@ func (x *Expander) list(v *View, i int) int {
 // digits from 1 to 5 as letters of a Polybius square without J.
 func (x *Expander) letters(v *View, tokens [][]byte, places []int32) {
 	place := func(j int) int { return int(places[min(j, len(places)-1)]) }
-	alphabet, square := make([]byte, len(tokens)), make([]byte, len(tokens))
+	alphabet, square := slices.Grow(x.codes[:0], len(tokens))[:len(tokens)], slices.Grow(x.square[:0], len(tokens))[:len(tokens)]
+	x.codes, x.square = alphabet, square
+	clear(alphabet)
+	clear(square)
 	for j, t := range tokens {
 		if n := int(codeOf(t, 10)); n >= 1 && n <= 26 {
 			alphabet[j] = lowers[n-1]

@@ -75,12 +75,15 @@ type Expander struct {
 	stands  []int32 // … where they stand
 	packed  []byte  // … and what they decode to
 
+	narrow []byte // decoded bytes without the zeros among them
+
 	words []uint64 // the bits of values …
 	runs  []uint64 // … and where text may begin among them
 
 	tokens [][]byte // of a list of numbers …
 	places []int32  // … where they stand
-	codes  []byte   // … and what they mean
+	codes  []byte   // … and what they mean …
+	square []byte   // … in a Polybius square
 }
 
 // Expand returns text and its other readings, the text itself first; they are
@@ -171,10 +174,19 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 	case len(decoded)-zeros < minStretch:
 		return
 	case zeros > len(decoded)/4: // UTF-16 or UTF-32
-		letters, origin := make([]byte, 0, len(decoded)-zeros), make([]int32, 0, len(decoded)-zeros)
+		x.narrow = x.narrow[:0]
+		for _, b := range decoded {
+			if b != 0 {
+				x.narrow = append(x.narrow, b)
+			}
+		}
+		if _, n := stretch(x.narrow, 0); n == 0 && !mayBePacked(x.narrow) {
+			return // as of nearly all lists of numbers
+		}
+		letters, origin := slices.Clone(x.narrow), make([]int32, 0, len(x.narrow)) // views come to lie in x's own
 		for i, b := range decoded {
 			if b != 0 {
-				letters, origin = append(letters, b), append(origin, int32(i))
+				origin = append(origin, int32(i))
 			}
 		}
 		x.stretches(v, letters, via+">utf-16", func(i int) int { return place(int(origin[i])) })
@@ -194,6 +206,23 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 			i += 1 + n
 		}
 	}
+}
+
+// mayBePacked reports whether a compressed stream may begin in b.
+func mayBePacked(b []byte) bool {
+	for _, first := range magics {
+		for i := bytes.IndexByte(b, first); i >= 0 && i+1 < len(b); {
+			if packed(b[i:]) != "" {
+				return true
+			}
+			n := bytes.IndexByte(b[i+1:], first)
+			if n < 0 {
+				break
+			}
+			i += 1 + n
+		}
+	}
+	return false
 }
 
 var zero = []byte{0}
