@@ -22,8 +22,7 @@ func TestAValueForgottenWhileAPersonIsAsked(t *testing.T) {
 			k := newKeepers(t, revealing)
 			token := k.g.Tester()
 			p := k.read(t, token, "lab")
-			answered := make(chan lab.Answer, 1)
-			go func() { answered <- lab.CallREST(t, k.g, token, "lab__write", `{"ask":`+quoted(p)+`}`) }()
+			answered := lab.Beside(func() lab.Answer { return lab.CallREST(t, k.g, token, "lab__write", `{"ask":`+quoted(p)+`}`) })
 			id := k.g.Waiting(t)
 			k.g.Edit(t, func(c map[string]any) { edit(c["upstreams"].(map[string]any), k.other) })
 			if a := k.g.Reload(t); a.Detail != "" {
