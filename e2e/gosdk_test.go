@@ -6,24 +6,17 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-)
 
-// running is a gateway with the three reference servers behind it.
-type running struct{ dir, url, token string }
+	"toolward/e2e/lab"
+)
 
 // bearer adds the token to each request.
 type bearer string
@@ -34,6 +27,9 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
+// running is a gateway with the three reference servers behind it.
+type running struct{ dir, url, token string }
+
 func start(t *testing.T) running {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -41,80 +37,20 @@ func start(t *testing.T) running {
 		t.Fatal(err)
 	}
 	bin := func(name string) string { return filepath.Join(root, "e2e", "node_modules", ".bin", name) }
-	g := running{dir: t.TempDir()}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	dir := t.TempDir()
+	docs := filepath.Join(dir, "docs")
+	if err := os.Mkdir(docs, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
-	g.url = "http://" + addr
-	for _, d := range []string{"policies", "docs"} {
-		if err := os.Mkdir(filepath.Join(g.dir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(t, filepath.Join(g.dir, "docs", "hello.txt"), "Hello from a file.")
-	write(t, filepath.Join(g.dir, "policies", "all.rego"), "package gateway\n\nallow if \"tester\" in input.agent.roles\n")
-	write(t, filepath.Join(g.dir, "toolward.yaml"), fmt.Sprintf(`listen: %s
-upstreams:
-  everything: {command: %s}
-  files: {command: %s, args: [./docs]}
-  memory: {command: %s, env: {MEMORY_FILE_PATH: %s}}
-policy: {path: ./policies}
-limits: {default: {rate: 600000/min, burst: 100000}}
-`, addr, bin("mcp-server-everything"), bin("mcp-server-filesystem"), bin("mcp-server-memory"), filepath.Join(g.dir, "memory.jsonl")))
-
-	binary := filepath.Join(root, "bin", "toolward")
-	var log bytes.Buffer
-	serve := exec.Command(binary, "serve", "--config", "toolward.yaml")
-	serve.Dir, serve.Stderr = g.dir, &log
-	if err := serve.Start(); err != nil {
+	if err := os.WriteFile(filepath.Join(docs, "hello.txt"), []byte("Hello from a file."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = serve.Process.Signal(os.Interrupt)
-		if err := serve.Wait(); err != nil {
-			t.Errorf("the gateway ended with %v:\n%s", err, log.String())
-		}
-	})
-	mint := exec.Command(binary, "token", "mint", "--config", "toolward.yaml", "--subject", "go-sdk", "--role", "tester")
-	mint.Dir = g.dir
-	waitReady(t, g.url)
-	token, err := mint.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.token = strings.TrimSpace(string(token))
-	return g
-}
-
-func write(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func waitReady(t *testing.T, url string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if resp, err := http.Get(url + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("the gateway is not ready")
-		}
-	}
+	g := lab.Start(t, lab.Options{Dir: dir, Config: map[string]any{"upstreams": map[string]any{
+		"everything": map[string]any{"command": bin("mcp-server-everything")},
+		"files":      map[string]any{"command": bin("mcp-server-filesystem"), "args": []string{docs}},
+		"memory":     map[string]any{"command": bin("mcp-server-memory"), "env": map[string]string{"MEMORY_FILE_PATH": filepath.Join(dir, "memory.jsonl")}},
+	}}})
+	return running{dir: dir, url: g.URL, token: g.Tester()}
 }
 
 func connect(t *testing.T, g running, path string) *mcp.ClientSession {
