@@ -87,6 +87,47 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// writtenRules are rules as people write them: paths, lengths and patterns of
+// arguments.
+func writtenRules() map[string]string {
+	var b strings.Builder
+	b.WriteString("package tools.files.tool3\n\nimport data.toolward.lib.path\n\n")
+	for i := range 21 {
+		fmt.Fprintf(&b, "deny contains \"folder %d is closed\" if path.under(input.args.path, \"/srv/closed/%d\")\n\n", i, i)
+	}
+	b.WriteString(`deny contains "outside" if not path.under(input.args.path, "/srv/docs")
+
+deny contains "hidden" if path.hidden(input.args.path)
+
+deny contains "too long" if count(input.args.text) > 1048576
+
+deny contains "too many" if count(input.args.deep.a) > 10000
+
+deny contains "a closed case" if regex.match(` + "`(?i)\\bcase-[0-9]+-closed\\b`" + `, input.args.text)
+
+allow if {
+	"reader" in input.agent.roles
+	input.args.n > 0
+}
+`)
+	return map[string]string{"t.rego": b.String()}
+}
+
+// BenchmarkWritten asks such a policy about calls all of which differ.
+func BenchmarkWritten(b *testing.B) {
+	e, err := Open(b.Context(), Options{Path: writeFiles(b, writtenRules())})
+	if err != nil {
+		b.Fatal(err)
+	}
+	calls := benchCalls(b)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if d, err := judged(b.Context(), e, calls[i%len(calls)]); err != nil || d.Effect != gateway.EffectAllow {
+			b.Fatal(d, err)
+		}
+	}
+}
+
 // BenchmarkBareOPA asks the same policy through package rego with a map as
 // input, which is what an embedder writes first.
 func BenchmarkBareOPA(b *testing.B) {

@@ -47,18 +47,24 @@ func (f *fallible) reached(rule *ast.Rule, conditions []*ast.Expr) []*ast.Expr {
 	if compiled == nil {
 		return nil
 	}
-	stands := func(e *ast.Expr) func(*ast.Expr) bool {
-		return func(c *ast.Expr) bool { return c.Location.Equal(e.Location) }
+	// The compiler takes functions out of the expression that has them.
+	part := func(c *ast.Expr) func(*ast.Expr) bool {
+		return func(e *ast.Expr) bool { return inside(e.Location, c.Location) }
 	}
 	first := slices.IndexFunc([]*ast.Expr(compiled.Body), func(e *ast.Expr) bool {
-		return !slices.ContainsFunc(conditions, stands(e)) && f.failing(e)
+		return f.failing(e) && !slices.ContainsFunc(conditions, func(c *ast.Expr) bool { return part(c)(e) })
 	})
 	if first < 0 {
 		return conditions
 	}
 	return slices.DeleteFunc(conditions, func(c *ast.Expr) bool {
-		return slices.ContainsFunc([]*ast.Expr(compiled.Body[first:]), stands(c))
+		return slices.ContainsFunc([]*ast.Expr(compiled.Body[first:]), part(c))
 	})
+}
+
+// inside reports whether a place is part of another.
+func inside(part, of *ast.Location) bool {
+	return part.File == of.File && of.Offset <= part.Offset && part.Offset+len(part.Text) <= of.Offset+len(of.Text)
 }
 
 // failing reports whether an expression can fail, or one in it.

@@ -95,6 +95,9 @@ func (a *author) expr(rules []known, late bool) string {
 	if len(rules) > 0 && a.oneIn(3) {
 		return a.use(rules[a.IntN(len(rules))], late)
 	}
+	if a.oneIn(3) {
+		return a.answered(late)
+	}
 	a.vars++
 	v := "v" + strconv.Itoa(a.vars)
 	switch a.IntN(26) {
@@ -142,6 +145,32 @@ func (a *author) expr(rules []known, late bool) string {
 		return a.input(late) // alone: neither undefined nor false
 	}
 	return a.pick("true", "true", "false", "1 == 1", "time.now_ns() > 0", a.input(late)+" == "+a.input(late))
+}
+
+// answered is an expression of a form that is answered without OPA.
+func (a *author) answered(late bool) string {
+	in, text := a.input(late), a.text()
+	given := func(takes ...string) string { // what a function takes, or anything
+		return a.pick(append(takes, a.input(late), "input.args.path")...)
+	}
+	root := a.pick(`"/srv"`, `"/srv/"`, `"/"`, `"srv"`, "root", "data.roots[0]", "input.args.note")
+	roots := a.pick(`{"/srv", "/x"}`, `["/", "/x"]`, "roots", "data.roots", "input.args.tags", "set()", `{"a": "/srv"}`)
+	words := a.pick(`{"a", "x", 7}`, `["r", null]`, "modes", "data.modes", "roots", "input.args.tags", "input.agent.roles", `{"k": "r", "l": [1]}`, `"ab"`)
+	return a.pick("", "", "not ") + a.pick(
+		"path.under("+given()+", "+root+")", "path.under("+given()+", "+root+")", "path.under_any("+given()+", "+roots+")", "path.all_under("+given("input.args.tags")+", "+root+")",
+		"path.hidden("+given("lower(input.args.path)")+")", "path.relative("+given()+")", "path.plain("+in+")", "path.clean("+given()+") == "+text, "path.extension("+in+") == "+text, "path.extension("+in+") in "+words,
+		"url.host("+given("input.args.link")+") == \"a.example\"", "url.on_any("+given("input.args.link")+", "+a.pick(`{".example"}`, `{"a.example"}`, "modes", `["a.example", 1]`)+")",
+		"mail.all_within("+given("input.args.mail")+", {\"a.example\"})", "mail.domain("+given("input.args.mail")+") != \"b.example\"",
+		"shell.runs("+given("input.args.line")+", "+words+")", "shell.plain("+given("input.args.line")+")", "shell.program("+given("input.args.line")+") == \"ls\"", "shell.words("+given("input.args.line")+")[1] == \"-a\"",
+		"\"-a\" in shell.options("+given("input.args.line")+")", "count(shell.operands("+given("input.args.line")+"))"+a.pick(" == 0", " > 0"),
+		"sql.read_only("+given("input.args.query")+")", "sql.limited("+given("input.args.query")+", "+a.number()+")",
+		"count("+given("input.args.tags", "input.args", "input.agent.roles", "input.args.deep")+")"+a.pick(" == ", " > ", " != ", " <= ")+a.pick(a.number(), "count(input.args.tags)"),
+		"regex.match("+a.pick("`^/srv`", "`(?i)B$`", "`.`", "`^[a-z]+$`", "`(`", "root")+", "+given("input.args.note")+")", "regex.match(\"a\", lower("+in+"))",
+		a.pick("lower", "upper", "trim_space")+"("+in+") == "+text, a.pick("trim", "trim_prefix", "trim_suffix", "trim_left", "trim_right")+"("+in+", "+a.pick(`"/"`, `"x"`, `"/srv"`)+") == "+text,
+		"split("+given()+", \"/\")["+a.pick("0", "1", "2")+"] == "+text, "split("+given()+", \"/\")[1] in "+words, "count(split("+given()+", \"/\")) > 2", "startswith(upper("+in+"), \"/S\")",
+		in+" in "+words, text+" in "+in, in+a.pick(" == ", " != ", " < ", " >= ", " = ")+a.pick(a.value(), in, "root", "modes", `["a","b"]`, `{"er": "x"}`, `{"a"}`, "input.agent.id", "count("+a.input(late)+")", "data.modes"),
+		a.value()+a.pick(" == ", " > ")+in, "count("+in+")", "is_string("+in+")", "is_array("+in+") == false", "is_object("+in+")", "contains("+in+", "+a.pick(text, "input.args.note", "root")+")",
+	)
 }
 
 func (a *author) body(rules []known, late bool) string {
@@ -230,8 +259,16 @@ func (a *author) pkg(path string, helpers []known) string {
 	if strings.Contains(b.String(), "helpers.") {
 		head += "import data.helpers\n\n" // one that is not used is an error
 	}
-	return head + b.String()
+	for _, of := range []string{"path", "url", "mail", "shell", "sql"} {
+		if strings.Contains(b.String(), of+".") {
+			head += "import data.toolward.lib." + of + "\n\n"
+		}
+	}
+	return head + constants + b.String()
 }
+
+// constants are rules of a package that are the same for each call.
+const constants = "root := \"/srv\"\n\nroots := {\"/srv/x\", \"/a\"}\n\nmodes := {\"r\", \"x\", 1}\n\n"
 
 // counting writes rules that count and remember, of what was asked and of what came
 // back.
@@ -268,15 +305,21 @@ func (a *author) counting() string {
 func (a *author) policy() map[string]string {
 	var helpers []known
 	var b strings.Builder
-	b.WriteString("package helpers\n\n")
 	for i := range 1 + a.IntN(3) {
 		text, k := a.rule("h"+strconv.Itoa(i), helpers)
 		b.WriteString(strings.ReplaceAll(text, "helpers.", ""))
 		helpers = append(helpers, known{"helpers." + k.name, k.is})
 	}
+	head := "package helpers\n\n"
+	for _, of := range []string{"path", "url", "mail", "shell", "sql"} {
+		if strings.Contains(b.String(), of+".") {
+			head += "import data.toolward.lib." + of + "\n\n"
+		}
+	}
+	helping := head + constants + b.String()
 	files := map[string]string{
-		"m.rego": a.counting(), "h.rego": b.String(), "t.rego": a.pkg("tools.files.read_file", helpers),
-		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"}}`,
+		"m.rego": a.counting(), "h.rego": helping, "t.rego": a.pkg("tools.files.read_file", helpers),
+		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"},"roots":["/srv","/x"],"modes":{"a":"r","b":1}}`,
 	}
 	for name, path := range map[string]string{"s.rego": "servers.files", "g.rego": "gateway", "w.rego": "tools.files.write_file"} {
 		if a.oneIn(2) {
@@ -330,7 +373,7 @@ func (a *author) call(t testing.TB, agent *gateway.Agent, tool *gateway.Tool) *g
 		name   string
 		values []string
 	}{
-		{"path", []string{`"/srv"`, `"/srv/x"`, `"x"`, `7`, `null`, `["/srv"]`, `{"/srv":1}`, `"a"`, `".."`, `""`}},
+		{"path", []string{`"/srv"`, `"/srv/x"`, `"/srv/../x"`, `"/srv/.x/b.TXT"`, `"x"`, `7`, `null`, `["/srv"]`, `{"/srv":1}`, `"a"`, `".."`, `""`}},
 		{"note", []string{`"ab"`, `""`, `"a"`, `3`}},
 		{"mode", []string{`"r"`, `"w"`, `"x"`, `[]`, `false`}},
 		{"size", []string{`1`, `1.0`, `2.5`, `10`, `1e1`, `"9"`, `true`, `-0.0`}},
@@ -339,6 +382,10 @@ func (a *author) call(t testing.TB, agent *gateway.Agent, tool *gateway.Tool) *g
 		{"tags", []string{`["a","b"]`, `[]`, `["x"]`, `{"0":"a"}`, `"a"`, `[["a"]]`}},
 		{"deep", []string{`{"er":"x"}`, `{"er":{"est":"x"}}`, `{"er":3}`, `[{"er":"x"}]`, `"x"`}},
 		{"who", []string{`"a"`, `"b"`, `1`}},
+		{"link", []string{`"https://a.example/x"`, `"https://b.example"`, `"https://a.example@b.example"`, `3`}},
+		{"mail", []string{`"x@a.example"`, `["x@a.example","y@A.example"]`, `["x@b.example",1]`, `[]`, `{"a":"x@a.example"}`}},
+		{"line", []string{`"ls -a /srv"`, `"ls"`, `"ls;id"`, `"x=1 ls"`, `["ls"]`}},
+		{"query", []string{`"select 1 limit 2"`, `"drop table t"`, `"select 'drop' from t limit 007"`, `null`}},
 		{"odd name", []string{`"x"`, `"a"`, `1`}},
 	} {
 		if !a.oneIn(5) {

@@ -62,7 +62,7 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	}
 	may := map[string]any{}
 	for i, rule := range p.rules {
-		if values[i] == byte(held) {
+		if holdsAt(values, i) {
 			may[rule.name] = true
 		}
 	}
@@ -74,30 +74,34 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	return o, true, err
 }
 
-// answer appends a byte for each rule: whether its conditions hold. ok is false
-// where OPA has to say.
+// answer appends a bit for each rule: whether its conditions hold. ok is false
+// where OPA has to say. What stands behind a condition that does not hold, OPA
+// does not come to either.
 func (p *plan) answer(to []byte, in map[string]any) (answers []byte, ok bool) {
+	to = append(to, make([]byte, (len(p.rules)+7)/8)...)
 	for i := range p.rules {
 		all := held
-		for j := range p.rules[i].conditions {
-			switch p.rules[i].conditions[j].answer(in) {
-			case unsure:
-				return nil, false
-			case failed:
-				all = failed
-			}
+		for j := 0; all == held && j < len(p.rules[i].conditions); j++ {
+			all = p.rules[i].conditions[j].answer(in)
 		}
-		to = append(to, byte(all))
+		switch all {
+		case unsure:
+			return nil, false
+		case held:
+			to[i/8] |= 1 << (i % 8)
+		}
 	}
 	return to, true
 }
+
+func holdsAt(answers []byte, i int) bool { return answers[i/8]&(1<<(i%8)) != 0 }
 
 // read appends what is read of input, after the answers. ok is false if that is
 // too much to be remembered.
 func (p *plan) read(answers []byte, in map[string]any) (values []byte, ok bool) {
 	values, ok = appendPaths(answers, in, p.reads)
 	for i := range p.rules {
-		if ok && answers[i] == byte(held) {
+		if ok && holdsAt(answers, i) {
 			values, ok = appendPaths(values, in, p.rules[i].reads)
 		}
 	}
