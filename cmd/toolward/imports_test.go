@@ -31,12 +31,13 @@ var imports = map[string][]string{
 	"rego":             {},
 	"policy":           {"gateway", "gateway/watch", "rego"},
 	"upstream":         {"gateway", "upstream/shape"},
-	"upstream/*":       {"gateway", "upstream"},
+	"upstream/*":       {"gateway", "upstream", "upstream/plain"},
+	"upstream/plain":   {}, // one exchange over HTTP: for whatever speaks to upstreams over it
 	"audit":            {"gateway", "audit/schema"},
 	"audit/schema":     {},
 	"audit/verify":     {"gateway", "audit/schema"}, // not audit: a mistake in what writes would verify itself
 	"mcp":              {"gateway"},
-	"mcp/client":       {"gateway", "mcp"},
+	"mcp/client":       {"gateway", "mcp", "upstream/plain"},
 	"mcp/client/oauth": {"gateway"},
 	"mcp/server":       {"gateway", "mcp"},
 	"mcp/bridge":       {"gateway", "mcp"}, // a client's lines to a gateway's Streamable HTTP: it has no room behind it

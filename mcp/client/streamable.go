@@ -17,6 +17,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/mcp"
+	"toolward/upstream/plain"
 )
 
 var (
@@ -37,7 +38,7 @@ var (
 func newHTTPClient(o Options) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
-		Transport: &http.Transport{
+		Transport: plain.New(&http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    10 * time.Second,
@@ -47,7 +48,7 @@ func newHTTPClient(o Options) *http.Client {
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression:     true, // a small answer must not become a huge one here: see decode
-		},
+		}),
 	}
 }
 

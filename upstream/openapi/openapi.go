@@ -50,6 +50,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/upstream"
+	"toolward/upstream/plain"
 )
 
 // Options configures one API.
@@ -141,11 +142,11 @@ func (a *API) Faults() []upstream.Fault { return a.faults }
 func newHTTPClient(t *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: refuseLinkLocal}
 	return &http.Client{
-		Transport: &http.Transport{
+		Transport: plain.New(&http.Transport{
 			DialContext: dialer.DialContext, TLSClientConfig: t, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
 			MaxIdleConns: 256, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression: true,
-		},
+		}),
 		CheckRedirect: followed,
 	}
 }
