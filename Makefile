@@ -48,7 +48,7 @@ mutate: ## what the tests of a package would notice: MUTATE=./gateway, or ./stat
 
 e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, and Python 3 for the second verifier
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
-	$(GO) test -tags e2e -count=1 ./e2e ./e2e/lab ./e2e/attacks/...
+	$(GO) test -tags e2e -count=1 -timeout 25m ./e2e ./e2e/lab ./e2e/attacks/...
 	$(GO) test -tags e2e -count=1 ./audit -run SecondVerifier
 
 crash: ## a gateway killed 200 times, or KILLS, in each stage and under load, and prunes, backups, erasures, new keys and segments as often: the record verifies, nothing acknowledged is missing
@@ -60,7 +60,7 @@ slow: build ## attacks that take minutes, on the built binary
 field: build ## what the field throws at it, in tables by kind, against the built binary; needs Node
 	cd e2e && npm ci --no-audit --no-fund && node --test field/*.test.js
 	cd e2e/providers && npm ci --no-audit --no-fund
-	$(GO) test -tags e2e -count=1 ./e2e/field/...
+	$(GO) test -tags e2e -count=1 -timeout 25m ./e2e/field/...
 
 conformance: build ## the official MCP conformance suite, direct and through the gateway; needs Node
 	cd e2e/conformance && npm ci --no-audit --no-fund && node --test *.test.js
