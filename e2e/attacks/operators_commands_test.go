@@ -90,7 +90,10 @@ func TestCommandsNeedNoSecretOfAnUpstream(t *testing.T) {
 			t.Errorf("without a gateway, %q: %d %s", args, code, out)
 		}
 	}
-	if code, out := run("tools", "list"); code != 2 || !strings.Contains(out, "LAB_UPSTREAM_SECRET") {
+	if code, out := run("tools", "list"); code != 0 || !strings.Contains(out, "lab__echo") {
+		t.Errorf("what is pinned: %d %s", code, out)
+	}
+	if code, out := run("tools", "list", "--fresh"); code != 2 || !strings.Contains(out, "LAB_UPSTREAM_SECRET") {
 		t.Errorf("what starts an upstream: %d %s", code, out)
 	}
 }
