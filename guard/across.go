@@ -63,7 +63,7 @@ func (sc *scan) across() {
 	defer t.Release()
 	surface, limit := sc.surface()
 	worded := limit
-	if limit == sc.s.model.Threshold() {
+	if limit == sc.s.model.Limits().Found {
 		worded = min(limit, wordedLimit)
 	}
 	lowest := worded
@@ -90,10 +90,10 @@ func (sc *scan) across() {
 		if sc.defines {
 			f.Kind, f.Rule = gateway.FindingPoisoning, rulePieces
 		}
-		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
+		named := sc.named(&v)
 		if named >= 0 {
 			limit = worded
-			if sc.unsure(&f) {
+			if sc.trust(&f) < certain {
 				f.Rule = v.Rules[named]
 			}
 		}

@@ -78,6 +78,7 @@ type Scanner struct {
 	exfil   *exfil.Detector
 	model   *classify.Model
 	worded  map[string]bool // IDs of rules whose wording honest text nearly never has
+	telling map[string]bool // … and those that it seldom has
 	limits  Thresholds
 	judge   *judge
 	traces  *provenance.Store
@@ -90,9 +91,12 @@ var _ gateway.Guard = (*Scanner)(nil)
 // New compiles the detectors. It fails on unknown kinds and actions, unusable
 // honeytokens, and a judge without a URL.
 func New(o Options) (*Scanner, error) {
-	model, err := classify.Load()
-	if err != nil {
-		return nil, fmt.Errorf("guard: %w", err)
+	model := o.Model
+	if model == nil {
+		var err error
+		if model, err = classify.Load(); err != nil {
+			return nil, fmt.Errorf("guard: %w", err)
+		}
 	}
 	s := &Scanner{
 		key:    slices.Clone(o.Key),
@@ -100,12 +104,12 @@ func New(o Options) (*Scanner, error) {
 		norm:   normal.New(normal.Options{}),
 		exfil:  exfil.New(),
 		model:  model,
-		worded: map[string]bool{},
+		worded: map[string]bool{}, telling: map[string]bool{},
 		traces: provenance.New(o.Provenance),
 		vault:  o.Vault,
 	}
 	for _, r := range rules.Table {
-		s.worded[r.ID] = r.Severity == rules.High
+		s.worded[r.ID], s.telling[r.ID] = r.Severity == rules.High, r.Severity == rules.Medium
 	}
 	if len(s.key) == 0 {
 		s.key = []byte(rand.Text())
@@ -134,7 +138,7 @@ func (s *Scanner) With(o Options) (*Scanner, error) {
 	next.pii, next.limits, next.decoys = pii.New(pii.Options{IP: o.PublicIPs}), o.Thresholds, newDecoys(o.Honeytokens)
 	for _, limit := range []*float64{&next.limits.Args, &next.limits.Result, &next.limits.Definition} {
 		if *limit == 0 {
-			*limit = s.model.Threshold()
+			*limit = s.model.Limits().Found
 		}
 		if *limit < 0 || *limit > 1 {
 			return nil, fmt.Errorf("guard: a threshold of %v is not a probability", *limit)

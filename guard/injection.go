@@ -41,24 +41,35 @@ const (
 // which honest text nearly never has ([rules.High]).
 const wordedLimit = 0.8
 
-// beyondDoubt is the score that needs no second sign.
-const beyondDoubt = 0.99
+// trust is how much a finding may do.
+type trust int
 
-// unsure reports whether a finding is too weak to block by itself: nothing but
-// a score stands behind it, and that is over the classifier's own threshold but
-// not beyond doubt. Tool traffic is nearly all harmless, so one text in two
-// thousand is many a day. A threshold that the operator set is taken at its word.
-func (sc *scan) unsure(f *gateway.Finding) bool {
+const (
+	seen      trust = iota // it is recorded
+	suspected              // … and left to policy, which makes the session untrusted
+	certain                // … and does what the configuration says
+)
+
+// trust says how much a finding may do. One behind which nothing stands but a score
+// over the classifier's own limits does no more than that score is worth: tool
+// traffic is nearly all harmless, so one text in a hundred is many a day. A threshold
+// that the operator set is taken at its word.
+func (sc *scan) trust(f *gateway.Finding) trust {
 	if f.Rule != ruleClassifier && f.Rule != ruleOrders && f.Rule != ruleAcross && f.Rule != rulePieces {
-		return false
+		return certain
 	}
-	if _, limit := sc.surface(); limit != sc.s.model.Threshold() {
-		return false
+	limits := sc.s.model.Limits()
+	if _, limit := sc.surface(); limit != limits.Found {
+		return certain
 	}
-	if f.Via != "" && f.Via != normal.WordsApart {
-		return !concealed(f.Via)
+	apart := f.Via == "" || f.Via == normal.WordsApart
+	switch {
+	case !apart && concealed(f.Via), apart && f.Score >= limits.Certain:
+		return certain
+	case f.Score >= limits.Suspect:
+		return suspected
 	}
-	return f.Score < beyondDoubt
+	return seen
 }
 
 // concealed reports whether a text was surely hidden. That something reads as
@@ -86,7 +97,7 @@ const fewestWords = 5
 func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []gateway.Finding {
 	surface, limit := sc.surface()
 	worded := limit // an operator's threshold is taken at its word
-	if limit == sc.s.model.Threshold() {
+	if limit == sc.s.model.Limits().Found {
 		worded = min(limit, wordedLimit)
 	}
 	lowest := worded
@@ -96,7 +107,7 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 	best, over := sc.s.model.Judge(t, surface, lowest)
 	sc.score = max(sc.score, best.Score)
 	for _, v := range over {
-		named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
+		named := sc.named(&v)
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}
 		if sc.defines {
 			f.Kind, f.Rule = gateway.FindingPoisoning, ruleOrders
@@ -115,6 +126,18 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		}
 	}
 	return found
+}
+
+// named is which of a verdict's rules a finding goes by, -1 for none: one whose
+// wording honest text nearly never has, whatever the score, or any other where the
+// score alone would do for a suspicion. Two signs that know nothing of each other are
+// seldom wrong together.
+func (sc *scan) named(v *classify.Verdict) int {
+	named := slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.worded[id] })
+	if named < 0 && len(v.Rules) > 0 && v.Score >= sc.s.model.Limits().Suspect {
+		named = slices.IndexFunc(v.Rules, func(id string) bool { return sc.s.telling[id] })
+	}
+	return named
 }
 
 func severityOf(score float64) gateway.Severity {

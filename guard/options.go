@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"toolward/gateway"
+	"toolward/guard/classify"
 	"toolward/guard/provenance"
 	"toolward/guard/vault"
 )
@@ -22,9 +23,14 @@ type Options struct {
 
 	// Thresholds are the injection scores, 0 to 1, from which there is a
 	// finding, and from which it is acted on. Zero values are the classifier's
-	// own, over which a finding only blocks or quarantines with a second sign
-	// beside it: the text was hidden, or the score is at least 0.99.
+	// own ([classify.Limits]): from one there is a finding, from the next it is left
+	// to policy, and only from the last, or if the text was hidden, it blocks or
+	// quarantines.
 	Thresholds Thresholds
+
+	// Model judges text for injections; nil is the one in the binary. Training
+	// measures others.
+	Model *classify.Model
 
 	// Honeytokens are values that must never appear in an argument.
 	Honeytokens []string

@@ -57,11 +57,14 @@ func (sc *scan) action(f *gateway.Finding) gateway.Action {
 		return gateway.ActionObserve
 	}
 	action := sc.s.actions.of(f.Kind, sc.tool, sc.sends)
-	switch {
-	case f.Rule == ruleOwn && action != gateway.ActionBlock:
-		return gateway.ActionRedact
-	case sc.unsure(f) && (action == gateway.ActionBlock || action == gateway.ActionQuarantine || sc.sends && action.TakesOut()):
+	switch trust := sc.trust(f); {
+	case trust == seen:
+		return gateway.ActionObserve
+	case trust == suspected && (action == gateway.ActionBlock || action == gateway.ActionQuarantine || sc.sends && action.TakesOut()):
 		return gateway.ActionPolicy
+	}
+	if f.Rule == ruleOwn && action != gateway.ActionBlock {
+		return gateway.ActionRedact
 	}
 	return action
 }

@@ -65,6 +65,7 @@ func (s *Scanner) Score(text, surface string) (eval.Scores, error) {
 			best.Value = max(best.Value, f.Score)
 			best.Found = best.Value >= confident
 		}
+		best.Label = best.Label || f.Action != gateway.ActionObserve
 		best.Stops = best.Stops || f.Action.TakesOut() || withheld([]gateway.Finding{f})
 		scores[label] = best
 	}

@@ -150,7 +150,7 @@ func newGuardEval(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval FILE.jsonl",
 		Short: "Measure the detectors on a labelled file",
-		Long:  "Prints, per source and in all, AUC, recall at 1 % and 0.1 % false positives, precision and\nfalse positives at the thresholds in use, and the time per KiB. A line of the file has\nsource, surface, label (benign, injection, secret, pii, exfil) and text; .gz is read too.",
+		Long:  "Prints, per source and in all, AUC, recall at 1 % and 0.1 % false positives, precision and\nfalse positives at the thresholds in use, what was found, labelled (left to policy, which\nmakes a session untrusted) and blocked, and the time per KiB. A line of the file has\nsource, surface, label (benign, injection, secret, pii, exfil) and text; .gz is read too.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rows, err := eval.Open(args[0])

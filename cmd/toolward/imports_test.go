@@ -28,6 +28,7 @@ var imports = map[string][]string{
 	"config/clients":   {},
 	"guard":            {"gateway", "guard/*"},
 	"guard/*":          {"gateway", "guard/*"},
+	"guard/train":      {"gateway", "guard", "guard/*"}, // what it makes it judges as the gateway would
 	"rego":             {},
 	"policy":           {"gateway", "gateway/watch", "rego"},
 	"upstream":         {"gateway", "upstream/shape"},

@@ -20,7 +20,7 @@
 //	m, err := classify.Load()
 //	...
 //	t := normalizer.Normalize(text)
-//	best, over := m.Judge(t, classify.ToolResult, m.Threshold())
+//	best, over := m.Judge(t, classify.ToolResult, m.Limits().Found)
 package classify
 
 import (
@@ -45,22 +45,20 @@ type Verdict struct {
 
 // Model judges texts. It is safe for concurrent use.
 type Model struct {
-	weights   []int8
-	scale     float32
-	dense     [denseSize]float32
-	slope     float64 // probability = 1/(1+exp(-(slope*logit+offset)))
-	offset    float64
-	threshold float64
+	weights []int8
+	scale   float32
+	dense   [denseSize]float32
+	slope   float64 // probability = 1/(1+exp(-(slope*logit+offset)))
+	offset  float64
+	limits  Limits
 
 	lex  *lexicon
 	set  *rules.Set
 	pool sync.Pool
 }
 
-// Threshold is the score above which text counts as an injection by default:
-// in cross-validation at most one text in 2000 of ordinary tool traffic
-// exceeds it.
-func (m *Model) Threshold() float64 { return m.threshold }
+// Limits are the scores from which something is made of a text by default.
+func (m *Model) Limits() Limits { return m.limits }
 
 // Suspects reports whether a text has wordings of orders, or all that one needs:
 // much less work than to judge it.

@@ -1,16 +1,24 @@
 package classify
 
 import (
+	"slices"
+
 	"toolward/guard/normal"
 	"toolward/guard/rules"
 )
 
-// Sample is a window with its features, for training.
+// Sample is a window with its features, for training. Windows of a view that overlap
+// share them.
 type Sample struct {
 	Window
 	Sparse []uint32 // buckets, with repetitions
 	Dense  []uint16
 	Prints []uint32 // of its sentences, to recognise them elsewhere
+}
+
+// Clone is the sample by itself, without what its text has besides.
+func (s *Sample) Clone() Sample {
+	return Sample{s.Window, slices.Clone(s.Sparse), slices.Clone(s.Dense), slices.Clone(s.Prints)}
 }
 
 // Bits is the logarithm of the number of buckets.
@@ -37,27 +45,26 @@ func (e *Extractor) Samples(t *normal.Text, s Surface) []Sample {
 	for i := range t.Views {
 		e.x.run(t.Views[i].Text, s)
 		e.hits = e.set.Find(t.Views[i].Text, e.hits[:0])
+		buckets, prints := make([]uint32, len(e.x.feats)), make([]uint32, len(e.x.ends))
+		for k, f := range e.x.feats {
+			buckets[k] = bucket(f)
+		}
+		for k := range prints {
+			prints[k] = e.x.print(k)
+		}
 		for _, w := range e.x.windows(nil, i) {
-			sm := Sample{Window: w}
-			for k := w.first; k < w.last; k++ {
-				sm.Prints = append(sm.Prints, e.x.print(k))
-				for _, f := range e.x.sentenceFeats(k) {
-					sm.Sparse = append(sm.Sparse, bucket(f))
-				}
-			}
-			sm.Dense = dense(nil, t, &w, s, e.hits)
-			out = append(out, sm)
+			out = append(out, Sample{w, buckets[e.x.start(w.first):e.x.ends[w.last-1]], dense(nil, t, &w, s, e.hits), prints[w.first:w.last]})
 		}
 	}
 	return out
 }
 
-func (x *extractor) sentenceFeats(k int) []uint32 {
-	from := int32(0)
-	if k > 0 {
-		from = x.ends[k-1]
+// start is where the features of sentence k begin.
+func (x *extractor) start(k int) int32 {
+	if k == 0 {
+		return 0
 	}
-	return x.feats[from:x.ends[k]]
+	return x.ends[k-1]
 }
 
 // print is a fingerprint of the words of sentence k.

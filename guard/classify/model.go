@@ -19,31 +19,41 @@ var modelBytes []byte
 
 // The file of a model is gzip over, all little-endian:
 //
-//	magic   [8]byte  "twclass1"
+//	magic   [8]byte  "twclass2"
 //	digest  uint32   of the word list and the rules that the features were made with
 //	bits    uint32   logarithm of the number of buckets
 //	dense   uint32   number of dense weights
-//	scale, slope, offset, threshold  float64
+//	scale, slope, offset     float64
+//	found, suspect, certain  float64  (Limits)
 //	dense weights  float32 each
 //	bucket weights int8 each, in units of scale
-const magic = "twclass1"
+const magic = "twclass2"
 
 // Weights are what training makes.
 type Weights struct {
-	Sparse    []float32 // 1<<Bits
-	Dense     []float32 // DenseSize
-	Slope     float64   // probability = 1/(1+exp(-(Slope*logit+Offset)))
-	Offset    float64
-	Threshold float64 // default threshold, a probability
+	Sparse []float32 // 1<<Bits
+	Dense  []float32 // DenseSize
+	Slope  float64   // probability = 1/(1+exp(-(Slope*logit+Offset)))
+	Offset float64
+	Limits
+}
+
+// Limits are the scores from which by default something is made of a text, in
+// rising order. Training sets them on ordinary files that the model had not seen.
+type Limits struct {
+	Found   float64 // it is a finding, which is recorded
+	Suspect float64 // … that makes the session untrusted
+	Certain float64 // … that blocks, with no other sign beside the score
 }
 
 // DenseSize is the number of dense weights.
 const DenseSize = denseSize
 
 type header struct {
-	Magic                           [8]byte
-	Digest, Bits, Dense             uint32
-	Scale, Slope, Offset, Threshold float64
+	Magic                [8]byte
+	Digest, Bits, Dense  uint32
+	Scale, Slope, Offset float64
+	Limits               Limits
 }
 
 // Write stores weights, quantised to 8 bits. Equal weights make equal files.
@@ -57,7 +67,7 @@ func (w *Weights) Write(out io.Writer, set *rules.Set) error {
 	if err != nil {
 		return err
 	}
-	h := header{Digest: featureDigest(set), Bits: Bits, Dense: denseSize, Scale: scale, Slope: w.Slope, Offset: w.Offset, Threshold: w.Threshold}
+	h := header{Digest: featureDigest(set), Bits: Bits, Dense: denseSize, Scale: scale, Slope: w.Slope, Offset: w.Offset, Limits: w.Limits}
 	copy(h.Magic[:], magic)
 	quantised := make([]int8, len(w.Sparse))
 	for i, x := range w.Sparse {
@@ -93,7 +103,7 @@ func Read(r io.Reader, set *rules.Set) (*Model, error) {
 	if string(h.Magic[:]) != magic || h.Bits != Bits || h.Dense != denseSize || h.Digest != featureDigest(set) {
 		return nil, errors.New("model: made for other features; train it again (go run ./guard/train)")
 	}
-	m := &Model{weights: make([]int8, 1<<Bits), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, threshold: h.Threshold, lex: newLexicon(lexiconText), set: set}
+	m := &Model{weights: make([]int8, 1<<Bits), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, limits: h.Limits, lex: newLexicon(lexiconText), set: set}
 	if err := errors.Join(binary.Read(zr, binary.LittleEndian, m.dense[:]), binary.Read(zr, binary.LittleEndian, m.weights)); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}

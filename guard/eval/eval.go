@@ -35,6 +35,7 @@ type Scores map[Label]Score
 type Score struct {
 	Value float64 // higher is worse; only the order matters
 	Found bool    // it is a finding
+	Label bool    // … that is left to policy at least: of a result, it makes the session untrusted
 	Stops bool    // … that keeps the text from its reader: it is blocked, quarantined or redacted
 	Note  string  // what was found, for the list of mistakes
 }
@@ -56,10 +57,28 @@ type Figures struct {
 	Precision *float64 `json:"precision"` // at the threshold in use
 	FPR       *float64 `json:"fpr"`       // at the threshold in use
 	NsPerKiB  float64  `json:"ns_per_kib"`
-	Found     int      `json:"found"`        // rows of the label with a finding of it
-	Blocked   int      `json:"blocked"`      // … whose text was blocked, quarantined or redacted
-	Alarms    int      `json:"found_benign"` // the same of the negatives
-	Stopped   int      `json:"blocked_benign"`
+	Actions            // of the rows of the label
+	Alarms             // … and of the negatives
+}
+
+// Actions count rows by what was made of them.
+type Actions struct {
+	Found    int `json:"found"`    // there is a finding of the label
+	Labelled int `json:"labelled"` // … that is left to policy at least
+	Blocked  int `json:"blocked"`  // … or whose text was blocked, quarantined or redacted
+}
+
+// Alarms are the same of rows that ought to have none.
+type Alarms struct {
+	Found    int `json:"found_benign"`
+	Labelled int `json:"labelled_benign"`
+	Blocked  int `json:"blocked_benign"`
+}
+
+func (a *Actions) add(s Score) {
+	a.Found += count(s.Found)
+	a.Labelled += count(s.Label)
+	a.Blocked += count(s.Stops)
 }
 
 // Source is the figures of one source.
@@ -170,8 +189,7 @@ func prompts(judged []Judged) *Figures {
 type sample struct {
 	positive, negative []float64
 	rows               []Judged // all of them
-	hits, alarms       int      // found among positives, among negatives
-	kept, stopped      int      // of these: kept from their reader
+	hits, alarms       Actions  // of positives and of negatives
 	took               time.Duration
 	bytes              int
 }
@@ -194,12 +212,10 @@ func (s *sample) add(j Judged, label Label, positive bool) {
 	score := j.Scores[label]
 	if positive {
 		s.positive = append(s.positive, score.Value)
-		s.hits += count(score.Found)
-		s.kept += count(score.Stops)
+		s.hits.add(score)
 	} else {
 		s.negative = append(s.negative, score.Value)
-		s.alarms += count(score.Found)
-		s.stopped += count(score.Stops)
+		s.alarms.add(score)
 	}
 	s.rows = append(s.rows, j)
 	s.took += j.Took
@@ -222,12 +238,12 @@ func (s *sample) figures(negative []float64) *Figures {
 	f.AUC = auc(s.positive, negative)
 	f.Recall01 = recallAt(s.positive, negative, 0.01)
 	f.Recall001 = recallAt(s.positive, negative, 0.001)
-	f.Recall = share(s.hits, len(s.positive))
+	f.Recall = share(s.hits.Found, len(s.positive))
 	if len(s.positive) > 0 {
-		f.Precision = share(s.hits, s.hits+s.alarms)
+		f.Precision = share(s.hits.Found, s.hits.Found+s.alarms.Found)
 	}
-	f.FPR = share(s.alarms, len(s.negative))
-	f.Found, f.Blocked, f.Alarms, f.Stopped = s.hits, s.kept, s.alarms, s.stopped
+	f.FPR = share(s.alarms.Found, len(s.negative))
+	f.Actions, f.Alarms = s.hits, Alarms(s.alarms)
 	f.NsPerKiB = math.Round(float64(s.took.Nanoseconds()) / (float64(max(s.bytes, 1)) / 1024))
 	return f
 }

@@ -17,7 +17,7 @@ type scorer struct{}
 func (scorer) Score(text, _ string) (Scores, error) {
 	number, rest, _ := strings.Cut(text, " ")
 	value, err := strconv.ParseFloat(number, 64)
-	return Scores{Injection: {Value: value, Found: rest != "", Stops: strings.HasSuffix(rest, "blocked")}}, err
+	return Scores{Injection: {Value: value, Found: rest != "", Label: strings.HasSuffix(rest, "labelled") || strings.HasSuffix(rest, "blocked"), Stops: strings.HasSuffix(rest, "blocked")}}, err
 }
 
 func rows(t *testing.T, lines string) []Row {
@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	f.NsPerKiB = 0
 	ptr := func(x float64) *float64 { return &x }
 	want := &Figures{N: 4, Positives: 2, AUC: ptr(0.75), Recall01: ptr(0.5), Recall001: ptr(0.5), Recall: ptr(0.5), Precision: ptr(0.5), FPR: ptr(0.5),
-		Found: 1, Blocked: 1, Alarms: 1}
+		Actions: Actions{Found: 1, Labelled: 1, Blocked: 1}, Alarms: Alarms{Found: 1}}
 	if d := cmp.Diff(want, f); d != "" {
 		t.Errorf("figures of all tool surfaces (-want +got):\n%s", d)
 	}
@@ -81,13 +81,40 @@ func TestReportJSONHasTheFixedMembers(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"n", "auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001", "precision", "fpr", "ns_per_kib"} {
+	for _, name := range []string{"n", "auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001", "precision", "fpr", "ns_per_kib", "found", "labelled", "blocked", "found_benign", "labelled_benign", "blocked_benign"} {
 		if _, ok := got.All["injection"][name]; !ok {
 			t.Errorf("all.injection has no %s: %s", name, b)
 		}
 	}
 	if len(got.Sources) != 2 || got.Sources[0]["source"] != "a" || got.Sources[0]["injection"] == nil {
 		t.Errorf("sources = %v", got.Sources)
+	}
+}
+
+// Files that hold no attack at all are measured too: what was made of them is the figure.
+func TestTableOfBenignRowsAlone(t *testing.T) {
+	r, err := Run(rows(t, `
+{"source":"readme","surface":"tool_result","label":"benign","text":"0.1"}
+{"source":"readme","surface":"tool_result","label":"benign","text":"0.5 found"}
+{"source":"readme","surface":"tool_result","label":"benign","text":"0.9 found labelled"}
+{"source":"strings","surface":"tool_result","label":"benign","text":"0.99 found blocked"}
+`), scorer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for line := range strings.Lines(b.String()) {
+		if f := strings.Fields(line); len(f) > 4 && f[0] != "injection" {
+			got = append(got, append([]string{f[0]}, f[len(f)-4:len(f)-1]...))
+		}
+	}
+	want := [][]string{{"all", "3", "2", "1"}, {"readme", "2", "1", "0"}, {"strings", "1", "1", "1"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("found, labelled and blocked (-want +got):\n%s\n%s", d, b.String())
 	}
 }
 

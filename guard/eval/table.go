@@ -22,10 +22,10 @@ func (r *Report) Write(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, label := range Labels {
 		all := r.All.Of(label)
-		if all == nil || all.Positives == 0 {
+		if all == nil || all.Positives == 0 && label != Injection {
 			continue
 		}
-		fmt.Fprintf(tw, "%s\tn\tpositive\tAUC\trecall@1%%\trecall@0.1%%\trecall\tprecision\tFPR\tblocked\tblocked benign\tns/KiB\t\n", label)
+		fmt.Fprintf(tw, "%s\tn\tpositive\tAUC\trecall@1%%\trecall@0.1%%\trecall\tprecision\tFPR\tlabelled\tblocked\tof benign: found\tlabelled\tblocked\tns/KiB\t\n", label)
 		line(tw, "all tool surfaces", all)
 		if label == Injection && r.Prompts != nil {
 			line(tw, "user prompts", r.Prompts)
@@ -35,14 +35,14 @@ func (r *Report) Write(w io.Writer) error {
 				line(tw, r.Sources[i].Source, f)
 			}
 		}
-		fmt.Fprintln(tw, strings.Repeat("\t", 12))
+		fmt.Fprintln(tw, strings.Repeat("\t", 15))
 	}
 	return tw.Flush()
 }
 
 func line(w io.Writer, name string, f *Figures) {
-	fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\t\n", name, f.N, f.Positives,
-		digits(f.AUC, 3), digits(f.Recall01, 3), digits(f.Recall001, 3), digits(f.Recall, 3), digits(f.Precision, 3), digits(f.FPR, 4), f.Blocked, f.Stopped, f.NsPerKiB)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.0f\t\n", name, f.N, f.Positives,
+		digits(f.AUC, 3), digits(f.Recall01, 3), digits(f.Recall001, 3), digits(f.Recall, 3), digits(f.Precision, 3), digits(f.FPR, 4), f.Actions.Labelled, f.Actions.Blocked, f.Alarms.Found, f.Alarms.Labelled, f.Alarms.Blocked, f.NsPerKiB)
 }
 
 func digits(x *float64, n int) string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"math"
-	"runtime"
 	"sync"
 
 	"toolward/guard/classify"
@@ -13,7 +12,7 @@ import (
 
 // Amounts of synthetic text, and how much a row of it weighs against a real one.
 const (
-	syntheticRows   = 50000
+	syntheticRows   = 54000
 	syntheticWeight = 0.3
 	syntheticSeed   = 7
 )
@@ -22,7 +21,6 @@ const (
 type doc struct {
 	row      *eval.Row
 	windows  []classify.Sample
-	texts    []string // by view
 	weight   float64
 	positive bool
 	use      []int // positive rows: the windows that may hold the attack
@@ -30,20 +28,21 @@ type doc struct {
 
 // corpus is all that can be trained on.
 type corpus struct {
-	real      []doc
+	set       *rules.Set
+	rows      []eval.Row // labelled data
+	files     []eval.Row // ordinary files
+	real      []doc      // of rows
 	synthetic []doc
-	sources   []string // of the real rows
+	ordinary  []doc    // of files
+	sources   []string // of rows and files; those with attacks first
 }
 
-func newCorpus(rows []eval.Row, set *rules.Set) *corpus {
-	c := &corpus{real: featurize(rows, set)}
-	c.synthetic = featurize(newSynth(syntheticSeed, rows).rows(syntheticRows), set)
+func newCorpus(rows, files []eval.Row, set *rules.Set) *corpus {
+	c := &corpus{set: set, rows: rows, files: files, real: featurize(rows, set, whole), sources: append(byAttacks(rows), byAttacks(files)...)}
+	c.synthetic = featurize(newSynth(syntheticSeed, rows).rows(syntheticRows), set, whole)
 	count := map[string]int{}
 	for i := range c.real {
-		source := c.real[i].row.Source
-		if count[source]++; count[source] == 1 {
-			c.sources = append(c.sources, source)
-		}
+		count[c.real[i].row.Source]++
 	}
 	// Large sources count for less per row, so that none decides alone.
 	for i := range c.real {
@@ -54,6 +53,9 @@ func newCorpus(rows []eval.Row, set *rules.Set) *corpus {
 		c.synthetic[i].weight = syntheticWeight
 	}
 	locate(c.real, c.synthetic)
+	if len(files) > 0 {
+		c.ordinary = mine(files, set, trainMean(c.all()))
+	}
 	return c
 }
 
@@ -63,7 +65,7 @@ func (c *corpus) all() []*doc { return c.without(func(*eval.Row) bool { return f
 // without is every document whose row is not left out.
 func (c *corpus) without(out func(*eval.Row) bool) []*doc {
 	var docs []*doc
-	for _, list := range [][]doc{c.real, c.synthetic} {
+	for _, list := range [][]doc{c.real, c.synthetic, c.ordinary} {
 		for i := range list {
 			if !out(list[i].row) {
 				docs = append(docs, &list[i])
@@ -73,33 +75,22 @@ func (c *corpus) without(out func(*eval.Row) bool) []*doc {
 	return docs
 }
 
-func featurize(rows []eval.Row, set *rules.Set) []doc {
+// featurize makes documents of rows; of each the windows that keep leaves.
+func featurize(rows []eval.Row, set *rules.Set, keep func([]classify.Sample) []classify.Sample) []doc {
 	n := normal.New(normal.Options{})
+	extractors := sync.Pool{New: func() any { return classify.NewExtractor(set) }}
 	docs := make([]doc, len(rows))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range runtime.NumCPU() {
-		wg.Go(func() {
-			x := classify.NewExtractor(set)
-			for i := range next {
-				row := &rows[i]
-				t := n.Normalize(row.Text)
-				d := doc{row: row, windows: x.Samples(t, classify.SurfaceOf(row.Surface)), positive: row.Label == eval.Injection}
-				for _, v := range t.Views {
-					d.texts = append(d.texts, v.Text)
-				}
-				docs[i] = d
-				t.Release()
-			}
-		})
-	}
-	for i := range rows {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
+	inParallel(len(rows), func(i int) {
+		x := extractors.Get().(*classify.Extractor)
+		defer extractors.Put(x)
+		t := n.Normalize(rows[i].Text)
+		defer t.Release()
+		docs[i] = doc{row: &rows[i], windows: keep(x.Samples(t, classify.SurfaceOf(rows[i].Surface))), positive: rows[i].Label == eval.Injection}
+	})
 	return docs
 }
+
+func whole(windows []classify.Sample) []classify.Sample { return windows }
 
 // locate finds where the attack is in positive rows: not in sentences that
 // benign rows have too, of which the containers are made.

@@ -3,7 +3,6 @@ package main
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"toolward/guard/classify"
 )
@@ -16,6 +15,8 @@ const (
 	decay     = 0.3   // step in pass e is rate/(1+decay*e)
 	shrink    = 0.015 // L2 on bucket weights, for each time a bucket is used
 	negatives = 3     // windows of a benign row that are taught in a pass: the worst
+	nearby    = 8     // … and that are looked at in the passes between
+	looks     = 4     // passes from one look at all windows to the next but one
 )
 
 // model is weights in training, with AdaGrad's sums of squares.
@@ -72,6 +73,7 @@ func train(docs []*doc, seed uint64) *model {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	m := newModel()
 	order := rng.Perm(len(docs))
+	near := make([][]int32, len(docs))
 	for e := range epochs {
 		rate := float32(rate / (1 + decay*float64(e)))
 		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -81,7 +83,7 @@ func train(docs []*doc, seed uint64) *model {
 			case d.positive:
 				m.attack(d, e == 0, rng, rate)
 			default:
-				m.benign(d, rate)
+				near[k] = m.benign(d, near[k], e%looks < 2, rate)
 			}
 		}
 	}
@@ -103,31 +105,47 @@ func (m *model) attack(d *doc, first bool, rng *rand.Rand, rate float32) {
 	m.step(s, d.weight*(sigmoid(m.logit(s))-1), rate)
 }
 
-// benign teaches the windows of d that most look like attacks.
-func (m *model) benign(d *doc, rate float32) {
-	type scored struct {
-		z float64
-		i int
+// scored is a window with its logit.
+type scored struct {
+	z float64
+	i int32
+}
+
+// benign teaches the windows of d that most look like attacks. Most never do: two
+// passes of each four look at all, the others at those that were near in the last.
+func (m *model) benign(d *doc, near []int32, all bool, rate float32) []int32 {
+	var worst [nearby]scored
+	n := 0
+	put := func(i int32) {
+		s := scored{m.logit(&d.windows[i]), i}
+		at := n
+		for at > 0 && s.z > worst[at-1].z {
+			at--
+		}
+		if at == nearby {
+			return
+		}
+		n = min(n+1, nearby)
+		copy(worst[at+1:n], worst[at:])
+		worst[at] = s
 	}
-	all := make([]scored, len(d.windows))
-	for i := range d.windows {
-		all[i] = scored{m.logit(&d.windows[i]), i}
+	if all {
+		for i := range d.windows {
+			put(int32(i))
+		}
+		near = near[:0]
+		for _, s := range worst[:n] {
+			near = append(near, s.i)
+		}
+	} else {
+		for _, i := range near {
+			put(i)
+		}
 	}
-	if len(all) > negatives {
-		slices.SortFunc(all, func(a, b scored) int {
-			switch {
-			case a.z > b.z:
-				return -1
-			case a.z < b.z:
-				return 1
-			}
-			return a.i - b.i
-		})
-		all = all[:negatives]
-	}
-	for _, s := range all {
+	for _, s := range worst[:min(n, negatives)] {
 		m.step(&d.windows[s.i], d.weight*sigmoid(s.z), rate)
 	}
+	return near
 }
 
 // trainMean averages the models of several seeds, which differ in the order of

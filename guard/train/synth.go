@@ -36,11 +36,15 @@ var recipe = []struct {
 }{
 	{"attack", "attack", 34, eval.Injection, "tool_result"},
 	{"nudge", "nudge", 5, eval.Injection, "tool_result"},
-	{"foreign", "foreign", 12, eval.Injection, "tool_result"},
+	{"foreign", "foreign", 14, eval.Injection, "tool_result"},
 	{"poison", "poison", 12, eval.Injection, "tool_description"},
 	{"foreign-poison", "foreign", 2, eval.Injection, "tool_description"},
 	{"obfuscated", "attack", 14, eval.Injection, "tool_result"},
 	{"obfuscated-args", "attack", 1, eval.Injection, "tool_args"},
+	{"scattered", "attack", 10, eval.Injection, "tool_result"},
+	{"scattered-foreign", "foreign", 8, eval.Injection, "tool_result"},
+	{"scattered-args", "attack", 2, eval.Injection, "tool_args"},
+	{"scattered-poison", "poison", 2, eval.Injection, "tool_description"},
 	{"attack-args", "attack", 2, eval.Injection, "tool_args"},
 	{"attack-prompt", "attack", 1, eval.Injection, "user_prompt"},
 
@@ -58,6 +62,7 @@ var recipe = []struct {
 	{"foreign-ok", "foreign.ok", 12, eval.Benign, "tool_result"},
 	{"foreign-tool", "foreign.tool", 5, eval.Benign, "tool_description"},
 	{"obfuscated-ok", "", 8, eval.Benign, "tool_result"},
+	{"scattered-ok", "", 6, eval.Benign, "tool_result"},
 }
 
 // rows makes about n rows.
@@ -72,7 +77,17 @@ func (s *synth) rows(n int) []eval.Row {
 			row := eval.Row{ID: fmt.Sprintf("synth-%s-%d", k.name, i), Source: "synthetic:" + k.name, Surface: k.where, Label: k.label}
 			switch {
 			case k.name == "obfuscated-ok":
-				row.Text, row.Variant = s.obfuscatedBenign()
+				row.Text, row.Variant = s.obfuscatedBenign(everyday)
+			case k.name == "scattered-ok":
+				row.Text, row.Variant = s.obfuscatedBenign(scatterings)
+			case strings.HasPrefix(k.name, "scattered"):
+				m := pick(s.g.rng, scatterings)
+				row.Text, row.Variant = m.apply(s.g.rng, s.g.expand(k.symbol)), m.name
+				if k.where == "tool_description" {
+					row.Text = s.poison(row.Text)
+				} else if s.g.rng.IntN(2) == 0 {
+					row.Text = s.place(row.Text, k.where)
+				}
 			case strings.HasPrefix(k.name, "obfuscated"):
 				row.Text, row.Variant = s.obfuscated(k.where)
 			case k.where == "tool_description" && k.label == eval.Injection:
@@ -238,9 +253,9 @@ func (s *synth) obfuscated(surface string) (text, method string) {
 	return s.place(hidden, surface), m.name
 }
 
-// obfuscatedBenign is ordinary text in the encodings that ordinary text comes
-// in.
-func (s *synth) obfuscatedBenign() (text, method string) {
+// obfuscatedBenign is ordinary text in one of the forms that ordinary text comes
+// in, too.
+func (s *synth) obfuscatedBenign(methods []method) (text, method string) {
 	rng := s.g.rng
 	plain := s.g.expand(pick(rng, []string{"trigger", "mail", "record", "args", "foreign.ok", "rules", "tooldef", "howto", "news", "legal"}))
 	if list := s.containers["tool_result"]; len(list) > 0 && rng.IntN(2) == 0 {
@@ -249,6 +264,6 @@ func (s *synth) obfuscatedBenign() (text, method string) {
 			plain = strings.ToValidUTF8(plain[:800], "")
 		}
 	}
-	m := pick(rng, everyday)
+	m := pick(rng, methods)
 	return s.place(m.apply(rng, plain), "tool_result"), m.name
 }

@@ -91,7 +91,7 @@ func TestPlattMakesProbabilities(t *testing.T) {
 			if k < 1+2*int(z) {
 				label = eval.Injection
 			}
-			judged = append(judged, eval.Judged{Row: row(label), Scores: eval.Scores{eval.Injection: {Value: z}}})
+			judged = append(judged, eval.Judged{Row: row(label), Scores: eval.Scores{eval.Injection: {Value: sigmoid(z)}}})
 		}
 	}
 	slope, offset := platt(judged)

@@ -1,110 +1,195 @@
 package main
 
 import (
-	"fmt"
-	"io"
+	"bytes"
+	"cmp"
+	"errors"
+	"hash/fnv"
 	"math"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
+	"toolward/guard"
+	"toolward/guard/classify"
 	"toolward/guard/eval"
 )
 
-// Shares of rows that may exceed the default threshold in cross-validation.
-const (
-	ordinaryFPR = 0.0005 // of ordinary tool traffic
-	topicalFPR  = 0.02   // of texts about models, prompts and attacks
+// folds is how many models judge what they have not seen.
+const folds = 8
+
+// Shares of rows and files that may exceed a limit in cross-validation.
+var (
+	mayFind    = shares{ordinary: 0.001, topical: 0.02, files: 0.012}
+	maySuspect = shares{ordinary: 0.0005, topical: 0.01, files: 0.004}
+	mayBlock   = shares{ordinary: 0.0003, topical: 0.005, files: 0.0007} // wordings of rules block besides
 )
+
+// shares are of ordinary tool traffic, of texts about models, prompts and attacks,
+// and of ordinary files.
+type shares struct{ ordinary, topical, files float64 }
 
 // topical are the sources about models, prompts and attacks; the other benign
 // sources are ordinary traffic.
 var topical = []string{"prompt-eng-guide", "mitre-atlas", "cursorrules", "awesome-prompts", "garak"}
 
-// validation is the outcome of leaving out each source in turn.
+// validation is the outcome of leaving out each source, kind of file and package.
 type validation struct {
-	judged        []eval.Judged
-	unseen        *eval.Figures // hidden text, with no hidden text of any method in training
+	rows     []eval.Judged // labelled data: by a model that has not seen the source
+	kinds    []eval.Judged // ordinary files: … the kind of file
+	packages []eval.Judged // … the package
+	unseen   *eval.Figures // hidden text, with no hidden text of any method in training
+
 	slope, offset float64
-	threshold     float64
+	limits        classify.Limits
 }
 
-func (c *corpus) validate() *validation {
-	v := &validation{judged: make([]eval.Judged, len(c.real))}
+// fold says which fold leaves a row out: one with attacks has the first folds to
+// itself.
+func (c *corpus) fold(source string) int {
+	return slices.Index(c.sources, source) % folds
+}
+
+// packageFold says which fold leaves a package out.
+func packageFold(group string) int {
+	h := fnv.New32a()
+	h.Write([]byte(group))
+	return int(h.Sum32() % folds)
+}
+
+func (c *corpus) validate() (*validation, error) {
+	models := make([]*model, folds+1)
+	train := func(i int) {
+		models[i] = trainMean(c.without(func(r *eval.Row) bool {
+			if i == folds {
+				return r.Source == "obfuscated" || r.Label == eval.Injection && strings.HasPrefix(r.Source, "synthetic:obfuscated")
+			}
+			if strings.HasPrefix(r.Source, "synthetic:") {
+				return false
+			}
+			return c.fold(r.Source) == i || isFile(r) && packageFold(r.Group) == i
+		}))
+	}
+	inParallel(len(models), train)
+	v := &validation{slope: 1, limits: classify.Limits{Found: 0.5, Suspect: 0.5, Certain: 0.5}}
+	if err := v.judge(c, models); err != nil {
+		return nil, err
+	}
+	v.calibrate()
+	return v, v.judge(c, models)
+}
+
+// judge has each row and file judged by the model that has not seen it, as the
+// gateway would with the limits of v.
+func (v *validation) judge(c *corpus, models []*model) error {
+	scanners := make([]*guard.Scanner, len(models))
+	for i, m := range models {
+		var err error
+		if scanners[i], err = c.scanner(m, v); err != nil {
+			return err
+		}
+	}
+	byFold := func(rows []eval.Row, fold func(*eval.Row) int) ([]eval.Judged, error) {
+		judged := make([]eval.Judged, len(rows))
+		errs := make([]error, len(rows))
+		inParallel(len(rows), func(i int) {
+			r := &rows[i]
+			judged[i].Row = r
+			judged[i].Scores, errs[i] = scanners[fold(r)].Score(r.Text, r.Surface)
+		})
+		return judged, errors.Join(errs...)
+	}
+	bySource := func(r *eval.Row) int { return c.fold(r.Source) }
+	hidden := slices.DeleteFunc(slices.Clone(c.rows), func(r eval.Row) bool { return r.Source != "obfuscated" })
+	var unseen []eval.Judged
+	var e1, e2, e3, e4 error
+	v.rows, e1 = byFold(c.rows, bySource)
+	v.kinds, e2 = byFold(c.files, bySource)
+	v.packages, e3 = byFold(c.files, func(r *eval.Row) int { return packageFold(r.Group) })
+	unseen, e4 = byFold(hidden, func(*eval.Row) int { return folds })
+	for _, j := range v.rows {
+		if j.Row.Label == eval.Benign {
+			unseen = append(unseen, j)
+		}
+	}
+	v.unseen = eval.Measure(unseen).All.Injection
+	return errors.Join(e1, e2, e3, e4)
+}
+
+// scanner is guard with a model that was just trained.
+func (c *corpus) scanner(m *model, v *validation) (*guard.Scanner, error) {
+	var b bytes.Buffer
+	w := classify.Weights{Sparse: m.w, Dense: m.dw, Slope: v.slope, Offset: v.offset, Limits: v.limits}
+	if err := w.Write(&b, c.set); err != nil {
+		return nil, err
+	}
+	model, err := classify.Read(&b, c.set)
+	if err != nil {
+		return nil, err
+	}
+	return guard.New(guard.Options{Model: model})
+}
+
+// inParallel does n things, as many at once as there are processors.
+func inParallel(n int, do func(int)) {
+	next := make(chan int)
 	var wg sync.WaitGroup
-	turn := make(chan bool, runtime.NumCPU())
-	for _, source := range c.sources {
-		turn <- true
+	for range runtime.NumCPU() {
 		wg.Go(func() {
-			defer func() { <-turn }()
-			m := trainMean(c.without(func(r *eval.Row) bool { return r.Source == source }))
-			for i := range c.real {
-				if c.real[i].row.Source == source {
-					v.judged[i] = m.judge(&c.real[i])
-				}
+			for i := range next {
+				do(i)
 			}
 		})
 	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
 	wg.Wait()
-	v.judged = slices.DeleteFunc(v.judged, func(j eval.Judged) bool {
-		return j.Row.Label != eval.Injection && j.Row.Label != eval.Benign
-	})
-	v.calibrate()
-	v.unseen = c.unseen(v)
-	return v
 }
 
-func (m *model) judge(d *doc) eval.Judged {
-	z, at := m.best(d)
-	score := eval.Score{Value: max(z, -20)}
-	if at >= 0 {
-		w := &d.windows[at]
-		score.Note = d.texts[w.View][w.Start:w.End]
-	}
-	return eval.Judged{Row: d.row, Scores: eval.Scores{eval.Injection: score}}
-}
-
-// unseen judges hidden text with a model that has seen none: neither the
-// source nor synthetic rows. What it finds it finds by decoding alone.
-func (c *corpus) unseen(v *validation) *eval.Figures {
-	m := trainMean(c.without(func(r *eval.Row) bool {
-		return r.Source == "obfuscated" || r.Label == eval.Injection && strings.HasPrefix(r.Source, "synthetic:obfuscated")
-	}))
-	var judged []eval.Judged
-	for i := range c.real {
-		if c.real[i].row.Source == "obfuscated" {
-			judged = append(judged, m.judge(&c.real[i]))
-		}
-	}
-	for _, j := range v.judged {
-		if j.Row.Label == eval.Benign {
-			judged = append(judged, j)
-		}
-	}
-	return eval.Measure(judged).All.Injection
-}
-
-// calibrate fits the probability curve to the scores and sets the threshold.
+// calibrate fits the probability curve to the scores, which are the logits' own
+// sigmoids so far, and sets the limits.
 func (v *validation) calibrate() {
-	v.slope, v.offset = platt(v.judged)
-	limit := max(v.quantile(false, ordinaryFPR), v.quantile(true, topicalFPR))
-	v.threshold = sigmoid(v.slope*limit + v.offset)
-	for _, j := range v.judged {
-		s := j.Scores[eval.Injection]
-		s.Found = s.Value > limit
-		j.Scores[eval.Injection] = s
+	slope, offset := platt(v.rows)
+	limit := func(may shares) float64 {
+		z := max(quantile(v.rows, may.ordinary, ordinary), quantile(v.rows, may.topical, about),
+			quantile(slices.Concat(v.kinds, v.packages), may.files, isFile))
+		return sigmoid(slope*z + offset)
 	}
+	v.slope, v.offset = slope, offset
+	v.limits = classify.Limits{Found: limit(mayFind), Suspect: limit(maySuspect), Certain: limit(mayBlock)}
 }
 
-// quantile is the score that a share of the benign rows of tool surfaces
-// exceeds at most.
-func (v *validation) quantile(about bool, share float64) float64 {
+// about and ordinary tell the benign rows of tool surfaces apart.
+func about(r *eval.Row) bool {
+	return r.Label == eval.Benign && r.Surface != "user_prompt" && slices.Contains(topical, r.Source)
+}
+
+func ordinary(r *eval.Row) bool {
+	return r.Label == eval.Benign && r.Surface != "user_prompt" && !slices.Contains(topical, r.Source)
+}
+
+func isFile(r *eval.Row) bool { return strings.HasPrefix(r.Source, "ordinary/") }
+
+// logit is the model's own score of a row that was judged without calibration.
+func logit(j *eval.Judged) float64 {
+	p := min(max(j.Scores[eval.Injection].Value, 1e-9), 1-1e-9)
+	return math.Log(p / (1 - p))
+}
+
+// quantile is the logit that a share of some rows exceeds at most, minus infinity
+// of none.
+func quantile(judged []eval.Judged, share float64, of func(*eval.Row) bool) float64 {
 	var scores []float64
-	for _, j := range v.judged {
-		if j.Row.Label == eval.Benign && j.Row.Surface != "user_prompt" && slices.Contains(topical, j.Row.Source) == about {
-			scores = append(scores, j.Scores[eval.Injection].Value)
+	for i := range judged {
+		if of(judged[i].Row) {
+			scores = append(scores, logit(&judged[i]))
 		}
+	}
+	if len(scores) == 0 {
+		return math.Inf(-1)
 	}
 	slices.Sort(scores)
 	return scores[len(scores)-1-int(share*float64(len(scores)))]
@@ -115,11 +200,12 @@ func platt(judged []eval.Judged) (slope, offset float64) {
 	slope = 1
 	for range 50 {
 		var ga, gb, haa, hab, hbb float64
-		for _, j := range judged {
-			if j.Row.Surface == "user_prompt" {
+		for i := range judged {
+			j := &judged[i]
+			if j.Row.Surface == "user_prompt" || j.Row.Label != eval.Injection && j.Row.Label != eval.Benign {
 				continue
 			}
-			z := j.Scores[eval.Injection].Value
+			z := logit(j)
 			p, y := sigmoid(slope*z+offset), 0.0
 			if j.Row.Label == eval.Injection {
 				y = 1
@@ -138,32 +224,20 @@ func platt(judged []eval.Judged) (slope, offset float64) {
 	return slope, offset
 }
 
-// write prints the figures.
-func (v *validation) write(w io.Writer, errors bool) error {
-	r := eval.Measure(v.judged)
-	if err := r.Write(w); err != nil {
-		return err
-	}
-	quoting := eval.Measure(slices.DeleteFunc(slices.Clone(v.judged), func(j eval.Judged) bool { return j.Row.Variant == "quotes_attack" }))
-	fmt.Fprintf(w, "probability = 1/(1+exp(-(%.3f*score%+.3f))), threshold %.3f\n", v.slope, v.offset, v.threshold)
-	fmt.Fprintf(w, "without documents that quote an attack: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *quoting.All.Injection.Recall01, *quoting.All.Injection.Recall001)
-	fmt.Fprintf(w, "hidden text, no hidden attack in training: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *v.unseen.Recall01, *v.unseen.Recall001)
-	for _, about := range []bool{false, true} {
-		n, over := 0, 0
-		for _, j := range v.judged {
-			if j.Row.Label == eval.Benign && j.Row.Surface != "user_prompt" && slices.Contains(topical, j.Row.Source) == about {
-				n++
-				if j.Scores[eval.Injection].Found {
-					over++
-				}
-			}
+// byAttacks puts sources with attacks first, the most first.
+func byAttacks(rows []eval.Row) []string {
+	attacks := map[string]int{}
+	for i := range rows {
+		n := attacks[rows[i].Source]
+		if rows[i].Label == eval.Injection {
+			n++
 		}
-		fmt.Fprintf(w, "over the threshold: %d of %d benign rows, about models and attacks: %v\n", over, n, about)
+		attacks[rows[i].Source] = n
 	}
-	if errors {
-		for _, m := range r.Mistakes {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%q\n", m.Row.Label, m.Row.Source, m.Row.Variant, m.Score.Value, m.Score.Note)
-		}
+	var sources []string
+	for s := range attacks {
+		sources = append(sources, s)
 	}
-	return nil
+	slices.SortFunc(sources, func(a, b string) int { return cmp.Or(attacks[b]-attacks[a], strings.Compare(a, b)) })
+	return sources
 }
