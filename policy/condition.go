@@ -220,7 +220,9 @@ func (s *scope) apply(name string, operands []*ast.Term) (term, bool) {
 		f.run, ok = matching(string(pattern))
 		operands = operands[1:]
 		ok = ok && isConstant
-	} else if known, is := functions[name]; is {
+	}
+	known := functions[name]
+	if known.run != nil {
 		f.run, ok = known.run, known.operands == len(operands)
 	}
 	if !ok {
@@ -228,6 +230,9 @@ func (s *scope) apply(name string, operands []*ast.Term) (term, bool) {
 	}
 	if f.a, ok = s.term(operands[0]); ok && len(operands) == 2 {
 		f.b, ok = s.term(operands[1])
+	}
+	if b, is := f.b.(*constant); is && known.with != nil {
+		f.run, f.b = known.with(b.is), nil
 	}
 	return f, ok
 }

@@ -1,15 +1,13 @@
 package policy
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // native is a function of OPA's, or of the library, in Go. run gives doubt where
 // OPA's fails, and absent where it gives nothing.
 type native struct {
 	operands int
 	run      func(a, b any) (any, state)
+	with     func(b any) func(a, _ any) (any, state) // run with a second operand that is known; nil if that is no gain
 }
 
 // functions are those by the name under which rules call them. Each does what the
@@ -34,11 +32,11 @@ var functions = map[string]native{
 	"lte": ordered(func(c int) bool { return c <= 0 }),
 	"neq": ordered(func(c int) bool { return c != 0 }),
 
-	"count": {1, func(v, _ any) (any, state) {
+	"count": {operands: 1, run: func(v, _ any) (any, state) {
 		n, ok := length(v)
 		return n, sureIf(ok)
 	}},
-	"internal.member_2": {2, func(x, of any) (any, state) {
+	"internal.member_2": {operands: 2, run: func(x, of any) (any, state) {
 		yes, ok := isIn(x, of)
 		return yes, sureIf(ok)
 	}},
@@ -51,27 +49,27 @@ var functions = map[string]native{
 	"is_object":  kind(func(v any) bool { return rank(v) == 6 }),
 	"is_set":     kind(func(v any) bool { return rank(v) == 7 }),
 
-	"data.toolward.lib.path.under":      {2, func(path, root any) (any, state) { return holds(pathUnder(path, root)) }},
-	"data.toolward.lib.path.under_any":  {2, pathUnderAny},
-	"data.toolward.lib.path.all_under":  {2, pathAllUnder},
-	"data.toolward.lib.path.clean":      {1, pathClean},
-	"data.toolward.lib.path.relative":   {1, pathRelative},
-	"data.toolward.lib.path.extension":  {1, pathExtension},
-	"data.toolward.lib.path.hidden":     {1, pathHidden},
-	"data.toolward.lib.path.plain":      {1, func(v, _ any) (any, state) { s, ok := v.(string); return holds(ok && plainPath(s)) }},
-	"data.toolward.lib.url.host":        {1, urlHost},
-	"data.toolward.lib.url.on_any":      {2, urlOnAny},
-	"data.toolward.lib.mail.domain":     {1, mailDomain},
-	"data.toolward.lib.mail.all_within": {2, mailAllWithin},
-	"data.toolward.lib.shell.plain":     {1, func(v, _ any) (any, state) { s, ok := v.(string); return holds(ok && plainCommand(s)) }},
-	"data.toolward.lib.shell.words":     {1, shellWords},
-	"data.toolward.lib.shell.program":   {1, shellProgram},
-	"data.toolward.lib.shell.runs":      {2, shellRuns},
-	"data.toolward.lib.shell.options":   {1, shellOptions},
-	"data.toolward.lib.shell.operands":  {1, shellOperands},
-	"data.toolward.lib.sql.bare":        {1, sqlBare},
-	"data.toolward.lib.sql.read_only":   {1, sqlReadOnly},
-	"data.toolward.lib.sql.limited":     {2, sqlLimited},
+	"data.toolward.lib.path.under":      {operands: 2, run: func(path, root any) (any, state) { return holds(pathUnder(path, root)) }, with: pathUnderThis},
+	"data.toolward.lib.path.under_any":  {operands: 2, run: pathUnderAny},
+	"data.toolward.lib.path.all_under":  {operands: 2, run: pathAllUnder},
+	"data.toolward.lib.path.clean":      {operands: 1, run: pathClean},
+	"data.toolward.lib.path.relative":   {operands: 1, run: pathRelative},
+	"data.toolward.lib.path.extension":  {operands: 1, run: pathExtension},
+	"data.toolward.lib.path.hidden":     {operands: 1, run: pathHidden},
+	"data.toolward.lib.path.plain":      {operands: 1, run: func(v, _ any) (any, state) { s, ok := v.(string); return holds(ok && plainPath(s)) }},
+	"data.toolward.lib.url.host":        {operands: 1, run: urlHost},
+	"data.toolward.lib.url.on_any":      {operands: 2, run: urlOnAny},
+	"data.toolward.lib.mail.domain":     {operands: 1, run: mailDomain},
+	"data.toolward.lib.mail.all_within": {operands: 2, run: mailAllWithin},
+	"data.toolward.lib.shell.plain":     {operands: 1, run: func(v, _ any) (any, state) { s, ok := v.(string); return holds(ok && plainCommand(s)) }},
+	"data.toolward.lib.shell.words":     {operands: 1, run: shellWords},
+	"data.toolward.lib.shell.program":   {operands: 1, run: shellProgram},
+	"data.toolward.lib.shell.runs":      {operands: 2, run: shellRuns},
+	"data.toolward.lib.shell.options":   {operands: 1, run: shellOptions},
+	"data.toolward.lib.shell.operands":  {operands: 1, run: shellOperands},
+	"data.toolward.lib.sql.bare":        {operands: 1, run: sqlBare},
+	"data.toolward.lib.sql.read_only":   {operands: 1, run: sqlReadOnly},
+	"data.toolward.lib.sql.limited":     {operands: 2, run: sqlLimited},
 }
 
 // sureIf is the state of what a function gives.
@@ -91,7 +89,7 @@ func holds(yes bool) (any, state) {
 }
 
 func oneText[T any](f func(string) T) native {
-	return native{1, func(v, _ any) (any, state) {
+	return native{operands: 1, run: func(v, _ any) (any, state) {
 		s, ok := v.(string)
 		if !ok {
 			return nil, doubt
@@ -101,7 +99,7 @@ func oneText[T any](f func(string) T) native {
 }
 
 func twoTexts[T any](f func(s, t string) T) native {
-	return native{2, func(a, b any) (any, state) {
+	return native{operands: 2, run: func(a, b any) (any, state) {
 		s, ok := a.(string)
 		t, both := b.(string)
 		if !ok || !both {
@@ -112,14 +110,14 @@ func twoTexts[T any](f func(s, t string) T) native {
 }
 
 func ordered(holds func(c int) bool) native {
-	return native{2, func(a, b any) (any, state) {
+	return native{operands: 2, run: func(a, b any) (any, state) {
 		c, ok := order(a, b)
 		return holds(c), sureIf(ok)
 	}}
 }
 
 func kind(is func(any) bool) native {
-	return native{1, func(v, _ any) (any, state) {
+	return native{operands: 1, run: func(v, _ any) (any, state) {
 		if v != nil && rank(v) < 0 {
 			return nil, doubt
 		}
@@ -129,10 +127,10 @@ func kind(is func(any) bool) native {
 
 // matching is regex.match with a pattern that is known. ok is false for one that
 // is none: OPA says so.
-func matching(pattern string) (run func(a, b any) (any, state), ok bool) {
-	re, err := regexp.Compile(pattern)
+func matching(expr string) (run func(a, b any) (any, state), ok bool) {
+	p, err := newPattern(expr)
 	if err != nil {
 		return nil, false
 	}
-	return oneText(re.MatchString).run, true
+	return oneText(p.match).run, true
 }

@@ -158,6 +158,11 @@ func TestFunctionsAreOPAs(t *testing.T) {
 				x, _ := plainValue(a)
 				y, _ := plainValue(b)
 				got, s := f.run(x, y)
+				if f.with != nil {
+					if known, s2 := f.with(y)(x, nil); s2 != s || known != got {
+						t.Fatalf("%s of %v: %v, and %v if the second is known", asked, in, got, known)
+					}
+				}
 				seen[s]++
 				if s != want && !(s == doubt && name == "data.toolward.lib.url.on_any") {
 					t.Fatalf("%s of %v: OPA %v %v, Go %d %v", asked, in, rs, err, s, got)

@@ -11,27 +11,40 @@ import (
 
 // plainPath reports whether a path can mean one place only.
 func plainPath(s string) bool {
+	plain, _ := readPath(s)
+	return plain
+}
+
+// readPath says also whether a plain path is without doubled slashes, segments of
+// "." and a slash at the end.
+func readPath(s string) (plain, tidy bool) {
 	if s != "" && s[0] == '~' || len(s) > 1 && s[1] == ':' && isLetter(s[0]) {
-		return false
+		return false, false
 	}
+	tidy = true
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
 		case c >= utf8.RuneSelf:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || strings.ContainsRune(foldsToPath, r) {
-				return false
+				return false, false
 			}
 			i += size
 			continue
+		case c == '/':
+			tidy = tidy && i+1 < len(s) && s[i+1] != '/'
+		case c == '.' && (i == 0 || s[i-1] == '/'):
+			if dotted(s[i+1:]) {
+				return false, false
+			}
+			tidy = tidy && i+1 < len(s) && s[i+1] != '/'
 		case c < 0x20 || c == 0x7f || c == '\\' || c == '%':
-			return false
-		case c == '.' && (i == 0 || s[i-1] == '/') && dotted(s[i+1:]):
-			return false
+			return false, false
 		}
 		i++
 	}
-	return true
+	return true, tidy
 }
 
 // What NFKC or a careless reader folds to a dot or a slash.
@@ -52,11 +65,12 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 // cleanPath is path.clean: ok is false for what is not a plain absolute path.
 func cleanPath(v any) (path string, ok bool) {
 	s, isText := v.(string)
-	if !isText || s == "" || s[0] != '/' || !plainPath(s) {
+	if !isText || s == "" || s[0] != '/' {
 		return "", false
 	}
-	if s != "/" && !strings.HasSuffix(s, "/") && !strings.HasSuffix(s, "/.") && !strings.Contains(s, "//") && !strings.Contains(s, "/./") {
-		return s, true
+	plain, tidy := readPath(s)
+	if !plain || tidy {
+		return s, plain
 	}
 	var b strings.Builder
 	for segment := range strings.SplitSeq(s, "/") {
@@ -84,17 +98,26 @@ func pathUnder(v, root any) bool {
 	return ok && within(path, root)
 }
 
-// within reports whether a clean path is root or below it. A slash follows the
-// path too, so that "/" is below nothing else: what is compared is "//".
 func within(path string, root any) bool {
-	if root == "/" {
-		return true
-	}
 	above, ok := cleanPath(root)
-	if !ok || !strings.HasPrefix(path, above) {
-		return false
+	return ok && below(path, above, root == "/")
+}
+
+// below reports whether a clean path is a clean root or below it. That of a root
+// that is "/" as it is written is every path, and of "//" it is "/" alone: a slash
+// is put behind both, and what is compared is then "//".
+func below(path, root string, all bool) bool {
+	return all || strings.HasPrefix(path, root) && (len(path) == len(root) || path[len(root)] == '/')
+}
+
+// pathUnderThis is path.under with a root that is known.
+func pathUnderThis(root any) func(v, _ any) (any, state) {
+	above, ok := cleanPath(root)
+	all := root == "/"
+	return func(v, _ any) (any, state) {
+		path, plain := cleanPath(v)
+		return holds(ok && plain && below(path, above, all))
 	}
-	return len(path) == len(above) || path[len(above)] == '/'
 }
 
 func pathUnderAny(v, roots any) (any, state) {
