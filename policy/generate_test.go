@@ -321,9 +321,9 @@ func (a *author) policy() map[string]string {
 		"m.rego": a.counting(), "h.rego": helping, "t.rego": a.pkg("tools.files.read_file", helpers),
 		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"},"roots":["/srv","/x"],"modes":{"a":"r","b":1}}`,
 	}
-	for name, path := range map[string]string{"s.rego": "servers.files", "g.rego": "gateway", "w.rego": "tools.files.write_file"} {
+	for _, f := range [][2]string{{"s.rego", "servers.files"}, {"g.rego", "gateway"}, {"w.rego", "tools.files.write_file"}} {
 		if a.oneIn(2) {
-			files[name] = a.pkg(path, helpers)
+			files[f[0]] = a.pkg(f[1], helpers)
 		}
 	}
 	return files
