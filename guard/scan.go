@@ -33,6 +33,7 @@ type scan struct {
 	places   []place            // and where each stands
 	asked    []question         // for the external judge
 	short    joined             // texts that may be parts of one
+	argv     argv               // lists that may be commands, of what an agent sends
 	pointers int                // bytes of long pointers
 	err      error
 	echo     *vault.Echo // for what the call put back; nil until it is needed
@@ -83,6 +84,7 @@ func (sc *scan) run(walk func()) (report gateway.Report, err error) {
 		sc.copies()
 		sc.disguised()
 	}
+	sc.listed()
 	sc.across()
 	sc.consult()
 	if sc.err != nil {
@@ -108,6 +110,9 @@ func (sc *scan) extra(members []gateway.Member) {
 const minText = 5
 
 func (sc *scan) leaf(l *leaf) {
+	if sc.sends && !sc.secretsOnly {
+		sc.argv.add(l)
+	}
 	if sc.err != nil || len(l.text) < minText {
 		return
 	}

@@ -6,86 +6,249 @@ import (
 	"toolward/gateway"
 )
 
-// senders are commands that send what they are given, lower case.
-var senders = []string{"curl", "wget", "ncat", "netcat", "nc ", "scp ", "rsync", "sftp", "invoke-webrequest", "invoke-restmethod", "iwr ", "telnet", "socat", "http.post", "requests.post", "sendmail", "mail -s"}
+// A way is what a command does that may take data out of the house.
+type way uint8
 
-// uploads are ways to give a sender a file or another command's output.
-var uploads = []string{"-d @", "-d@", "--data @", "--data=@", "--data-binary @", "--data-binary=@", "--data-raw @", "--data-urlencode @", "=@", "-t ", "--upload-file", "--post-file", "--body-file",
-	"$(", "`", "| curl", "|curl", "| nc", "|nc", "| ncat", "| base64", "|base64", "| xxd", "< /", "</", "-infile", "/dev/tcp/"}
+const (
+	wayWeb       way = iota // requests of the web: curl, Invoke-RestMethod
+	waySocket               // what it is fed goes to a host: nc, telnet
+	wayCopy                 // copies files to a host: scp, rsync, aws s3 cp
+	wayLogin                // runs commands on a host, which may write what they are fed: ssh
+	wayPublish              // puts what it is given where others get it: gh gist, wormhole
+	wayMail                 // mail and its subjects
+	wayGit                  // pushes, and names and messages that are pushed
+	wayLookup               // asks for a name, which reaches whoever answers for it: dig
+	wayRun                  // runs what is quoted: sh -c, docker exec
+	wayProgram              // runs a program that is quoted: python -c
+	wayClipboard            // the clipboard, which is shared among machines
+	wayLocal                // writes files, perhaps into a folder that is shared: cp, tee
+)
 
-// sensitive are parts of paths that nobody uploads by the way.
-var sensitive = []string{".ssh/", "id_rsa", "id_ed25519", ".env", ".aws/", "/etc/passwd", "/etc/shadow", "credentials", ".netrc", ".kube/config", ".gnupg", "keychain", ".npmrc", ".pypirc", "wallet", "cookies.sqlite", "login data", "printenv", "history"}
+// ways are the commands that are looked at.
+var ways = func() map[string]way {
+	m := map[string]way{}
+	for w, names := range map[way]string{
+		wayWeb:       "curl wget http https xh httpie iwr irm invoke-webrequest invoke-restmethod lynx aria2c start-bitstransfer bitsadmin send-mailmessage",
+		waySocket:    "nc ncat netcat socat telnet openssl pwncat",
+		wayCopy:      "scp rsync sftp rclone aws s3cmd s5cmd gsutil gcloud az azcopy mc kubectl oc lftp ftp tftp ncftpput smbclient b2 wput restic",
+		wayLogin:     "ssh plink mosh dbclient",
+		wayPublish:   "gh glab gist pastebinit wormhole croc ffsend magic-wormhole transfer wgetpaste termbin ipfs",
+		wayMail:      "mail mailx mutt sendmail swaks msmtp s-nail",
+		wayGit:       "git hub",
+		wayLookup:    "dig nslookup host ping ping6 drill getent resolvectl resolve-dnsname traceroute kdig",
+		wayRun:       "sh bash zsh dash ksh ash fish pwsh powershell cmd su docker podman nerdctl parallel watch script wsl find",
+		wayProgram:   "python python2 python3 node nodejs deno bun ruby perl php lua",
+		wayClipboard: "pbcopy xclip xsel wl-copy clip set-clipboard",
+		wayLocal:     "cp mv tee install copy copy-item move-item xcopy robocopy ln",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			m[name] = w
+		}
+	}
+	return m
+}()
 
-// lookups are commands that ask for a name, which is data on its way out if the
-// name holds any.
-var lookups = []string{"nslookup ", "dig ", "host ", "ping ", "drill ", "resolve-dnsname ", "getent hosts "}
+// known reports whether a command is looked at.
+func known(name string) bool {
+	_, ok := ways[name]
+	return ok
+}
 
-// scriptHead is how much of a text is searched for commands: longer ones are
-// scripts and documents.
-const scriptHead = 8 << 10
+// hints are what one of stands in every text that is read as commands, lower case:
+// the other texts are spared that.
+var hints = func() []string {
+	var all []string
+	for name, w := range ways {
+		switch {
+		case w == wayLocal, w == wayRun, w == wayProgram: // of no interest unless one of the others is there too
+		case len(name) <= 4:
+			all = append(all, name+" ")
+		default:
+			all = append(all, name)
+		}
+	}
+	return append(all, "/dev/tcp/", "/dev/udp/", "urllib", "requests.", "http.client", "httpx", "fetch(", "axios", "https.request", "net.connect", "net::http", "create_connection", ".connect(", "io::socket",
+		"uploadstring", "uploadfile", "uploaddata", "file_get_contents", "dropbox", "onedrive", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud", "syncthing")
+}()
 
-// hasCommand reports whether one of the commands stands in a text, perhaps
-// within a word: most texts are spared the rest.
+// hasCommand reports whether a text has one of the hints, not within a word.
 func (d *Detector) hasCommand(text string) bool {
-	_, _, found := d.commands.Next(text[:min(len(text), scriptHead)], 0, 0)
-	return found
+	for row, end, ok := d.commands.Next(text, 0, 0); ok; row, end, ok = d.commands.Next(text, row, end) {
+		for _, n := range d.commands.Ends(row) {
+			if start := end - len(hints[n]); start == 0 || !alnum(text[start-1]) || !letter(hints[n][0]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-// commands judges what a shell would do.
+// deepest is how often what is quoted is read as commands again: sh -c 'sh -c …'.
+const deepest = 3
+
+// sent is the worst of a rule in a text.
+type sent struct {
+	weight weight
+	by     string // the command, as findings show it
+	lo, hi int
+}
+
+// Commands appends what a text does as a command line, and nothing else of it: for
+// lists of arguments that were put together.
+func (d *Detector) Commands(dst []gateway.Finding, text string) []gateway.Finding {
+	if !d.hasCommand(text) {
+		return dst
+	}
+	s := scan{text: text, t: Text{Text: text, Sent: true}, out: dst}
+	s.commands()
+	return s.out
+}
+
+// commands reads a text as a shell would, and notes the worst of each rule: a
+// script that copies a hundred files is one finding.
 func (s *scan) commands() {
-	text := s.text[:min(len(s.text), scriptHead)]
-	if !strings.ContainsAny(text, " ") {
-		return
-	}
-	lower := strings.ToLower(text)
-	s.lookup(lower)
-	at := -1
-	for _, c := range senders {
-		if i := strings.Index(lower, c); i >= 0 && (at < 0 || i < at) && (i == 0 || !alnum(lower[i-1])) {
-			at = i
-		}
-	}
-	if at < 0 || !strings.Contains(lower, ".") && !strings.Contains(lower, "/dev/tcp") {
-		return
-	}
-	uploaded := false
-	for _, u := range uploads {
-		if u == "-t " && !strings.Contains(text, "-T ") {
+	s.worst = map[string]sent{}
+	s.read(s.text, 0, 0, 0)
+	for _, rule := range []string{RuleUpload, RuleRemote, RuleMessage, RuleHost} {
+		w, ok := s.worst[rule]
+		if !ok {
 			continue
 		}
-		uploaded = uploaded || strings.Contains(lower, u)
-	}
-	if !uploaded {
-		return
-	}
-	for _, p := range sensitive {
-		if strings.Contains(lower, p) {
-			s.add(RuleUpload, gateway.SeverityHigh, 0.9, 0, len(text), "")
-			return
-		}
-	}
-	if strings.Contains(lower, "://") || strings.HasPrefix(lower[at:], "nc") || strings.Contains(lower, "/dev/tcp") {
-		s.add(RuleUpload, gateway.SeverityLow, 0.5, 0, len(text), "")
+		severity, score := w.weight.severity()
+		s.out = append(s.out, gateway.Finding{Kind: gateway.FindingExfil, Rule: rule, Span: [2]int{w.lo, w.hi}, Severity: severity, Score: score, Sample: w.by})
 	}
 }
 
-// lookup judges the names that DNS commands ask for.
-func (s *scan) lookup(lower string) {
-	for _, c := range lookups {
-		i := strings.Index(lower, c)
-		if i < 0 || i > 0 && alnum(lower[i-1]) {
+// read judges every pipeline of a text. One within another stands at lo to hi.
+func (s *scan) read(text string, depth, lo, hi int) {
+	p := shell{text: text}
+	for {
+		for p.at < len(p.text) && blank(p.text[p.at]) {
+			p.at++
+		}
+		from := p.at
+		all := p.pipeline(s.pipe[:0])
+		if len(all) == 0 {
+			return
+		}
+		if depth == 0 {
+			s.pipe, lo, hi = all, from, min(all[len(all)-1].hi, len(s.text))
+		}
+		for i := range all {
+			s.next = all[i+1:]
+			s.command(all[:i+1], depth, lo, max(hi, lo+1))
+			all[i].flow = passes(all[:i+1])
+		}
+		if depth > 0 {
 			continue
 		}
-		for _, word := range strings.Fields(s.text[i+len(c) : len(lower)]) {
-			if !strings.Contains(word, ".") || strings.Contains(word, "://") {
-				continue
-			}
-			if strings.Contains(word, "$(") || strings.Contains(word, "`") {
-				s.add(RuleHost, gateway.SeverityHigh, 0.9, i, len(lower), "")
-			} else {
-				s.name(i, len(lower), strings.Trim(word, `"'.;`))
-			}
+		s.pipe = all[:0]
+	}
+}
+
+// note keeps what is worse than what is known of a rule.
+func (s *scan) note(rule string, w weight, by string, lo, hi int) {
+	if w > s.worst[rule].weight {
+		s.worst[rule] = sent{w, by, lo, hi}
+	}
+}
+
+// command judges the last command of a pipeline.
+func (s *scan) command(all []command, depth, lo, hi int) {
+	c := &all[len(all)-1]
+	s.expand(c)
+	s.assign(all)
+	if depth < deepest {
+		for _, sub := range c.subs {
+			s.nested(sub, depth+1, lo, hi)
+		}
+	}
+	s.targets(all, lo, hi)
+	name, args := c.name()
+	if len(name) < 2 {
+		return
+	}
+	w, ok := ways[name]
+	if !ok && strings.Contains(name, "-") {
+		w, ok = ways[strings.ToLower(name)] // PowerShell's, in any case
+	}
+	if !ok {
+		if len(all) == 1 && depth == 0 { // a pipeline is looked at once
+			s.called(lo, hi)
+		}
+		return
+	}
+	if name == "kubectl" || name == "oc" {
+		if !has(args, "cp") {
+			w = wayRun
+		}
+	}
+	switch w {
+	case wayWeb:
+		s.web(all, name, args, lo, hi)
+	case waySocket:
+		s.socket(all, name, args, lo, hi)
+	case wayCopy:
+		s.copied(all, name, args, lo, hi)
+	case wayLogin:
+		if c.fed || len(c.in) > 0 {
+			s.note(RuleUpload, max(routine, min(reads(all), output), takenOnly(reads(all))), name, lo, hi)
+		}
+	case wayPublish:
+		s.publish(all, name, args, lo, hi)
+	case wayMail:
+		s.mail(all, name, args, lo, hi)
+	case wayGit:
+		s.git(c, args, lo, hi)
+	case wayLookup:
+		s.lookup(c, name, args, lo, hi)
+	case wayClipboard:
+		if reads(all) == taken {
+			s.note(RuleUpload, output, name, lo, hi)
+		}
+	case wayLocal:
+		s.local(all, name, args, lo, hi)
+	case wayProgram:
+		for _, a := range args {
+			s.program(a, name, lo, hi)
+		}
+	}
+	if w == wayRun || w == wayLogin {
+		s.quoted(c, args, depth, lo, hi)
+	}
+}
+
+// takenOnly is taken if w is, so that keys keep their weight where the rest is capped.
+func takenOnly(w weight) weight {
+	if w == taken {
+		return taken
+	}
+	return nothing
+}
+
+// quoted reads what a command runs: sh -c "…", docker exec NAME curl …
+func (s *scan) quoted(c *command, args []string, depth, lo, hi int) {
+	if depth >= deepest {
+		return
+	}
+	for i, a := range args {
+		if strings.IndexByte(a, ' ') > 0 {
+			s.nested(a, depth+1, lo, hi)
+			continue
+		}
+		if w, ok := ways[a]; ok && w != wayLocal {
+			rest := *c
+			rest.words = args[i:]
+			s.command([]command{rest}, depth+1, lo, hi)
 			return
 		}
 	}
+}
+
+// nested reads commands in a word, with a buffer of their own.
+func (s *scan) nested(text string, depth, lo, hi int) {
+	pipe, next := s.pipe, s.next
+	s.pipe = nil
+	s.read(text, depth, lo, hi)
+	s.pipe, s.next = pipe, next
 }

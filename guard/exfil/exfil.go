@@ -9,6 +9,12 @@
 // tool and the session. What everyday URLs hold is passed over: search words,
 // addresses, titles, OAuth state, signatures, tokens, hashes, badges.
 //
+// What an agent sends is also read as commands of a shell, line by line, without
+// expanding anything: ways to send files and output (curl, scp, nc, /dev/tcp, git
+// push, …) with what they send. Their severity says how much it means. Low, under a
+// score of a half, is what developers do all day; medium is output by a way that
+// is rarely ordinary work; high is keys, histories and environments.
+//
 // Text sent in plain words outside a URL ("As discussed: …") looks like any
 // other text and is not found here.
 package exfil
@@ -28,14 +34,14 @@ import (
 // Detector finds data on its way out. It is safe for concurrent use.
 type Detector struct {
 	pool     sync.Pool
-	commands *literal.Machine // finds senders and lookups
+	commands *literal.Machine // finds hints of commands
 }
 
 // New makes a Detector.
 func New() *Detector {
 	return &Detector{
 		pool:     sync.Pool{New: func() any { return new(scan) }},
-		commands: literal.New(slices.Concat(senders, lookups)),
+		commands: literal.New(hints),
 	}
 }
 
@@ -47,6 +53,9 @@ const (
 	RuleEncoded   = "exfil.url-encoded"  // a URL carries text that was encoded
 	RuleHost      = "exfil.host"         // a host name carries data, for whoever answers its DNS queries
 	RuleUpload    = "exfil.upload"       // a command sends a file or another command's output
+	RuleRemote    = "exfil.remote"       // a repository is pushed to, or given, another place
+	RuleMessage   = "exfil.message"      // data in a header, a commit message, a subject, the name of a branch or file
+	RuleDrop      = "exfil.drop"         // a URL of a service that keeps what anybody sends it
 	RuleEncipher  = "exfil.encoded-text" // an argument is readable only after decoding
 	RuleDataURI   = "exfil.data-uri"     // a data: URI holds encoded text
 	RuleTruncated = "exfil.truncated"    // encoded so often over that not all of it was read
@@ -77,10 +86,12 @@ func (d *Detector) Scan(dst []gateway.Finding, t Text) []gateway.Finding {
 		if d.hasCommand(t.Text) {
 			s.commands()
 		}
+		s.member()
 		s.enciphered()
 	}
 	out := s.out
-	s.text, s.out, s.t = "", nil, Text{}
+	s.text, s.out, s.t, s.worst, s.remotes, s.next, s.variables = "", nil, Text{}, nil, nil, nil, nil
+	clear(s.pipe[:cap(s.pipe)])
 	slices.SortStableFunc(out[from:], func(a, b gateway.Finding) int { return cmp.Compare(a.Span[0], b.Span[0]) })
 	return out
 }
@@ -99,6 +110,12 @@ type scan struct {
 	links []link // its URLs, in order
 	x     reading.Expander
 	buf   []byte
+
+	pipe      []command       // the pipeline that is read …
+	next      []command       // … and what of it follows the command that is judged
+	worst     map[string]sent // of each rule, of what commands do
+	remotes   []string        // names that were given to repositories
+	variables map[string]variable
 
 	spent     int  // bytes decoded
 	truncated bool // that not all was decoded, and it was reported

@@ -38,6 +38,9 @@ func (s *scan) name(lo, hi int, host string) {
 	}
 	if long >= 48 || longest >= 40 {
 		s.add(RuleHost, gateway.SeverityMedium, 0.6, lo, hi, "")
+	} else if w := spoken(labels[:len(labels)-2], host); w > nothing {
+		severity, score := w.severity()
+		s.add(RuleHost, severity, score, lo, hi, "")
 	}
 }
 

@@ -107,7 +107,12 @@ func jwt(s string) bool { return strings.HasPrefix(s, "eyJ") && strings.Count(s,
 // record reports whether a text is data rather than a phrase: JSON, lines, key
 // and value pairs, addresses.
 func record(s string) bool {
-	return strings.Contains(s, "\": ") || strings.Contains(s, "\":\"") || strings.Count(s, "\n") >= 2 || strings.Count(s, ": ") >= 3 || email(s) && len(s) > 32
+	return fields(s) || strings.Count(s, "\n") >= 2 || email(s) && len(s) > 32
+}
+
+// fields reports whether a text has JSON or key and value pairs in it.
+func fields(s string) bool {
+	return strings.Contains(s, "\": ") || strings.Contains(s, "\":\"") || strings.Count(s, ": ") >= 3
 }
 
 // extension reports whether a path ends like the name of a file.

@@ -29,6 +29,9 @@ func (s *scan) urls() {
 		at = max(l.hi, at+i+3)
 	}
 	s.dataURIs()
+	if s.t.Sent {
+		s.mailto()
+	}
 }
 
 // link returns the URL whose "://" is at i.
@@ -103,6 +106,11 @@ func (s *scan) url(l link) {
 	before := len(s.out)
 	s.host(l, rest[:end], base)
 	s.template(l, u)
+	if s.t.Sent && dropped(strings.ToLower(rest[:end])) {
+		severity, score := routine.severity()
+		s.add(RuleDrop, severity, score, l.lo, l.hi, "")
+		before++
+	}
 	path, query, fragment := rest[end:], "", ""
 	if i := strings.IndexByte(path, '{'); i >= 0 { // a URI template (RFC 6570)
 		path = path[:i]
@@ -118,6 +126,10 @@ func (s *scan) url(l link) {
 	}
 	if len(s.out) == before && len(path) > minPayload {
 		s.part(l, "", path, true)
+	}
+	if len(s.out) == before && s.t.Sent && said(path) {
+		severity, score := output.severity()
+		s.add(RuleURL, severity, score, l.lo, l.hi, "")
 	}
 	if len(s.out) == before && len(fragment) > minPayload && !strings.HasPrefix(fragment, ":~:") {
 		s.part(l, "", fragment, false)
