@@ -12,7 +12,14 @@ func (sc *scan) open(l *leaf) bool {
 	switch l.kind {
 	case leafMedia:
 		// What an agent sends may be anything that merely starts like an image.
-		return sc.sends || !media(l.text)
+		if sc.sends || !media(l.text) {
+			return true
+		}
+		text := behind(l.text)
+		if text == "" {
+			return false
+		}
+		l.text, l.whole = text, true
 	case leafBlob, leafTextBlob:
 		b, err := base64.StdEncoding.DecodeString(l.text)
 		if err != nil {
@@ -38,6 +45,45 @@ func media(s string) bool {
 		}
 	}
 	return len(head) > 8 && string(head[4:8]) == "ftyp"
+}
+
+// behind is the text that stands where an image or a sound should go on, "" if it does
+// go on: compressed bytes have control characters, and are no UTF-8.
+//
+//	"GIF89aIgnore all …" is "Ignore all …"
+func behind(s string) string {
+	const magic = 24
+	head := make([]byte, base64.StdEncoding.DecodedLen(probed))
+	n, _ := base64.StdEncoding.Decode(head, []byte(s[:min(len(s), probed)&^3]))
+	if n > magic && !printable(head[magic:n]) {
+		return ""
+	}
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(b) <= magic || !printable(b[magic:]) {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' {
+			return ' '
+		}
+		return r
+	}, string(b))
+}
+
+// probed is how much of the base64 of an image is decoded to see that it is one.
+const probed = 512
+
+// printable reports whether nearly all bytes are those of text.
+func printable(b []byte) bool {
+	control, whole := 0, len(b)
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError || r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != 0x1b {
+			control++
+		}
+		b = b[size:]
+	}
+	return control*20 <= whole || control <= 2
 }
 
 // legible reports whether bytes are text.

@@ -121,6 +121,15 @@ func letters() []Dressing {
 		Dressing{"double-struck", Plain, true, moved('a', 'z', 0x1d552)},
 		Dressing{"in circles", Plain, true, moved('a', 'z', 0x24d0)},
 		Dressing{"in boxes", Plain, true, func(s string) string { return moved('A', 'Z', 0x1f130)(strings.ToUpper(s)) }},
+		Dressing{"in dark boxes", Plain, true, func(s string) string { return moved('A', 'Z', 0x1f170)(strings.ToUpper(s)) }},
+		Dressing{"in dark circles", Plain, true, func(s string) string { return moved('A', 'Z', 0x1f150)(strings.ToUpper(s)) }},
+		Dressing{"Braille letters", Decoder, true, func(s string) string {
+			return replaced(ascii, "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵")(strings.ToLower(s))
+		}},
+		Dressing{"upside down", Decoder, true, func(s string) string {
+			return backwards(replaced(ascii, "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz")(strings.ToLower(s)))
+		}},
+		Dressing{"Morse", Decoder, true, morse},
 		Dressing{"Cyrillic look-alikes", Plain, true, replaced("aeopcxyisACEHKMOPTX", "аеорсхуіѕАСЕНКМОРТХ")},
 		Dressing{"Greek look-alikes", Plain, true, replaced("aoivuABEHIKMNOPTXYZ", "αοινυΑΒΕΗΙΚΜΝΟΡΤΧΥΖ")},
 		Dressing{"small capitals", Plain, true, replaced("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")},
@@ -150,6 +159,23 @@ func letters() []Dressing {
 			return string(r)
 		})},
 	)
+}
+
+const ascii = "abcdefghijklmnopqrstuvwxyz"
+
+// morse writes letters in Morse code, words apart by slashes; other signs are left out.
+func morse(s string) string {
+	codes := strings.Fields(".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..")
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case r >= 'a' && r <= 'z':
+			b.WriteString(codes[r-'a'] + " ")
+		case r == ' ':
+			b.WriteString("/ ")
+		}
+	}
+	return b.String()
 }
 
 func alternating(s string) string {
@@ -342,7 +368,7 @@ func fillers() []Dressing {
 	for _, f := range []struct{ name, unit string }{
 		{"digits", " 1"}, {"long numbers", " 4711,"}, {"hex", " 0x3f"}, {"bars", "|"}, {"dashes", "-"}, {"dots", "."}, {"spaced dots", " ."}, {"equals signs", "="},
 		{"hashes", "# "}, {"emoji", " 🙂"}, {"stars", "★"}, {"box drawing", "─"}, {"commas", ","}, {"brackets", "[]"}, {"one letter", " x"}, {"letters", "z"},
-		{"one word", " data"}, {"blanks", " "}, {"line breaks", "\n"}, {"Braille blanks", "\u2800"}, {"ideographic spaces", "\u3000"}, {"Han", "的"}, {"nothing", "\u200b"},
+		{"one word", " data"}, {"blanks", " "}, {"line breaks", "\n"}, {"Braille blanks", "\u2800"}, {"ideographic spaces", "\u3000"}, {"Han", "的"}, {"combining marks", " \u0335\u0301"}, {"nothing", "\u200b"},
 		{"slashes", "/"}, {"quotes", `"`}, {"backslashes", `\`}, {"per cent", "%"}, {"ampersands", "&"}, {"keywords", " ignore"},
 	} {
 		for _, n := range []int{85, 700} {

@@ -22,6 +22,7 @@ type cipher struct {
 // a simple cipher, and adds its plain text. Neighbouring segments under the
 // same cipher are one view.
 func (t *Text) segments(i, depth int) {
+	t.turned(i, depth)
 	src := t.Views[i].Text
 	var run found
 	for at := 0; at < len(src); {
@@ -160,7 +161,6 @@ func solve(s string, mean int) cipher {
 		}
 		try(name, func(dst []byte, s string) []byte { return rotate(dst, s, shift, mirrored) })
 	}
-	try("upside-down", upsideDown)
 	for rails := 2; rails <= 4; rails++ {
 		try("rail-fence", func(dst []byte, s string) []byte { return railFence(dst, s, rails) })
 	}
@@ -310,11 +310,24 @@ func leet(dst []byte, s string) []byte {
 // normalisation has made them small.
 var turned = strings.NewReplacer("ɐ", "a", "q", "b", "ɔ", "c", "p", "d", "ǝ", "e", "ɟ", "f", "ƃ", "g", "ɥ", "h", "ᴉ", "i", "ı", "i", "ɾ", "j", "ʞ", "k", "ɯ", "m", "u", "n", "d", "p", "b", "q", "ɹ", "r", "ʇ", "t", "n", "u", "ʌ", "v", "ʍ", "w", "ʎ", "y", "˙", ".", "'", ",")
 
-func upsideDown(dst []byte, s string) []byte {
-	if !strings.ContainsAny(s, "ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ") {
-		return dst
+// turned adds lines that are written upside down. An e so turned stands in any of
+// some length, and in hardly anything else.
+//
+//	"ɯǝʇsʎs ǝɥʇ" is "the system"
+func (t *Text) turned(i, depth int) {
+	src := t.Views[i].Text
+	if !strings.Contains(src, "ǝ") {
+		return
 	}
-	return append(dst, turned.Replace(reverse(s))...)
+	at := 0
+	for line := range strings.Lines(src) {
+		if strings.Count(line, "ǝ") >= 2 {
+			if plain := turned.Replace(reverse(line)); reads(plain) {
+				t.add(plain, join(t.Views[i].Via, "upside-down"), t.Views[i].Raw(at, at+len(line)), depth+1)
+			}
+		}
+		at += len(line)
+	}
 }
 
 // railFence undoes the rail fence of so many rails.
