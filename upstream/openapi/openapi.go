@@ -14,7 +14,8 @@
 //     their credentials, are refused when the connection is made, not when the
 //     name is looked up before.
 //   - Answers are bounded, and never inflated.
-//   - A call is sent once.
+//   - A call is sent once. Over TLS net/http repeats a GET, HEAD or OPTIONS if a
+//     kept connection breaks before the answer.
 //   - What is wrong with one operation is that operation's trouble: it is left
 //     out, and [API.Faults] says why. Nothing but the document and files in its
 //     folder is ever read.
