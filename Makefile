@@ -6,6 +6,8 @@ PAIRS ?= 1000000
 MUTATE ?= ./gateway
 SAMPLE ?= 0
 KILLS ?= 200
+ORDINARY ?= /tmp/toolward-ordinary
+DATA ?= ../shared/data/guard/dev.jsonl.gz
 CALLS ?= 2000000
 DAYS ?= 30
 RECORD ?= /tmp/toolward-review.db
@@ -13,7 +15,7 @@ RECORD ?= /tmp/toolward-review.db
 # Packages that start no goroutine and share nothing but pools: guard, gateway and upstream use them from many.
 ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
 
-.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review growth dress image package clean
+.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review ordinary cv growth dress image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -97,6 +99,12 @@ scale: ## a record of CALLS calls over thirty days, or DAYS, at RECORD; says wha
 
 review: ## what a reviewer waits for on two million calls, or CALLS; the record is made at RECORD if it is not there
 	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestReviewAtScale$$' -count=1 -v -timeout 2h
+
+ordinary: ## a corpus of ordinary files at ORDINARY, from Go, npm and Debian packages by name; needs npm and apt
+	$(GO) run ./guard/train/ordinary -out $(ORDINARY)
+
+cv: ## the figures of guard/classify: each source, kind of file and package judged by a model that has not seen it; after make ordinary
+	$(GO) run ./guard/train -ordinary $(ORDINARY)/ordinary.jsonl.gz -data $(DATA) -cv
 
 growth: ## what a text costs per KiB, counted, which must not grow with the size of the text
 	GOCOVERDIR=$$(mktemp -d) $(GO) run -cover -covermode=atomic -coverpkg=toolward/cmd/growth,toolward/guard/...,toolward/gateway,toolward/audit,github.com/go-json-experiment/json/jsontext,math/big,strconv,regexp,bytes,strings,slices,sort,compress/flate,net/url,html,unicode/utf8 ./cmd/growth
