@@ -129,7 +129,7 @@ func TestJudgeIsAskedWhateverElseSpeaksAgainst(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}))
 			defer server.Close()
-			s := newScanner(t, Options{Judge: &Judge{URL: server.URL, From: 0.01, To: 1, Timeout: 5 * time.Second, OnFailure: FailBlock}})
+			s := newScanner(t, Options{Judge: &Judge{URL: server.URL, From: 1e-9, To: 1, Timeout: 5 * time.Second, OnFailure: FailBlock}})
 			c := newCall(t, demo, "")
 			c.Result = &gateway.Result{Raw: json.RawMessage(test.result)}
 			if _, err := s.Result(t.Context(), c); err == nil {
