@@ -56,7 +56,7 @@ var Types = []Type{
 
 	{Name: TypeStart, Means: "a gateway runs from now on: which program, where, with which configuration", Fields: list("version host user pid upstreams policy config_digest key"), Texts: list("config exceptions")},
 	{Name: TypeHangup, Means: "it was sent SIGHUP, and what came of that", Fields: list("policy configuration revision error config_error restart")},
-	{Name: TypeConfig, Means: "another configuration is in force from now on: which fields, and which need a restart first", Fields: list("by fields restart added removed changed config_digest"), Texts: list("config differences")},
+	{Name: TypeConfig, Means: "another configuration is in force from now on: which fields, and which need a restart first", Fields: list("by fields restart added removed changed config_digest"), Texts: list("config differences exceptions")},
 	{Name: TypeConfigFailed, Means: "a change of the configuration is broken: the one before stays in force", Fields: list("error")},
 	{Name: TypePolicy, Means: "a policy is in force from now on, with its text", Fields: list("revision shadow digests"), Texts: list("files shadow_files")},
 	{Name: TypeReloadFailed, Means: "a change of the policy is broken: the one before stays in force", Fields: list("error")},
