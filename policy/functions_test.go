@@ -207,7 +207,7 @@ func TestEveryCharacterIsAsTheLibraryHasIt(t *testing.T) {
 		t.Fatal(c.Errors)
 	}
 	ambiguous := regexp.MustCompile(string(c.GetRulesExact(ast.MustParseRef("data.toolward.lib.path.ambiguous"))[0].Head.Value.Value.(ast.String)))
-	for r := range rune(unicode.MaxRune + 1) {
+	for r := rune(0); r <= unicode.MaxRune; r += charactersUsually {
 		for _, s := range []string{string(r), "a" + string(r), "/." + string(r), "/." + string(r) + "/"} {
 			if got, want := plainPath(s), !ambiguous.MatchString(s); got != want {
 				t.Fatalf("%q is plain: %v, the library says %v", s, got, want)
