@@ -125,7 +125,10 @@ func decisions(t *testing.T) []event {
 	shown, _, _ = strings.Cut(shown, "'")
 	run("tools", "pin", shown, "--note", "read it")
 
-	g.Edit(t, func(c config) { c["guard"] = config{"pii": "redact", "allow": "exceptions.json"}; c["listen"] = "127.0.0.1:1" })
+	g.Edit(t, func(c config) {
+		c["guard"] = config{"pii": "redact", "allow": "exceptions.json"}
+		c["listen"] = "127.0.0.1:1"
+	})
 	g.Reload(t)
 	g.Write(t, "toolward.yaml", "limit: {}\n")
 	g.Until(t, "a broken configuration has no event", func() bool { _, bad := loads(t, g); return bad == 1 })
