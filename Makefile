@@ -26,8 +26,8 @@ build:
 test: ## every test that needs Go and a C compiler only
 	$(GO) test ./...
 
-race: ## every package in which something runs beside something else
-	$(GO) test -race $$($(GO) list ./... | grep -vE '$(ALONE)')
+race: ## every package in which something runs beside something else; of what takes long, as kills, some
+	$(GO) test -race -short $$($(GO) list ./... | grep -vE '$(ALONE)')
 
 lint: ## formatting, vet, staticcheck
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
