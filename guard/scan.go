@@ -191,8 +191,7 @@ func (sc *scan) secrets(found []gateway.Finding, t *normal.Text, name string) []
 	return found[:from+len(kept)]
 }
 
-// everyView lets a detector read every view of a text, and the text as it was
-// written where reading it changed it.
+// everyView lets a detector read every view of a text.
 func everyView(found []gateway.Finding, t *normal.Text, detect func([]gateway.Finding, string) []gateway.Finding) []gateway.Finding {
 	for i := range t.Views {
 		v := &t.Views[i]
