@@ -84,11 +84,13 @@ func TestAnswersOfAnAPIThatAreCutOrOdd(t *testing.T) {
 // An operation that is slow takes no other away; an API that is not there is
 // left alone, and comes back.
 func TestSlowOperations(t *testing.T) {
+	end := make(chan struct{})
 	api := lab.NewAPI(t, func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
-			<-r.Context().Done()
+			<-end
 		}
 	})
+	t.Cleanup(func() { close(end) })
 	const doc = "openapi: 3.0.3\npaths: {/slow: {get: {operationId: slow}}, /fine: {get: {operationId: fine}}}"
 	gone := httptest.NewServer(nil)
 	gone.Close()

@@ -27,6 +27,9 @@ type front struct {
 	listening chan string
 }
 
+// endOfStream ends the GET stream that takes it from listening.
+const endOfStream = ""
+
 func newFront(t *testing.T, script upstreamtest.Script, call func(w http.ResponseWriter, r *http.Request, id string, listening chan string)) *front {
 	t.Helper()
 	f := &front{listening: make(chan string, 8)}
@@ -47,6 +50,9 @@ func newFront(t *testing.T, script upstreamtest.Script, call func(w http.Respons
 			for {
 				select {
 				case text := <-f.listening:
+					if text == endOfStream {
+						return
+					}
 					_, _ = io.WriteString(w, text)
 					w.(http.Flusher).Flush()
 				case <-r.Context().Done():
@@ -239,6 +245,11 @@ func TestAnswersOnTheOtherStream(t *testing.T) {
 			listening <- "data: " + text + "\n\n"
 		},
 		"202, later": func(w http.ResponseWriter, _ *http.Request, listening chan string, text string) {
+			listening <- "data: " + text + "\n\n"
+			w.WriteHeader(http.StatusAccepted)
+		},
+		"202, while the other stream is opened again": func(w http.ResponseWriter, _ *http.Request, listening chan string, text string) {
+			listening <- endOfStream
 			listening <- "data: " + text + "\n\n"
 			w.WriteHeader(http.StatusAccepted)
 		},

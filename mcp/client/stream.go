@@ -127,6 +127,7 @@ func (s *streamable) get(ctx context.Context, session, lastEvent string) (*http.
 // no request. A server that offers none says so, and is not asked again. Opened
 // is called when it answered for the first time.
 func (s *streamable) listen(opened func()) {
+	defer s.heard.Store(false)
 	ctx := s.conn.life
 	at := position{retry: retryFirst}
 	backoff := retryFirst
@@ -149,15 +150,17 @@ func (s *streamable) listen(opened func()) {
 
 func (s *streamable) listenOnce(ctx context.Context, session string, at *position, opened func()) (again bool) {
 	resp, err := s.get(ctx, session, at.id)
-	opened()
 	if err != nil {
+		opened()
 		return true
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		s.heard.Store(true)
+	}
+	opened()
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		s.heard.Store(true)
-		defer s.heard.Store(false)
 		if err := s.decode(resp); err != nil {
 			s.conn.log.Warn("stream of upstream is closed", "err", err)
 			return false

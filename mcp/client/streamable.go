@@ -60,7 +60,7 @@ type streamable struct {
 
 	mu      sync.Mutex
 	session string        // "" if the server keeps none
-	heard   atomic.Bool   // the stream for what belongs to no request is open
+	heard   atomic.Bool   // the stream for what belongs to no request was opened, and is again when it ends
 	renewed chan struct{} // closed when the renewal under way is over; nil if none is
 }
 

@@ -213,7 +213,9 @@ func TestLinkLocalAddressesAreRefused(t *testing.T) {
 
 // An API that took the request and is slow is not down: the breaker is not told.
 func TestHangingAPITimesOut(t *testing.T) {
-	a := api(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	end := make(chan struct{})
+	a := api(t, func(http.ResponseWriter, *http.Request) { <-end }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	t.Cleanup(func() { close(end) })
 	_, err := do(t, a, "getPet", `{"id":"1"}`)
 	var r *gateway.Refusal
 	if !errors.As(err, &r) || r.Code != gateway.UpstreamTimeout || !errors.Is(err, upstream.ErrSlow) {
