@@ -11,19 +11,26 @@ import (
 )
 
 // need is what any text must hold that a pattern matches: of each of several
-// lists of literals one. Most texts with a rule's keyword lack another part of
-// its wording, and to see that costs a fiftieth of trying the pattern.
+// lists of literals one, one behind the other. Most texts with a rule's keyword lack
+// another part of its wording, or have it before, and to see that costs a fiftieth
+// of trying the pattern.
+//
+//	\bagents?\b.{0,9}\bmust\b    "must ask an agent" lacks a "must" behind "agent"
 type need struct {
 	machine *literal.Machine // nil if nothing is known to be needed
 	lists   []uint64         // by literal: the lists that it is in, as bits
-	all     uint64
+	size    []int            // by literal: its length
+	count   int              // of lists
+	longest int              // of the literals that a match begins with, 0 if that is not known
 }
 
 // Bounds on what a need is made of.
 const (
-	mostLists    = 64
+	mostLists    = 62
 	mostLiterals = 512 // of one list
 	leastLiteral = 2   // bytes: shorter ones are everywhere
+
+	opening = mostLists + 1 // the bit of those that a match begins with
 )
 
 // newNeed derives the need of a pattern.
@@ -32,63 +39,92 @@ func newNeed(pattern string) (need, error) {
 	if err != nil {
 		return need{}, err
 	}
-	i := factsOf(re.Simplify())
-	i.close()
-	var n need
+	f := factsOf(re.Simplify())
+	f.close()
+	n := need{count: min(len(f.lists), mostLists)}
 	var literals []string
-	for k, list := range i.lists[:min(len(i.lists), mostLists)] {
-		n.all |= 1 << k
+	add := func(lit string, list int) {
+		at := slices.Index(literals, lit)
+		if at < 0 {
+			at = len(literals)
+			literals, n.lists, n.size = append(literals, lit), append(n.lists, 0), append(n.size, len(lit))
+		}
+		n.lists[at] |= 1 << list
+	}
+	for k, list := range f.lists[:n.count] {
 		for _, lit := range list {
-			at := slices.Index(literals, lit)
-			if at < 0 {
-				at = len(literals)
-				literals, n.lists = append(literals, lit), append(n.lists, 0)
-			}
-			n.lists[at] |= 1 << k
+			add(lit, k)
 		}
 	}
-	if len(literals) > 0 {
-		n.machine = literal.New(literals)
+	if len(literals) == 0 {
+		return n, nil
 	}
+	for _, lit := range f.opens {
+		add(lit, opening)
+		n.longest = max(n.longest, len(lit))
+	}
+	n.machine = literal.New(literals)
 	return n, nil
 }
 
-// unusual are the letters beyond ASCII that fold to one of ASCII, which the
-// literals do not match and a pattern does.
+// The letters beyond ASCII that fold to one of ASCII, which the literals do not
+// match and a pattern does.
 const longS, kelvin = "\u017f", "\u212a"
 
-// met reports whether the pattern may match somewhere in s.
-func (n *need) met(s string) bool {
+// met reports whether the pattern may match somewhere in s, and from where on.
+func (n *need) met(s string) (from int, ok bool) {
 	if n.machine == nil {
-		return true
+		return 0, true
 	}
-	var seen uint64
 	row, hit := 0, false
+	opened, next, behind := n.longest == 0, 0, 0 // the list that is looked for, and where the one before ended
 	for i := range len(s) {
-		if row, hit = n.machine.Step(row, s[i]); hit {
-			for _, lit := range n.machine.Ends(row) {
-				seen |= n.lists[lit]
+		if row, hit = n.machine.Step(row, s[i]); !hit {
+			continue
+		}
+		for _, lit := range n.machine.Ends(row) {
+			if !opened && n.lists[lit]>>opening != 0 { // a longer one that begins before may end behind
+				opened, from = true, max(0, i+1-n.longest)
 			}
-			if seen == n.all {
-				return true
+			if n.lists[lit]>>next&1 != 0 && i+1-n.size[lit] >= behind {
+				next, behind = next+1, i+1
+				break
 			}
 		}
+		if next == n.count && opened {
+			if unusual(s) {
+				from = 0
+			}
+			return from, true
+		}
 	}
-	return strings.Contains(s, longS) || strings.Contains(s, kelvin)
+	return 0, unusual(s)
 }
+
+func unusual(s string) bool { return strings.Contains(s, longS) || strings.Contains(s, kelvin) }
 
 // facts is what is known of the texts that an expression matches.
 type facts struct {
 	exact []string   // all of them, lower case; nil if that is not known
-	lists [][]string // if it is not: each text holds one of every list
+	lists [][]string // if it is not: each text holds one of every list, one behind the other
+	opens []string   // and begins with one of these; nil if that is not known
 }
 
 // close turns exact texts into a list.
 func (f *facts) close() {
 	if f.exact != nil {
 		f.lists = appendList(f.lists, f.exact)
+		f.opens = opened(f.exact)
 		f.exact = nil
 	}
+}
+
+// opened is the exact texts as what others begin with, nil if one is empty.
+func opened(exact []string) []string {
+	if slices.Contains(exact, "") {
+		return nil
+	}
+	return exact
 }
 
 // best is the list that says most: the one whose shortest literal is longest.
@@ -121,7 +157,7 @@ func appendList(lists [][]string, list []string) [][]string {
 
 func factsOf(re *syntax.Regexp) facts {
 	switch re.Op {
-	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+	case syntax.OpEmptyMatch, syntax.OpEndLine, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary: // and not where a text begins, which may be cut
 		return facts{exact: []string{""}}
 	case syntax.OpLiteral:
 		if s := strings.ToLower(string(re.Rune)); ascii(s) {
@@ -150,13 +186,18 @@ func factsOf(re *syntax.Regexp) facts {
 // concat knows what each part knows, and of neighbours that are known exactly
 // what they are together.
 func concat(parts []*syntax.Regexp) facts {
-	all := facts{exact: []string{""}}
+	var all facts
 	open, whole := []string{""}, true
 	for _, part := range parts {
 		f := factsOf(part)
 		if f.exact != nil && len(open)*len(f.exact) <= mostLiterals {
 			open = product(open, f.exact)
 			continue
+		}
+		if whole {
+			if all.opens = opened(open); len(open) == 1 && open[0] == "" {
+				all.opens = f.begins()
+			}
 		}
 		whole = false
 		all.lists = appendList(all.lists, open)
@@ -167,13 +208,20 @@ func concat(parts []*syntax.Regexp) facts {
 	if whole {
 		return facts{exact: open}
 	}
-	return facts{lists: appendList(all.lists, open)}
+	all.lists = appendList(all.lists, open)
+	return all
+}
+
+// begins is what the texts begin with.
+func (f facts) begins() []string {
+	f.close()
+	return f.opens
 }
 
 // alternate knows what all branches know.
 func alternate(branches []*syntax.Regexp) facts {
-	var exact, list []string
-	known, listed := true, true
+	var exact, list, opens []string
+	known, listed, begun := true, true, true
 	for _, branch := range branches {
 		f := factsOf(branch)
 		if f.exact == nil {
@@ -187,14 +235,20 @@ func alternate(branches []*syntax.Regexp) facts {
 		} else if listed {
 			list = union(list, best)
 		}
+		begins := f.begins()
+		begun, opens = begun && begins != nil, union(opens, begins)
 	}
-	switch {
-	case known && len(exact) <= mostLiterals:
+	if known && len(exact) <= mostLiterals {
 		return facts{exact: exact}
-	case listed:
-		return facts{lists: appendList(nil, list)}
 	}
-	return facts{}
+	var all facts
+	if listed {
+		all.lists = appendList(nil, list)
+	}
+	if begun && len(opens) <= mostLiterals {
+		all.opens = opens
+	}
+	return all
 }
 
 // classOf lists the characters of a small class of ASCII, nil if it is another.

@@ -16,7 +16,7 @@ func TestNeed(t *testing.T) {
 		{`(?i)aBc`, []string{"abc"}},
 		{`ab(?:c|de)f?`, []string{"abc abcf abde abdef"}},
 		{`abc.*def`, []string{"abc", "def"}},
-		{`(?:abc|def\w+|x.*ghi)`, []string{"abc def ghi"}},
+		{`(?:abc|def\w+|\w+ghi)`, []string{"abc def ghi"}},
 		{`(?:abc|\w+)def`, []string{"def"}},
 		{`(?:abc)?\W+(?:def)*`, nil},
 		{`(?:abc)+\bdef`, []string{"abc", "def"}},
@@ -33,10 +33,13 @@ func TestNeed(t *testing.T) {
 		for _, want := range c.want {
 			for _, lit := range strings.Fields(want) {
 				rest := slices.DeleteFunc(strings.Fields(strings.Join(c.want, " ")), func(s string) bool { return strings.Contains(want, s) })
-				if !n.met(lit + " " + strings.Join(rest, " ")) {
+				if _, ok := n.met(lit + " " + strings.Join(rest, " ")); !ok && want == c.want[0] {
 					t.Errorf("%s: %q and %q are not enough", c.pattern, lit, rest)
 				}
-				if n.met(strings.Join(rest, " ")) {
+				if _, ok := n.met(strings.Join(rest, " ") + " " + lit); ok && want == c.want[0] && len(rest) > 0 {
+					t.Errorf("%s: %q before %q is enough", c.pattern, rest, lit)
+				}
+				if _, ok := n.met(strings.Join(rest, " ")); ok {
 					t.Errorf("%s: %q is not needed", c.pattern, lit)
 				}
 			}
@@ -57,7 +60,30 @@ func TestRulesNeedMoreThanTheirKeywords(t *testing.T) {
 	}
 }
 
-// FuzzNeed: what a pattern matches meets its need.
+// A match is looked for from where the first of its words stands.
+func TestNeedSaysWhereAMatchMayBegin(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		want          int
+	}{
+		{`\bagents?\b.*must`, "what any agent must", 8}, // where "agents" would end there, too
+		{`(?:abc|de\w+|fgh?) must`, "xxxxxxxx abc must", 9},
+		{`(?:abc|x*de)f must`, "xxxxxxxx abcf must", 0},
+		{`(?:^|abc)f must`, "xxxxxxxx abcf must", 0},
+		{`a?gent.*must`, "xxxxxxxx gent must", 8},
+		{`(?i)skip.*must`, "xxxxxxxx skip \u212a must", 0},
+	} {
+		n, err := newNeed(c.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from, ok := n.met(c.text); !ok || from != c.want {
+			t.Errorf("%s in %q: from %d, %v; want %d", c.pattern, c.text, from, ok, c.want)
+		}
+	}
+}
+
+// FuzzNeed: what a pattern matches meets its need, and stands behind where that says.
 func FuzzNeed(f *testing.F) {
 	s := set0(f)
 	for i, r := range s.Rules() {
@@ -71,8 +97,17 @@ func FuzzNeed(f *testing.F) {
 			t.Skip()
 		}
 		i %= len(s.patterns)
-		if s.patterns[i].MatchString(text) && !s.needs[i].met(text) {
-			t.Errorf("%s matches %q and does not need it", s.rules[i].ID, text)
+		want := s.patterns[i].FindStringIndex(text)
+		if want == nil {
+			return
+		}
+		from, ok := s.needs[i].met(text)
+		if !ok {
+			t.Fatalf("%s matches %q and does not need it", s.rules[i].ID, text)
+		}
+		from = max(0, from-1)
+		if got := s.patterns[i].FindStringIndex(text[from:]); got == nil || got[0]+from != want[0] || got[1]+from != want[1] {
+			t.Errorf("%s matches %q at %v, and from %d on at %v", s.rules[i].ID, text, want, from, got)
 		}
 	})
 }
@@ -85,8 +120,13 @@ func TestFindsMeetTheirNeeds(t *testing.T) {
 		re := regexp.MustCompile("(?is)" + r.Pattern)
 		for _, text := range slices.Concat(r.Find, r.Spare) {
 			for _, text := range []string{text, strings.ToUpper(text), strings.ReplaceAll(text, "k", kelvin)} {
-				if re.MatchString(text) && !s.needs[i].met(text) {
-					t.Errorf("%s: %q does not meet the need", r.ID, text)
+				want := re.FindStringIndex(text)
+				if want == nil {
+					continue
+				}
+				from, ok := s.needs[i].met(text)
+				if from = max(0, from-1); !ok || !slices.Equal(re.FindStringIndex(text[from:]), []int{want[0] - from, want[1] - from}) {
+					t.Errorf("%s: %q does not meet the need from %d on: %v", r.ID, text, from, ok)
 				}
 			}
 		}

@@ -125,9 +125,11 @@ func (s *Set) FindNear(text string, hits []Hit, near []int) (_ []Hit, _ []int, a
 			from, to := max(0, end-before), min(len(text), end+after)
 			from = max(from, min(tried[rule&63], end-32))
 			tried[rule&63] = end + after/2
-			if !s.needs[rule].met(text[from:to]) {
+			begin, met := s.needs[rule].met(text[from:to])
+			if !met {
 				continue
 			}
+			from += max(0, begin-1) // with the byte before, which says whether a word begins
 			m := s.patterns[rule].FindStringSubmatchIndex(text[from:to])
 			if m == nil {
 				near = append(near, end)
