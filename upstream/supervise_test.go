@@ -161,7 +161,7 @@ func (b *busyConn) Do(ctx context.Context, c *gateway.Call) (*gateway.Result, er
 func TestBusyServerIsNotRestarted(t *testing.T) {
 	b := &busyConn{fixedConn: fixedConn{tools: 1}, asked: make(chan struct{}), answer: make(chan struct{})}
 	dials := 0
-	c := start(t, upstream.Options{Servers: []upstream.Server{{Name: "s", ListTimeout: 50 * time.Millisecond,
+	c := start(t, upstream.Options{Servers: []upstream.Server{{Name: "s", ListTimeout: 250 * time.Millisecond,
 		Dial: func(_ context.Context, _ gateway.Origin, events func(gateway.Event)) (upstream.Conn, error) {
 			dials++
 			b.events = events

@@ -287,14 +287,14 @@ func TestDeadlineOfTheBodyIsLiftedOnceItIsRead(t *testing.T) {
 	cert, key := certificate(t)
 	for proto, opt := range map[string]Options{"HTTP/1.1": {}, "HTTP/2.0": {Cert: cert, Key: key}} {
 		t.Run(proto, func(t *testing.T) {
-			opt.BodyTimeout = 50 * time.Millisecond
+			opt.BodyTimeout = 500 * time.Millisecond
 			s, _ := site(t, opt)
 			s.Handle("/slow", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.ReadAll(r.Body)
 				select {
 				case <-r.Context().Done():
 					http.Error(w, "cancelled", http.StatusInternalServerError)
-				case <-time.After(200 * time.Millisecond):
+				case <-time.After(700 * time.Millisecond):
 					fmt.Fprint(w, "done")
 				}
 			}))

@@ -69,7 +69,7 @@ func TestHTTPStatuses(t *testing.T) {
 			defer front.Close()
 			o := client.Options{Name: "s", URL: front.URL}
 			if tt.want == gateway.UpstreamTimeout {
-				o.Timeout = 300 * time.Millisecond
+				o.Timeout = 2 * time.Second
 			}
 			c, err := client.New(o)
 			if err != nil {
