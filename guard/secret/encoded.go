@@ -143,10 +143,8 @@ func (c *scan) decodeRun(dst []gateway.Finding, e *encoded) []gateway.Finding {
 	if textInBase64(e.text) {
 		dst = c.decodeBase64(dst, e)
 	}
-	for from := 0; from < len(e.text); {
-		to, k := word(e.text, from)
-		dst = c.decodeWord(dst, e, from, to, k)
-		from = to + 1
+	for from, to := nextHex(e.text, 0); from < len(e.text); from, to = nextHex(e.text, to) {
+		dst = c.decodeHex(dst, e, from, to)
 	}
 	if streams(e.text) {
 		dst = c.nested(dst, e, string(e.text), "", func(int, int) (int, int) { return 0, len(e.text) })
@@ -187,19 +185,13 @@ var pairText = func() (set [1 << 12]uint8) {
 	return set
 }()
 
-// decodeBase64 follows the four alignments at once, forwards and backwards, and
-// decodes where one has text for long enough.
+// decodeBase64 follows the four alignments at once, and decodes where one has text
+// for long enough.
 func (c *scan) decodeBase64(dst []gateway.Finding, e *encoded) []gateway.Finding {
 	e.values = slices.Grow(e.values[:0], len(e.text))[:len(e.text)]
 	for i, b := range e.text {
 		e.values[i] = sextet[b]
 	}
-	dst = c.base64Texts(dst, e, false)
-	slices.Reverse(e.values)
-	return c.base64Texts(dst, e, true)
-}
-
-func (c *scan) base64Texts(dst []gateway.Finding, e *encoded, backward bool) []gateway.Finding {
 	var length [4]int // bytes of text so far, of the groups that begin at this place modulo 4
 	for i := range len(e.values) - 1 {
 		m := pairText[int(e.values[i])<<6|int(e.values[i+1])]
@@ -211,14 +203,14 @@ func (c *scan) base64Texts(dst []gateway.Finding, e *encoded, backward bool) []g
 			case length[at] < minReadable:
 				length[at] = 0
 			default:
-				dst = c.base64Text(dst, e, at, (i-k)/4*3+k, length[at], backward)
+				dst = c.base64Text(dst, e, at, (i-k)/4*3+k, length[at])
 				length[at] = 0
 			}
 		}
 	}
 	for at, n := range length {
 		if chars := len(e.values) - at; n >= minReadable {
-			dst = c.base64Text(dst, e, at, chars/4*3+max(0, chars%4-1), n, backward)
+			dst = c.base64Text(dst, e, at, chars/4*3+max(0, chars%4-1), n)
 		}
 	}
 	return dst
@@ -226,7 +218,7 @@ func (c *scan) base64Texts(dst []gateway.Finding, e *encoded, backward bool) []g
 
 // base64Text decodes the n bytes before byte last of the groups that begin at
 // values[start:].
-func (c *scan) base64Text(dst []gateway.Finding, e *encoded, start, last, n int, backward bool) []gateway.Finding {
+func (c *scan) base64Text(dst []gateway.Finding, e *encoded, start, last, n int) []gateway.Finding {
 	first := max(0, last-n)
 	text := e.bytes[:0]
 	for b := first; b < last; b++ {
@@ -234,16 +226,8 @@ func (c *scan) base64Text(dst []gateway.Finding, e *encoded, start, last, n int,
 		text = append(text, v[0]<<(2+k)|v[1]>>(4-k))
 	}
 	e.bytes = text
-	via, size := "base64", len(e.values)
-	if backward {
-		via = "base64>reversed"
-	}
-	return c.readable(dst, e, text, via, func(from, to int) (int, int) {
-		lo, hi := start+(first+from)/3*4+(first+from)%3, start+(first+to-1)/3*4+(first+to-1)%3+2
-		if backward {
-			return size - hi, size - lo
-		}
-		return lo, hi
+	return c.readable(dst, e, text, "base64", func(from, to int) (int, int) {
+		return start + (first+from)/3*4 + (first+from)%3, start + (first+to-1)/3*4 + (first+to-1)%3 + 2
 	})
 }
 

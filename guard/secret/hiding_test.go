@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/ascii85"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math/big"
 	"mime/quotedprintable"
 	"strings"
 	"unicode/utf16"
@@ -106,7 +103,6 @@ var transformations = []hiding{
 	{"base64, folded YAML", wrapped(40, "\n      ")},
 	{"base64, escaped line ends", wrapped(48, `\n`)},
 	{"base64 in strings", wrapped(32, "\" +\n    \"")},
-	{"base64 in groups of 4", func(s string) string { return every(std([]byte(s)), 4, " ") }},
 	{"base64 twice", func(s string) string { return std([]byte(std([]byte(s)))) }},
 	{"base64 three times", func(s string) string { return std([]byte(std([]byte(std([]byte(s)))))) }},
 	{"base64 of hex", func(s string) string { return std([]byte(hex.EncodeToString([]byte(s)))) }},
@@ -115,65 +111,15 @@ var transformations = []hiding{
 	{"base64 of zlib", func(s string) string { return std(deflated(s)) }},
 	{"base64 of UTF-16", func(s string) string { return std(utf16le(s)) }},
 	{"base64 of UTF-16, big end first", func(s string) string { return std(append([]byte{0}, utf16le(s)...)) }},
-	{"base64 of reversed", func(s string) string { return std([]byte(backwards(s))) }},
-	{"base64 of ROT13", func(s string) string { return std([]byte(rot13(s))) }},
-	{"base64 reversed", func(s string) string { return backwards(std([]byte(s))) }},
 	{"base64 in URL escapes", func(s string) string { return eachByte("%%%02x", "")(std([]byte(s))) }},
 	{"base64 with zero-width spaces", func(s string) string { return between("\u200b")(std([]byte(s))) }},
-	{"base32", of(base32.StdEncoding.EncodeToString, "", "")},
-	{"base32, small letters", func(s string) string { return strings.ToLower(of(base32NoPad, "", "")(s)) }},
-	{"base32 behind bytes", of(base32NoPad, "ab:", "")},
-	{"base32hex", of(base32.HexEncoding.EncodeToString, "", "")},
-	{"base58", base58},
-	{"ascii85", func(s string) string {
-		b := make([]byte, ascii85.MaxEncodedLen(len(s)))
-		return string(b[:ascii85.Encode(b, []byte(s))])
-	}},
-	{"base85", func(s string) string {
-		return in85(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~")
-	}},
-	{"z85", func(s string) string {
-		return in85(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
-	}},
-	{"uuencode", uuencode},
 	{"hex", of(hex.EncodeToString, "", "")},
 	{"hex capitals", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
 	{"hex behind bytes", of(hex.EncodeToString, "\x02\xfe\x81", "\xfe\x00\x93")},
 	{"hex at an odd place", func(s string) string { return "7" + hex.EncodeToString([]byte(s)) }},
 	{"hex twice", func(s string) string { return hex.EncodeToString([]byte(hex.EncodeToString([]byte(s)))) }},
 	{"hex, 0x", func(s string) string { return "0x" + hex.EncodeToString([]byte(s)) }},
-	{"hex with spaces", eachByte("%02x", " ")},
-	{"hex with colons", eachByte("%02X", ":")},
-	{"hex with hyphens", eachByte("%02x", "-")},
-	{"hex list", eachByte("0x%02x", ", ")},
-	{"hex dump", func(s string) string { return hex.Dump([]byte(s)) }},
 	{"hex of gzip", func(s string) string { return hex.EncodeToString(zipped(s)) }},
-	{"decimal codes", eachByte("%d", " ")},
-	{"decimal list", eachByte("%d", ",")},
-	{"octal codes", eachByte("%03o", " ")},
-	{"binary", eachByte("%08b", "")},
-	{"binary groups", eachByte("%08b", " ")},
-
-	// Letters moved, or set apart.
-	{"reversed", backwards},
-	{"ROT13", rot13},
-	{"ROT47", rot47},
-	{"spaced", between(" ")},
-	{"dotted", between(".")},
-	{"hyphened", between("-")},
-	{"spaced in groups", func(s string) string { return every(s, 5, " ") }},
-	{"one letter a line", between("\n")},
-	{"strings joined by plus", func(s string) string { return s[:2] + `" + "` + s[2:9] + `" + "` + s[9:] }},
-	{"quotes joined by dots", func(s string) string { return s[:5] + `' . '` + s[5:11] + `'.'` + s[11:] }},
-	{"strings side by side", func(s string) string { return s[:7] + "\"\n    \"" + s[7:] }},
-	{"list of pieces", func(s string) string { return s[:4] + `", "` + s[4:9] + `", "` + s[9:] }},
-	{"SQL concatenation", func(s string) string { return s[:6] + "' || '" + s[6:] }},
-	{"line continued", func(s string) string { return s[:8] + "\\\n" + s[8:] }},
-	{"broken line", func(s string) string { return s[:11] + "\n  " + s[11:] }},
-	{"Markdown emphasis", func(s string) string { return s[:5] + "**" + s[5:12] + "**" + s[12:] }},
-	{"Markdown code", func(s string) string { return s[:5] + "``" + s[5:] }},
-	{"tags inside", func(s string) string { return s[:3] + "<b></b>" + s[3:12] + "<!-- -->" + s[12:] }},
-	{"comment inside", func(s string) string { return s[:10] + "/**/" + s[10:] }},
 }
 
 func between(sep string) func(string) string {
@@ -250,15 +196,6 @@ func rot13(s string) string {
 	}, s)
 }
 
-func rot47(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r > ' ' && r < 0x7f {
-			return '!' + (r-'!'+47)%94
-		}
-		return r
-	}, s)
-}
-
 func zipped(s string) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -281,52 +218,4 @@ func utf16le(s string) []byte {
 		b = append(b, byte(u), byte(u>>8))
 	}
 	return b
-}
-
-func base32NoPad(b []byte) string {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
-}
-
-func base58(s string) string {
-	const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-	n, radix, d := new(big.Int).SetBytes([]byte(s)), big.NewInt(58), new(big.Int)
-	var out []byte
-	for n.Sign() > 0 {
-		n.DivMod(n, radix, d)
-		out = append(out, alphabet[d.Int64()])
-	}
-	return backwards(string(out))
-}
-
-// in85 writes each four bytes, the last ones filled up, as five letters.
-func in85(s, alphabet string) string {
-	var b strings.Builder
-	for s += strings.Repeat("\x00", (4-len(s)%4)%4); len(s) >= 4; s = s[4:] {
-		n := uint(s[0])<<24 | uint(s[1])<<16 | uint(s[2])<<8 | uint(s[3])
-		for _, power := range []uint{85 * 85 * 85 * 85, 85 * 85 * 85, 85 * 85, 85, 1} {
-			b.WriteByte(alphabet[n/power%85])
-		}
-	}
-	return b.String()
-}
-
-func uuencode(s string) string {
-	var b []byte
-	for len(s) > 0 {
-		line := s[:min(45, len(s))]
-		s = s[len(line):]
-		b = append(b, ' '+byte(len(line)))
-		for line += strings.Repeat("\x00", (3-len(line)%3)%3); len(line) >= 3; line = line[3:] {
-			n := uint(line[0])<<16 | uint(line[1])<<8 | uint(line[2])
-			for shift := 18; shift >= 0; shift -= 6 {
-				c := byte(' ' + n>>shift&63)
-				if c == ' ' {
-					c = '`'
-				}
-				b = append(b, c)
-			}
-		}
-		b = append(b, '\n')
-	}
-	return strings.TrimSuffix(string(b), "\n")
 }

@@ -27,6 +27,9 @@ func TestHiddenCredentialsAreFoundEverywhere(t *testing.T) {
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
 			for _, p := range placements {
+				if p.name == "cookie" && (strings.HasPrefix(tr.name, "quoted") || strings.HasPrefix(tr.name, "MIME")) {
+					continue // of a cookie's "=da" no mail is made
+				}
 				for _, token := range tokens {
 					hiddenCell(t, s, p, token, tr.hide(token))
 				}

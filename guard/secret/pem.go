@@ -117,9 +117,6 @@ func scanners() map[string]scanner {
 	for _, word := range phraseWords {
 		m[word] = phraseScanner
 	}
-	for _, text := range joints {
-		m[text] = jointScanner
-	}
 	for _, word := range secretWords {
 		m[word] = shortSecretScanner
 	}

@@ -1,7 +1,5 @@
 package secret
 
-import "strings"
-
 // The looks at a run that tell, without decoding it, whether it may be text in
 // some encoding. Names, paths and hashes end here, so these are what clean
 // traffic costs: a few loads for every four letters.
@@ -11,74 +9,8 @@ func promising[T string | []byte](run T) bool {
 	if textInBase64(run) {
 		return true
 	}
-	for from := 0; from < len(run); {
-		to, k := word(run, from)
-		switch {
-		case to-from < minEncoded || k&hasDigit == 0:
-		case k&noHex == 0:
-			if textInHex(run[from:to]) || binary(run[from:to]) {
-				return true
-			}
-		case k&(hasLower|hasUpper) != hasLower|hasUpper && (k&noBase32 == 0 || k&noBase32Hex == 0 || k&noCrockford == 0):
-			return true
-		case k&noBase58 == 0 && to-from <= longestBase58, textInHex(run[from:to]):
-			return true
-		}
-		from = to + 1
-	}
-	return streams(run)
-}
-
-// kind is a set of what the letters of a word are, and of the alphabets that
-// they are not in.
-type kind uint8
-
-const (
-	hasLower kind = 1 << iota
-	hasUpper
-	hasDigit
-	noHex
-	noBase32
-	noBase32Hex
-	noCrockford
-	noBase58
-)
-
-var kindOf = func() (kinds [256]kind) {
-	for i := range kinds {
-		c, k := byte(i), kind(0)
-		switch {
-		case 'a' <= c && c <= 'z':
-			k = hasLower
-		case 'A' <= c && c <= 'Z':
-			k = hasUpper
-		case '0' <= c && c <= '9':
-			k = hasDigit
-		default:
-			continue
-		}
-		if k == hasUpper {
-			c |= 0x20
-		}
-		for not, letters := range map[kind]string{noHex: "ghijklmnopqrstuvwxyz", noBase32: "0189", noBase32Hex: "wxyz", noCrockford: "ilou"} {
-			if strings.IndexByte(letters, c) >= 0 {
-				k |= not
-			}
-		}
-		if strings.IndexByte("0OIl", byte(i)) >= 0 {
-			k |= noBase58
-		}
-		kinds[i] = k
-	}
-	return kinds
-}()
-
-// word returns the end of the letters and digits at run[from:], and what they are.
-func word[T string | []byte](run T, from int) (to int, k kind) {
-	for to = from; to < len(run) && alnum[run[to]]; to++ {
-		k |= kindOf[run[to]]
-	}
-	return to, k
+	from, _ := nextHex(run, 0)
+	return from < len(run) || streams(run)
 }
 
 // inText says whether a letter of base64 may be the first, second and third of a
@@ -112,14 +44,11 @@ var inText = func() (set [256]uint8) {
 const wholeGroups = (minReadable - 2) / 3
 
 // textInBase64 reports whether so many groups in a row, at any alignment, may be
-// text, read forwards or backwards. One of so many is looked at first.
+// text. One of so many is looked at first.
 func textInBase64[T string | []byte](run T) bool {
 	for first := 4 * (wholeGroups - 1); first < len(run); first += 4 * wholeGroups {
 		for p := first; p < first+4 && p+4 <= len(run); p++ {
-			if inText[run[p]]&1 != 0 && inText[run[p+1]]&2 != 0 && groupsOfText(run, p, 0, 1) >= wholeGroups {
-				return true
-			}
-			if inText[run[p+3]]&1 != 0 && inText[run[p+2]]&2 != 0 && groupsOfText(run, p, 3, -1) >= wholeGroups {
+			if groupOfText(run, p) != 0 && groupsOfText(run, p) >= wholeGroups {
 				return true
 			}
 		}
@@ -127,78 +56,37 @@ func textInBase64[T string | []byte](run T) bool {
 	return false
 }
 
+// groupOfText is the first letter's bits of inText if run[p:p+4] may be text, else 0.
+func groupOfText[T string | []byte](run T, p int) uint8 {
+	first := inText[run[p]]
+	if first&1 == 0 || inText[run[p+1]]&2 == 0 || inText[run[p+2]]&4 == 0 {
+		return 0
+	}
+	return first
+}
+
 // groupsOfText counts the groups in a row that may be text around the one at
-// run[p:p+4], whose first letter is at run[p+at] and the next ones in the direction
-// of step.
-func groupsOfText[T string | []byte](run T, p, at, step int) int {
+// run[p:p+4].
+func groupsOfText[T string | []byte](run T, p int) int {
 	n, zeros := 0, 0
-	for i := p; i >= 0 && n < wholeGroups; i -= 4 {
-		first := inText[run[i+at]]
-		if first&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
-			break
-		}
-		if n++; first&8 == 0 {
-			zeros++
-		}
-	}
-	for i := p + 4; n > 0 && i+4 <= len(run) && n < wholeGroups; i += 4 {
-		first := inText[run[i+at]]
-		if first&1 == 0 || inText[run[i+at+step]]&2 == 0 || inText[run[i+at+2*step]]&4 == 0 {
-			break
-		}
-		if n++; first&8 == 0 {
-			zeros++
+	count := func(i, step int) {
+		for ; i >= 0 && i+4 <= len(run) && n < wholeGroups; i += step {
+			first := groupOfText(run, i)
+			if first == 0 {
+				break
+			}
+			if n++; first&8 == 0 {
+				zeros++
+			}
 		}
 	}
+	count(p, -4)
+	count(p+4, 4)
 	if zeros*2 > n {
 		return 0
 	}
 	return n
 }
-
-// textInHex reports whether there may be text for long enough at either
-// alignment, forwards or backwards: each way, every second digit is the high half
-// of a byte of text. The last of so many is looked at first.
-func textInHex[T string | []byte](digits T) bool {
-	const reach = 2 * (minReadable - 1)
-	for start := range 2 {
-		for start+reach < len(digits) {
-			i, zeros := start+reach, 0
-			for i >= start && highHalf[digits[i]] {
-				if digits[i] == '0' {
-					zeros++
-				}
-				i -= 2
-			}
-			if i < start && zeros <= minReadable/2 {
-				return true
-			}
-			start = max(i, start) + 2
-		}
-	}
-	return false
-}
-
-// binary reports so many binary digits that they may be text.
-func binary[T string | []byte](digits T) bool {
-	if len(digits) < 8*minReadable {
-		return false
-	}
-	for i := range len(digits) {
-		if digits[i] != '0' && digits[i] != '1' {
-			return false
-		}
-	}
-	return true
-}
-
-// highHalf has the hex digits that a byte of text begins with.
-var highHalf = func() (set [256]bool) {
-	for _, c := range []byte("0234567") {
-		set[c] = true
-	}
-	return set
-}()
 
 // streams reports whether something compressed may begin in base64 or hex: gzip
 // anywhere, zlib where a run or a part of a path begins.

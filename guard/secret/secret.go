@@ -13,10 +13,8 @@
 // is allocated on text without findings, and work is linear in the length of the
 // text whatever it holds: every window is bounded.
 //
-// The runs are also decoded, as base64, base32, base58, hex and binary, at every
-// alignment, and what is text in them is read in turn. Letters and groups that
-// stand apart and pieces of strings are put together, and prefixes are looked for
-// reversed and in simple ciphers, too.
+// The runs are also decoded, as base64 and hex, at every alignment, and what is
+// text in them is read in turn.
 //
 // A token ends where its own alphabet ends, not at a quote or a space: tool
 // traffic is prose and JSON, and punctuation touches keys.
@@ -33,7 +31,10 @@
 //
 // # What it does not do
 //
-// It does not undo escapes and invisible characters: guard/normal does so first.
+// It does not undo escapes and invisible characters: guard/normal does so first. It
+// does not put together what was cut to pieces, set apart, or turned into other
+// letters: nobody writes credentials so but to hide them, and what hides them so has
+// further ways.
 // It does not ask a provider whether a key is live. A
 // credential that is an ordinary word, or a random string that nothing announces,
 // is not found.
@@ -74,14 +75,11 @@ type Detector struct {
 
 // trigger is what to do where a literal of the automaton stands.
 type trigger struct {
-	scan    scanner
-	rule    int     // for formats
-	form    pattern // for formats
-	anchor  int     // for formats: the form's part that is the literal
-	length  int     // of the literal
-	telling bool    // the form begins with a literal that chance hardly writes
-	move    *move   // for formats whose letters were moved …
-	moved   string  // … and their literal then
+	scan   scanner
+	rule   int     // for formats
+	form   pattern // for formats
+	anchor int     // for formats: the form's part that is the literal
+	length int     // of the literal
 }
 
 // scanner says how to read on where a literal stands.
@@ -89,8 +87,6 @@ type scanner int
 
 const (
 	formScanner scanner = iota
-	movedScanner
-	jointScanner
 	passwordScanner
 	shortSecretScanner
 	urlScanner
@@ -107,13 +103,6 @@ const (
 // readOn reads on from the literal of t at s[start:end] and appends what it finds.
 func (c *scan) readOn(dst []gateway.Finding, t *trigger, s string, start, end int) []gateway.Finding {
 	switch t.scan {
-	case jointScanner:
-		if start > 0 && pieceByte[s[start-1]] {
-			return c.scanPieces(dst, s, start)
-		}
-		return dst
-	case movedScanner:
-		return c.scanMoved(dst, t, s, start, end)
 	case passwordScanner:
 		return c.scanPassword(dst, s, start, end)
 	case shortSecretScanner:
@@ -148,12 +137,6 @@ type scan struct {
 
 	depth    int // encodings that s was in
 	decoded  int // where the part of s ends that was decoded
-	piece    int // where the letters behind the last literal end
-	row      int // where the last row of groups ends
-	dense    int // the last word with punctuation
-	pieces   int // and the last joined pieces
-	tried    int // where the last credential was moved back …
-	tries    int // … and how many near it
 	whole    int // bytes of the text that Scan was given …
 	work     int // … and those that were decoded from it …
 	thorough int // … and tried in every way
@@ -184,15 +167,7 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			if form[0].set != nil {
 				anchor = 1
 			}
-			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor, telling: telling(form[0].lit)})
-			for i := range moves {
-				if lit := form[0].lit; len(lit) >= minMoved && telling(lit) {
-					moved := string(moves[i].undo(nil, lit[:min(len(lit), maxMovedLiteral)]))
-					if sh := shapeOf(moved); !sh.hex || sh.upper > 0 { // rot47 makes numbers of some
-						add(moved, trigger{scan: movedScanner, rule: n, form: form, move: &moves[i], moved: moved})
-					}
-				}
-			}
+			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor})
 		}
 	}
 	for text, scan := range scanners() {
@@ -235,7 +210,6 @@ func (c *scan) read(dst []gateway.Finding, s string) []gateway.Finding {
 	}
 	dst = c.scanField(dst, s)
 	dst = c.scanTokens(dst, s)
-	dst = c.scanRows(dst, s)
 	return dst[:base+settle(dst[base:])]
 }
 
@@ -286,13 +260,7 @@ func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end 
 	}
 	stop := t.form.match(&c.runs, s, start)
 	if stop < 0 {
-		for end = max(end, c.piece); end < len(s) && pieceByte[s[end]]; end++ {
-		}
-		c.piece = end
-		if end < len(s) && end >= c.pieces && joint(s, end) > end {
-			return c.scanPieces(dst, s, end)
-		}
-		return c.rowFrom(dst, s, start, end)
+		return dst
 	}
 	for s[stop-1] == '.' || s[stop-1] == '-' { // the sentence's, not the token's
 		stop--
@@ -316,13 +284,6 @@ func (c *scan) scanForm(dst []gateway.Finding, t *trigger, s string, start, end 
 		prefix = ""
 	}
 	return append(dst, finding("secret."+r.id, r.severity(), score, start, stop, prefix))
-}
-
-// telling reports a prefix that data does not have by the thousand, as AAAA in
-// base64 and 4b1d in hex: it has three different letters, and one that is no hex.
-func telling(prefix string) bool {
-	sh := shapeOf(prefix)
-	return sh.distinct >= 3 && !sh.hex
 }
 
 // finding describes s[start:end]; shown is the part of it that is no secret.

@@ -42,9 +42,6 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 		if b-a >= minEncoded && c.depth < maxDepth {
 			dst = c.scanEncoded(dst, s, a, b)
 		}
-		if b-a >= minToken && a > 0 && a >= c.pieces && endsJoint[s[a-1]] {
-			dst = c.joinedBefore(dst, s, a)
-		}
 	}
 	return dst
 }
