@@ -105,7 +105,7 @@ func (sc *scan) injection(found []gateway.Finding, t *normal.Text, l *leaf) []ga
 		lowest = min(lowest, sc.s.judge.From)
 	}
 	best, over := sc.s.model.Judge(t, surface, lowest)
-	sc.score = max(sc.score, best.Score)
+	sc.score = max(sc.score, best)
 	for _, v := range over {
 		named := sc.named(&v)
 		f := gateway.Finding{Kind: gateway.FindingInjection, Rule: ruleClassifier, Span: v.Span, Score: v.Score, Via: v.Via, Severity: severityOf(v.Score)}

@@ -53,7 +53,7 @@ func (j *judge) apart(m *Model, t *normal.Text, i int, near, sure float64) {
 		return
 	}
 	toks := j.x.tok.tokens
-	if j.sparse(t.Views[i].Text) {
+	if n := j.x.words; n > 0 && n*sparse < len(t.Views[i].Text) {
 		j.setApart(m, t, i, toks)
 		return
 	}
@@ -102,17 +102,6 @@ func (j *judge) apart(m *Model, t *normal.Text, i int, near, sure float64) {
 	}
 }
 
-// sparse reports whether the words of a view are a small part of it.
-func (j *judge) sparse(text string) bool {
-	words := 0
-	for _, t := range j.x.tok.tokens {
-		if t.shape == wordToken && t.end-t.start > 1 || t.shape == cjkToken {
-			words += int(t.end - t.start)
-		}
-	}
-	return words > 0 && words*sparse < len(text)
-}
-
 // setApart adds the words of some tokens as a view, if more than blanks and
 // ordinary punctuation stands between them, or they are few among the tokens.
 func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
@@ -122,13 +111,13 @@ func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
 	count, gaps, last, most := 0, 0, -1, uint16(0)
 	for k := range toks {
 		tok := &toks[k]
-		if tok.shape == identToken {
-			gaps++
-		}
 		if !isWord(tok) {
+			if tok.shape == identToken {
+				gaps++
+			}
 			continue
 		}
-		if last >= 0 && !ordinary(text[last:tok.start], tok.shape) {
+		if start := int(tok.start); last >= 0 && (start-last != 1 || text[last] != ' ') && !ordinary(text[last:start], tok.shape) {
 			gaps++
 		}
 		n := &a.count[slot(tok.hash)]

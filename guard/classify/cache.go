@@ -1,50 +1,64 @@
 package classify
 
-// wordCache remembers what a word alone contributes: its weight, that of its
-// parts, and its concept. Entries are compared by the word itself, so what a
-// text scores never depends on what was scored before.
+// known is what a word alone says, wherever it stands.
+type known struct {
+	hash    uint32 // of the folded word
+	sum     int32  // of the weights of its features; 0 while training
+	count   uint8  // of them
+	concept concept
+}
+
+// wordCache remembers what words alone say. Entries are compared by the word
+// itself, so what a text scores never depends on what was scored before.
 type wordCache struct {
-	entries [cacheSize]cachedWord
+	lex     *lexicon
+	weights *[1 << Bits]int8 // nil while training
+	entries [1 << cacheBits]cachedWord
 }
 
 const (
-	cacheSize   = 2048
-	longestHeld = 15 // longer words are rare and not held
+	cacheBits   = 11
+	longestHeld = 16 // bytes; longer words are rare and not held
 )
 
+// cachedWord is a word of which ASCII letters are folded, as two numbers, padded
+// with zeros; no word at all in an entry that was not used.
 type cachedWord struct {
-	word    [longestHeld]byte
-	size    uint8 // 0: empty
-	concept concept
-	count   uint8 // features
-	sum     int32 // of their weights
+	lo, hi uint64
+	known
 }
 
-// lookup returns the contribution of the word t, from the cache if it is
-// there.
-func (x *extractor) lookup(s string, t *token) (sum int32, count int, c concept) {
-	w := s[t.start:t.end]
+// entry is where the word of these bytes is, if it is held.
+func (c *wordCache) entry(lo, hi uint64) *cachedWord {
+	return &c.entries[(lo*0x9e3779b97f4a7c15^hi*0xc2b2ae3d27d4eb4f)>>(64-cacheBits)]
+}
+
+// fold is what any word says.
+func (c *wordCache) fold(w string) known {
 	if len(w) > longestHeld {
-		return x.weigh(w, t, s)
+		return c.weigh(w)
 	}
-	e := &x.cache.entries[(t.hash^t.hash>>15)%cacheSize]
-	if int(e.size) == len(w) && string(e.word[:e.size]) == w {
-		return e.sum, int(e.count), e.concept
+	var part [2]uint64
+	for i := range len(w) {
+		b := w[i]
+		if byteKinds[b] == kLetter {
+			b |= 0x20
+		}
+		part[i/8] |= uint64(b) << (i % 8 * 8)
 	}
-	sum, count, c = x.weigh(w, t, s)
-	e.size, e.concept, e.count, e.sum = uint8(len(w)), c, uint8(count), sum
-	copy(e.word[:], w)
-	return sum, count, c
+	e := c.entry(part[0], part[1])
+	if e.lo != part[0] || e.hi != part[1] {
+		*e = cachedWord{part[0], part[1], c.weigh(w)}
+	}
+	return e.known
 }
 
-// weigh computes what lookup returns.
-func (x *extractor) weigh(w string, t *token, s string) (sum int32, count int, c concept) {
-	from := len(x.feats)
-	x.wordFeats(w, t)
-	for _, f := range x.feats[from:] {
-		sum += int32(x.weights[bucket(f)])
-	}
-	count = len(x.feats) - from
-	x.feats = x.feats[:from]
-	return sum, count, x.lex.word(t, s)
+// weigh computes what w says.
+func (c *wordCache) weigh(w string) known {
+	k := known{hash: wordHash(w)}
+	k.concept = c.lex.word(w, k.hash)
+	sum := features{weights: c.weights}
+	sum.word(w, k.hash)
+	k.sum, k.count = sum.sum, uint8(sum.count)
+	return k
 }

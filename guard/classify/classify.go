@@ -45,12 +45,14 @@ type Verdict struct {
 
 // Model judges texts. It is safe for concurrent use.
 type Model struct {
-	weights []int8
+	weights *[1 << Bits]int8
 	scale   float32
 	dense   [denseSize]float32
 	slope   float64 // probability = 1/(1+exp(-(slope*logit+offset)))
 	offset  float64
 	limits  Limits
+	nearly  float64 // logits of these scores
+	surely  float64
 
 	lex  *lexicon
 	set  *rules.Set
@@ -67,20 +69,18 @@ func (m *Model) Suspects(text string) bool {
 	return len(hits)+len(near) > 0 || !all
 }
 
-// Judge returns the window of t that scores highest, and all windows that
-// score over threshold, joined where they overlap, by view and place.
-func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdict, over []Verdict) {
+// Judge returns the score of the window of t that scores highest, 0 if there is
+// none, and all windows that score over threshold, joined where they overlap, by
+// view and place.
+func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best float64, over []Verdict) {
 	j, _ := m.pool.Get().(*judge)
 	if j == nil {
-		j = &judge{x: extractor{lex: m.lex, weights: m.weights, cache: new(wordCache)}}
+		j = &judge{x: newExtractor(m.lex, m.weights)}
 	}
 	defer m.pool.Put(j)
 	limit := m.logit(threshold)
 	top := math.Inf(-1)
-	var topWindow Window
-	var topRules []string
-	topWords := 0
-	near, sure := m.logit(min(threshold, nearly)), m.logit(surely)
+	near, sure := min(limit, m.nearly), m.surely
 	for i := 0; i < len(t.Views); i++ { // what is set apart adds to them
 		j.view(m, t, i, s)
 		j.apart(m, t, i, near, sure)
@@ -91,19 +91,16 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best Verdic
 			if set && len(within(j.hits, w)) == 0 {
 				continue
 			}
-			if z > top {
-				top, topWindow = z, *w
-				topRules, topWords = append(topRules[:0], j.rules(m, w)...), j.x.words(w)
-			}
+			top = max(top, z)
 			if z > limit {
-				over = m.join(over, t, w, z, j.rules(m, w), j.x.words(w))
+				over = m.join(over, t, w, z, j.rules(m, w), j.x.differing(w))
 			}
 		}
 	}
 	if math.IsInf(top, -1) {
-		return Verdict{}, nil
+		return 0, nil
 	}
-	return m.verdict(t, &topWindow, top, topRules, topWords), over
+	return m.probability(top), over
 }
 
 // judge holds the buffers of one judgement.
@@ -111,8 +108,6 @@ type judge struct {
 	x       extractor
 	windows []Window
 	scores  []float64
-	sums    []float32 // by sentence
-	counts  []int32
 	dense   []uint16
 	hits    []rules.Hit // in the view
 	near    []int       // places that may be hits but for what stands between the words
@@ -126,25 +121,15 @@ func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	if j.hits, j.near, all = m.set.FindNear(t.Views[i].Text, j.hits[:0], j.near[:0]); !all {
 		t.Truncate(i)
 	}
-	j.sums, j.counts = j.sums[:0], j.counts[:0]
-	from := int32(0)
-	for k, end := range j.x.ends {
-		sum := j.x.known[k].sum
-		for _, f := range j.x.feats[from:end] {
-			sum += int32(m.weights[bucket(f)])
-		}
-		j.sums, j.counts = append(j.sums, float32(sum)*m.scale), append(j.counts, end-from+j.x.known[k].count)
-		from = end
-	}
 	j.windows = j.x.windows(j.windows[:0], i)
 	j.scores = j.scores[:0]
 	for k := range j.windows {
 		w := &j.windows[k]
 		var sum float32
 		var n int32
-		for q := w.first; q < w.last; q++ {
-			sum += j.sums[q]
-			n += j.counts[q]
+		for _, p := range j.x.parts[w.first:w.last] {
+			sum += float32(p.sum) * m.scale
+			n += p.count
 		}
 		z := float64(sum) * Norm(int(n))
 		j.dense = dense(j.dense[:0], t, w, s, j.hits)

@@ -36,7 +36,7 @@ type Extractor struct {
 // NewExtractor returns an Extractor with the embedded word list and the given
 // rules.
 func NewExtractor(set *rules.Set) *Extractor {
-	return &Extractor{x: extractor{lex: newLexicon(lexiconText)}, set: set}
+	return &Extractor{x: newExtractor(newLexicon(lexiconText), nil), set: set}
 }
 
 // Samples returns every window of t.
@@ -45,26 +45,26 @@ func (e *Extractor) Samples(t *normal.Text, s Surface) []Sample {
 	for i := range t.Views {
 		e.x.run(t.Views[i].Text, s)
 		e.hits = e.set.Find(t.Views[i].Text, e.hits[:0])
-		buckets, prints := make([]uint32, len(e.x.feats)), make([]uint32, len(e.x.ends))
-		for k, f := range e.x.feats {
+		buckets, prints := make([]uint32, len(e.x.feats.list)), make([]uint32, len(e.x.parts))
+		for k, f := range e.x.feats.list {
 			buckets[k] = bucket(f)
 		}
 		for k := range prints {
 			prints[k] = e.x.print(k)
 		}
 		for _, w := range e.x.windows(nil, i) {
-			out = append(out, Sample{w, buckets[e.x.start(w.first):e.x.ends[w.last-1]], dense(nil, t, &w, s, e.hits), prints[w.first:w.last]})
+			out = append(out, Sample{w, buckets[e.x.start(w.first):e.x.parts[w.last-1].end], dense(nil, t, &w, s, e.hits), prints[w.first:w.last]})
 		}
 	}
 	return out
 }
 
 // start is where the features of sentence k begin.
-func (x *extractor) start(k int) int32 {
+func (x *extractor) start(k int) int {
 	if k == 0 {
 		return 0
 	}
-	return x.ends[k-1]
+	return x.parts[k-1].end
 }
 
 // print is a fingerprint of the words of sentence k.

@@ -26,24 +26,42 @@ func mix(ns, a, b uint32) uint32 {
 	return h ^ h>>13
 }
 
+// features are listed for training, and summed up to judge.
+type features struct {
+	list    []uint32
+	weights *[1 << Bits]int8 // nil: they are listed
+	sum     int32            // of their weights
+	count   int32            // of them, listed or not
+}
+
+func (f *features) add(x uint32) {
+	f.count++
+	if f.weights != nil {
+		f.sum += int32(f.weights[bucket(x)])
+	} else {
+		f.list = append(f.list, x)
+	}
+}
+
 // extractor turns sentences into features.
 type extractor struct {
 	lex   *lexicon
 	tok   tokenizer
-	feats []uint32
-	ends  []int32 // feats of sentence i end at ends[i]
-
-	// For judging: what words alone contribute is summed at once, not listed.
-	weights []int8
-	cache   *wordCache
-	known   []known // by sentence
+	feats features
+	parts []part // by sentence
+	words int    // bytes of words of two letters and more
 }
 
-// known is the sum of weights of features that are not listed, and their
-// number.
-type known struct {
+// part is the features of a sentence: those of the list before end and after that
+// of the sentence before, or their sum and number.
+type part struct {
+	end   int
 	sum   int32
 	count int32
+}
+
+func newExtractor(lex *lexicon, weights *[1 << Bits]int8) extractor {
+	return extractor{lex: lex, tok: tokenizer{words: &wordCache{lex: lex, weights: weights}}, feats: features{weights: weights}}
 }
 
 // shapeConcept makes tokens that are no words take part in the sequence of
@@ -53,10 +71,11 @@ var shapeConcept = [...]concept{numberToken: 59, emailToken: 60, urlToken: 61, p
 // run reads s and leaves the features of each of its sentences.
 func (x *extractor) run(s string, surface Surface) {
 	x.tok.run(s)
-	x.feats, x.ends, x.known = x.feats[:0], x.ends[:0], x.known[:0]
+	x.feats.list, x.parts, x.words = x.feats.list[:0], x.parts[:0], 0
 	for _, sent := range x.tok.sents {
+		x.feats.sum, x.feats.count = 0, 0
 		x.sentence(s, x.tok.tokens[sent.first:sent.last], surface)
-		x.ends = append(x.ends, int32(len(x.feats)))
+		x.parts = append(x.parts, part{len(x.feats.list), x.feats.sum, x.feats.count})
 	}
 }
 
@@ -65,8 +84,7 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 	var w1, w2 uint32  // the words before
 	var c1, c2 concept // the concepts before
 	words, uppers, opened := 0, 0, false
-	var sum known
-	emit := func(f uint32) { x.feats = append(x.feats, f) }
+	f := &x.feats
 	for i := range toks {
 		t := &toks[i]
 		var c concept
@@ -77,40 +95,43 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 			if t.upper {
 				uppers++
 			}
-			if x.cache != nil {
-				weight, count, what := x.lookup(s, t)
-				sum.sum, sum.count, c = sum.sum+weight, sum.count+int32(count), what
-			} else {
-				x.wordFeats(s[t.start:t.end], t)
-				c = x.lex.word(t, s)
+			if n := int(t.end - t.start); n > 1 {
+				x.words += n
 			}
-			emit(mix(nsPair, w1, h))
-			emit(mix(nsSkip, w2, h))
+			c = t.concept
+			if f.weights != nil {
+				f.sum, f.count = f.sum+t.sum, f.count+int32(t.count)
+			} else {
+				f.word(s[t.start:t.end], h)
+			}
+			f.add(mix(nsPair, w1, h))
+			f.add(mix(nsSkip, w2, h))
 			// A word beside what its neighbours do, whichever words they are.
-			emit(mix(nsAfterConcept, h, uint32(c1)))
-			emit(mix(nsAfterConcept, h, uint32(c2)|0x100))
+			f.add(mix(nsAfterConcept, h, uint32(c1)))
+			f.add(mix(nsAfterConcept, h, uint32(c2)|0x100))
 			if c != 0 {
-				emit(mix(nsBeforeConcept, w1, uint32(c)))
+				f.add(mix(nsBeforeConcept, w1, uint32(c)))
 			}
 		case cjkToken:
 			words++
+			x.words += int(t.end - t.start)
 			c = x.lex.cjk(s, int(t.start))
-			emit(mix(nsWord, h, 0))
-			emit(mix(nsPair, w1, h))
-			emit(mix(nsTriple, w2, w1*31+h))
+			f.add(mix(nsWord, h, 0))
+			f.add(mix(nsPair, w1, h))
+			f.add(mix(nsTriple, w2, w1*31+h))
 		case markToken:
-			emit(mix(nsPair, w1, h))
+			f.add(mix(nsPair, w1, h))
 		default:
 			c = shapeConcept[t.shape]
 			h = uint32(c) * 0x01000193
 			if t.shape == pathToken || t.shape == identToken {
-				emit(mix(nsWord, t.hash, 0))
+				f.add(mix(nsWord, t.hash, 0))
 			}
 		}
 		if t.shape != markToken && !opened {
 			opened = true
-			emit(mix(nsOpening, h, 0))
-			emit(mix(nsOpeningPair, uint32(c), 0))
+			f.add(mix(nsOpening, h, 0))
+			f.add(mix(nsOpeningPair, uint32(c), 0))
 		}
 		w2, w1 = w1, h
 		if c == 0 || c == c1 && t.shape != wordToken {
@@ -118,29 +139,23 @@ func (x *extractor) sentence(s string, toks []token, surface Surface) {
 		}
 		if seen>>c&1 == 0 {
 			seen |= 1 << c
-			emit(mix(nsConcept, uint32(c), 0))
-			emit(mix(nsSurface, uint32(c), uint32(surface)))
+			f.add(mix(nsConcept, uint32(c), 0))
+			f.add(mix(nsSurface, uint32(c), uint32(surface)))
 		}
-		emit(mix(nsConceptPair, uint32(c1), uint32(c)))
-		emit(mix(nsConceptTriple, uint32(c2)<<8|uint32(c1), uint32(c)))
-		emit(mix(nsConceptPair, uint32(c2)|0x100, uint32(c)))
+		f.add(mix(nsConceptPair, uint32(c1), uint32(c)))
+		f.add(mix(nsConceptTriple, uint32(c2)<<8|uint32(c1), uint32(c)))
+		f.add(mix(nsConceptPair, uint32(c2)|0x100, uint32(c)))
 		c2, c1 = c1, c
 	}
 	if words >= 3 && uppers*2 >= words {
-		emit(mix(nsShape, 1, 0))
+		f.add(mix(nsShape, 1, 0))
 	}
-	x.known = append(x.known, sum)
 }
 
-// wordFeats lists the features of a word alone.
-func (x *extractor) wordFeats(w string, t *token) {
-	x.feats = append(x.feats, mix(nsWord, t.hash, 0))
-	x.grams(w)
-}
-
-// grams lists the 4-grams of a word with its ends, folded: they carry over to
-// inflections, misspellings and related languages.
-func (x *extractor) grams(w string) {
+// word adds what a word alone has: itself, and its 4-grams with its ends, folded:
+// they carry over to inflections, misspellings and related languages.
+func (f *features) word(w string, hash uint32) {
+	f.add(mix(nsWord, hash, 0))
 	if len(w) < 4 || len(w) > 40 {
 		return
 	}
@@ -152,8 +167,8 @@ func (x *extractor) grams(w string) {
 		}
 		h = h<<8 | uint32(c)
 		if i >= 2 {
-			x.feats = append(x.feats, mix(nsGram, h, 0))
+			f.add(mix(nsGram, h, 0))
 		}
 	}
-	x.feats = append(x.feats, mix(nsGram, h<<8|'$', 0))
+	f.add(mix(nsGram, h<<8|'$', 0))
 }

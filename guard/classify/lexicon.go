@@ -21,6 +21,27 @@ type lexicon struct {
 	chars map[string]concept // words of scripts without spaces, by text
 	least int                // shortest stem in bytes
 	most  int                // longest stem
+	stem  filter             // of hashes of stems
+	first filter             // of first characters of chars
+}
+
+// filter says of most numbers that are not in a set that they are not, at once:
+// most beginnings of most words are no stems.
+type filter [1 << 14 / 64]uint64
+
+func (f *filter) at(x uint32) (*uint64, uint64) {
+	x = x * 0x9e3779b1 >> (32 - 14)
+	return &f[x/64], 1 << (x % 64)
+}
+
+func (f *filter) put(x uint32) {
+	w, bit := f.at(x)
+	*w |= bit
+}
+
+func (f *filter) may(x uint32) bool {
+	w, bit := f.at(x)
+	return *w&bit != 0
 }
 
 // newLexicon reads the word list.
@@ -48,6 +69,7 @@ func (l *lexicon) add(w string, id concept) {
 	if r, _ := utf8.DecodeRuneInString(w); noSpaces(r) {
 		if _, ok := l.chars[w]; !ok {
 			l.chars[w] = id
+			l.first.put(uint32(r))
 		}
 		return
 	}
@@ -55,7 +77,7 @@ func (l *lexicon) add(w string, id concept) {
 	stem, isStem := strings.CutSuffix(w, "*")
 	// Korean puts its particles behind the word.
 	if r, _ := utf8.DecodeRuneInString(w); isStem || r >= 0xac00 && r <= 0xd7a3 {
-		m = l.stems
+		m, isStem = l.stems, true
 		l.least, l.most = min(l.least, len(stem)), max(l.most, len(stem))
 	}
 	h := uint32(hashSeed)
@@ -64,6 +86,9 @@ func (l *lexicon) add(w string, id concept) {
 	}
 	if _, ok := m[h]; !ok {
 		m[h] = id
+	}
+	if isStem {
+		l.stem.put(h)
 	}
 }
 
@@ -83,28 +108,26 @@ func hashRune(h uint32, r rune) uint32 {
 	return h
 }
 
-// word finds the concept of a word token.
-func (l *lexicon) word(t *token, s string) concept {
-	if c, ok := l.words[t.hash]; ok {
+// word finds the concept of a word, of which hash is the hash.
+func (l *lexicon) word(w string, hash uint32) concept {
+	if c, ok := l.words[hash]; ok {
 		return c
 	}
-	n := int(t.end - t.start)
-	if n <= l.least {
-		if c, ok := l.stems[t.hash]; ok {
+	if len(w) <= l.least {
+		if c, ok := l.stems[hash]; ok {
 			return c
 		}
 		return 0
 	}
 	h := uint32(hashSeed)
 	var found concept
-	w := s[t.start:t.end]
 	for i := 0; i < len(w) && i < l.most; {
 		r, size := utf8.DecodeRuneInString(w[i:])
 		if r != '\'' {
 			h = hashRune(h, r)
 		}
 		i += size
-		if i >= l.least {
+		if i >= l.least && l.stem.may(h) {
 			if c, ok := l.stems[h]; ok {
 				found = c
 			}
@@ -117,6 +140,9 @@ func (l *lexicon) word(t *token, s string) concept {
 // without spaces.
 func (l *lexicon) cjk(s string, at int) concept {
 	var found concept
+	if r, _ := utf8.DecodeRuneInString(s[at:]); !l.first.may(uint32(r)) {
+		return 0
+	}
 	end := at
 	for n := 0; n < 6 && end < len(s); n++ {
 		_, size := utf8.DecodeRuneInString(s[end:])

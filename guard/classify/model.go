@@ -103,10 +103,11 @@ func Read(r io.Reader, set *rules.Set) (*Model, error) {
 	if string(h.Magic[:]) != magic || h.Bits != Bits || h.Dense != denseSize || h.Digest != featureDigest(set) {
 		return nil, errors.New("model: made for other features; train it again (go run ./guard/train)")
 	}
-	m := &Model{weights: make([]int8, 1<<Bits), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, limits: h.Limits, lex: newLexicon(lexiconText), set: set}
+	m := &Model{weights: new([1 << Bits]int8), scale: float32(h.Scale), slope: h.Slope, offset: h.Offset, limits: h.Limits, lex: newLexicon(lexiconText), set: set}
 	if err := errors.Join(binary.Read(zr, binary.LittleEndian, m.dense[:]), binary.Read(zr, binary.LittleEndian, m.weights)); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
+	m.nearly, m.surely = m.logit(nearly), m.logit(surely)
 	return m, nil
 }
 

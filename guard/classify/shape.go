@@ -1,6 +1,9 @@
 package classify
 
-import "unicode"
+import (
+	"unicode"
+	"unicode/utf8"
+)
 
 // compound reads on to the end of a token with punctuation inside.
 func (t *tokenizer) compound(s string, start, i int) int {
@@ -31,7 +34,7 @@ func (t *tokenizer) compound(s string, start, i int) int {
 	case allDigits(s[start:i]):
 		sh = numberToken
 	}
-	t.tokens = append(t.tokens, token{int32(start), int32(i), foldHash(s[start:i]), sh, false, false})
+	t.add(start, i, foldHash(s[start:i]), sh)
 	return i
 }
 
@@ -76,6 +79,28 @@ func foldHash(s string) uint32 {
 			c = '0'
 		}
 		h = (h ^ uint32(c)) * hashPrime
+	}
+	return h
+}
+
+// wordHash is the hash of a folded word: small letters without diacritics, every
+// digit as 0, no apostrophes.
+func wordHash(w string) uint32 {
+	h := uint32(hashSeed)
+	for i := 0; i < len(w); {
+		c := w[i]
+		switch byteKinds[c] {
+		case kWide:
+			r, n := utf8.DecodeRuneInString(w[i:])
+			h = hashRune(h, r)
+			i += n
+			continue
+		case kLetter:
+			h = (h ^ uint32(c|0x20)) * hashPrime
+		case kDigit:
+			h = (h ^ '0') * hashPrime
+		}
+		i++
 	}
 	return h
 }

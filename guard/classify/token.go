@@ -23,7 +23,7 @@ const (
 // token is a piece of a text.
 type token struct {
 	start, end int32
-	hash       uint32 // of the folded text
+	known      // of what is no word the hash only
 	shape      shape
 	upper      bool // a word of capitals only, two at least
 	digits     bool // it has digits among its letters
@@ -33,6 +33,10 @@ type token struct {
 type tokenizer struct {
 	tokens []token
 	sents  []sentence
+	words  *wordCache
+
+	first int  // token of the sentence that is being read
+	hard  bool // … which a boundary between values is before
 }
 
 // sentence is a run of tokens that are judged together.
@@ -82,49 +86,63 @@ const (
 // run tokenizes s.
 func (t *tokenizer) run(s string) {
 	t.tokens, t.sents = t.tokens[:0], t.sents[:0]
-	first, hard := 0, true
-	cut := func(h bool) {
-		if len(t.tokens) > first {
-			t.sents = append(t.sents, sentence{first, len(t.tokens), hard})
-			first, hard = len(t.tokens), h
-		} else {
-			hard = hard || h
-		}
-	}
+	t.first, t.hard = 0, true
 	for i := 0; i < len(s); {
 		switch byteKinds[s[i]] {
 		case kSpace:
 			if s[i] == '\n' {
 				blank := i+1 < len(s) && (s[i+1] == '\n' || s[i+1] == '\r')
 				if blank || endsLine(s, i) {
-					cut(blank)
+					t.cut(blank)
 				}
 			}
 			i++
-		case kLetter, kDigit:
+			continue // nothing was added
+		case kLetter:
+			if n := t.plain(s, i); n > 0 {
+				i += n
+			} else {
+				i = t.word(s, i)
+			}
+		case kDigit:
 			i = t.word(s, i)
 		case kWide:
 			r, n := utf8.DecodeRuneInString(s[i:])
 			switch {
 			case noSpaces(r):
-				t.tokens = append(t.tokens, token{int32(i), int32(i + n), uint32(r) * hashPrime, cjkToken, false, false})
+				t.add(i, i+n, uint32(r)*hashPrime, cjkToken)
 				i += n
 			case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 				i = t.word(s, i)
 			default:
 				if r == '。' || r == '！' || r == '？' || r == '।' || r == '؟' {
-					cut(false)
+					t.cut(false)
 				}
 				i += n
 			}
 		default:
-			i = t.punct(s, i, cut)
+			i = t.punct(s, i)
 		}
-		if len(t.tokens)-first >= longestSentence {
-			cut(false)
+		if len(t.tokens)-t.first >= longestSentence {
+			t.cut(false)
 		}
 	}
-	cut(false)
+	t.cut(false)
+}
+
+// cut ends a sentence, if there is one; hard says what ends it.
+func (t *tokenizer) cut(hard bool) {
+	if len(t.tokens) > t.first {
+		t.sents = append(t.sents, sentence{t.first, len(t.tokens), t.hard})
+		t.first, t.hard = len(t.tokens), hard
+	} else {
+		t.hard = t.hard || hard
+	}
+}
+
+// add appends a token that is no word.
+func (t *tokenizer) add(start, end int, hash uint32, sh shape) {
+	t.tokens = append(t.tokens, token{start: int32(start), end: int32(end), known: known{hash: hash}, shape: sh})
 }
 
 // endsLine reports whether the line break at i ends a sentence: the line does
@@ -143,7 +161,7 @@ func endsLine(s string, i int) bool {
 }
 
 // punct handles one character of ASCII punctuation.
-func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
+func (t *tokenizer) punct(s string, i int) int {
 	c := s[i]
 	end := i + 1
 	for end < len(s) && s[end] == c { // "!!!", "----", "###"
@@ -154,29 +172,29 @@ func (t *tokenizer) punct(s string, i int, cut func(bool)) int {
 	case '.', '?', '!':
 		t.mark(i, end, c)
 		if spaceAfter {
-			cut(false)
+			t.cut(false)
 		}
 	case ';', '|':
 		t.mark(i, end, c)
 		if !pipe(s, end) {
-			cut(c == '|')
+			t.cut(c == '|')
 		}
 	case '"', '\'':
 		// A quote beside the structure of JSON, or of Python's rendering of
 		// it, begins or ends a value.
 		if opensValue(s, i) || end < len(s) && structural(s[end]) {
-			cut(true)
+			t.cut(true)
 		} else {
 			t.mark(i, end, c)
 		}
 	case '{', '}', '[', ']', '<', '>':
 		t.mark(i, end, c)
 		if c == '}' || c == '{' {
-			cut(true)
+			t.cut(true)
 		}
 	case '/', '~':
 		if n := path(s, i); n > 0 {
-			t.tokens = append(t.tokens, token{int32(i), int32(i + n), foldHash(s[i : i+n]), pathToken, false, false})
+			t.add(i, i+n, foldHash(s[i:i+n]), pathToken)
 			return i + n
 		}
 		t.mark(i, end, c)
@@ -219,101 +237,5 @@ func (t *tokenizer) mark(i, end int, c byte) {
 	if end-i >= 3 {
 		h ^= 0x5bd1e995
 	}
-	t.tokens = append(t.tokens, token{int32(i), int32(end), h, markToken, false, false})
-}
-
-// endsWord has the bytes that end a word whatever stands behind them.
-var endsWord = func() (set [256]bool) {
-	for c := range byte(0x80) {
-		k := byteKinds[c]
-		set[c] = k != kLetter && k != kDigit && k != kWide && strings.IndexByte("'_@./:\\,", c) < 0
-	}
-	return set
-}()
-
-// word reads a word, a number, or something longer that begins like one: an
-// address, a URL, a path, an identifier.
-func (t *tokenizer) word(s string, i int) int {
-	h := uint32(hashSeed)
-	if c := s[i] | 0x20; c-'a' < 26 { // small letters, perhaps behind a capital: nearly all words are
-		h = (h ^ uint32(c)) * hashPrime
-		k := i + 1
-		for k < len(s) && s[k]-'a' < 26 {
-			h = (h ^ uint32(s[k])) * hashPrime
-			k++
-		}
-		if k == len(s) || endsWord[s[k]] {
-			t.tokens = append(t.tokens, token{int32(i), int32(k), h, wordToken, false, false})
-			return k
-		}
-		h = hashSeed
-	}
-	start, digits, letters, uppers, inner := i, 0, 0, 0, 0
-	lowerBefore := false
-	humps := 0
-scan:
-	for i < len(s) {
-		c := s[i]
-		switch byteKinds[c] {
-		case kLetter:
-			letters++
-			if c < 'a' {
-				uppers++
-				if lowerBefore {
-					humps++
-				}
-			}
-			lowerBefore = c >= 'a'
-			h = (h ^ uint32(c|0x20)) * hashPrime
-			i++
-		case kDigit:
-			digits++
-			lowerBefore = false
-			h = (h ^ '0') * hashPrime
-			i++
-		case kWide:
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if noSpaces(r) || !(unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r)) {
-				break scan
-			}
-			letters++
-			h = hashRune(h, r)
-			lowerBefore = false
-			i += n
-		default:
-			// Joined by one character with a letter or digit behind it.
-			if i+1 < len(s) && (byteKinds[s[i+1]] == kLetter || byteKinds[s[i+1]] == kDigit) {
-				switch c {
-				case '\'':
-					i++ // don't = dont
-					continue
-				case '_', '@', '.', '/', ':', '\\':
-					if c == '.' && digits == 0 && s[i+1] >= 'A' && s[i+1] <= 'Z' && uppers != letters {
-						break scan // "end.Next": a missing space
-					}
-					if c == ':' || c == '/' && letters > 0 && inner == 0 && digits == 0 {
-						break scan // "key:value", "and/or"
-					}
-					return t.compound(s, start, i)
-				case ',':
-					if digits > 0 && letters == 0 {
-						i++
-						continue
-					}
-				}
-			} else if c == ':' && i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/' {
-				return t.compound(s, start, i)
-			}
-			break scan
-		}
-	}
-	switch {
-	case letters == 0:
-		t.tokens = append(t.tokens, token{int32(start), int32(i), '0' * hashPrime, numberToken, false, true})
-	case humps > 0 && letters > 3 && letters > 3*humps: // more humps are aLtErNaTiNg case
-		t.tokens = append(t.tokens, token{int32(start), int32(i), h, identToken, false, digits > 0})
-	default:
-		t.tokens = append(t.tokens, token{int32(start), int32(i), h, wordToken, uppers == letters && letters > 1, digits > 0})
-	}
-	return i
+	t.add(i, end, h, markToken)
 }

@@ -49,11 +49,11 @@ func (x *extractor) windows(out []Window, view int) []Window {
 	return out
 }
 
-// words counts the different words of a window. An address is one, and so are
+// differing counts the different words of a window. An address is one, and so are
 // two characters of a script without spaces; a single letter, an identifier and
 // what has digits in it are none. Unlike a share of the window, it cannot be made
 // less by what else is put in.
-func (x *extractor) words(w *Window) int {
+func (x *extractor) differing(w *Window) int {
 	var seen [1024 / 64]uint64 // a hash of a word is a bit: of the few that matter hardly two share one
 	words, signs := 0, 0
 	for _, s := range x.tok.sents[w.first:w.last] {
@@ -130,13 +130,16 @@ func dense(out []uint16, t *normal.Text, w *Window, s Surface, hits []rules.Hit)
 	default:
 		out = append(out, denseLength+3)
 	}
-	return append(out, via(nil, v.Via)...)
+	return via(out, v.Via)
 }
 
 // within cuts hits down to those that may overlap w. They come in the order of
 // their keywords, so their starts and ends are in order but for one window of
 // the rules.
 func within(hits []rules.Hit, w *Window) []rules.Hit {
+	if len(hits) == 0 {
+		return nil
+	}
 	from := sort.Search(len(hits), func(i int) bool { return hits[i].End > w.Start-rules.Reach })
 	to := sort.Search(len(hits), func(i int) bool { return hits[i].Start >= w.End+rules.Reach })
 	return hits[from:max(from, to)]
