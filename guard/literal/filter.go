@@ -2,73 +2,96 @@ package literal
 
 // filter says where a literal may begin, by the hash of the bytes there: the
 // machine's rows are many, and a text that is walked through them reads most of
-// them from afar. The hashes of four bytes, three and two are bits of a table
-// each; a literal is in that of its own length, one of more bytes in the first.
-// The first two bytes of all of them are in one more, which most text goes no
-// further than. What it says is never wrong about where none begins.
+// them from afar. Every second byte is looked at with the two behind it: a literal
+// begins there or one byte before, or is in these three. Where one may begin, its
+// first four bytes are looked at. What the filter says is never wrong about where
+// none begins.
+//
+//	literal token, text "my token": "y t" is nothing, "tok" is of one, "toke" begins one
 type filter struct {
-	pair, four, three, two [1 << 16 / 64]uint64
+	three [1 << threeBits / 64]uint64
+	four  [1 << fourBits / 64]uint64 // the first four bytes; a literal of three with each byte behind it
+	two   [1 << 16 / 64]uint64       // literals of two
+	any   bool                       // a literal has one byte: nothing is skipped
 }
 
-// long is the fewest bytes of a literal that the first table has whole.
-const long = 4
+const (
+	long = 4 // the fewest bytes of a literal that are looked at
 
-// lower makes capitals small, and some other bytes the same as others.
-const lower = 0x20
+	threeBits, fourBits = 17, 16
 
-const golden = 0x9e3779b1 // 2^32 over the golden ratio, which spreads bits well
+	lower  = 0x20       // makes capitals small, and some other bytes the same as others
+	golden = 0x9e3779b1 // 2^32 over the golden ratio, which spreads bits well
+)
 
-func hashFour(x uint32) uint16  { return uint16(x * golden >> 16) }
-func hashThree(x uint32) uint16 { return uint16(x << 8 * golden >> 16) }
-func hashTwo(x uint32) uint16   { return uint16(x) }
+func hashThree(x uint32) uint32 { return x << 8 * golden >> (32 - threeBits) }
+func hashFour(x uint32) uint32  { return x * golden >> (32 - fourBits) }
 
-func set(table *[1 << 16 / 64]uint64, h uint16) { table[h>>6] |= 1 << (h & 63) }
-
-func has(table *[1 << 16 / 64]uint64, h uint16) bool { return table[h>>6]>>(h&63)&1 != 0 }
+func set(table []uint64, h uint32) { table[h>>6] |= 1 << (h & 63) }
 
 func (f *filter) add(lit string) {
 	var x uint32
 	for i := range min(len(lit), long) {
 		x |= uint32(lit[i]|lower) << (8 * i)
 	}
-	if len(lit) > 1 {
-		set(&f.pair, hashTwo(x))
-	}
-	switch len(lit) {
-	case 1:
+	switch {
+	case len(lit) < 2:
+		f.any = true
+	case len(lit) == 2:
+		set(f.two[:], x)
 		for c := range uint32(256) {
-			set(&f.two, hashTwo(x|c<<8))
-			set(&f.pair, hashTwo(x|c<<8))
+			set(f.three[:], hashThree(x|(c|lower)<<16))
+			set(f.three[:], hashThree(x<<8|c|lower))
 		}
-	case 2:
-		set(&f.two, hashTwo(x))
-	case 3:
-		set(&f.three, hashThree(x))
+	case len(lit) == 3:
+		set(f.three[:], hashThree(x))
+		for c := range uint32(256) {
+			y := x | (c|lower)<<24
+			set(f.four[:], hashFour(y))
+			set(f.three[:], hashThree(y>>8))
+		}
 	default:
-		set(&f.four, hashFour(x))
+		set(f.four[:], hashFour(x))
+		set(f.three[:], hashThree(x))
+		set(f.three[:], hashThree(x>>8))
 	}
 }
 
-// may reports whether a literal may begin with the bytes of x, the first one
-// lowest.
-func (f *filter) may(x uint32) bool {
-	return has(&f.four, hashFour(x)) || has(&f.three, hashThree(x)) || has(&f.two, hashTwo(x))
-}
-
-// mayAt is the same for s[i:].
+// mayAt reports whether a literal may begin with s[i:].
 func (f *filter) mayAt(s string, i int) bool {
 	if i+long > len(s) {
 		return true
 	}
-	return f.may(uint32(s[i]|lower) | uint32(s[i+1]|lower)<<8 | uint32(s[i+2]|lower)<<16 | uint32(s[i+3]|lower)<<24)
+	s = s[i : i+long]
+	x := uint32(s[0]|lower) | uint32(s[1]|lower)<<8 | uint32(s[2]|lower)<<16 | uint32(s[3]|lower)<<24
+	four, two := hashFour(x), x&0xffff
+	return (f.four[four>>6]>>(four&63)|f.two[two>>6]>>(two&63))&1 != 0
 }
 
 // skip returns the first place from i on where a literal may begin.
 func (f *filter) skip(s string, i int) int {
-	for ; i+long <= len(s); i++ {
-		x := uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24 // one load
-		x |= lower<<24 | lower<<16 | lower<<8 | lower
-		if has(&f.pair, hashTwo(x)) && f.may(x) {
+	if f.any || f.mayAt(s, i) {
+		return i
+	}
+	const all = 0x2020202020202020
+	for ; i+9 <= len(s); i += 6 {
+		t := s[i+1 : i+9]
+		x := (uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56) | all // one load
+		a, b, c := hashThree(uint32(x)), hashThree(uint32(x>>16)), hashThree(uint32(x>>32))
+		hits := f.three[a>>6]>>(a&63)&1 | f.three[b>>6]>>(b&63)&1<<1 | f.three[c>>6]>>(c&63)&1<<2
+		for k := i; hits != 0; k, hits = k+2, hits>>1 {
+			if hits&1 == 0 {
+				continue
+			}
+			for at := k; at < k+3; at++ {
+				if f.mayAt(s, at) {
+					return at
+				}
+			}
+		}
+	}
+	for ; i < len(s); i++ {
+		if f.mayAt(s, i) {
 			return i
 		}
 	}

@@ -1,7 +1,8 @@
 // Package literal finds many fixed strings in one pass over a text: an
-// Aho-Corasick machine laid out as a dense table, and before it a filter of a few
-// KiB that says where a literal may begin, so that most bytes cost no row. It is
-// the prefilter of the detectors, which look closer only where it stops.
+// Aho-Corasick machine laid out as a dense table, and before it a filter of 32
+// KiB that says where a literal may begin by a look at every second byte, so that
+// most bytes cost no row. It is the prefilter of the detectors, which look closer
+// only where it stops. A literal of one byte switches the filter off.
 //
 // ASCII letters match in either case; other bytes match themselves.
 //

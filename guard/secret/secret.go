@@ -45,6 +45,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"toolward/gateway"
@@ -65,6 +66,8 @@ type Detector struct {
 	rules    []rule
 	machine  *literal.Machine
 	triggers [][]trigger // by the machine's literal
+	short    []trigger   // whose literals stand everywhere: they are looked for in long runs only
+	begins   alphabet    // first bytes of those
 	words    vocabulary
 	fillers  *literal.Machine // placeholderWords
 	suffixes *literal.Machine
@@ -167,7 +170,12 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			if form[0].set != nil {
 				anchor = 1
 			}
-			add(form[anchor].lit, trigger{rule: n, form: form, anchor: anchor})
+			t := trigger{rule: n, form: form, anchor: anchor, length: len(form[anchor].lit)}
+			if lit := form[anchor].lit; t.length < minLiteral {
+				d.short, d.begins[lit[0]] = append(d.short, t), true
+				continue
+			}
+			add(form[anchor].lit, t)
 		}
 	}
 	for text, scan := range scanners() {
@@ -239,6 +247,27 @@ func settle(found []gateway.Finding) int {
 		last.Span = [2]int{start, end}
 	}
 	return n + 1
+}
+
+// minLiteral is the fewest bytes of a literal that the automaton looks for.
+const minLiteral = 2
+
+// scanShort looks in the run s[a:b], and behind it, for the literals that are too
+// short to be looked for everywhere: all their formats have a long run.
+//
+//	\h{32}-\h{8}-\h{8}    \w{24}.\k{6}.\k{27}
+func (c *scan) scanShort(dst []gateway.Finding, s string, a, b int) []gateway.Finding {
+	for i := a; i <= b && i < len(s); i++ {
+		if !c.begins[s[i]] {
+			continue
+		}
+		for k := range c.short {
+			if t := &c.short[k]; strings.HasPrefix(s[i:], t.form[t.anchor].lit) {
+				dst = c.scanForm(dst, t, s, i, i+t.length)
+			}
+		}
+	}
+	return dst
 }
 
 // scanForm matches a credential format whose literal stands at s[start:end].
