@@ -30,7 +30,7 @@ func stopped(t testing.TB, s *Scanner, p guardtest.Place, text string) bool {
 		c.Result = &gateway.Result{Raw: json.RawMessage(raw)}
 		report, err = s.Result(t.Context(), c)
 	default:
-		report.Findings, err = s.Definition(t.Context(), tool, nil)
+		report.Findings, err = s.Definition(t.Context(), tool)
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", p.Name, err)

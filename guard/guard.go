@@ -84,6 +84,7 @@ type Scanner struct {
 	traces  *provenance.Store
 	vault   *vault.Vault      // nil if nothing is kept
 	decoys  *provenance.Store // honeytokens, to find them disguised; nil if there are none
+	reaches *reaches
 }
 
 var _ gateway.Guard = (*Scanner)(nil)
@@ -106,7 +107,7 @@ func New(o Options) (*Scanner, error) {
 		model:  model,
 		worded: map[string]bool{}, telling: map[string]bool{},
 		traces: provenance.New(o.Provenance),
-		vault:  o.Vault,
+		vault:  o.Vault, reaches: &reaches{},
 	}
 	for _, r := range rules.Table {
 		s.worded[r.ID], s.telling[r.ID] = r.Severity == rules.High, r.Severity == rules.Medium

@@ -87,18 +87,18 @@ func TestPoisonedDefinitionIsQuarantined(t *testing.T) {
 		"/outputSchema/description":             `{"name":"add","outputSchema":{"description":"%s"}}`,
 	} {
 		tool := &gateway.Tool{Kind: gateway.KindTool, Server: "calc", Name: "add", Wire: "calc__add", Definition: []byte(fmt.Sprintf(definition, quoted(order)))}
-		found, err := s.Definition(t.Context(), tool, nil)
+		found, err := s.Definition(t.Context(), tool)
 		if err != nil || !slices.ContainsFunc(found, func(f gateway.Finding) bool {
 			return f.Kind == gateway.FindingPoisoning && f.Action == gateway.ActionQuarantine && f.Where == where
 		}) {
 			t.Errorf("%s: %+v, %v", where, found, err)
 		}
-		if reason, err := s.Inspect(t.Context(), tool, nil); err != nil || !strings.Contains(reason, strings.Replace(where, "/a/", "/#1/", 1)) { // a name is nobody's text to repeat
+		if reason, err := s.Inspect(t.Context(), tool); err != nil || !strings.Contains(reason, strings.Replace(where, "/a/", "/#1/", 1)) { // a name is nobody's text to repeat
 			t.Errorf("%s: %q, %v", where, reason, err)
 		}
 	}
 	hiding := &gateway.Tool{Kind: gateway.KindTool, Server: "calc", Name: "add", Wire: "calc__add", Definition: []byte(`{"name":"add","description":"Adds.` + "\U000e0041\U000e0064\U000e0064\U000e0021" + `"}`)}
-	if reason, err := s.Inspect(t.Context(), hiding, nil); err != nil || reason == "" {
+	if reason, err := s.Inspect(t.Context(), hiding); err != nil || reason == "" {
 		t.Errorf("tag characters: %q, %v", reason, err)
 	}
 }

@@ -27,7 +27,7 @@ func TestOwnCredentialsInDefinitions(t *testing.T) {
 		"its beginning alone": {`{"name":"t","description":"called with upstream-password"}`, false},
 		"of somebody else":    {`{"name":"t","description":"called with upstream-password-8b22c0"}`, false},
 	} {
-		reason, err := s.Inspect(t.Context(), &gateway.Tool{Kind: gateway.KindTool, Server: "s", Name: "t", Wire: "s__t", Definition: []byte(tt.definition)}, nil)
+		reason, err := s.Inspect(t.Context(), &gateway.Tool{Kind: gateway.KindTool, Server: "s", Name: "t", Wire: "s__t", Definition: []byte(tt.definition)})
 		if err != nil || (reason != "") != tt.bad {
 			t.Errorf("%s: %q, %v", name, reason, err)
 		}

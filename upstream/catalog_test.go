@@ -375,7 +375,7 @@ func TestWhatCannotBePinnedIsQuarantined(t *testing.T) {
 // can overrule it.
 func TestWhatGuardObjectsToIsQuarantined(t *testing.T) {
 	c := start(t, upstream.Options{
-		Inspect: func(_ context.Context, tool *gateway.Tool, others []*gateway.Tool) (string, error) {
+		Inspect: func(_ context.Context, tool *gateway.Tool) (string, error) {
 			switch tool.Name {
 			case "evil":
 				return "it gives orders to the model", nil

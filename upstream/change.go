@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"toolward/gateway"
@@ -63,6 +62,7 @@ type Change struct {
 	fleet  *fleet
 	made   []*server
 	gone   []*server
+	others []*server // whose definitions are judged otherwise now
 	events []gateway.Event
 }
 
@@ -95,23 +95,13 @@ func (ch *Change) Apply() {
 	defer c.mu.Unlock()
 	before := c.prints()
 	for _, s := range ch.gone {
-		s.joined = false
 		s.gone.Store(true)
 		c.tasks.forget(s.cfg.Name)
 	}
-	for _, s := range ch.made {
-		s.joined = true
-	}
 	c.fleet.Store(ch.fleet)
+	ch.others = c.shadows()
 	c.rebuild()
-	after := c.prints()
-	for _, name := range append(slices.Collect(names(ch.gone)), slices.Collect(names(ch.made))...) {
-		for _, e := range changedLists(name, before[name], after[name]) {
-			if !slices.ContainsFunc(ch.events, func(o gateway.Event) bool { return o.Server == e.Server && o.Method == e.Method }) {
-				ch.events = append(ch.events, e)
-			}
-		}
-	}
+	ch.events = c.changedLists(before)
 }
 
 // Finish tells agents whose lists changed, and ends the servers that are not in force
@@ -119,9 +109,8 @@ func (ch *Change) Apply() {
 // wait for that.
 func (ch *Change) Finish(grace time.Duration) {
 	c := ch.cat
-	for _, e := range ch.events {
-		c.opts.Events(e)
-	}
+	c.announce(ch.events)
+	c.tell(c.run, ch.others)
 	for _, s := range ch.made {
 		if conn := s.shared.Load(); conn != nil { // for subscriptions that were made while it was prepared
 			s.subscriptions.restore(c.run, s, *conn)
@@ -173,6 +162,7 @@ func (s *server) end(grace time.Duration) {
 func (c *Catalog) Inspect(ctx context.Context) {
 	c.inspection.Add(1)
 	c.Refresh(ctx, "")
+	c.compare(ctx)
 }
 
 // Hold implements [gateway.Holder].
@@ -184,16 +174,6 @@ func (s *server) Release() { s.users.Done() }
 // cutShort is why a call failed whose upstream was ended during it.
 func (s *server) cutShort(err error) error {
 	return gateway.Refuse("upstream", gateway.Cancelled, "upstream "+s.cfg.Name+" was taken out of the configuration, or changed there, during the call; it may have done what was asked").Because(err)
-}
-
-func names(servers []*server) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, s := range servers {
-			if !yield(s.cfg.Name) {
-				return
-			}
-		}
-	}
 }
 
 // prints are the fingerprints of the lists of all servers, by name. The caller holds

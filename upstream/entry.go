@@ -17,12 +17,22 @@ type entry struct {
 	template *template // for resource templates
 	invalid  string    // why nobody can use it, "" if it is well formed
 	suspect  string    // why guard objects to it, "" if it does not
+	shadow   string    // why it does as things stand beside other servers', likewise; guarded by Catalog.mu
 	repeated bool      // the server listed the name before
 	unpinned bool      // resources come and go as data: they are not pinned
 	listed   bool      // it stands in a list; false for what the server says beside ([server.saidEntry])
 
 	against  string // fingerprint of the pin that it was compared with last; guarded by Catalog.mu, as is
 	narrower bool   // what came out
+}
+
+// objection is why guard objects to a definition, "" if it does not. The caller holds
+// Catalog.mu.
+func (e *entry) objection() string {
+	if e.suspect == "" || e.shadow == "" {
+		return e.suspect + e.shadow
+	}
+	return e.suspect + "; " + e.shadow
 }
 
 func (e *entry) key() pinKey { return pinKey{e.tool.Server, e.tool.Kind, e.tool.Name, e.tool.Template} }
@@ -210,10 +220,6 @@ func (s *server) inspect(ctx context.Context, entries []*entry) {
 	if now := s.cat.inspection.Load(); s.judged != now {
 		s.verdicts, s.judged = nil, now
 	}
-	others := s.cat.allTools(s.cfg.Name)
-	for _, e := range entries {
-		others = append(others, &e.tool)
-	}
 	verdicts := make(map[string]string, len(entries))
 	for _, e := range entries {
 		if e.invalid != "" {
@@ -225,7 +231,7 @@ func (s *server) inspect(ctx context.Context, entries []*entry) {
 			reason = "guard had no time to inspect its definition"
 		} else if !known {
 			var err error
-			if reason, err = s.cat.opts.Inspect(ctx, &e.tool, others); err != nil {
+			if reason, err = s.cat.opts.Inspect(ctx, &e.tool); err != nil {
 				s.log.Error("definition could not be inspected", "tool", e.tool.Wire, "err", err)
 				reason = "guard could not inspect its definition"
 			}
@@ -248,8 +254,8 @@ func (c *Catalog) judge(e *entry) *gateway.Tool {
 		t.Pinned = true
 	case ok && pin.Fingerprint != t.Fingerprint && !c.narrows(pin, e):
 		t.Quarantined = changedReason(pin, t.Definition)
-	case e.suspect != "":
-		t.Quarantined = e.suspect
+	case e.objection() != "":
+		t.Quarantined = e.objection()
 	case ok && pin.Fingerprint != t.Fingerprint:
 		t.Narrower = true
 	case !ok && !e.unpinned && c.opts.Strict:
@@ -282,7 +288,8 @@ const maxPinned = maxEntries
 // beyondPins is why what is beyond is not accepted.
 var beyondPins = fmt.Sprintf("nobody has accepted it: %d definitions of this upstream were accepted because they were new, which is as many as may be", maxPinned)
 
-// pinNew pins what is seen for the first time. The caller holds c.mu.
+// pinNew pins what is seen for the first time: also what guard objects to for the sake of
+// others, which would else depend on who was there first. The caller holds c.mu.
 func (c *Catalog) pinNew(ctx context.Context, server string, entries []*entry) {
 	if c.opts.Strict {
 		return

@@ -223,15 +223,16 @@ func (s *server) publish(ctx context.Context, l *listed) {
 		c.mu.Unlock()
 		return
 	}
-	before := s.prints()
+	before := c.prints()
 	c.pinNew(ctx, s.cfg.Name, l.entries)
 	s.up, s.reason, s.about, s.entries, s.members = true, "", l.about, l.entries, l.members
+	others := c.shadows()
 	c.rebuild()
-	after := s.prints()
-	out, joined := c.toTell(l.entries), s.joined
+	events := c.changedLists(before)
 	c.mu.Unlock()
-	s.announce(joined, before, after)
-	s.tell(ctx, out)
+	c.announce(events)
+	s.tell(ctx)
+	c.tell(ctx, others)
 }
 
 // toTell are the entries that agents do not get, and those that they get though
@@ -247,7 +248,12 @@ func (c *Catalog) toTell(entries []*entry) (out []gateway.Change) {
 
 // tell logs and hands on what is quarantined now and was not before, or for
 // another reason, and what is narrower now.
-func (s *server) tell(ctx context.Context, out []gateway.Change) {
+func (s *server) tell(ctx context.Context) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.cat.mu.Lock()
+	out := s.cat.toTell(s.entries)
+	s.cat.mu.Unlock()
 	told := make(map[string]bool, len(out))
 	for _, ch := range out {
 		key := string(ch.Kind) + " " + ch.Wire + " " + ch.Fingerprint + " " + ch.Quarantined
@@ -280,12 +286,12 @@ func (s *server) same(l *listed) bool {
 func (s *server) setDown(reason string) {
 	c := s.cat
 	c.mu.Lock()
-	before := s.prints()
+	before := c.prints()
 	s.up, s.reason = false, reason
 	c.rebuild()
-	after, joined := s.prints(), s.joined
+	events := c.changedLists(before)
 	c.mu.Unlock()
-	s.announce(joined, before, after)
+	c.announce(events)
 }
 
 // prints is the fingerprint of each list as agents see it. The caller holds c.mu.
@@ -308,14 +314,27 @@ func eventOf(t *gateway.Tool) string {
 	return lists[i].event
 }
 
-// announce tells agents what changed, if they know of the server.
-func (s *server) announce(joined bool, before, after map[string][]string) {
-	if !joined {
-		return
+// announce tells agents what changed.
+func (c *Catalog) announce(events []gateway.Event) {
+	for _, e := range events {
+		c.opts.Events(e)
 	}
-	for _, e := range changedLists(s.cfg.Name, before, after) {
-		s.cat.opts.Events(e)
+}
+
+// changedLists are the notifications about all servers in force, and those that were when
+// the lists had the prints before. The caller holds c.mu.
+func (c *Catalog) changedLists(before map[string]map[string][]string) (events []gateway.Event) {
+	after := c.prints()
+	servers := map[string]bool{}
+	for _, lists := range []map[string]map[string][]string{before, after} {
+		for name := range lists {
+			servers[name] = true
+		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		events = append(events, changedLists(name, before[name], after[name])...)
+	}
+	return events
 }
 
 // changedLists are the notifications about lists of a server that are others than

@@ -37,7 +37,7 @@ func TestNarrowerIsInUse(t *testing.T) {
 			Pins:     pins,
 			Narrows:  func(_, now json.RawMessage) bool { asked++; return strings.Contains(string(now), "inputSchema") },
 			Narrower: func(_ context.Context, ch gateway.Change) { *told = append(*told, ch) },
-			Inspect: func(_ context.Context, tool *gateway.Tool, _ []*gateway.Tool) (string, error) {
+			Inspect: func(_ context.Context, tool *gateway.Tool) (string, error) {
 				if tool.Kind == gateway.KindTool {
 					return objection, nil
 				}

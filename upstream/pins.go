@@ -88,7 +88,7 @@ func (c *Catalog) Diff(all bool) []gateway.Change {
 
 // change is an entry, judged, beside what was accepted. The caller holds c.mu.
 func (c *Catalog) change(e *entry, t *gateway.Tool) gateway.Change {
-	ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.suspect, Quarantined: t.Quarantined, Narrower: t.Narrower}
+	ch := gateway.Change{Server: t.Server, Kind: t.Kind, Name: t.Name, Wire: t.Wire, Current: t.Definition, Fingerprint: t.Fingerprint, Findings: e.objection(), Quarantined: t.Quarantined, Narrower: t.Narrower}
 	if pin, ok := c.pins.byKey[e.key()]; ok {
 		ch.Pinned, ch.Members = pin.Definition, changedMembers(pin.Definition, t.Definition)
 	}

@@ -18,7 +18,7 @@ func TestWhatAServerSaysBesideIsInspected(t *testing.T) {
 	for _, evil := range []string{"serverInfo", "capabilities", "tools/list", "instructions"} {
 		t.Run(evil, func(t *testing.T) {
 			c := start(t, upstream.Options{
-				Inspect: func(_ context.Context, tool *gateway.Tool, _ []*gateway.Tool) (string, error) {
+				Inspect: func(_ context.Context, tool *gateway.Tool) (string, error) {
 					if tool.Wire == "s "+evil {
 						return "it gives orders to the model", nil
 					}

@@ -38,10 +38,11 @@ type server struct {
 	verdicts map[string]string // of guard
 	judged   int64             // the inspection that they are of
 	parsed   parsed
-	told     map[string]bool // what is quarantined, and why, that was logged and recorded
+
+	telling sync.Mutex      // taken before cat.mu
+	told    map[string]bool // what is quarantined, and why, that was logged and recorded; guarded by telling
 
 	// Guarded by cat.mu.
-	joined  bool // it is in force: agents hear of it
 	up      bool
 	reason  string
 	about   gateway.About

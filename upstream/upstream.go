@@ -131,10 +131,15 @@ type Options struct {
 	// many small changes are held against what was accepted, and the way back is no
 	// change. Nil quarantines every change.
 	Narrows func(accepted, now json.RawMessage) bool
-	// Inspect is guard's look at a definition among the others of the catalog:
-	// why it must be quarantined, "" if it need not. An error quarantines too.
-	// Definitions that a person pinned are not inspected. Optional.
-	Inspect func(ctx context.Context, tool *gateway.Tool, others []*gateway.Tool) (reason string, err error)
+	// Inspect is guard's look at a definition: why it must be quarantined, "" if it
+	// need not. An error quarantines too. Definitions that a person pinned are not
+	// inspected. Optional.
+	Inspect func(ctx context.Context, tool *gateway.Tool) (reason string, err error)
+	// Shadows is guard's look at all definitions together, those that are down included:
+	// of each, why it must be quarantined for what another server offers, "" if it need
+	// not. It is asked whenever a list changes, under the catalog's lock: it does no I/O.
+	// Optional.
+	Shadows func(all []*gateway.Tool) (reasons []string)
 	// Quarantined gets what is out of the lists from now on, why, and what was
 	// accepted in its place: once for each definition and reason. It may take its
 	// time. Optional.
@@ -195,9 +200,6 @@ func New(ctx context.Context, o Options) (*Catalog, error) {
 	all, made, err := c.newFleet(o.Servers, &fleet{})
 	if err != nil {
 		return nil, err
-	}
-	for _, s := range made {
-		s.joined = true
 	}
 	c.fleet.Store(all)
 	c.rebuild()

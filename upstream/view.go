@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -147,18 +146,6 @@ func (c *Catalog) ListMembers(server, method string) []gateway.Member {
 		return nil
 	}
 	return s.members[method]
-}
-
-// allTools is every entry of every other server, for guard to compare with.
-func (c *Catalog) allTools(except string) []*gateway.Tool {
-	v := c.view.Load()
-	var all []*gateway.Tool
-	for _, s := range c.fleet.Load().order {
-		if sv := v.servers[s.cfg.Name]; s.cfg.Name != except && sv != nil {
-			all = append(all, sv.all...)
-		}
-	}
-	return slices.Clip(all)
 }
 
 // rebuild makes a new view from what each server holds. The caller holds c.mu,

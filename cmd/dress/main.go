@@ -120,7 +120,7 @@ func blocked(s *guard.Scanner, p guardtest.Place, text string) bool {
 	case guardtest.Returned:
 		report, err = s.Result(context.Background(), call)
 	default:
-		report.Findings, err = s.Definition(context.Background(), call.Tool, nil)
+		report.Findings, err = s.Definition(context.Background(), call.Tool)
 	}
 	return err != nil || slices.ContainsFunc(report.Findings, func(f gateway.Finding) bool {
 		return (f.Kind == gateway.FindingInjection || f.Kind == gateway.FindingPoisoning) && (f.Action == gateway.ActionBlock || f.Action == gateway.ActionQuarantine)

@@ -310,9 +310,10 @@ func (r *rooms) openUpstreams(ctx context.Context) error {
 	r.onClose(r.held.close)
 	catalog, err := upstream.New(ctx, upstream.Options{
 		Servers: servers, Pins: r.pins(), Strict: r.cfg.Pins.Strict, Logger: r.log,
-		Inspect: func(ctx context.Context, t *gateway.Tool, others []*gateway.Tool) (string, error) {
-			return r.now.scanner.Load().Inspect(ctx, t, others)
+		Inspect: func(ctx context.Context, t *gateway.Tool) (string, error) {
+			return r.now.scanner.Load().Inspect(ctx, t)
 		},
+		Shadows:     func(all []*gateway.Tool) []string { return r.now.scanner.Load().Shadows(all) },
 		Quarantined: r.noteQuarantined, Narrower: r.noteNarrower, Narrows: narrows(r.cfg),
 		Events: func(e gateway.Event) {
 			if s := r.surface.Load(); s != nil {

@@ -60,7 +60,7 @@ func newCatalog(ctx context.Context, cfg *config.Config, pins upstream.Pins) (*u
 		}
 		servers = append(servers, s)
 	}
-	return upstream.New(ctx, upstream.Options{Servers: servers, Pins: pins, Strict: cfg.Pins.Strict, Narrows: narrows(cfg), Inspect: scanner.Inspect, Logger: log})
+	return upstream.New(ctx, upstream.Options{Servers: servers, Pins: pins, Strict: cfg.Pins.Strict, Narrows: narrows(cfg), Inspect: scanner.Inspect, Shadows: scanner.Shadows, Logger: log})
 }
 
 // narrows says which changes of a definition need no person, nil for none.

@@ -7,7 +7,7 @@
 // Characters that a person does not see are shown by their code points, and a
 // change that brings them in always matters.
 //
-// [Shadows] finds tools that reach for another server's tool: a name that
+// [Names.Shadows] finds tools that reach for another server's tool: a name that
 // looks like its name, or a description that says when to use this one instead
 // of that one or what to do before it.
 package definition
