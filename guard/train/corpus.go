@@ -31,14 +31,15 @@ type corpus struct {
 	set       *rules.Set
 	rows      []eval.Row // labelled data
 	files     []eval.Row // ordinary files
+	texts     []eval.Row // written by hand
 	real      []doc      // of rows
 	synthetic []doc
 	ordinary  []doc    // of files
 	sources   []string // of rows and files; those with attacks first
 }
 
-func newCorpus(rows, files []eval.Row, set *rules.Set) *corpus {
-	c := &corpus{set: set, rows: rows, files: files, real: featurize(rows, set, whole), sources: append(byAttacks(rows), byAttacks(files)...)}
+func newCorpus(rows, files, texts []eval.Row, set *rules.Set) *corpus {
+	c := &corpus{set: set, rows: rows, files: files, texts: texts, real: featurize(rows, set, whole), sources: append(byAttacks(rows), byAttacks(files)...)}
 	c.synthetic = featurize(newSynth(syntheticSeed, rows).rows(syntheticRows), set, whole)
 	count := map[string]int{}
 	for i := range c.real {

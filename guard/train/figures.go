@@ -23,6 +23,9 @@ func (v *validation) write(w io.Writer, errors bool) error {
 	fmt.Fprintf(w, "probability = 1/(1+exp(-(%.3f*score%+.3f))), found from %.3f, suspected from %.3f, certain from %.3f\n", v.slope, v.offset, v.limits.Found, v.limits.Suspect, v.limits.Certain)
 	fmt.Fprintf(w, "without documents that quote an attack: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *quoting.All.Injection.Recall01, *quoting.All.Injection.Recall001)
 	fmt.Fprintf(w, "hidden text, no hidden attack in training: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *v.unseen.Recall01, *v.unseen.Recall001)
+	if err := v.writeTexts(w); err != nil {
+		return err
+	}
 	if err := v.writeFiles(w); err != nil || !errors {
 		return err
 	}
@@ -37,6 +40,22 @@ func (v *validation) write(w io.Writer, errors bool) error {
 		}
 	}
 	return nil
+}
+
+// writeTexts prints what is made of texts of writers whom no model has seen: of their
+// orders, and of the harmless texts beside them.
+func (v *validation) writeTexts(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "unseen writer\torders\tfound\tlabelled\tblocked\tharmless\tfound\tlabelled\tblocked\t")
+	line := func(name string, f *eval.Figures) {
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, f.Positives, f.Actions.Found, f.Actions.Labelled, f.Actions.Blocked, f.N-f.Positives, f.Alarms.Found, f.Alarms.Labelled, f.Alarms.Blocked)
+	}
+	r := eval.Measure(v.texts)
+	line("all", r.All.Injection)
+	for i := range r.Sources {
+		line(r.Sources[i].Source, r.Sources[i].Injection)
+	}
+	return tw.Flush()
 }
 
 // writeFiles prints what is made of ordinary files and of benign rows, by kind.

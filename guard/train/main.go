@@ -17,7 +17,8 @@
 // Cross-validation trains eight models, each without some sources of labelled
 // rows, some kinds of ordinary files and an eighth of the packages that those are
 // from; no two sources with attacks are left out together. Each row and file is judged
-// by the model that has not seen its source, as guard would. From the scores come the
+// by the model that has not seen its source, as guard would; so are the texts of
+// guard/train/written, which no model has seen. From the scores come the
 // calibration (Platt: a logistic curve that turns the score into the probability
 // at the data's share of attacks) and the default limits.
 package main
@@ -26,6 +27,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"toolward/guard/classify"
 	"toolward/guard/eval"
@@ -35,18 +37,19 @@ import (
 func main() {
 	data := flag.String("data", "../shared/data/guard/dev.jsonl.gz", "labelled rows, JSON lines, gzipped or not")
 	ordinary := flag.String("ordinary", "", "ordinary files that guard/train/ordinary gathered; required")
+	written := flag.String("written", "guard/train/written", "folder of texts that were written by hand to measure by, a file for each writer")
 	out := flag.String("out", "", "write the model here")
 	cv := flag.Bool("cv", false, "only cross-validate, and print the figures")
 	errors := flag.Bool("errors", false, "list the mistakes of the cross-validation")
 	letters := flag.String("bigrams", "", "only write the table of letter pairs of guard/normal here")
 	flag.Parse()
-	if err := run(*data, *ordinary, *out, *letters, *cv, *errors); err != nil {
+	if err := run(*data, *ordinary, *written, *out, *letters, *cv, *errors); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
 }
 
-func run(data, ordinary, out, letters string, cv, errors bool) error {
+func run(data, ordinary, written, out, letters string, cv, errors bool) error {
 	rows, err := eval.Open(data)
 	if err != nil {
 		return err
@@ -65,7 +68,11 @@ func run(data, ordinary, out, letters string, cv, errors bool) error {
 	if err != nil {
 		return err
 	}
-	c := newCorpus(rows, files, set)
+	texts, err := openAll(written)
+	if err != nil {
+		return err
+	}
+	c := newCorpus(rows, files, texts, set)
 	v, err := c.validate()
 	if err != nil {
 		return err
@@ -84,4 +91,23 @@ func run(data, ordinary, out, letters string, cv, errors bool) error {
 		return err
 	}
 	return f.Close()
+}
+
+// openAll reads the files of a folder, in order of their names.
+func openAll(dir string) (rows []eval.Row, err error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no text in %s", dir)
+	}
+	for _, name := range names {
+		more, err := eval.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
 }

@@ -37,6 +37,7 @@ var topical = []string{"prompt-eng-guide", "mitre-atlas", "cursorrules", "awesom
 // validation is the outcome of leaving out each source, kind of file and package.
 type validation struct {
 	rows     []eval.Judged // labelled data: by a model that has not seen the source
+	texts    []eval.Judged // written by hand: none of them
 	kinds    []eval.Judged // ordinary files: … the kind of file
 	packages []eval.Judged // … the package
 	unseen   *eval.Figures // hidden text, with no hidden text of any method in training
@@ -103,8 +104,9 @@ func (v *validation) judge(c *corpus, models []*model) error {
 	bySource := func(r *eval.Row) int { return c.fold(r.Source) }
 	hidden := slices.DeleteFunc(slices.Clone(c.rows), func(r eval.Row) bool { return r.Source != "obfuscated" })
 	var unseen []eval.Judged
-	var e1, e2, e3, e4 error
+	var e1, e2, e3, e4, e5 error
 	v.rows, e1 = byFold(c.rows, bySource)
+	v.texts, e5 = byFold(c.texts, func(r *eval.Row) int { return packageFold(r.Source) })
 	v.kinds, e2 = byFold(c.files, bySource)
 	v.packages, e3 = byFold(c.files, func(r *eval.Row) int { return packageFold(r.Group) })
 	unseen, e4 = byFold(hidden, func(*eval.Row) int { return folds })
@@ -114,7 +116,7 @@ func (v *validation) judge(c *corpus, models []*model) error {
 		}
 	}
 	v.unseen = eval.Measure(unseen).All.Injection
-	return errors.Join(e1, e2, e3, e4)
+	return errors.Join(e1, e2, e3, e4, e5)
 }
 
 // scanner is guard with a model that was just trained.
