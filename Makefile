@@ -13,7 +13,7 @@ DAYS ?= 30
 RECORD ?= /tmp/toolward-review.db
 
 # Packages that start no goroutine and share nothing but pools: guard, gateway and upstream use them from many.
-ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
+ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret|sieve)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
 
 .PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review ordinary cv growth dress image package clean
 

@@ -40,7 +40,7 @@ type Detector struct {
 // New makes a Detector.
 func New() *Detector {
 	return &Detector{
-		pool:     sync.Pool{New: func() any { return new(scan) }},
+		pool:     sync.Pool{New: func() any { return &scan{x: reading.Expander{Mostly: true}} }},
 		commands: literal.New(hints),
 	}
 }

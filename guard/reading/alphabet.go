@@ -26,11 +26,33 @@ const (
 	digits = "0123456789"
 )
 
+// bitwise is an alphabet each of whose characters stands for so many bits.
+type bitwise struct {
+	value *alphabet
+	width uint
+	bits  [256]uint8 // value, 0 for bytes that are skipped …
+	size  [256]uint8 // … and width, likewise
+
+	skipped byte // one of these
+}
+
+func newBitwise(width uint, lists ...string) *bitwise {
+	a := &bitwise{value: newAlphabet(lists...), width: width}
+	for c, v := range a.value {
+		if v >= 0 {
+			a.bits[c], a.size[c] = uint8(v), uint8(width)
+		} else {
+			a.skipped = byte(c)
+		}
+	}
+	return a
+}
+
 var (
-	sextet   = newAlphabet(uppers+lowers+digits+"+/", uppers+lowers+digits+"-_") // RFC 4648 §4, §5
-	uuencode = newAlphabet(uuencoded("`"), uuencoded(" "))                       // POSIX uuencode
-	nibble   = newAlphabet(digits+"abcdef", digits+"ABCDEF")
-	bit      = newAlphabet("01")
+	sextet   = newBitwise(6, uppers+lowers+digits+"+/", uppers+lowers+digits+"-_") // RFC 4648 §4, §5
+	uuencode = newBitwise(6, uuencoded("`"), uuencoded(" "))                       // POSIX uuencode
+	nibble   = newBitwise(4, digits+"abcdef", digits+"ABCDEF")
+	bit      = newBitwise(1, "01")
 	base58   = newAlphabet("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
 	z85      = newAlphabet(digits + lowers + uppers + ".-:+=^!/*?&<>()[]{}@%$#") // ZeroMQ RFC 32
 	b85      = newAlphabet(digits + uppers + lowers + "!#$%&()*+-;<=>?@^_`{|}~") // RFC 1924
@@ -56,15 +78,16 @@ func uuencoded(zero string) string {
 var base32s = []struct {
 	name     string
 	letters  uint8
-	alphabet *alphabet
+	alphabet *bitwise
+	use      use
 }{
-	{"base32", upper, newAlphabet(uppers + "234567")}, // RFC 4648 §6
-	{"base32", lower, newAlphabet(lowers + "234567")},
-	{"base32hex", upper, newAlphabet(digits + uppers[:22])}, // RFC 4648 §7
-	{"base32hex", lower, newAlphabet(digits + lowers[:22])},
-	{"crockford32", upper, newAlphabet("0123456789ABCDEFGHJKMNPQRSTVWXYZ")},
-	{"crockford32", lower, newAlphabet("0123456789abcdefghjkmnpqrstvwxyz")},
-	{"zbase32", lower, newAlphabet("ybndrfg8ejkmcpqxot1uwisza345h769")},
+	{"base32", upper, newBitwise(5, uppers+"234567"), usual}, // RFC 4648 §6
+	{"base32", lower, newBitwise(5, lowers+"234567"), usual},
+	{"base32hex", upper, newBitwise(5, digits+uppers[:22]), rare}, // RFC 4648 §7
+	{"base32hex", lower, newBitwise(5, digits+lowers[:22]), rare},
+	{"crockford32", upper, newBitwise(5, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"), rare},
+	{"crockford32", lower, newBitwise(5, "0123456789abcdefghjkmnpqrstvwxyz"), rare},
+	{"zbase32", lower, newBitwise(5, "ybndrfg8ejkmcpqxot1uwisza345h769"), rare},
 }
 
 // squeeze returns the values of the bytes of text that are in the alphabet,

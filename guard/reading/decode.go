@@ -1,36 +1,60 @@
 package reading
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+
+	"toolward/guard/sieve"
+)
 
 // minOneCase is the number of letters and digits in one case that may be base32:
 // base64 hardly has that many by chance.
 const minOneCase = 24
 
+// use is how far an encoding is at hand for everybody.
+type use bool
+
+const (
+	usual use = false
+	rare  use = true
+)
+
+// worth reports whether a rare encoding is to be tried on bytes [lo,hi) of v: always,
+// or with [Expander.Mostly] if it may give text in the middle of v, and so at the middle
+// of what is more than half of it, or where [lo,hi) begins, as a compressed stream does.
+func (x *Expander) worth(v *View, lo, hi int, may func([]byte) bool) bool {
+	const near = 64
+	middle := len(v.Text) / 2
+	switch {
+	case !x.Mostly || !v.plain:
+		return true
+	case middle < lo || middle >= hi:
+		return false
+	case hi-lo <= 4*near:
+		return true
+	}
+	return may(v.Text[max(lo, middle-near):min(hi, middle+near)]) || may(v.Text[lo:lo+2*near])
+}
+
 // region adds what the bytes [lo,hi) of v decode to.
 func (x *Expander) region(v *View, lo, hi int) {
 	text := v.Text[lo:hi]
-	var count [4]int
-	hexes, binary := 0, 0
+	letters, hexes, binary := sieve.Count(x.blocks, lo, hi), 0, 0
 	for _, c := range text {
-		count[classOf[c]]++
-		if nibble[c] >= 0 {
-			hexes++
-		}
-		if bit[c] >= 0 {
-			binary++
-		}
+		hexes += int(nibble.size[c])
+		binary += int(bit.size[c])
 	}
-	letters := len(text) - count[other]
+	hexes /= int(nibble.width)
 	if hexes*10 >= letters*7 {
-		x.positional(v, lo, hi, nibble, 4, "hex")
+		x.positional(v, lo, hi, nibble, "hex", usual)
 	}
 	if binary*10 >= letters*9 {
-		x.positional(v, lo, hi, bit, 1, "binary")
+		x.positional(v, lo, hi, bit, "binary", usual)
 	}
-	x.positional(v, lo, hi, sextet, 6, "base64")
+	x.positional(v, lo, hi, sextet, "base64", usual)
 	x.oneCased(v, lo, hi, lower)
 	x.oneCased(v, lo, hi, upper)
-	if count[other]*8 >= len(text) {
+	if (len(text)-letters)*8 >= len(text) {
 		x.radix85(v, lo, hi, radixA85, "ascii85")
 		x.radix85(v, lo, hi, z85, "z85")
 		x.radix85(v, lo, hi, b85, "base85")
@@ -42,28 +66,37 @@ func (x *Expander) region(v *View, lo, hi int) {
 // base32, and uuencode where punctuation stands between capitals.
 func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 	for lo < hi {
-		n, end := 0, lo
-		for ; end < hi; end++ {
-			c := classOf[v.Text[end]]
-			if c == lower+upper-letterCase {
-				break
-			}
-			if c != other {
-				n++
-			}
+		end := min(hi, x.otherCase(lo, letterCase))
+		n := 0
+		if end-lo >= minOneCase {
+			n = sieve.Count(x.blocks, lo, end)
 		}
 		if n >= minOneCase {
 			for _, a := range base32s {
 				if a.letters == letterCase {
-					x.positional(v, lo, end, a.alphabet, 5, a.name)
+					x.positional(v, lo, end, a.alphabet, a.name, a.use)
 				}
 			}
 			if letterCase == upper && (end-lo-n)*8 >= end-lo {
-				x.positional(v, lo, end, uuencode, 6, "uuencode")
+				x.positional(v, lo, end, uuencode, "uuencode", rare)
 			}
 		}
 		lo = end + 1
 	}
+}
+
+// otherCase returns the place of the first letter from i on that is not of a case.
+func (x *Expander) otherCase(i int, letterCase uint8) int {
+	for ; i/64 < len(x.blocks); i = i/64*64 + 64 {
+		w := x.blocks[i/64].Lower
+		if letterCase == lower {
+			w = x.blocks[i/64].Upper
+		}
+		if w = w >> (i % 64); w != 0 {
+			return i + bits.TrailingZeros64(w)
+		}
+	}
+	return i
 }
 
 // backward are the names of encodings that are read from the end.
@@ -79,36 +112,48 @@ var backward = func() map[string]string {
 // alignment: a copy may start anywhere in what was encoded, and a cut or
 // another field may precede it. The common encodings are read
 // backwards too.
-func (x *Expander) positional(v *View, lo, hi int, a *alphabet, width int, name string) {
-	values, places := x.squeeze(v.Text[lo:hi], a)
+func (x *Expander) positional(v *View, lo, hi int, a *bitwise, name string, use use) {
+	if use == rare && !x.worth(v, lo, hi, func(text []byte) bool {
+		return x.phases(x.gather(text, a, false)) != 0 || a.width == 6 && x.phases(x.gather(text, a, true)) != 0
+	}) {
+		return
+	}
 	alignments := 8
-	for width*alignments/2%8 == 0 {
+	for int(a.width)*alignments/2%8 == 0 {
 		alignments /= 2
 	}
-	for _, reversed := range []bool{false, true} {
-		if reversed {
-			if width == 5 || width == 1 {
+	for _, backwards := range []bool{false, true} {
+		if backwards {
+			if a.width == 5 || a.width == 1 {
 				return
 			}
-			reverse(values)
-			reverse(places)
 			name = backward[name]
 		}
-		if !x.pay(len(values)) {
+		size := x.gather(v.Text[lo:hi], a, backwards)
+		n := size / int(a.width)
+		if !x.pay(n) {
 			return
 		}
-		set := x.phases(values, width)
-		for start := range min(alignments, len(values)) {
-			if set>>(start*width%8)&1 == 0 {
+		set := x.phases(size)
+		if set == 0 {
+			continue
+		}
+		values, places := x.squeeze(v.Text[lo:hi], a.value)
+		if backwards {
+			reverse(values)
+			reverse(places)
+		}
+		for start := range min(alignments, n) {
+			if set>>(start*int(a.width)%8)&1 == 0 {
 				continue
 			}
-			if !x.pay(len(values)) {
+			if !x.pay(n) {
 				return
 			}
-			decoded := pack(x.packed[:0], values[start:], width)
+			decoded := pack(x.packed[:0], values[start:], int(a.width))
 			x.packed = decoded
 			x.stretches(v, decoded, name, func(i int) int {
-				n := min(start+i*8/width, len(places)-1)
+				n := min(start+i*8/int(a.width), len(places)-1)
 				return lo + int(places[n])
 			})
 		}

@@ -1,56 +1,86 @@
 package reading
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // numbers adds the readings of lists of character codes: decimal, hexadecimal
 // with 0x, octal and binary ones.
 func (x *Expander) numbers(v *View) {
-	in := v.Text
-	for i := 0; i < len(in); {
-		if classOf[in[i]] != digit {
-			i++
+	for i := 0; i < len(v.Text); {
+		k := i / 64
+		at := 64*k + bits.TrailingZeros64(x.blocks[k].Digit>>(i%64)<<(i%64))
+		if at == 64*(k+1) {
+			i = at
 			continue
 		}
-		i = x.list(v, i)
+		i = x.list(v, at)
 	}
 }
 
 // list reads the list of numbers that starts at v.Text[i] and returns its end.
 func (x *Expander) list(v *View, i int) int {
-	in, start := v.Text, i
+	end, codes := listed(v.Text, i)
+	if codes < minStretch {
+		return end
+	}
 	tokens, places := x.tokens[:0], x.places[:0]
 	defer func() { x.tokens, x.places = tokens, places }()
-	end := i
-	for i < len(in) {
-		n := 0
-		for i+n < len(in) && n < 9 && digitOf(in[i+n]) < 36 {
-			n++
+	for i < end {
+		n := token(v.Text[i:end])
+		tokens, places = append(tokens, v.Text[i:i+n]), append(places, int32(i))
+		for i += n; i < end && classOf[v.Text[i]] == other; {
+			i++
 		}
+	}
+	for _, radix := range []int{10, 16, 8, 2} {
+		decoded := x.codes[:0]
+		for _, t := range tokens {
+			decoded = append(decoded, codeOf(t, radix))
+		}
+		x.codes = decoded
+		x.stretches(v, decoded, "codes", func(j int) int { return int(places[min(j, len(places)-1)]) })
+	}
+	x.letters(v, tokens, places)
+	return end
+}
+
+// listed returns where the list that starts at in[i] ends, and how many of it may be
+// character codes. It goes on over words, as long as of its first four items two begin
+// with a digit.
+func listed(in []byte, i int) (end, codes int) {
+	end = i + 1
+	for items, numbers := 0, 0; i < len(in); {
+		n := token(in[i:])
 		if n == 0 || n > 8 {
 			break
 		}
-		tokens, places = append(tokens, in[i:i+n]), append(places, int32(i))
+		if mayBeCode(in[i : i+n]) {
+			codes++
+		}
+		if classOf[in[i]] == digit {
+			numbers++
+		}
 		i += n
 		end = i
-		for gap := 0; i < len(in) && gap < 3 && digitOf(in[i]) == 99; gap++ {
+		for gap := 0; i < len(in) && gap < 3 && classOf[in[i]] == other; gap++ {
 			i++
 		}
-		if len(tokens) == 4 && !mostlyNumbers(tokens) {
+		if items++; items == 4 && numbers < 2 {
 			break
 		}
 	}
-	if len(tokens) >= minDecoded {
-		for _, radix := range []int{10, 16, 8, 2} {
-			decoded := x.codes[:0]
-			for _, t := range tokens {
-				decoded = append(decoded, codeOf(t, radix))
-			}
-			x.codes = decoded
-			x.stretches(v, decoded, "codes", func(j int) int { return int(places[min(j, len(places)-1)]) })
-		}
-		x.letters(v, tokens, places)
+	return end, codes
+}
+
+// token is the length of the letters and digits that b begins with, 9 for more.
+func token(b []byte) int {
+	n := 0
+	for n < len(b) && n < 9 && classOf[b[n]] != other {
+		n++
 	}
-	return max(end, start+1)
+	return n
 }
 
 // letters reads numbers from 1 to 26 as letters of the alphabet, and pairs of
@@ -73,14 +103,10 @@ func (x *Expander) letters(v *View, tokens [][]byte, places []int32) {
 	x.stretches(v, square, "polybius", place)
 }
 
-func mostlyNumbers(tokens [][]byte) bool {
-	n := 0
-	for _, t := range tokens {
-		if classOf[t[0]] == digit {
-			n++
-		}
-	}
-	return n >= len(tokens)/2
+// mayBeCode reports whether a token may be a character code in any base, or stand
+// for a letter.
+func mayBeCode(t []byte) bool {
+	return len(t) <= 3 && t[0]-'0' < 10 || len(t) == 2 && nibble.value[t[0]] >= 0 || len(t) >= 7 && t[0]-'0' < 2 || t[0] == '0'
 }
 
 // codeOf is the character code that a token is in a base, 0 if it is none.

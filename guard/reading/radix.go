@@ -1,14 +1,28 @@
 package reading
 
 import (
+	"bytes"
 	"math/big"
 	"slices"
 )
 
 // radix85 decodes groups of five characters to four bytes, at every alignment.
 func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
+	if !x.worth(v, lo, hi, func(text []byte) bool {
+		values, _ := x.squeeze(text, a)
+		return phases85(values) != 0
+	}) {
+		return
+	}
 	values, places := x.squeeze(v.Text[lo:hi], a)
+	if !x.pay(len(values)) {
+		return
+	}
+	set := phases85(values)
 	for start := range min(5, len(values)) {
+		if set>>start&1 == 0 {
+			continue
+		}
 		if !x.pay(len(values)) {
 			return
 		}
@@ -18,12 +32,85 @@ func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
 	}
 }
 
+// phases85 reports which of the five first places of a group may give text: those
+// with minStretch readable bytes in a row, which have a whole group beside another, and
+// so the first, third, fifth … of all; and those with a group that a compressed stream
+// begins with. Many groups over four bytes are zeros ([unradix85]), as UTF-16 has.
+func phases85(values []byte) (set uint8) {
+	for start := range min(5, len(values)) {
+		over := 0
+		for i := start; i+5 <= len(values); i += 10 {
+			n := group85(values[i : i+5])
+			if n > 1<<32-1 {
+				over++
+			} else if fits85(n) && (i >= 5 && fits85(group85(values[i-5:i])) || i+10 <= len(values) && fits85(group85(values[i+5:i+10]))) && text85(values, i) {
+				set |= 1 << start
+				break
+			}
+		}
+		if over*40 > len(values) {
+			set |= 1 << start
+		}
+	}
+	for i := 0; i+5 <= len(values); i++ {
+		if magic85[values[i]] && magicAt(group85(values[i:i+5])<<32, 0, 0) {
+			set |= 1 << (i % 5)
+		}
+	}
+	return set
+}
+
+// text85 reports whether the group at values[i] may be part of a text.
+func text85(values []byte, i int) bool {
+	lo, hi := max(i%5, i-10), min(i+15, len(values))
+	var room [32]byte
+	b := unradix85(room[:0], values[lo:hi])
+	_, n := stretch(b, 0)
+	return n > 0 || bytes.Count(b, zero)*4 >= len(b)
+}
+
+// magic85 has the digits that a group begins with which a compressed stream begins with.
+var magic85 = func() (set [256]bool) {
+	for first := range 1 << 16 {
+		if magicAt(uint64(first)<<48, 0, 0) {
+			set[first<<16/(85*85*85*85)], set[(first<<16|0xffff)/(85*85*85*85)] = true, true
+		}
+	}
+	return set
+}()
+
+// pairs85 has the two bytes that text may have side by side.
+var pairs85 = func() (pairs [1 << 10]uint64) {
+	may := func(b int) bool { return b == 0 || b >= 0x80 && b < 0xf0 || printable[b] }
+	goesOn := func(b int) bool { return b&0xc0 == 0x80 }
+	for p := range 1 << 16 {
+		if a, b := p>>8, p&0xff; may(a) && may(b) && !(goesOn(b) && a < 0x80) && (a < 0xc0 || goesOn(b)) {
+			pairs[p>>6] |= 1 << (p & 63)
+		}
+	}
+	return pairs
+}()
+
+// fits85 reports whether each byte of a group may be readable, beside the others.
+func fits85(n uint64) bool {
+	return n <= 1<<32-1 && side(n>>16)&side(n&0xffff)&side(n>>8&0xffff) != 0
+}
+
+// side is 1 if text may have the two bytes of p side by side.
+func side(p uint64) uint64 { return pairs85[p>>6&1023] >> (p & 63) & 1 }
+
+// group85 is the number that a group of five digits stands for.
+func group85(group []byte) uint64 {
+	_ = group[4]
+	return (uint64(group[0])*85+uint64(group[1]))*(85*85*85) + (uint64(group[2])*85+uint64(group[3]))*85 + uint64(group[4])
+}
+
 // unradix85 adds the bytes that groups of five digits stand for: 0x87, 0x6a … of
 // digits 43, 30, 52 … A group over four bytes is none, and gives bytes that are no text.
 func unradix85(out, group []byte) []byte {
 	out = slices.Grow(out, len(group))
 	for ; len(group) >= 5; group = group[5:] {
-		n := (uint64(group[0])*85+uint64(group[1]))*(85*85*85) + (uint64(group[2])*85+uint64(group[3]))*85 + uint64(group[4])
+		n := group85(group)
 		if n > 1<<32-1 {
 			n = 0
 		}
@@ -41,15 +128,22 @@ func unradix85(out, group []byte) []byte {
 // radix58 decodes whole tokens as one number, and the parts of a token that
 // several fields hold.
 func (x *Expander) radix58(v *View, lo, hi int) {
+	if x.Mostly && v.plain && len(v.Text) > 2*maxBase58 {
+		return
+	}
 	for i := lo; i < hi; {
-		n := 0
+		if k := base58Gap(v.Text, i); k > i { // most words are shorter
+			i = k
+			continue
+		}
+		n := minBase58
 		for i+n < len(v.Text) && base58[v.Text[i+n]] >= 0 {
 			n++
 		}
-		if n >= minBase58 && x.edge(v, i) && x.edge(v, i+n) {
+		if x.edge(v, i) && x.edge(v, i+n) {
 			x.number58(v, i, i+n)
 		}
-		if v.origin == nil && n >= minBase58 {
+		if v.origin == nil && len(x.cuts) > 0 {
 			for start, at := i, i+1; at <= i+n; at++ {
 				if _, cut := slices.BinarySearch(x.cuts, at); cut || at == i+n && start > i {
 					x.number58(v, start, at)
@@ -57,12 +151,30 @@ func (x *Expander) radix58(v *View, lo, hi int) {
 				}
 			}
 		}
-		i += max(n, 1)
+		i += n
 	}
 }
 
-// minBase58 is the fewest characters that are read as one number.
-const minBase58 = 16
+// base58Gap returns the place behind the last of the minBase58 bytes from i on that is
+// not in the alphabet, i if there is none.
+func base58Gap(text []byte, i int) int {
+	end := min(i+minBase58, len(text))
+	for k := end - 1; k >= i; k-- {
+		if base58[text[k]] < 0 {
+			return k + 1
+		}
+	}
+	if end < i+minBase58 {
+		return end
+	}
+	return i
+}
+
+// minBase58 is the fewest characters that are read as one number, maxBase58 the most.
+const (
+	minBase58 = 16
+	maxBase58 = 256
+)
 
 // edge reports whether no letter or digit goes on over byte i, which in base64
 // cuts most runs of the alphabet of base58.
@@ -77,7 +189,7 @@ func (x *Expander) edge(v *View, i int) bool {
 // number58 decodes one token. It is quadratic, so the token has a length at
 // which that does not matter.
 func (x *Expander) number58(v *View, lo, hi int) {
-	if n := hi - lo; n < minBase58 || n > 256 {
+	if n := hi - lo; n < minBase58 || n > maxBase58 {
 		return
 	}
 	if !x.pay(4 * (hi - lo)) {

@@ -16,9 +16,11 @@ package reading
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"toolward/guard/inflate"
+	"toolward/guard/sieve"
 )
 
 // View is one reading of a text, or of a part of it.
@@ -29,6 +31,7 @@ type View struct {
 
 	origin []int32 // offset in the given text of each byte; nil if it is the text itself
 	end    int     // offset where what it came from ends
+	plain  bool    // nothing but escapes was undone
 }
 
 // At returns the offset in the given text of what byte i was read from. In
@@ -60,6 +63,10 @@ const (
 // Expander makes the views of a text. Its zero value is ready; its buffers are
 // used again, so it is not safe for concurrent use.
 type Expander struct {
+	// Mostly leaves out readings by rare encodings that come from less than half of the
+	// text: any but base64, base32, hexadecimal, binary and character codes.
+	Mostly bool
+
 	views   []View
 	budget  int // bytes of readings left
 	work    int // bytes of decoding left …
@@ -77,8 +84,12 @@ type Expander struct {
 
 	narrow []byte // decoded bytes without the zeros among them
 
-	words []uint64 // the bits of values …
-	runs  []uint64 // … and where text may begin among them
+	blocks []sieve.Block // of the view that is looked at …
+	hot    []uint64      // … and where it may become a region
+
+	tried []extent // regions of the text itself
+
+	bits []byte // of the characters of one region
 
 	tokens [][]byte // of a list of numbers …
 	places []int32  // … where they stand
@@ -91,8 +102,8 @@ type Expander struct {
 // truncated is true. cuts are the offsets where another field starts, in
 // order, for encodings that only decode as a whole; nil is none.
 func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool) {
-	x.cuts, x.texts, x.origins = cuts, x.texts[:0], x.origins[:0]
-	x.views = append(x.views[:0], View{Text: text, end: len(text)})
+	x.cuts, x.texts, x.origins, x.tried = cuts, x.texts[:0], x.origins[:0], x.tried[:0]
+	x.views = append(x.views[:0], View{Text: text, end: len(text), plain: true})
 	x.budget, x.work, x.streams = maxGrowth*len(text)+freeGrowth, maxPasses*len(text)+freePasses, maxStreams
 	x.spare = x.work
 	for i := 0; i < len(x.views); i++ {
@@ -100,13 +111,35 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 			continue
 		}
 		v := x.views[i] // a copy: add may move the slice
+		x.blocks = sieve.Read(x.blocks, v.Text)
 		x.unescape(&v)
 		x.numbers(&v)
 		x.morse(&v)
 		x.invisible(&v)
-		regions(v.Text, func(lo, hi int) { x.region(&v, lo, hi) })
+		x.regions(&v, func(lo, hi int) {
+			if i == 0 {
+				x.tried = append(x.tried, extent{lo, hi})
+			}
+			if i == 0 || !x.wasTried(&v, lo, hi) {
+				x.region(&v, lo, hi)
+			}
+		})
 	}
 	return x.views, x.budget < 0 || x.work < 0
+}
+
+// extent is the bytes from lo to before hi.
+type extent struct{ lo, hi int }
+
+// wasTried reports whether a region of v stands as it is in the text itself, and was a
+// region there: undoing the escapes of a text leaves nearly all of it unchanged.
+func (x *Expander) wasTried(v *View, lo, hi int) bool {
+	e := extent{v.At(lo), v.At(hi-1) + 1}
+	if !v.plain || e.hi-e.lo != hi-lo {
+		return false
+	}
+	_, was := slices.BinarySearchFunc(x.tried, e, func(t, e extent) int { return cmp.Or(cmp.Compare(t.lo, e.lo), cmp.Compare(t.hi, e.hi)) })
+	return was && bytes.Equal(v.Text[lo:hi], x.views[0].Text[e.lo:e.hi])
 }
 
 // pay takes the work of decoding n bytes from the budget, if it is there.

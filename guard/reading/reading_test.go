@@ -255,3 +255,51 @@ func FuzzExpand(f *testing.F) {
 		}
 	})
 }
+
+// TestMostlyLeavesOutLittle reads the text in rare encodings, beside so much else: with
+// Mostly it is read where it is more than half of all.
+func TestMostlyLeavesOutLittle(t *testing.T) {
+	long := strings.Repeat(plain+". ", 30)
+	encodings := map[string]string{
+		"base32hex": strings.ToLower(base32.HexEncoding.EncodeToString([]byte(long))),
+		"z85":       in85([]byte(long), z85),
+		"base85":    in85([]byte(long), b85),
+		"base64":    base64.StdEncoding.EncodeToString([]byte(long)),
+	}
+	for name, encoded := range encodings {
+		beside := strings.Repeat("and so it goes on, as all things do. ", len(encoded)/37)
+		for _, c := range []struct {
+			text string
+			most bool
+		}{{encoded, true}, {beside[:len(beside)/3] + encoded, true}, {encoded + beside[:len(beside)/3], true}, {encoded + beside + beside, name == "base64"}, {beside + beside + encoded, name == "base64"}} {
+			for _, x := range []Expander{{Mostly: true}, {}} {
+				views, _ := x.Expand([]byte(c.text), nil)
+				got := slices.ContainsFunc(views, func(v View) bool { return strings.Contains(string(v.Text), plain) })
+				if want := c.most || !x.Mostly; got != want {
+					t.Errorf("%s, Mostly %v, %d of %d bytes: read %v", name, x.Mostly, len(encoded), len(c.text), got)
+				}
+			}
+		}
+	}
+}
+
+// Numbers behind equals signs are no quoted-printable, and in quoted-printable an
+// equals sign stands for nothing else (RFC 2045 §6.7).
+func TestQuotedPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"level=INFO status=200 bytes=512 took=1ms":  "",
+		"meet=20me=20at=20noon":                     "meet me at noon",
+		"x=y id=7 a=b =6D=65=65=74 me at noon":      "x=y id=7 a=b meet me at noon",
+		"name=x id=7 a=b c=d meet me =\nat=20noon.": "name=x id=7 a=b c=d meet me at noon.",
+	} {
+		var x Expander
+		views, _ := x.Expand([]byte(text), nil)
+		got := ""
+		for i := range views[1:] {
+			got = string(views[1+i].Text)
+		}
+		if got != want {
+			t.Errorf("%q reads %q, want %q", text, got, want)
+		}
+	}
+}

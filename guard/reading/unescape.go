@@ -1,7 +1,9 @@
 package reading
 
 import (
+	"bytes"
 	"html"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -11,7 +13,11 @@ import (
 // view's turn comes.
 func (x *Expander) unescape(v *View) {
 	in := v.Text
-	first := escapeAt(in, 0)
+	starts := &escapes
+	if !quotedPrintable(in) {
+		starts = &otherEscapes
+	}
+	first := escapeAt(in, 0, starts)
 	if first == len(in) {
 		return
 	}
@@ -24,9 +30,7 @@ func (x *Expander) unescape(v *View) {
 			if out == nil {
 				out, origin = make([]byte, 0, len(in)), make([]int32, 0, len(in))
 			}
-			for ; kept < i; kept++ {
-				out, origin = append(out, in[kept]), append(origin, int32(kept))
-			}
+			out, origin = append(out, in[kept:i]...), places(origin, kept, i)
 			for range len(text) {
 				origin = append(origin, int32(i))
 			}
@@ -39,26 +43,68 @@ func (x *Expander) unescape(v *View) {
 		} else {
 			i++
 		}
-		i = escapeAt(in, i)
+		i = escapeAt(in, i, starts)
 	}
 	if via == "" {
 		return
 	}
-	for ; kept < len(in); kept++ {
-		out, origin = append(out, in[kept]), append(origin, int32(kept))
-	}
+	out, origin = append(out, in[kept:]...), places(origin, kept, len(in))
+	n := len(x.views)
 	x.add(v, out, via, 0, len(in), origin)
+	for i := range x.views[n:] {
+		x.views[n+i].plain = v.plain
+	}
+}
+
+// places adds the numbers from lo to before hi.
+func places(dst []int32, lo, hi int) []int32 {
+	n := len(dst)
+	dst = slices.Grow(dst, hi-lo)[:n+hi-lo]
+	for i := range dst[n:] {
+		dst[n+i] = int32(lo + i)
+	}
+	return dst
 }
 
 // escapeAt returns the place of the first byte from i on that may start an escape.
-func escapeAt(b []byte, i int) int {
-	for i < len(b) && !escapes[b[i]] {
+func escapeAt(b []byte, i int, starts *[256]bool) int {
+	for i < len(b) && !starts[b[i]] {
 		i++
 	}
 	return i
 }
 
-var escapes = [256]bool{'%': true, '&': true, '\\': true, '=': true}
+// escapes are the bytes that escapes start with, and otherEscapes those without
+// quoted-printable's.
+var (
+	escapes      = [256]bool{'%': true, '&': true, '\\': true, '=': true}
+	otherEscapes = [256]bool{'%': true, '&': true, '\\': true}
+)
+
+// quotedPrintable reports whether what an equals sign starts in b are escapes (RFC 2045
+// §6.7), which writes none that starts anything else: two side by side, one that hides
+// a line end, or most of all signs. "status=200 bytes=512 took=1ms" has none.
+func quotedPrintable(b []byte) bool {
+	all, coded := 0, 0
+	for i := bytes.IndexByte(b, '='); i >= 0 && i+1 < len(b); {
+		all++
+		if b[i+1] == '\n' || b[i+1] == '\r' {
+			return true
+		}
+		if _, ok := hexByte(b, i+1); ok && upperHex(b[i+1]) && upperHex(b[i+2]) {
+			coded++
+			if i+3 < len(b) && b[i+3] == '=' {
+				return true
+			}
+		}
+		n := bytes.IndexByte(b[i+1:], '=')
+		if n < 0 {
+			break
+		}
+		i += 1 + n
+	}
+	return coded*2 > all
+}
 
 // escape reads one escape at the start of b: what it stands for, its length
 // (0 if it is none), and the name of its kind.
