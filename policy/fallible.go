@@ -39,34 +39,6 @@ var neverFail = map[string]bool{
 	"is_string": true, "is_number": true, "is_boolean": true, "is_null": true, "is_array": true, "is_set": true, "is_object": true, "type_name": true,
 }
 
-// reached returns those conditions of a rule, as it is written, before which
-// nothing in it can fail. What fails in the conditions themselves is not counted:
-// who answers them sees that.
-func (f *fallible) reached(rule *ast.Rule, conditions []*ast.Expr) []*ast.Expr {
-	compiled := f.rules[rule.Location]
-	if compiled == nil {
-		return nil
-	}
-	// The compiler takes functions out of the expression that has them.
-	part := func(c *ast.Expr) func(*ast.Expr) bool {
-		return func(e *ast.Expr) bool { return inside(e.Location, c.Location) }
-	}
-	first := slices.IndexFunc([]*ast.Expr(compiled.Body), func(e *ast.Expr) bool {
-		return f.failing(e) && !slices.ContainsFunc(conditions, func(c *ast.Expr) bool { return part(c)(e) })
-	})
-	if first < 0 {
-		return conditions
-	}
-	return slices.DeleteFunc(conditions, func(c *ast.Expr) bool {
-		return slices.ContainsFunc([]*ast.Expr(compiled.Body[first:]), part(c))
-	})
-}
-
-// inside reports whether a place is part of another.
-func inside(part, of *ast.Location) bool {
-	return part.File == of.File && of.Offset <= part.Offset && part.Offset+len(part.Text) <= of.Offset+len(of.Text)
-}
-
 // failing reports whether an expression can fail, or one in it.
 func (f *fallible) failing(e *ast.Expr) bool {
 	fails := false

@@ -41,13 +41,13 @@ var functions = map[string]native{
 		return yes, sureIf(ok)
 	}},
 
-	"is_string":  kind(func(v any) bool { return rank(v) == 4 }),
-	"is_number":  kind(func(v any) bool { return rank(v) == 3 }),
-	"is_boolean": kind(func(v any) bool { return rank(v) == 1 || rank(v) == 2 }),
+	"is_string":  kind(func(v any) bool { return rank(v) == rankText }),
+	"is_number":  kind(func(v any) bool { return rank(v) == rankNumber }),
+	"is_boolean": kind(func(v any) bool { return rank(v) == rankFalse || rank(v) == rankTrue }),
 	"is_null":    kind(func(v any) bool { return v == nil }),
-	"is_array":   kind(func(v any) bool { return rank(v) == 5 }),
-	"is_object":  kind(func(v any) bool { return rank(v) == 6 }),
-	"is_set":     kind(func(v any) bool { return rank(v) == 7 }),
+	"is_array":   kind(func(v any) bool { return rank(v) == rankList }),
+	"is_object":  kind(func(v any) bool { return rank(v) == rankObject }),
+	"is_set":     kind(func(v any) bool { return rank(v) == rankSet }),
 
 	"data.toolward.lib.path.under":      {operands: 2, run: func(path, root any) (any, state) { return holds(pathUnder(path, root)) }, with: pathUnderThis},
 	"data.toolward.lib.path.under_any":  {operands: 2, run: pathUnderAny},

@@ -95,8 +95,11 @@ func (a *author) expr(rules []known, late bool) string {
 	if len(rules) > 0 && a.oneIn(3) {
 		return a.use(rules[a.IntN(len(rules))], late)
 	}
-	if a.oneIn(3) {
+	switch a.IntN(4) {
+	case 0:
 		return a.answered(late)
+	case 1:
+		return a.composed(late)
 	}
 	a.vars++
 	v := "v" + strconv.Itoa(a.vars)
@@ -264,7 +267,7 @@ func (a *author) pkg(path string, helpers []known) string {
 			head += "import data.toolward.lib." + of + "\n\n"
 		}
 	}
-	return head + constants + b.String()
+	return head + constants + composing + b.String()
 }
 
 // constants are rules of a package that are the same for each call.
@@ -316,10 +319,10 @@ func (a *author) policy() map[string]string {
 			head += "import data.toolward.lib." + of + "\n\n"
 		}
 	}
-	helping := head + constants + b.String()
+	helping := head + constants + composing + b.String()
 	files := map[string]string{
 		"m.rego": a.counting(), "h.rego": helping, "t.rego": a.pkg("tools.files.read_file", helpers),
-		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"},"roots":["/srv","/x"],"modes":{"a":"r","b":1}}`,
+		"data.json": `{"closed":{"x":true,"r":true,"a":false,"field":"note"},"roots":["/srv","/x"],"modes":{"a":"r","b":1},"nested":{"r":{"list":["a",1,null]},"x":{"list":["x"]}}}`,
 	}
 	for _, f := range [][2]string{{"s.rego", "servers.files"}, {"g.rego", "gateway"}, {"w.rego", "tools.files.write_file"}} {
 		if a.oneIn(2) {
@@ -386,6 +389,8 @@ func (a *author) call(t testing.TB, agent *gateway.Agent, tool *gateway.Tool) *g
 		{"mail", []string{`"x@a.example"`, `["x@a.example","y@A.example"]`, `["x@b.example",1]`, `[]`, `{"a":"x@a.example"}`}},
 		{"line", []string{`"ls -a /srv"`, `"ls"`, `"ls;id"`, `"x=1 ls"`, `["ls"]`}},
 		{"query", []string{`"select 1 limit 2"`, `"drop table t"`, `"select 'drop' from t limit 007"`, `null`}},
+		{"mixed", []string{`["a",1,"b"]`, `[null,"a"]`, `["/srv/x","a"]`, `[{"name":"a"},{"name":"x"},3]`, `[["a","x"],["b"]]`, `{"b":"a","a":"x"}`, `7`}},
+		{"items", []string{`[{"name":"a","n":1}]`, `[{"name":"x"},{"n":2}]`, `[]`, `{"name":"a"}`}},
 		{"odd name", []string{`"x"`, `"a"`, `1`}},
 	} {
 		if !a.oneIn(5) {

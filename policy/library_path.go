@@ -135,7 +135,7 @@ func pathAllUnder(paths, root any) (any, state) {
 	if !ok {
 		return nil, doubt
 	}
-	all := n > 0 && rank(paths) != 4
+	all := n > 0 && rank(paths) != rankText
 	elements(paths, func(path any) bool {
 		all = all && pathUnder(path, root)
 		return all

@@ -147,15 +147,14 @@ func shellRuns(v, programs any) (any, state) {
 // for is empty, not undefined.
 func shellOptions(v, _ any) (any, state) {
 	words, _ := commandWords(v)
-	options := setOf{}
+	options := []any{}
 	for _, w := range words[min(1, len(words)):] {
 		if name, _, _ := strings.Cut(w, "="); strings.HasPrefix(w, "-") {
-			if known, _ := isIn(name, options); !known {
-				options = append(options, name)
-			}
+			options = append(options, name)
 		}
 	}
-	return options, given
+	set, ok := newSet(options)
+	return set, sureIf(ok)
 }
 
 func shellOperands(v, _ any) (any, state) {

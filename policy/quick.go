@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
@@ -10,26 +11,24 @@ import (
 	"toolward/gateway"
 )
 
-// OPA interprets a rule that looks into a text, compares a number or asks a
-// function, as in
+// OPA interprets rules at one to forty microseconds an expression. A second
+// compilation of the policy, for decisions alone, has in the place of the body of a
+// rule that decisions ask a name that input has only if the body holds:
 //
-//	deny contains "leaves the folder" if not path.under(input.args.path, "/srv/docs")
+//	deny contains "outside" if not path.under(input.args.path, "/srv")
+//	deny contains "outside" if input["toolward/may"].r12
 //
-// at one to forty microseconds each. A second compilation of the policy, for
-// decisions alone, has in the place of such a condition (condition.go) a name that
-// input has only if the condition holds:
+// Who builds the input answers the body in Go (answer.go, with the rules and functions
+// that it refers to), which takes nanoseconds, and OPA's index leaves the rule out. A
+// rule whose reason has variables of its body, or with an expression that is not
+// translated, keeps its body behind the name. Where Go is unsure, since OPA would
+// report an error, the policy is asked as it is written.
 //
-//	deny contains "leaves the folder" if input["toolward/may"].r12
-//
-// Who builds the input answers the condition in Go, which takes nanoseconds, and
-// OPA's index leaves the rule out. For a call about which OPA would not answer a
-// condition (it looks into an argument that is no text), the policy is asked as
-// it is written, so that the error is OPA's, and a condition after something that
-// can fail stays where it is (fallible.go). Rules that see input as a whole, or
-// replace it or a function by `with`, would see the difference, and rules that ask
-// another package would ask one whose conditions nobody answered: a policy with
-// such a rule has no second compilation, nor has one that comes with a library of
-// its own. What is left to ask OPA is often the same for many calls; see remember.go.
+// Rules that see input as a whole, or replace it or a function by `with`, would see the
+// difference, and rules that ask another package would ask one whose rules nobody
+// answered: a policy with such a rule has no second compilation, nor has one that comes
+// with a library of its own. What is left to ask OPA is often the same for many calls;
+// see remember.go.
 
 // mayKey is the member of input that holds the names. It is no identifier, and
 // nobody who writes a policy comes upon it.
@@ -42,15 +41,18 @@ type quick struct {
 	reader *reader
 	timed  bool // the policy asks for more than input and data
 	plans  cache[*gateway.Tool, *plan]
+	pool   sync.Pool // of *answering
 	known  cache[question, outcome]
 }
 
-// mayHold is a rule with conditions that are answered beforehand.
+// mayHold is a rule, or what follows one by else, whose body is answered beforehand, or
+// the beginning of it.
 type mayHold struct {
-	about      address
-	name       string // what stands for the conditions in input
-	conditions []condition
-	reads      []string // of input, besides
+	about address
+	name  string // what stands for it in input
+	of    *body
+	n     tallied
+	reads []string // of input, besides
 }
 
 // quicken makes the second compilation from the marked modules, which it
@@ -59,26 +61,33 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	if r.reads.all || replaces(marked) || asksOthers(r.parsed) {
 		return nil, nil
 	}
-	q, f := &quick{}, newFallible(r.compiler)
+	q := &quick{}
 	q.plans.most, q.known.most = r.tools.most, maxOutcomes
-	rules, settled := names(marked), settled(marked)
+	t, f := newTranslator(r, settled(marked)), newFallible(r.compiler)
 	for _, name := range util.KeysSorted(marked) {
-		a, ok := addressOf(marked[name].Package)
+		m := marked[name]
+		a, ok := addressOf(m.Package)
 		if !ok || a.root == "reverse" {
 			continue
 		}
-		s := newScope(r, marked[name], rules[marked[name].Package.Path.String()], settled)
-		for _, rule := range marked[name].Rules {
-			if rule.Default || rule.Else != nil || !isPublic(ruleName(rule)) || counts(ruleName(rule)) {
+		for _, rule := range m.Rules {
+			if rule.Default || !isPublic(ruleName(rule)) || counts(ruleName(rule)) {
 				continue
 			}
-			if conditions, rest := s.conditionsOf(rule, f); conditions != nil {
-				may := mayHold{about: a, name: "r" + strconv.Itoa(len(q.rules)), conditions: conditions}
+			for compiled := f.rules[rule.Location]; rule != nil && compiled != nil; rule, compiled = rule.Else, compiled.Else {
+				n := tallied(t.gather())
+				steps, all := t.public(compiled, rule, f)
+				if len(steps) == 0 {
+					continue
+				}
+				may := mayHold{about: a, name: "r" + strconv.Itoa(len(q.rules)), of: &body{steps, n}, n: n}
 				q.rules = append(q.rules, may)
-				first := ast.NewExpr(ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(mayKey)).Append(ast.StringTerm(may.name))))
-				rule.Body = ast.NewBody(append([]*ast.Expr{first.SetLocation(rule.Location)}, rest...)...)
+				rule.Body = standsFor(rule, may.name, all && r.closedHead(m, rule))
 			}
 		}
+	}
+	q.pool.New = func() any {
+		return &answering{slots: make([]any, t.slots), kept: make([]keptValue, len(t.kept)), gather: make([]accumulator, t.gathers)}
 	}
 	compiler := ast.NewCompiler().WithCapabilities(marking())
 	if compiler.Compile(marked); compiler.Failed() {
@@ -90,31 +99,19 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	return q, err
 }
 
-// conditionsOf returns the conditions of a body that can be answered without
-// OPA, and the rest of it.
-func (s *scope) conditionsOf(rule *ast.Rule, f *fallible) (conditions []condition, rest []*ast.Expr) {
-	s.enter(rule)
-	var answerable []*ast.Expr
-	as := map[*ast.Expr]condition{}
-	for _, e := range rule.Body {
-		if x, ok := s.condition(e); ok {
-			answerable = append(answerable, e)
-			as[e] = x
-		}
+// standsFor is the body of a rule with the name in input first, and nothing else but the
+// mark if that says all.
+func standsFor(rule *ast.Rule, name string, all bool) ast.Body {
+	rest := rule.Body
+	if all {
+		rest = rest[len(rest)-1:]
 	}
-	reached := f.reached(rule, answerable)
-	for _, e := range rule.Body {
-		if slices.Contains(reached, e) {
-			conditions = append(conditions, as[e])
-		} else {
-			rest = append(rest, e)
-		}
-	}
-	return conditions, rest
+	first := ast.NewExpr(ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(mayKey)).Append(ast.StringTerm(name))))
+	return ast.NewBody(append([]*ast.Expr{first.SetLocation(rule.Location)}, rest...)...)
 }
 
 // replaces reports whether anything is evaluated with another input, or with
-// another function in the place of one that conditions may have.
+// another function in the place of one that is answered in Go.
 func replaces(modules map[string]*ast.Module) bool {
 	found := false
 	each := func(w *ast.With) bool {

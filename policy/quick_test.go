@@ -45,7 +45,7 @@ func TestConditionsAnsweredBeforehandDecideAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q := e.current.Load().quick; q == nil || len(q.rules) != 7 {
+	if q := e.current.Load().quick; q == nil || len(q.rules) != 9 {
 		t.Fatal("conditions are not answered beforehand")
 	}
 	plain := plainDecider(t, dir)

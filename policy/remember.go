@@ -17,10 +17,10 @@ import (
 
 // A decision follows from what the rules that may speak read of input. Which
 // paths these are is known at load, so calls that have the same values there,
-// and the same answers to the conditions of quick.go, get the same decision, and
+// and the same answers to the bodies of quick.go, get the same decision, and
 // OPA is asked once for all of them. What rules of other tools read does not
-// count, nor what a rule reads one of whose conditions fails. A policy that asks
-// for the time of day is asked at each call.
+// count, nor what a rule reads whose body does not hold. A policy of which OPA still
+// asks the time of day is asked at each call.
 
 // plan is what decisions about one tool depend on.
 type plan struct {
@@ -46,12 +46,16 @@ const (
 	maxValues   = 512
 )
 
-// decide answers by what is remembered, or asks OPA. ok is false if a condition
+// decide answers by what is remembered, or asks OPA. ok is false if a body
 // cannot be answered without it.
 func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c *gateway.Call, in map[string]any) (o outcome, ok bool, err error) {
 	p := q.plans.get(c.Tool, func() *plan { return q.plan(c.Tool) })
+	a := q.pool.Get().(*answering)
+	a.begin(in, c.Time, limit)
 	var space [maxValues]byte
-	values, ok := p.answer(space[:0], in)
+	values, ok := p.answer(space[:0], a)
+	a.in = nil
+	q.pool.Put(a)
 	if !ok {
 		return outcome{}, false, nil
 	}
@@ -74,21 +78,16 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	return o, true, err
 }
 
-// answer appends a bit for each rule: whether its conditions hold. ok is false
-// where OPA has to say. What stands behind a condition that does not hold, OPA
-// does not come to either.
-func (p *plan) answer(to []byte, in map[string]any) (answers []byte, ok bool) {
+// answer appends a bit for each rule: whether its body holds, or what of it is
+// answered. ok is false where OPA has to say.
+func (p *plan) answer(to []byte, a *answering) (answers []byte, ok bool) {
 	to = append(to, make([]byte, (len(p.rules)+7)/8)...)
 	for i := range p.rules {
-		all := held
-		for j := 0; all == held && j < len(p.rules[i].conditions); j++ {
-			all = p.rules[i].conditions[j].answer(in)
-		}
-		switch all {
-		case unsure:
-			return nil, false
-		case held:
+		if p.rules[i].of.holds(a, p.rules[i].n) {
 			to[i/8] |= 1 << (i % 8)
+		}
+		if a.unsure {
+			return nil, false
 		}
 	}
 	return to, true
@@ -181,7 +180,7 @@ func appendLong(to []byte, kind byte, s string) (out []byte, ok bool) {
 
 // remember finds what the compiled rules read.
 func (q *quick) remember(c *ast.Compiler) {
-	q.timed = slices.ContainsFunc(c.Required.Builtins, (*ast.Builtin).IsNondeterministic)
+	q.timed = timed(c)
 	q.reader = newReader(c)
 	number := map[string]int{}
 	for i := range q.rules {
@@ -198,6 +197,36 @@ func (q *quick) remember(c *ast.Compiler) {
 	}
 }
 
+// timed reports whether a decision asks for more than input and data.
+func timed(c *ast.Compiler) bool {
+	found, seen := false, map[*ast.Rule]bool{}
+	var visit func(*ast.Rule)
+	visit = func(rule *ast.Rule) {
+		if seen[rule] {
+			return
+		}
+		seen[rule] = true
+		ast.WalkExprs(rule, func(e *ast.Expr) bool {
+			if e.IsCall() {
+				b := ast.BuiltinMap[e.Operator().String()]
+				found = found || b != nil && b.IsNondeterministic()
+			}
+			return found
+		})
+		for r := rule; r != nil; r = r.Else {
+			for dep := range c.Graph.Dependencies(r) {
+				if other, ok := dep.(*ast.Rule); ok {
+					visit(other)
+				}
+			}
+		}
+	}
+	for _, rule := range c.GetRulesExact(ast.MustParseRef(entryDecision)) {
+		visit(rule)
+	}
+	return found
+}
+
 // plan finds what decisions about a tool depend on.
 func (q *quick) plan(t *gateway.Tool) *plan {
 	p := &plan{}
@@ -209,7 +238,7 @@ func (q *quick) plan(t *gateway.Tool) *plan {
 	p.reads = readsAbout(q.reader.compiler, entryDecision, t, func(own map[string]bool) bool {
 		for path := range own {
 			if isMay(path) {
-				return true // what it reads counts if its conditions hold
+				return true // what it reads counts if its body holds
 			}
 		}
 		return false

@@ -163,7 +163,7 @@ func TestTimeIsAskedAtEachCall(t *testing.T) {
 
 // TestMuchIsNotRemembered: neither long values nor many calls fill the memory.
 func TestMuchIsNotRemembered(t *testing.T) {
-	e := open(t, "package gateway\n\nallow if sprintf(\"%s\", [input.args.path]) == input.args.path\n")
+	e := open(t, "package gateway\n\nallow := true\n\nlabel contains input.args.path\n")
 	tool := readCall(t, `{}`).Tool
 	ask := func(path string) {
 		c := readCall(t, `{"path":"`+path+`"}`)

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,7 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// setOf is a set among values that otherwise are those of input.
+// setOf is a set among values that otherwise are those of input: sorted, each once.
 type setOf []any
 
 // plainValue is a constant in the form that values of input have. ok is false if
@@ -101,8 +102,18 @@ func order(a, b any) (c int, ok bool) {
 			}
 		}
 	}
-	if i, j := rank(a), rank(b); i != j && i >= 0 && j >= 0 {
+	i, j := rank(a), rank(b)
+	switch {
+	case i < 0 || j < 0:
+		return 0, false
+	case i != j:
 		return cmp.Compare(i, j), true
+	case i < rankNumber:
+		return 0, true
+	case i == rankList:
+		return orderLists(a, b)
+	case i == rankSet:
+		return orderLists([]any(a.(setOf)), []any(b.(setOf)))
 	}
 	v, err := regoValue(a)
 	if err != nil {
@@ -115,25 +126,74 @@ func order(a, b any) (c int, ok bool) {
 	return ast.Compare(v, w), true
 }
 
+// orderLists compares element by element; what begins another is before it.
+func orderLists(a, b any) (c int, ok bool) {
+	n, _ := length(a)
+	m, _ := length(b)
+	for i := range min(n, m) {
+		x, _ := element(a, i)
+		y, _ := element(b, i)
+		if c, ok := order(x, y); c != 0 || !ok {
+			return c, ok
+		}
+	}
+	return cmp.Compare(n, m), true
+}
+
+// Ranks of kinds of values, in OPA's order.
+const (
+	rankNull = iota
+	rankFalse
+	rankTrue
+	rankNumber
+	rankText
+	rankList
+	rankObject
+	rankSet
+)
+
+// weight is about how many parts a value has, long texts being several.
+func weight(v any) (n int) {
+	n = 1
+	switch v := v.(type) {
+	case string:
+		n += len(v) >> 6
+	case map[string]any:
+		for _, e := range v {
+			n += weight(e)
+		}
+	case []any:
+		for i := range v {
+			n += weight(v[i])
+		}
+	case setOf:
+		for i := range v {
+			n += weight(v[i])
+		}
+	}
+	return n
+}
+
+// rank is that of a value, -1 of what input never has.
 func rank(v any) int {
 	switch v := v.(type) {
 	case nil:
-		return 0
+		return rankNull
 	case bool:
 		if v {
-			return 2
+			return rankTrue
 		}
-		return 1
+		return rankFalse
 	case int, float64, json.Number:
-		return 3
+		return rankNumber
 	case string:
-		return 4
+		return rankText
 	case []any, []string:
-		return 5
+		return rankList
 	case map[string]any:
-		return 6
+		return rankObject
 	case setOf:
-		return 7
+		return rankSet
 	}
 	return -1
 }
@@ -182,6 +242,14 @@ func elements(v any, f func(any) bool) {
 // isIn is `x in of`.
 func isIn(x, of any) (yes, ok bool) {
 	ok = true
+	if set, sorted := of.(setOf); sorted {
+		_, yes = slices.BinarySearchFunc(set, x, func(e, x any) int {
+			c, known := order(e, x)
+			ok = ok && known
+			return c
+		})
+		return yes && ok, ok
+	}
 	elements(of, func(e any) bool {
 		c, known := order(x, e)
 		yes, ok = known && c == 0, ok && known
