@@ -3,8 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Args is a JSON value that passed the strict parser. It is made by
@@ -44,7 +42,7 @@ func (a Args) Raw() json.RawMessage { return a.get().raw }
 // json.Number. It is decoded on first use, once; the caller must not modify it.
 func (a Args) Value() any {
 	p := a.get()
-	p.once.Do(func() { p.value = decode(jsontext.Value(p.raw)) })
+	p.once.Do(func() { p.value = Decode(p.raw) })
 	return p.value
 }
 
@@ -52,7 +50,3 @@ func (a Args) Value() any {
 func (a Args) Equal(b Args) bool {
 	return a.get() == b.get() || string(a.Raw()) == string(b.Raw())
 }
-
-// Decode turns checked JSON into the forms of [Args.Value]. It is for values
-// that [ParseObject] or [CheckJSON] accepted; anything else decodes to nil.
-func Decode(raw json.RawMessage) any { return decode(jsontext.Value(raw)) }

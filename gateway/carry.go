@@ -100,7 +100,7 @@ func (r *Road) carried(c *Call) ([]Restored, *Refusal) {
 		}
 	}
 	found := readMarks(c.Args.Raw(), known)
-	if known != nil && bytes.Contains(c.Args.Raw(), []byte(Redacted)) && r.Vault.Masked(c.Agent, c.Tool.Server) {
+	if known != nil && holdsText(c.Args.Raw(), Redacted) && r.Vault.Masked(c.Agent, c.Tool.Server) {
 		return nil, Refuse("placeholder", Misplaced, "the arguments hold "+Redacted+", which stands for what a policy took out of something that "+c.Tool.Server+
 			" said; it is not put back: change only what is around it, or leave it out")
 	}
@@ -244,11 +244,37 @@ type placed struct {
 // mayHold reports whether checked JSON may hold a placeholder, whole, as it stands
 // or with any of its characters escaped.
 func mayHold(raw json.RawMessage) bool {
-	return bytes.Contains(raw, []byte(placeholderStart)) || bytes.Contains(raw, []byte(escapedASCII))
+	return bytes.Contains(raw, []byte(placeholderStart)) || escapesPlaceholder(raw)
 }
 
-// escapedASCII is how a character of ASCII begins that JSON need not escape.
-const escapedASCII = `\u00`
+// holdsText reports whether a text of checked JSON holds another.
+func holdsText(raw json.RawMessage, what string) (found bool) {
+	if !escapesPlaceholder(raw) {
+		return bytes.Contains(raw, []byte(what))
+	}
+	eachText(raw, func(_ func() string, _ bool, text string) { found = found || strings.Contains(text, what) })
+	return found
+}
+
+// escapesPlaceholder reports whether checked JSON writes as an escape what may stand
+// in a placeholder: a letter, a digit, or one of its signs. What encoders escape
+// beside what they must, for HTML, is none of them.
+//
+//	"[redact\u0065d pii.card"   yes    "a \u003c b \u0026 c"   no
+func escapesPlaceholder(raw []byte) bool {
+	const escape = `\u00`
+	for {
+		i := bytes.Index(raw, []byte(escape))
+		if i < 0 {
+			return false
+		}
+		s := scanner{b: raw, i: i + 2}
+		if r, ok := s.hex4(); !ok || letterOrDigit(byte(r)) || strings.ContainsRune("[]. -", r) {
+			return true
+		}
+		raw = raw[s.i:]
+	}
+}
 
 // readMarks finds the marks in all texts of a JSON value, member names included.
 // What was cut in two lies at the end of one text and the beginning of the next. With
@@ -277,23 +303,6 @@ func readMarks(raw json.RawMessage, known func(string) bool) (found []placed) {
 		tail = text[max(0, len(text)-part):]
 	})
 	return found
-}
-
-// eachText visits all strings of a checked JSON value in order.
-func eachText(raw json.RawMessage, visit func(where func() string, key bool, text string)) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
-	where := func() string { return string(dec.StackPointer()) }
-	for {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return // the end: the value was checked before
-		}
-		if tok.Kind() != '"' {
-			continue
-		}
-		kind, n := dec.StackIndex(dec.StackDepth())
-		visit(where, kind == '{' && n%2 == 1, tok.String())
-	}
 }
 
 // restoreFailed is a call whose arguments are no longer what was judged once values

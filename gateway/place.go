@@ -36,9 +36,9 @@ func Place(raw json.RawMessage, pointer string, known []byte) string {
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		b.WriteByte('/')
 		if len(raw) > 0 && raw[0] == '[' {
-			var items []json.RawMessage
+			items, _ := Elements(raw)
 			i, err := strconv.Atoi(token)
-			if err != nil || json.Unmarshal(raw, &items) != nil || i < 0 || i >= len(items) {
+			if err != nil || i < 0 || i >= len(items) {
 				return b.String() + "…"
 			}
 			b.WriteString(strconv.Itoa(i))

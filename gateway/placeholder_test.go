@@ -192,3 +192,27 @@ func TestRedactedIsFoundWherever(t *testing.T) {
 		}
 	})
 }
+
+// What stands in a placeholder is found where it is written as an escape, and what
+// encoders escape for HTML is no reason to look.
+func TestEscapesThatMayBePlaceholders(t *testing.T) {
+	for c := range rune(0x100) {
+		in := fmt.Appendf(nil, `{"a":"x\u%04xy"}`, c)
+		want := strings.ContainsRune("[redacted pii.card-2 k3f9qm27xw4t]", c) || c < 0x80 && letterOrDigit(byte(c))
+		if got := escapesPlaceholder(in); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+		in = fmt.Appendf(nil, `{"a":"\u003c\u0026\u00e9 \\u00 \u%04X"}`, c)
+		if got := escapesPlaceholder(in); want && !got {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+	for _, in := range []string{Redacted, `\u005bredacted]`, `[redact\u0065d]`, `[redacted\u005D`} {
+		if !holdsText([]byte(`{"a":["x `+in+` y"]}`), Redacted) || !holdsText([]byte(`{"x `+in+`":1}`), Redacted) {
+			t.Errorf("%s is not found", in)
+		}
+	}
+	if holdsText([]byte(`{"a":"[redact\u0061d]"}`), Redacted) {
+		t.Error("found what is not there")
+	}
+}

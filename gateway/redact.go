@@ -158,7 +158,7 @@ func (r *redactor) object(here *places) error {
 		if err != nil {
 			return err
 		}
-		sub := here.inside[unquote(name)]
+		sub := here.inside[Unquote(string(name))]
 		if sub != nil && len(sub.key) > 0 {
 			if err := r.replaceSpans(name, sub.key); err != nil {
 				return err
@@ -198,7 +198,7 @@ func (r *redactor) replace(v []byte, e *Edit) error {
 		r.out = append(r.out, e.With...)
 		return nil
 	case v[0] == '"':
-		return r.write(v, e.with(unquote(v), false))
+		return r.write(v, e.with(Unquote(string(v)), false))
 	}
 	return r.write(v, e.with(string(v), true))
 }
@@ -222,7 +222,7 @@ func (r *redactor) write(v []byte, with string) error {
 // and stand where the first of them stood. A span out of range is widened to the
 // whole string rather than missed.
 func (r *redactor) replaceSpans(v []byte, edits []Edit) error {
-	s := unquote(v)
+	s := Unquote(string(v))
 	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span[0], b.Span[0]) })
 	var b strings.Builder
 	at := 0

@@ -44,19 +44,18 @@ const (
 // asks reports whether a result asks the agent something: a call that is to be
 // sent again, or a task that waits (extension io.modelcontextprotocol/tasks).
 func asks(c *Call) (Object, bool) {
-	if c.Result.Error != nil || !bytes.Contains(c.Result.Raw, []byte("input")) {
-		return Object{}, false
-	}
-	o, err := Split(c.Result.Raw)
-	if err != nil {
+	if c.Result.Error != nil {
 		return Object{}, false
 	}
 	if c.Kind == KindTask {
-		_, has := o.Get("inputRequests")
-		return o, has
+		if _, has := Find(c.Result.Raw, "inputRequests"); !has {
+			return Object{}, false
+		}
+	} else if kind, _ := Find(c.Result.Raw, "resultType"); Unquote(string(kind)) != "input_required" {
+		return Object{}, false
 	}
-	kind, _, err := o.String("resultType")
-	return o, err == nil && kind == "input_required"
+	o, err := Split(c.Result.Raw)
+	return o, err == nil
 }
 
 // questions judges what a result asks, before the result itself is judged. It

@@ -3,8 +3,11 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -22,6 +25,7 @@ type scanner struct {
 	inside error // of the first part of an upstream's text that is not to be used ([ErrInside])
 
 	names   []name   // of all objects that are open, innermost last
+	room    [16]name // of names, which are rarely more
 	members []Member // of the outermost object, if top is set
 	top     bool
 }
@@ -32,6 +36,23 @@ type name struct {
 	b     []byte
 	ascii bool
 }
+
+// String is the name as text.
+func (n name) String() string {
+	if s, ok := usual[string(n.b)]; ok {
+		return s
+	}
+	return string(n.b)
+}
+
+// usual are names that nearly every message has: their text is made once.
+var usual = func() map[string]string {
+	names := map[string]string{}
+	for name := range strings.FieldsSeq("jsonrpc id method params result error name arguments _meta content structuredContent isError type text uri") {
+		names[name] = name
+	}
+	return names
+}()
 
 // manyNames is from how many names on an object's names are kept in a map.
 const manyNames = 24
@@ -70,8 +91,7 @@ func (s *scanner) value(depth int) error {
 	}
 	switch c := s.b[s.i]; {
 	case c == '"':
-		_, err := s.text()
-		return err
+		return s.text()
 	case c == '{' || c == '[':
 		if depth >= MaxDepth && !s.trust {
 			if err := s.part(depth, Refuse("surface", TooLarge, fmt.Sprintf("the JSON is nested deeper than %d levels", MaxDepth))); err != nil {
@@ -156,7 +176,7 @@ func (s *scanner) object(depth int) error {
 		if s.i == len(s.b) || s.b[s.i] != '"' {
 			return s.fail("a member's name is missing")
 		}
-		n, err := s.text()
+		n, err := s.name()
 		if err != nil {
 			return err
 		}
@@ -192,20 +212,26 @@ func (s *scanner) object(depth int) error {
 
 // member is the colon and the value that belong to a name.
 func (s *scanner) member(n name, depth int) error {
+	value, err := s.colon(depth)
+	if err == nil && s.top && depth == 0 {
+		s.members = append(s.members, Member{Name: n.String(), Value: value})
+	}
+	return err
+}
+
+// colon is what stands behind a name.
+func (s *scanner) colon(depth int) (json.RawMessage, error) {
 	s.space()
 	if s.i == len(s.b) || s.b[s.i] != ':' {
-		return s.fail("a colon is missing")
+		return nil, s.fail("a colon is missing")
 	}
 	s.i++
 	s.space()
 	start := s.i
 	if err := s.value(depth + 1); err != nil {
-		return err
+		return nil, err
 	}
-	if s.top && depth == 0 {
-		s.members = append(s.members, Member{Name: string(n.b), Value: s.b[start:s.i:s.i]})
-	}
-	return nil
+	return s.b[start:s.i:s.i], nil
 }
 
 // hasControl reports whether a name holds what no schema names and what readers
@@ -257,41 +283,74 @@ func (s *scanner) unique(n name, base int, many map[string]bool) (map[string]boo
 	return many, nil
 }
 
-// text scans a string and returns it unescaped. Without escapes it is a slice
-// of the input.
-func (s *scanner) text() (name, error) {
+// name scans a member's name and unescapes it. Without escapes it is a slice of
+// the input.
+func (s *scanner) name() (name, error) {
+	start := s.i
+	if err := s.text(); err != nil {
+		return name{}, err
+	}
+	n := name{b: s.b[start+1 : s.i-1], ascii: true}
+	for _, c := range n.b {
+		if c == '\\' {
+			return name{b: []byte(Unquote(string(s.b[start:s.i])))}, nil // it may be ASCII, but an escaped name is too rare to look
+		}
+		n.ascii = n.ascii && c < utf8.RuneSelf
+	}
+	return n, nil
+}
+
+// text scans a string. Its end is all that is looked for where it was checked before.
+func (s *scanner) text() error {
+	if s.trust {
+		return s.pass()
+	}
 	s.i++
-	start, ascii, escaped := s.i, true, false
 	for {
 		s.i += plain(s.b[s.i:])
 		if s.i == len(s.b) {
-			return name{}, s.fail("it ends inside a string")
+			return s.fail("it ends inside a string")
 		}
-		switch c := s.b[s.i]; {
-		case c == '"':
-			raw := s.b[start:s.i]
+		switch s.b[s.i] {
+		case '"':
 			s.i++
-			if escaped {
-				raw = []byte(unquote(s.b[start-1 : s.i]))
-				ascii = false // it may be, but an escaped name is too rare to look
-			}
-			return name{b: raw, ascii: ascii}, nil
-		case c == '\\':
-			escaped = true
+			return nil
+		case '\\':
 			if err := s.escape(); err != nil {
-				return name{}, err
+				return err
 			}
-		case c < 0x20:
-			return name{}, s.fail("a control character stands in a string")
-		default: // not ASCII; the text as a whole is valid UTF-8
-			ascii = false
-			s.i++
+		default:
+			return s.fail("a control character stands in a string")
 		}
 	}
 }
 
-// plain is how many bytes from the start are ASCII, no quote, no backslash and
-// no control character. It looks at eight at a time.
+// pass goes behind a string's closing quote: the first before which an even number
+// of backslashes stand.
+//
+//	"a\"b\\" -> behind the third quote
+func (s *scanner) pass() error {
+	start := s.i + 1
+	for at := start; ; {
+		n := bytes.IndexByte(s.b[at:], '"')
+		if n < 0 {
+			s.i = len(s.b)
+			return s.fail("it ends inside a string")
+		}
+		at += n + 1
+		slash := at - 2
+		for slash >= start && s.b[slash] == '\\' {
+			slash--
+		}
+		if (at-slash)%2 == 0 {
+			s.i = at
+			return nil
+		}
+	}
+}
+
+// plain is how many bytes from the start are no quote, no backslash and no control
+// character. It looks at eight at a time.
 func plain(b []byte) int {
 	const (
 		ones = 0x0101010101010101
@@ -301,14 +360,14 @@ func plain(b []byte) int {
 	for ; len(b)-n >= 8; n += 8 {
 		x := binary.LittleEndian.Uint64(b[n:])
 		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		// A byte's high bit ends up set where it is special or not ASCII; the
-		// borrow can only add false alarms above a true one.
-		if ((x-ones*0x20)|(quote-ones)|(slash-ones)|x)&high != 0 {
-			break
+		// A byte's high bit ends up set where it is special; the borrow can only
+		// add false alarms above a true one, and the lowest is taken.
+		if special := ((x-ones*0x20)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & high; special != 0 {
+			return n + bits.TrailingZeros64(special)/8
 		}
 	}
 	for ; n < len(b); n++ {
-		if c := b[n]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+		if c := b[n]; c < 0x20 || c == '"' || c == '\\' {
 			break
 		}
 	}

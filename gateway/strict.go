@@ -60,11 +60,74 @@ func CheckJSON(raw []byte) error {
 		return notUTF8
 	}
 	s := scanner{b: raw}
+	s.names = s.room[:0]
 	return s.document()
 }
 
+// CheckObject is [CheckJSON] and [Split] in one pass. With an error that is
+// [ErrInside] there is an object as well.
+func CheckObject(raw []byte) (Object, error) { return parse(raw, scanner{}) }
+
 // Split splits an upstream's JSON object, which [CheckJSON] accepted, into its members.
 func Split(raw json.RawMessage) (Object, error) { return parse(raw, scanner{trust: true}) }
+
+// Elements are the elements of a checked JSON array, as written; false if it is none.
+func Elements(raw json.RawMessage) (all []json.RawMessage, ok bool) {
+	s := scanner{b: raw, trust: true}
+	if s.space(); s.i == len(raw) || raw[s.i] != '[' {
+		return nil, false
+	}
+	s.i++
+	if s.space(); s.i < len(raw) && raw[s.i] == ']' {
+		return nil, true
+	}
+	for s.i < len(raw) {
+		start := s.i
+		if s.value(1) != nil {
+			return nil, false
+		}
+		all = append(all, raw[start:s.i:s.i])
+		s.space()
+		if s.i == len(raw) || raw[s.i] != ',' {
+			return all, s.i < len(raw) && raw[s.i] == ']'
+		}
+		s.i++
+		s.space()
+	}
+	return nil, false
+}
+
+// MayName reports whether checked JSON can have a member or a text that holds a
+// word of ASCII, at any depth. It is a search of the bytes, and wrong only in saying
+// yes: whoever wants to be overlooked writes "task\u0049d".
+func MayName(raw []byte, word string) bool {
+	return bytes.Contains(raw, []byte(word)) || bytes.Contains(raw, []byte(`\u`))
+}
+
+// Find is the value of one member of checked JSON, false if it has none or is no
+// object. The others are passed, and nothing is kept of them.
+func Find(raw json.RawMessage, name string) (json.RawMessage, bool) {
+	s := scanner{b: raw, trust: true}
+	if s.space(); s.i == len(raw) || raw[s.i] != '{' {
+		return nil, false
+	}
+	s.i++
+	for s.space(); s.i < len(raw) && raw[s.i] == '"'; s.space() {
+		n, err := s.name()
+		if err != nil {
+			return nil, false
+		}
+		value, err := s.colon(0)
+		if err != nil || string(n.b) == name {
+			return value, err == nil
+		}
+		if s.space(); s.i == len(raw) || raw[s.i] != ',' {
+			return nil, false
+		}
+		s.i++
+	}
+	return nil, false
+}
 
 var notUTF8 = Refuse("surface", Malformed, "the JSON is not valid UTF-8")
 
@@ -73,15 +136,17 @@ func parse(raw json.RawMessage, s scanner) (Object, error) {
 		return Object{}, notUTF8
 	}
 	s.b, s.top = raw, true
+	s.names = s.room[:0]
 	s.space()
 	if s.i < len(raw) && raw[s.i] != '{' {
 		return Object{}, Refuse("surface", Malformed, "expected a JSON object")
 	}
 	s.members = make([]Member, 0, 8)
-	if err := s.document(); err != nil {
+	err := s.document()
+	if err != nil && !errors.Is(err, ErrInside) {
 		return Object{}, err
 	}
-	return Object{raw: bytes.TrimSpace(raw), members: s.members}, nil
+	return Object{raw: bytes.TrimSpace(raw), members: s.members}, err
 }
 
 // Raw is the object as written.
@@ -159,7 +224,7 @@ func (o Object) String(name string) (s string, ok bool, err error) {
 	if raw[0] != '"' {
 		return "", true, Refuse("surface", Malformed, fmt.Sprintf("%q must be a string", name))
 	}
-	return unquote(raw), true, nil
+	return Unquote(string(raw)), true, nil
 }
 
 // RefuseFolded refuses members whose name equals one of the known names but
@@ -205,48 +270,6 @@ func fold(s string) string {
 		}
 		return least
 	}, s)
-}
-
-func decode(v jsontext.Value) any {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
-	return decodeValue(dec)
-}
-
-func decodeValue(dec *jsontext.Decoder) any {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil
-	}
-	switch tok.Kind() {
-	case '{':
-		m := map[string]any{}
-		for dec.PeekKind() == '"' {
-			name, _ := dec.ReadToken()
-			key := name.String()
-			m[key] = decodeValue(dec)
-		}
-		_, _ = dec.ReadToken()
-		return m
-	case '[':
-		s := []any{}
-		for k := dec.PeekKind(); k != ']' && k != 0; k = dec.PeekKind() {
-			s = append(s, decodeValue(dec))
-		}
-		_, _ = dec.ReadToken()
-		return s
-	case '"':
-		return tok.String()
-	case '0':
-		return json.Number(tok.String())
-	case 't', 'f':
-		return tok.Bool()
-	}
-	return nil
-}
-
-func unquote(raw []byte) string {
-	s, _ := jsontext.AppendUnquote(nil, raw)
-	return string(s)
 }
 
 // clip bounds what an attacker's value adds to a message.

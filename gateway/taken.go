@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -142,7 +141,7 @@ func (r *Road) lookalikes(c *Call, stage Stage, others []Edit) []Edit {
 		raw = c.Result.Bytes()
 	}
 	keep := r.keeps(c, Kept{Kind: FindingHidden, Rule: RuleLookalike})
-	if keep == nil || indexRedacted(raw) < 0 && !bytes.Contains(raw, []byte(escapedASCII)) {
+	if keep == nil || indexRedacted(raw) < 0 && !escapesPlaceholder(raw) {
 		return nil
 	}
 	known := r.known(c.Agent)

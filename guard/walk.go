@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"toolward/gateway"
 )
 
@@ -217,11 +215,7 @@ func (w *walker) str() string {
 	if !escaped {
 		return w.in[start:end]
 	}
-	b, err := jsontext.AppendUnquote(nil, w.in[start-1:min(end+1, len(w.in))])
-	if err != nil {
-		return w.in[start:end] // cannot be in checked JSON; scan it as it stands
-	}
-	return string(b)
+	return gateway.Unquote(w.in[start-1 : min(end+1, len(w.in))])
 }
 
 // mimeType is the member of that name of the object whose members start at

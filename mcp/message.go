@@ -96,19 +96,16 @@ func onlyID(raw []byte) json.RawMessage {
 // [gateway.CheckJSON]); everything else is kept. See [Message.Inside] for
 // parts of which that is not so.
 func ParseUpstream(raw []byte) (Message, error) {
-	err, mended := gateway.CheckJSON(raw), 0
+	o, err := gateway.CheckObject(raw)
+	mended := 0
 	if err != nil {
 		if raw, mended = gateway.Mend(raw); mended > 0 {
-			err = gateway.CheckJSON(raw)
+			o, err = gateway.CheckObject(raw)
 		}
 	}
 	inside := errors.Is(err, gateway.ErrInside)
 	if err != nil && !inside {
 		return Message{}, err
-	}
-	o, broken := gateway.Split(raw)
-	if broken != nil {
-		return Message{}, broken
 	}
 	m, broken := fromObject(o)
 	m.Mended = mended
@@ -246,11 +243,7 @@ func ErrorObject(code int, message string, data json.RawMessage) json.RawMessage
 
 // ErrorCode is the code of an error object; 0 if it has none.
 func ErrorCode(errorObject json.RawMessage) int {
-	o, err := gateway.Split(errorObject)
-	if err != nil {
-		return 0
-	}
-	raw, _ := o.Get("code")
+	raw, _ := gateway.Find(errorObject, "code")
 	n, _ := strconv.Atoi(string(raw))
 	return n
 }
@@ -265,16 +258,12 @@ func AppendString(dst []byte, s string) []byte {
 // Quote is s as a JSON string.
 func Quote(s string) json.RawMessage { return AppendString(make([]byte, 0, len(s)+2), s) }
 
-// Unquote is the text of a JSON string, "" if raw is not one.
+// Unquote is the text of a string of checked JSON, "" if raw is another value.
 func Unquote(raw json.RawMessage) string {
 	if len(raw) == 0 || raw[0] != '"' {
 		return ""
 	}
-	s, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil {
-		return ""
-	}
-	return string(s)
+	return gateway.Unquote(string(raw))
 }
 
 // OneLine is JSON without line breaks, for framings that end a message at one.

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -76,7 +75,7 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, in
 	madeTask := false
 	defer func() { release(madeTask) }()
 	result, err := conn.Do(ctx, c)
-	madeTask = alone && err == nil && bytes.Contains(result.Raw, []byte(`"taskId"`))
+	madeTask = alone && err == nil && taskID(result.Raw) != ""
 	return result, n, err
 }
 

@@ -103,9 +103,9 @@ func unquoteAt(raw json.RawMessage, place []string) json.RawMessage {
 		return json.RawMessage(strings.Trim(string(raw), `"`))
 	}
 	if raw[0] == '[' {
-		var items []json.RawMessage
+		items, _ := gateway.Elements(raw)
 		i, err := strconv.Atoi(place[0])
-		if err != nil || json.Unmarshal(raw, &items) != nil || i < 0 || i >= len(items) {
+		if err != nil || i < 0 || i >= len(items) {
 			return nil
 		}
 		if items[i] = unquoteAt(items[i], place[1:]); items[i] == nil {

@@ -203,11 +203,8 @@ func (s *server) fitMembers(o gateway.Object) gateway.Object {
 
 // elements splits a JSON array that passed gateway.CheckJSON.
 func elements(array json.RawMessage) ([]json.RawMessage, error) {
-	if array == nil {
-		return nil, nil
-	}
-	var all []json.RawMessage
-	if err := json.Unmarshal(array, &all); err != nil {
+	all, ok := gateway.Elements(array)
+	if !ok && array != nil && string(array) != "null" {
 		return nil, errors.New("is not an array")
 	}
 	return all, nil

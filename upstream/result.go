@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"toolward/gateway"
@@ -69,17 +68,9 @@ func shapeOf(c *gateway.Call, result *gateway.Result) string {
 
 // deferred reports whether a result stands for one that comes later: a task
 // (MCP 2025-11-25 basic/utilities/tasks), or what has to be asked first (MCP
-// 2026-07-28 basic/patterns/mrtr). Only those have such members, so that the
-// others cost a search of their bytes.
+// 2026-07-28 basic/patterns/mrtr).
 func deferred(result json.RawMessage) (task, later bool) {
-	if !bytes.Contains(result, []byte(`"task"`)) && !bytes.Contains(result, []byte(`"resultType"`)) {
-		return false, false
-	}
-	o, err := gateway.Split(result)
-	if err != nil {
-		return false, false
-	}
-	_, task = o.Get("task")
-	kind, ok, _ := o.String("resultType")
-	return task, ok && kind != "complete"
+	_, task = gateway.Find(result, "task")
+	kind, ok := gateway.Find(result, "resultType")
+	return task, ok && gateway.Unquote(string(kind)) != "complete"
 }

@@ -61,7 +61,10 @@ func (s schemas) compile(schema json.RawMessage) (func(gateway.Args) (gateway.Ar
 		}
 		fits := func(args gateway.Args) error {
 			err := compiled.Validate(args.Value())
-			if given, ok := withoutNulls(args.Value()); err != nil && ok && compiled.Validate(given) == nil {
+			if err == nil {
+				return nil
+			}
+			if given, ok := withoutNulls(args.Value()); ok && compiled.Validate(given) == nil {
 				return nil
 			}
 			return err

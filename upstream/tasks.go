@@ -88,14 +88,14 @@ func (c *Catalog) Task(a *gateway.Agent, server, id string) (*gateway.Task, *gat
 // answer of tasks/list what is not the caller's.
 func (t *tasks) note(c *gateway.Call, server string, conn int, r *gateway.Result) (*gateway.Result, error) {
 	switch {
-	case r.Error != nil || !bytes.Contains(r.Raw, []byte(`"taskId"`)):
+	case r.Error != nil:
 		return r, nil
 	case c.Kind == gateway.KindTool:
 		if id := taskID(r.Raw); id != "" {
 			t.add(&task{id: id, principal: c.Agent.Principal(), conn: conn, tool: c.Tool, task: &gateway.Task{Args: c.Args}})
 		}
 		return r, nil
-	case c.Method == "tasks/list":
+	case c.Method == "tasks/list" && gateway.MayName(r.Raw, "taskId"):
 		return t.filter(c, server, r)
 	}
 	return r, nil
@@ -159,17 +159,11 @@ func (t *tasks) forget(server string) {
 // taskID reads the ID of the task in a tool's result: task.taskId in MCP
 // 2025-11-25, taskId in the extension of 2026-07-28.
 func taskID(result json.RawMessage) string {
-	o, err := gateway.Split(result)
-	if err != nil {
-		return ""
-	}
-	if inner, err := o.Object("task"); err == nil {
-		if id, ok, err := inner.String("taskId"); err == nil && ok {
-			return id
+	inner, _ := gateway.Find(result, "task")
+	for _, holder := range []json.RawMessage{inner, result} {
+		if id, _ := gateway.Find(holder, "taskId"); len(id) > 0 && id[0] == '"' {
+			return gateway.Unquote(string(id))
 		}
-	}
-	if id, ok, err := o.String("taskId"); err == nil && ok {
-		return id
 	}
 	return ""
 }

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"encoding/json"
 	"sync"
 
@@ -31,22 +30,12 @@ func (e *elicited) asked(params json.RawMessage, origin gateway.Origin) {
 
 // wanted notes the pages that an error says are to be visited first.
 func (e *elicited) wanted(errorObject json.RawMessage, origin gateway.Origin) {
-	if origin == nil || !bytes.Contains(errorObject, []byte(`"elicitations"`)) {
+	if origin == nil {
 		return
 	}
-	o, err := gateway.Split(errorObject)
-	if err != nil {
-		return
-	}
-	data, err := o.Object("data")
-	if err != nil {
-		return
-	}
-	raw, _ := data.Get("elicitations")
-	var pages []json.RawMessage
-	if json.Unmarshal(raw, &pages) != nil {
-		return
-	}
+	data, _ := gateway.Find(errorObject, "data")
+	raw, _ := gateway.Find(data, "elicitations")
+	pages, _ := gateway.Elements(raw)
 	for _, page := range pages {
 		e.asked(page, origin)
 	}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -121,13 +120,6 @@ func (c *Conn) answered(id json.RawMessage) {
 
 // saysError reports whether a tool's result has isError: true.
 func saysError(result json.RawMessage) bool {
-	if !bytes.Contains(result, []byte(`isError`)) {
-		return false
-	}
-	o, err := gateway.Split(result)
-	if err != nil {
-		return false
-	}
-	v, _ := o.Get("isError")
+	v, _ := gateway.Find(result, "isError")
 	return string(v) == "true"
 }

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,7 +138,7 @@ func (c *Conn) incoming(m mcp.Message, from *flight) {
 // withoutSubscription takes out the ID of the gateway's own subscription; the
 // agent's has another.
 func withoutSubscription(params json.RawMessage) json.RawMessage {
-	if !bytes.Contains(params, []byte(mcp.MetaSubscriptionID)) {
+	if !gateway.MayName(params, mcp.MetaSubscriptionID) {
 		return params
 	}
 	o, err := gateway.Split(params)

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"toolward/gateway"
@@ -15,15 +14,11 @@ const maxRounds = 10
 // the agent does not know this form: an agent of a legacy revision is asked by
 // requests instead. A modern agent gets the result as it is.
 func asksInput(call *gateway.Call, r *gateway.Result) bool {
-	if call.Origin == nil || mcp.Modern(call.Protocol) || !bytes.Contains(r.Raw, []byte(`input_required`)) {
+	if call.Origin == nil || mcp.Modern(call.Protocol) {
 		return false
 	}
-	o, err := gateway.Split(r.Raw)
-	if err != nil {
-		return false
-	}
-	kind, _, err := o.String("resultType")
-	return err == nil && kind == "input_required"
+	kind, _ := gateway.Find(r.Raw, "resultType")
+	return mcp.Unquote(kind) == "input_required"
 }
 
 // giveInput asks the agent what the server wants to know and sends the call

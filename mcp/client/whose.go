@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -185,7 +184,7 @@ func (c *Conn) asksFor(task string) *flight {
 // aboutTask is the ID of the task that a message of the server is about, "" if
 // it is about none (MCP 2025-11-25 basic/utilities/tasks).
 func aboutTask(m mcp.Message) string {
-	if m.Method != mcp.NoteTaskStatus && !bytes.Contains(m.Params, []byte(mcp.MetaRelatedTask)) {
+	if m.Method != mcp.NoteTaskStatus && !gateway.MayName(m.Params, mcp.MetaRelatedTask) {
 		return ""
 	}
 	o, err := gateway.Split(m.Params)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -71,15 +70,16 @@ func (legacy) ask(ctx context.Context, x *exchange, method string, params json.R
 // project: until 2026-07-28 structuredContent is an object. As official servers
 // do, what is none becomes {"result": …}.
 func (legacy) project(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if c.Kind != gateway.KindTool && c.Kind != gateway.KindTask || !bytes.Contains(result, []byte(`"structuredContent"`)) {
+	if c.Kind != gateway.KindTool && c.Kind != gateway.KindTask {
+		return result
+	}
+	v, ok := gateway.Find(result, "structuredContent")
+	if !ok || v[0] == '{' {
 		return result
 	}
 	o, err := gateway.Split(result)
-	if err != nil {
-		return result
-	}
-	switch v, ok := o.Get("structuredContent"); {
-	case !ok || v[0] == '{':
+	switch {
+	case err != nil:
 		return result
 	case v[0] == 'n':
 		return gateway.JoinMembers(o.Without("structuredContent"))

@@ -88,7 +88,7 @@ func cleanMeta(meta gateway.Object) json.RawMessage {
 // mapResult gives the URIs in an upstream's result the form they have on /mcp.
 // On /mcp/{server} the result stays as it is.
 func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if x.server != "" || c.Tool == nil || !mayHold(result, "uri") && !mayNameView(result) {
+	if x.server != "" || c.Tool == nil || !gateway.MayName(result, "uri") && !mayNameView(result) {
 		return result
 	}
 	o, err := gateway.Split(result)
@@ -131,7 +131,7 @@ var views = []struct {
 
 // mayNameView is cheap, and wrong only in saying yes.
 func mayNameView(raw json.RawMessage) bool {
-	return mayHold(raw, "resourceUri") || mayHold(raw, "outputTemplate")
+	return gateway.MayName(raw, "resourceUri") || gateway.MayName(raw, "outputTemplate")
 }
 
 // viewURIs gives the URIs at these places the form that they have on /mcp.
@@ -179,25 +179,13 @@ func contentURI(place string, block gateway.Object, at func(string, gateway.Obje
 // each visits the objects in an array member.
 func each(o gateway.Object, name, place string, visit func(place string, item gateway.Object)) {
 	raw, ok := o.Get(name)
-	if !ok || raw[0] != '[' {
+	if !ok {
 		return
 	}
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return
-	}
+	items, _ := gateway.Elements(raw)
 	for i, item := range items {
-		if len(item) == 0 || item[0] != '{' {
-			continue
-		}
 		if sub, err := gateway.Split(item); err == nil {
 			visit(place+"/"+name+"/"+itoa(i), sub)
 		}
 	}
-}
-
-// mayHold reports whether JSON can have a member of the name: cheap, and
-// wrong only in saying yes.
-func mayHold(raw json.RawMessage, name string) bool {
-	return bytes.Contains(raw, []byte(name)) || bytes.Contains(raw, []byte(`\u`))
 }

@@ -80,10 +80,7 @@ func list(o gateway.Object, name string) []gateway.Object {
 // elements splits an array of objects that the strict parser accepted. What is
 // not an object is skipped: providers mix strings in.
 func elements(raw json.RawMessage) []gateway.Object {
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return nil
-	}
+	items, _ := gateway.Elements(raw)
 	var objects []gateway.Object
 	for _, item := range items {
 		if o, err := gateway.Split(item); err == nil {

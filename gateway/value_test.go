@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+)
+
+// texts that JSON writes in more than one way.
+var spelled = []string{
+	`{}`, `[]`, ` { "a" : [ 1 , -2.50 , 1e3 , true , false , null , "x" ] } `, `"plain"`, `""`, `7`, `null`,
+	`{"a\"b":"c\\","d\\\\":"\\\"","e":"\/\b\f\n\r\t"}`, `{"\u0061":"\u00e9\uD83D\uDE00\u0000","é":"ü\u005b"}`,
+	`{"a":{"b/c":[{"d~e":"f"},[["g"]]]},"":""}`, `{"a":1,"a":2}`, `[[],{},[{}],"]","}","\""]`,
+	`{"text":"` + strings.Repeat(`line \"of\" text\n`, 400) + `","n":"` + strings.Repeat("x", 30) + `"}`,
+}
+
+// decodeGeneral is [Decode] by a tokenizer that somebody else wrote.
+func decodeGeneral(dec *jsontext.Decoder) any {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		panic(err)
+	}
+	switch tok.Kind() {
+	case '{':
+		m := map[string]any{}
+		for dec.PeekKind() == '"' {
+			name := decodeGeneral(dec).(string)
+			m[name] = decodeGeneral(dec)
+		}
+		_, _ = dec.ReadToken()
+		return m
+	case '[':
+		s := []any{}
+		for dec.PeekKind() != ']' {
+			s = append(s, decodeGeneral(dec))
+		}
+		_, _ = dec.ReadToken()
+		return s
+	case '"':
+		return tok.String()
+	case '0':
+		return json.Number(tok.String())
+	case 't', 'f':
+		return tok.Bool()
+	}
+	return nil
+}
+
+// textsGeneral is [eachText] by the same.
+func textsGeneral(in []byte) (all []string) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(in), jsontext.AllowDuplicateNames(true))
+	for {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return all
+		}
+		if tok.Kind() == '"' {
+			kind, n := dec.StackIndex(dec.StackDepth())
+			all = append(all, fmt.Sprintf("%s %v %q", dec.StackPointer(), kind == '{' && n%2 == 1, tok.String()))
+		}
+	}
+}
+
+// FuzzDecode holds what the gateway reads of checked JSON against a general
+// tokenizer: the decoded value, the texts in order, and members that are found by
+// name against those of the object that is split.
+func FuzzDecode(f *testing.F) {
+	for _, s := range spelled {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if got := Decode(in); CheckJSON(in) != nil {
+			_ = got // what is not checked only must not hang or panic
+			eachText(in, func(where func() string, _ bool, _ string) { where() })
+			Find(in, "a")
+			Elements(in)
+			return
+		}
+		general := jsontext.NewDecoder(bytes.NewBuffer(in), jsontext.AllowDuplicateNames(true))
+		if d := cmp.Diff(decodeGeneral(general), Decode(in)); d != "" {
+			t.Fatalf("decoded (-general +ours)\n%s", d)
+		}
+		var texts []string
+		eachText(in, func(where func() string, key bool, text string) {
+			texts = append(texts, fmt.Sprintf("%s %v %q", where(), key, text))
+		})
+		if d := cmp.Diff(textsGeneral(in), texts); d != "" {
+			t.Fatalf("texts (-general +ours)\n%s", d)
+		}
+		o, err := Split(in)
+		checked, strict := CheckObject(in)
+		if (err == nil) != (strict == nil) {
+			t.Fatalf("Split says %v, CheckObject %v", err, strict)
+		}
+		if d := cmp.Diff(o.Members(), checked.Members()); d != "" {
+			t.Fatalf("members (-Split +CheckObject)\n%s", d)
+		}
+		for _, m := range o.Members() {
+			if got, ok := Find(in, m.Name); !ok || !bytes.Equal(got, m.Value) {
+				t.Fatalf("%q is %s, found %s %v", m.Name, m.Value, got, ok)
+			}
+		}
+		var items []json.RawMessage
+		isArray := bytes.HasPrefix(bytes.TrimLeft(in, " \t\r\n"), []byte("[")) && json.Unmarshal(in, &items) == nil
+		got, ok := Elements(in)
+		if ok != isArray || len(got) != len(items) {
+			t.Fatalf("%d elements %v, encoding/json has %d %v", len(got), ok, len(items), isArray)
+		}
+		for i := range got {
+			if !bytes.Equal(got[i], items[i]) {
+				t.Fatalf("element %d is %s, encoding/json has %s", i, got[i], items[i])
+			}
+		}
+		if got, ok := Find(in, "no such name"); ok && !strings.Contains(string(in), "such") {
+			t.Fatalf("found %s", got)
+		}
+	})
+}
+
+// A text that is kept does not keep a long value with it.
+func TestDecodePinsLittle(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	kept, before := make([]any, 64), heap()
+	for i := range kept {
+		in := fmt.Appendf(nil, `{"key":"%d","n":%d,"long":"%s"}`, i, i, long)
+		m := Decode(in).(map[string]any)
+		kept[i] = []any{m["key"], m["n"]}
+	}
+	if grew := heap() - before; grew > 4<<20 {
+		t.Errorf("64 short texts keep %d bytes", grew)
+	}
+	runtime.KeepAlive(kept)
+}
