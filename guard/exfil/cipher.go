@@ -36,7 +36,7 @@ func (s *scan) enciphered() {
 		return
 	}
 	if len(text) <= 8<<10 {
-		if via := cipher(text); via != "" {
+		if via := s.cipher(text); via != "" {
 			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
 		}
 	}
@@ -91,62 +91,60 @@ func packed(words ...string) map[short]bool {
 // maxWords is how many words of a text are looked at for ciphers.
 const maxWords = 400
 
-// shortWords calls visit for each run of two to four ASCII letters among the
-// first maxWords runs, and returns the number of runs.
-func shortWords(s string, visit func(short)) int {
-	n, length, word := 0, 0, short(0)
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) {
-			if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
-				length++
-				word = word<<8 | short(c)
-				continue
-			}
+// shortWords adds to words the runs of two to four ASCII letters among the first
+// maxWords runs of s, and returns them and the number of runs.
+func shortWords(words []short, s string) ([]short, int) {
+	n := 0
+	for i := 0; i < len(s) && n < maxWords; i++ {
+		from := i
+		for i < len(s) && s[i]|0x20-'a' < 26 {
+			i++
 		}
-		if length > 0 {
-			if n++; length > 1 && length <= 4 {
-				visit(word)
-			}
-			if n == maxWords {
-				break
-			}
+		switch i - from {
+		case 0:
+			continue
+		case 2:
+			words = append(words, short(s[from]|0x20)<<8|short(s[from+1]|0x20))
+		case 3:
+			words = append(words, short(s[from]|0x20)<<16|short(s[from+1]|0x20)<<8|short(s[from+2]|0x20))
+		case 4:
+			words = append(words, short(s[from]|0x20)<<24|short(s[from+1]|0x20)<<16|short(s[from+2]|0x20)<<8|short(s[from+3]|0x20))
 		}
-		length, word = 0, 0
+		n++
 	}
-	return n
+	return words, n
 }
 
 // cipher names the simple cipher that turns s into English: swapped case, a
 // Caesar shift, Atbash, or reversal. "" if there is none, or if s is English already.
-func cipher(s string) string {
+func (c *scan) cipher(s string) string {
 	if swapped(s) {
 		return "swapped-case"
 	}
 	if strings.Count(s, " ") < 4 {
 		return ""
 	}
-	plain := 0
-	n := shortWords(s, func(w short) {
+	words, n := shortWords(c.words[:0], s)
+	c.words = words
+	plain, need := 0, max(3, n/7)
+	for _, w := range words {
 		if w.common() {
 			plain++
 		}
-	})
-	need := max(3, n/7)
+	}
 	if n < 5 || plain > need/3 {
 		return ""
 	}
-	words := make([]short, 0, n)
 	var shifts [26]int // words that each shift makes common ones
-	shortWords(s, func(w short) {
-		words = append(words, w)
+	for _, w := range words {
 		p := w.pattern()
 		if !mayBePattern[p.hash()] {
-			return
+			continue
 		}
 		for _, first := range byPattern[p] {
 			shifts[(first+26-w.first())%26]++
 		}
-	})
+	}
 	for shift, n := range shifts[1:] {
 		if shift++; n >= need {
 			if shift == 13 {

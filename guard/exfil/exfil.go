@@ -110,6 +110,7 @@ type scan struct {
 	links []link // its URLs, in order
 	x     reading.Expander
 	buf   []byte
+	words []short // short ones of a text
 
 	pipe      []command       // the pipeline that is read …
 	next      []command       // … and what of it follows the command that is judged

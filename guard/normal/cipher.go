@@ -28,11 +28,12 @@ func (t *Text) segments(i, depth int) {
 	for at := 0; at < len(src); {
 		end, mean, letters := segment(src, at)
 		if end-at >= shortestSegment {
-			signs := 0
-			if letters*4 < (end-at)*3 { // prose has more letters than that
-				signs = leetDigits(src[at:end])
+			strange := letters >= enough && mean < fluent+2 && letters*2 > end-at
+			if !strange && letters >= enough && letters*4 < (end-at)*3 { // prose has more letters than that
+				signs := leetDigits(src[at:end])
+				strange = signs >= 4 && signs > letters/4
 			}
-			if letters >= enough && (mean < fluent+2 && letters*2 > end-at || signs >= 4 && signs > letters/4) {
+			if strange {
 				if c := solve(src[at:end], mean); c.undo != nil {
 					if c.name != run.c.name || at > run.end+4 {
 						t.found(i, depth, run)
@@ -267,14 +268,27 @@ var leetLetters = func() (m [256]byte) {
 	return m
 }()
 
-// leetDigits counts the signs that stand beside a letter.
-func leetDigits(s string) int {
-	n := 0
-	for i := 1; i < len(s); i++ {
-		a, b := letterIndex[s[i-1]] != 26, letterIndex[s[i]] != 26
-		if a && leetLetters[s[i]] != 0 || b && leetLetters[s[i-1]] != 0 {
-			n++
+// leetKinds has 1 for letters and 2 for the signs that stand for them.
+var leetKinds = func() (kinds [256]uint8) {
+	for c := range kinds {
+		switch {
+		case letterIndex[c] != 26:
+			kinds[c] = 1
+		case leetLetters[c] != 0:
+			kinds[c] = 2
 		}
+	}
+	return kinds
+}()
+
+// leetDigits counts the signs that stand beside a letter, those between two once for each.
+func leetDigits(s string) int {
+	n, before := 0, uint8(0)
+	for i := range len(s) {
+		kind := leetKinds[s[i]]
+		both := kind | before
+		n += int(both & (both >> 1))
+		before = kind
 	}
 	return n
 }

@@ -35,21 +35,14 @@ func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
 // phases85 reports which of the five first places of a group may give text: those
 // with minStretch readable bytes in a row, which have a whole group beside another, and
 // so the first, third, fifth … of all; and those with a group that a compressed stream
-// begins with. Many groups over four bytes are zeros ([unradix85]), as UTF-16 has.
+// begins with.
 func phases85(values []byte) (set uint8) {
 	for start := range min(5, len(values)) {
-		over := 0
 		for i := start; i+5 <= len(values); i += 10 {
-			n := group85(values[i : i+5])
-			if n > 1<<32-1 {
-				over++
-			} else if fits85(n) && (i >= 5 && fits85(group85(values[i-5:i])) || i+10 <= len(values) && fits85(group85(values[i+5:i+10]))) && text85(values, i) {
+			if fits85(group85(values[i:i+5])) && (i >= 5 && fits85(group85(values[i-5:i])) || i+10 <= len(values) && fits85(group85(values[i+5:i+10]))) && text85(values, i) {
 				set |= 1 << start
 				break
 			}
-		}
-		if over*40 > len(values) {
-			set |= 1 << start
 		}
 	}
 	for i := 0; i+5 <= len(values); i++ {
