@@ -54,34 +54,117 @@ func known(name string) bool {
 	return ok
 }
 
-// hints are what one of stands in every text that is read as commands, lower case:
-// the other texts are spared that.
-var hints = func() []string {
-	var all []string
+// hints are what stands in every text that is read as commands, lower case: the
+// other texts are spared that. A name of a command is one unless another name or
+// the address "https://" goes on behind it.
+var hints = func() map[string]hint {
+	all := map[string]hint{}
 	for name, w := range ways {
 		switch {
-		case w == wayLocal, w == wayRun, w == wayProgram: // of no interest unless one of the others is there too
+		case w == wayProgram:
+			all[name+" "] = runsProgram
+		case w == wayLocal, w == wayRun: // of no interest unless one of the others is there too
 		case len(name) <= 4:
-			all = append(all, name+" ")
+			for _, behind := range []string{" ", "\t", "\" ", "' "} {
+				all[name+behind] = alone
+			}
 		default:
-			all = append(all, name)
+			all[name] = named
 		}
 	}
-	return append(all, "/dev/tcp/", "/dev/udp/", "urllib", "requests.", "http.client", "httpx", "fetch(", "axios", "https.request", "net.connect", "net::http", "create_connection", ".connect(", "io::socket",
-		"uploadstring", "uploadfile", "uploaddata", "file_get_contents", "dropbox", "onedrive", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud", "syncthing")
+	for _, text := range requests {
+		all[text] = inProgram
+	}
+	for _, text := range []string{"/dev/tcp/", "/dev/udp/", "urllib", "requests.", "http.client", "httpx", "fetch(", "axios", "https.request", "net.connect", "net::http", "create_connection", ".connect(", "io::socket", "urlopen(",
+		"uploadstring", "uploadfile", "uploaddata", "file_get_contents", "dropbox", "onedrive", "google drive", "googledrive", "mobile documents", "icloud", "nextcloud", "syncthing"} {
+		all[text] = alone
+	}
+	return all
 }()
+
+// hint is what it takes for a text to be read.
+type hint uint8
+
+const (
+	alone       hint = iota
+	named            // the name ends there
+	runsProgram      // what a program may do, too …
+	inProgram        // … and the other way round
+)
 
 // hasCommand reports whether a text has one of the hints, not within a word.
 func (d *Detector) hasCommand(text string) bool {
+	program, request := false, false
 	for row, end, ok := d.commands.Next(text, 0, 0); ok; row, end, ok = d.commands.Next(text, row, end) {
 		for _, n := range d.commands.Ends(row) {
-			if start := end - len(hints[n]); start == 0 || !alnum(text[start-1]) || !letter(hints[n][0]) {
+			lit := d.hints[n]
+			if start := end - len(lit); start > 0 && alnum(text[start-1]) && letter(lit[0]) {
+				continue
+			}
+			switch hints[lit] {
+			case alone:
+				return true
+			case named:
+				if end == len(text) || !alnum(text[end]) && text[end] != ':' && text[end] != '_' && text[end] != '-' {
+					return true
+				}
+			case runsProgram:
+				program = true
+			case inProgram:
+				request = true
+			}
+			if program && request {
 				return true
 			}
 		}
 	}
-	return false
+	return broken(text, '\\') || broken(text, '"') || broken(text, '\'')
 }
+
+// longestName is the most bytes of a command's name that has signs in it.
+const longestName = 48
+
+// broken reports whether a sign that a shell takes away stands within the name of
+// a command.
+//
+//	cu\rl -d @file    c"ur"l -d @file    n''c host 9
+func broken(text string, sign byte) bool {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], sign)
+		if i < 0 {
+			return false
+		}
+		i += at
+		at = i + 1
+		if i == 0 || at == len(text) || !letter(text[i-1]) || !letter(text[at]) && text[at] != sign {
+			continue
+		}
+		from, to := i, at
+		for from > 0 && i-from < longestName && unquoted(text[from-1]) {
+			from--
+		}
+		for to < len(text) && to-i < longestName && unquoted(text[to]) {
+			to++
+		}
+		at = to
+		if known(withoutSigns(text[from:to])) {
+			return true
+		}
+	}
+}
+
+// withoutSigns is a word as a shell reads it.
+func withoutSigns(word string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`\"'`, r) {
+			return -1
+		}
+		return r
+	}, word)
+}
+
+// unquoted reports a letter, a digit, or a sign that a shell takes away.
+func unquoted(c byte) bool { return alnum(c) || c == '-' || c == '\\' || c == '"' || c == '\'' }
 
 // deepest is how often what is quoted is read as commands again: sh -c 'sh -c …'.
 const deepest = 3

@@ -21,6 +21,7 @@ package exfil
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,14 +35,17 @@ import (
 // Detector finds data on its way out. It is safe for concurrent use.
 type Detector struct {
 	pool     sync.Pool
-	commands *literal.Machine // finds hints of commands
+	hints    []string
+	commands *literal.Machine // finds them
 }
 
 // New makes a Detector.
 func New() *Detector {
+	texts := slices.Sorted(maps.Keys(hints))
 	return &Detector{
 		pool:     sync.Pool{New: func() any { return &scan{x: reading.Expander{Mostly: true}} }},
-		commands: literal.New(hints),
+		hints:    texts,
+		commands: literal.New(texts),
 	}
 }
 

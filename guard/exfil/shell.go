@@ -286,8 +286,8 @@ func (c *command) name() (string, []string) {
 		case assignment(w), wrapped && (w[0:min(1, len(w))] == "-" || number(w)):
 		default:
 			base := strings.TrimSuffix(strings.TrimPrefix(w[strings.LastIndexAny(w, `/\`)+1:], "@"), ".exe")
-			if strings.IndexByte(w, '\\') > 0 { // "cu\rl" is curl to a shell
-				if plain := strings.ReplaceAll(w[strings.LastIndexByte(w, '/')+1:], `\`, ""); known(plain) {
+			if strings.IndexAny(w, `\'`) > 0 { // "cu\rl" and "cu''rl" are curl to a shell
+				if plain := withoutSigns(w[strings.LastIndexByte(w, '/')+1:]); known(plain) {
 					base = plain
 				}
 			}
