@@ -65,7 +65,7 @@ func (s *scan) link(i int) link {
 // style, or anything else that is fetched when the text is shown.
 func (s *scan) image(lo int) bool {
 	before := s.text[max(0, lo-200):lo]
-	if i := strings.LastIndex(before, "!["); i >= 0 && !strings.Contains(before[i:], ")") && strings.Contains(before[i:], "](") {
+	if i := s.lastImage(before); i >= 0 && !strings.Contains(before[i:], ")") && strings.Contains(before[i:], "](") {
 		return true
 	}
 	if i := strings.LastIndexByte(before, '<'); i >= 0 && !strings.ContainsRune(before[i:], '>') {
@@ -81,6 +81,15 @@ func (s *scan) image(lo int) bool {
 	}
 	line := before[strings.LastIndexByte(before, '\n')+1:] // "[ref]: https://…" beside "![x][ref]"
 	return strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]: ") && s.hasImage()
+}
+
+// lastImage is where the last Markdown image in a part of the text begins, -1 if
+// there is none.
+func (s *scan) lastImage(part string) int {
+	if !s.hasImage() {
+		return -1
+	}
+	return strings.LastIndex(part, "![")
 }
 
 // hasImage reports whether the text has a Markdown image.

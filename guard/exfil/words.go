@@ -64,7 +64,7 @@ func said(path string) bool {
 			numbers++
 		}
 		last := ""
-		for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return strings.ContainsRune("-_+.,:=;~", r) }) {
+		for part := range strings.FieldsFuncSeq(segment, parts) {
 			switch {
 			case values[part]:
 				named++
@@ -80,10 +80,19 @@ func said(path string) bool {
 	return named > 0 && verbs > 0 && words >= 4 || named >= 2 && numbers >= 3 && words >= 6 || email(path) && named > 0 && numbers > 0
 }
 
+// parts reports a sign between the words of a path.
+func parts(r rune) bool {
+	switch r {
+	case '-', '_', '+', '.', ',', ':', '=', ';', '~':
+		return true
+	}
+	return false
+}
+
 // drops are services that keep what anybody sends them, for whoever has the address.
-var drops = []string{"webhook.site", "requestbin.com", "requestbin.net", "pipedream.net", "hookbin.com", "beeceptor.com", "requestcatcher.com", "postb.in", "ngrok.io", "ngrok-free.app", "ngrok.app", "trycloudflare.com", "loca.lt", "serveo.net",
+var drops = set("webhook.site", "requestbin.com", "requestbin.net", "pipedream.net", "hookbin.com", "beeceptor.com", "requestcatcher.com", "postb.in", "ngrok.io", "ngrok-free.app", "ngrok.app", "trycloudflare.com", "loca.lt", "serveo.net",
 	"interact.sh", "oast.pro", "oast.live", "oast.fun", "oast.me", "oast.site", "oast.online", "burpcollaborator.net", "oastify.com", "dnslog.cn", "ceye.io", "canarytokens.com", "transfer.sh", "0x0.st", "ix.io", "paste.rs", "termbin.com",
-	"bashupload.com", "file.io", "temp.sh", "oshi.at", "catbox.moe", "gofile.io", "pastebin.com", "dpaste.com", "dpaste.org", "hastebin.com", "paste.ee", "rentry.co", "sprunge.us", "clbin.com", "envs.sh", "x0.at", "uguu.se", "ntfy.sh"}
+	"bashupload.com", "file.io", "temp.sh", "oshi.at", "catbox.moe", "gofile.io", "pastebin.com", "dpaste.com", "dpaste.org", "hastebin.com", "paste.ee", "rentry.co", "sprunge.us", "clbin.com", "envs.sh", "x0.at", "uguu.se", "ntfy.sh")
 
 // dropped reports whether a host is one of them, or below one.
 func dropped(host string) bool {
@@ -93,8 +102,8 @@ func dropped(host string) bool {
 	if i := strings.IndexByte(host, ':'); i >= 0 {
 		host = host[:i]
 	}
-	for _, d := range drops {
-		if strings.HasSuffix(host, d) && (len(host) == len(d) || host[len(host)-len(d)-1] == '.') {
+	for below := true; below; _, host, below = strings.Cut(host, ".") {
+		if drops[host] {
 			return true
 		}
 	}

@@ -61,15 +61,21 @@ func (t *text) word(a int) match {
 	best := match{}
 	grouped := false
 	var cases [2]bool // small letters, capitals: an identifier does not mix them
-	for i := a; i < len(s) && n < maxWord; {
+	for i, open := a, t.d.forms.all; i < len(s) && n < maxWord; {
 		if isAlnum(s[i]) {
 			buf[n] = upper(s[i])
-			if !isDigit(s[i]) {
+			if isDigit(s[i]) {
+				open &= t.d.forms.digit[n]
+			} else {
 				cases[s[i]>>5&1] = true
+				open &= t.d.forms.letter[n]
+			}
+			if open == 0 || cases[0] && cases[1] {
+				break
 			}
 			n++
 			i++
-			if (i == len(s) || !isAlnum(s[i])) && n >= 8 && !(cases[0] && cases[1]) && t.d.mayFit(buf[:n]) {
+			if (i == len(s) || !isAlnum(s[i])) && open&t.d.forms.ended[n] != 0 {
 				if m := t.identifier(string(buf[:n]), a, i, grouped); m.rule != "" {
 					best = m
 				}
@@ -83,6 +89,37 @@ func (t *text) word(a int) match {
 		i++
 	}
 	return best
+}
+
+// forms says which forms the beginning of a word may be of: a bit for each.
+type forms struct {
+	all           uint32
+	letter, digit [maxWord]uint32     // that have one there
+	ended         [maxWord + 1]uint32 // that may end before there
+}
+
+// ibanForm is what IBANs begin with. They end anywhere from shortestIBAN on.
+const (
+	ibanForm     = "AA99******************************"
+	shortestIBAN = 15
+)
+
+func (f *forms) add(n int, form string) {
+	f.all |= 1 << n
+	for i, c := range []byte(form) {
+		if c != '9' {
+			f.letter[i] |= 1 << n
+		}
+		if c != 'A' {
+			f.digit[i] |= 1 << n
+		}
+	}
+	f.ended[len(form)] |= 1 << n
+	if form == ibanForm {
+		for i := shortestIBAN; i <= maxWord; i++ {
+			f.ended[i] |= 1 << n
+		}
+	}
 }
 
 func (t *text) identifier(w string, start, end int, grouped bool) match {
@@ -119,18 +156,8 @@ func (r *wordRule) stands(raw string, grouped bool) bool {
 	return !r.named && !grouped
 }
 
-// mayFit reports whether some rule has the form of w, before w becomes a string.
-func (d *Detector) mayFit(w []byte) bool {
-	for _, i := range d.byWidth[len(w)] {
-		if fits(w, wordRules[i].form) {
-			return true
-		}
-	}
-	return len(w) >= 15 && isLetter(w[0]) && isLetter(w[1]) && isDigit(w[2]) && isDigit(w[3])
-}
-
 // fits reports whether w has the form.
-func fits[T string | []byte](w T, form string) bool {
+func fits(w, form string) bool {
 	for i := range len(form) {
 		switch c := w[i]; form[i] {
 		case 'A':
