@@ -21,7 +21,7 @@ type need struct {
 	lists   []uint64         // by literal: the lists that it is in, as bits
 	size    []int            // by literal: its length
 	count   int              // of lists
-	longest int              // of the literals that a match begins with, 0 if that is not known
+	opens   bool             // the literals are known that a match begins with
 }
 
 // Bounds on what a need is made of.
@@ -61,7 +61,7 @@ func newNeed(pattern string) (need, error) {
 	}
 	for _, lit := range f.opens {
 		add(lit, opening)
-		n.longest = max(n.longest, len(lit))
+		n.opens = true
 	}
 	n.machine = literal.New(literals)
 	return n, nil
@@ -71,34 +71,54 @@ func newNeed(pattern string) (need, error) {
 // match and a pattern does.
 const longS, kelvin = "\u017f", "\u212a"
 
-// met reports whether the pattern may match somewhere in s, and from where on.
-func (n *need) met(s string) (from int, ok bool) {
+// met reports whether the pattern may match somewhere in s.
+func (n *need) met(s string) bool {
 	if n.machine == nil {
-		return 0, true
+		return true
 	}
 	row, hit := 0, false
-	opened, next, behind := n.longest == 0, 0, 0 // the list that is looked for, and where the one before ended
+	opened, next, behind := !n.opens, 0, 0 // the list that is looked for, and where the one before ended
 	for i := range len(s) {
 		if row, hit = n.machine.Step(row, s[i]); !hit {
 			continue
 		}
 		for _, lit := range n.machine.Ends(row) {
-			if !opened && n.lists[lit]>>opening != 0 { // a longer one that begins before may end behind
-				opened, from = true, max(0, i+1-n.longest)
-			}
+			opened = opened || n.lists[lit]>>opening != 0
 			if n.lists[lit]>>next&1 != 0 && i+1-n.size[lit] >= behind {
 				next, behind = next+1, i+1
 				break
 			}
 		}
 		if next == n.count && opened {
-			if unusual(s) {
-				from = 0
-			}
-			return from, true
+			return true
 		}
 	}
-	return 0, unusual(s)
+	return unusual(s)
+}
+
+// mostBegins is how many places of one window a pattern is tried at one by one.
+const mostBegins = 32
+
+// begins appends the places in s where the pattern may match, in order. ok is false if
+// that is not known, or there are too many.
+func (n *need) begins(s string, dst []int) (_ []int, ok bool) {
+	if !n.opens || unusual(s) {
+		return dst, false
+	}
+	for row, end, more := n.machine.Next(s, 0, 0); more; row, end, more = n.machine.Next(s, row, end) {
+		for _, lit := range n.machine.Ends(row) {
+			at := end - n.size[lit]
+			if n.lists[lit]>>opening == 0 || slices.Contains(dst, at) {
+				continue
+			}
+			if len(dst) == mostBegins {
+				return dst, false
+			}
+			dst = append(dst, at)
+		}
+	}
+	slices.Sort(dst)
+	return dst, true
 }
 
 func unusual(s string) bool { return strings.Contains(s, longS) || strings.Contains(s, kelvin) }

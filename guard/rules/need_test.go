@@ -33,13 +33,13 @@ func TestNeed(t *testing.T) {
 		for _, want := range c.want {
 			for _, lit := range strings.Fields(want) {
 				rest := slices.DeleteFunc(strings.Fields(strings.Join(c.want, " ")), func(s string) bool { return strings.Contains(want, s) })
-				if _, ok := n.met(lit + " " + strings.Join(rest, " ")); !ok && want == c.want[0] {
+				if !n.met(lit+" "+strings.Join(rest, " ")) && want == c.want[0] {
 					t.Errorf("%s: %q and %q are not enough", c.pattern, lit, rest)
 				}
-				if _, ok := n.met(strings.Join(rest, " ") + " " + lit); ok && want == c.want[0] && len(rest) > 0 {
+				if n.met(strings.Join(rest, " ")+" "+lit) && want == c.want[0] && len(rest) > 0 {
 					t.Errorf("%s: %q before %q is enough", c.pattern, rest, lit)
 				}
-				if _, ok := n.met(strings.Join(rest, " ")); ok {
+				if n.met(strings.Join(rest, " ")) {
 					t.Errorf("%s: %q is not needed", c.pattern, lit)
 				}
 			}
@@ -60,30 +60,31 @@ func TestRulesNeedMoreThanTheirKeywords(t *testing.T) {
 	}
 }
 
-// A match is looked for from where the first of its words stands.
 func TestNeedSaysWhereAMatchMayBegin(t *testing.T) {
 	for _, c := range []struct {
 		pattern, text string
-		want          int
+		want          []int // nil if that is not known
 	}{
-		{`\bagents?\b.*must`, "what any agent must", 8}, // where "agents" would end there, too
-		{`(?:abc|de\w+|fgh?) must`, "xxxxxxxx abc must", 9},
-		{`(?:abc|x*de)f must`, "xxxxxxxx abcf must", 0},
-		{`(?:^|abc)f must`, "xxxxxxxx abcf must", 0},
-		{`a?gent.*must`, "xxxxxxxx gent must", 8},
-		{`(?i)skip.*must`, "xxxxxxxx skip \u212a must", 0},
+		{`\bagents?\b.*must`, "what any agent or agents must", []int{9, 18}},
+		{`(?:abc|de\w+|fgh?) must`, "x abc fg must", []int{2, 6}},
+		{`(?:abcd|bc)`, "xabcd", []int{1, 2}},
+		{`(?:abc|x*de)f must`, "x abcf must", nil},
+		{`(?:^|abc)f must`, "x abcf must", nil},
+		{`a?gent.*must`, "x gent agent must", []int{2, 7, 8}},
+		{`(?i)skip.*must`, "skip \u212a must", nil},
+		{`a.*must`, strings.Repeat("a", mostBegins+1) + " must", nil},
 	} {
 		n, err := newNeed(c.pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if from, ok := n.met(c.text); !ok || from != c.want {
-			t.Errorf("%s in %q: from %d, %v; want %d", c.pattern, c.text, from, ok, c.want)
+		if got, ok := n.begins(c.text, nil); ok != (c.want != nil) || ok && !slices.Equal(got, c.want) {
+			t.Errorf("%s in %q: %v, %v; want %v", c.pattern, c.text, got, ok, c.want)
 		}
 	}
 }
 
-// FuzzNeed: what a pattern matches meets its need, and stands behind where that says.
+// FuzzNeed: what a pattern matches meets its need, and is found where that says that it may begin.
 func FuzzNeed(f *testing.F) {
 	s := set0(f)
 	for i, r := range s.Rules() {
@@ -99,15 +100,16 @@ func FuzzNeed(f *testing.F) {
 		i %= len(s.patterns)
 		want := s.patterns[i].FindStringIndex(text)
 		if want == nil {
+			if start, stop, ok := s.match(i, text); ok {
+				t.Errorf("%s does not match %q, but from %d to %d", s.rules[i].ID, text, start, stop)
+			}
 			return
 		}
-		from, ok := s.needs[i].met(text)
-		if !ok {
+		if !s.needs[i].met(text) {
 			t.Fatalf("%s matches %q and does not need it", s.rules[i].ID, text)
 		}
-		from = max(0, from-1)
-		if got := s.patterns[i].FindStringIndex(text[from:]); got == nil || got[0]+from != want[0] || got[1]+from != want[1] {
-			t.Errorf("%s matches %q at %v, and from %d on at %v", s.rules[i].ID, text, want, from, got)
+		if start, stop, ok := s.match(i, text); !ok || start != want[0] || stop != want[1] {
+			t.Errorf("%s matches %q at %v, and where it may begin at %d to %d, %v", s.rules[i].ID, text, want, start, stop, ok)
 		}
 	})
 }
@@ -124,9 +126,8 @@ func TestFindsMeetTheirNeeds(t *testing.T) {
 				if want == nil {
 					continue
 				}
-				from, ok := s.needs[i].met(text)
-				if from = max(0, from-1); !ok || !slices.Equal(re.FindStringIndex(text[from:]), []int{want[0] - from, want[1] - from}) {
-					t.Errorf("%s: %q does not meet the need from %d on: %v", r.ID, text, from, ok)
+				if start, stop, ok := s.match(i, text); !s.needs[i].met(text) || !ok || start != want[0] || stop != want[1] {
+					t.Errorf("%s: %q does not meet the need, or is matched from %d to %d: %v", r.ID, text, start, stop, ok)
 				}
 			}
 		}

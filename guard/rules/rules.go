@@ -33,7 +33,7 @@ type Rule struct {
 	ID       string // stable, "injection.override"
 	Severity Severity
 	Words    []string // lower case; one of them must occur for the rule to be tried
-	Pattern  string   // RE2, case-insensitive; the hit is its first submatch, or all of it
+	Pattern  string   // RE2, case-insensitive; the hit is all that it matches
 	Find     []string // must be found
 	Spare    []string // must not be found
 }
@@ -59,6 +59,7 @@ const Reach = before + after
 type Set struct {
 	rules    []Rule
 	patterns []*regexp.Regexp
+	anchored []*regexp.Regexp // the same behind one character, at the start
 	needs    []need
 	words    *literal.Machine
 	ruleOf   []int // by word
@@ -67,7 +68,7 @@ type Set struct {
 // New compiles rules, [Table] for the built-in ones. It fails on a pattern that
 // is no regular expression.
 func New(table []Rule) (*Set, error) {
-	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table)), needs: make([]need, len(table))}
+	s := &Set{rules: table, patterns: make([]*regexp.Regexp, len(table)), anchored: make([]*regexp.Regexp, len(table)), needs: make([]need, len(table))}
 	var words []string
 	for i := range table {
 		pattern := "(?is)" + table[i].Pattern
@@ -76,6 +77,9 @@ func New(table []Rule) (*Set, error) {
 			return nil, err
 		}
 		s.patterns[i] = re
+		if s.anchored[i], err = regexp.Compile(`(?is)\A.(?:` + table[i].Pattern + `)`); err != nil {
+			return nil, err
+		}
 		if s.needs[i], err = newNeed(pattern); err != nil {
 			return nil, err
 		}
@@ -125,22 +129,41 @@ func (s *Set) FindNear(text string, hits []Hit, near []int) (_ []Hit, _ []int, a
 			from, to := max(0, end-before), min(len(text), end+after)
 			from = max(from, min(tried[rule&63], end-32))
 			tried[rule&63] = end + after/2
-			begin, met := s.needs[rule].met(text[from:to])
-			if !met {
+			if !s.needs[rule].met(text[from:to]) {
 				continue
 			}
-			from += max(0, begin-1) // with the byte before, which says whether a word begins
-			m := s.patterns[rule].FindStringSubmatchIndex(text[from:to])
-			if m == nil {
+			start, stop, ok := s.match(rule, text[from:to])
+			if !ok {
 				near = append(near, end)
 				if misses--; misses < 0 {
 					return hits, near, false
 				}
 				continue
 			}
-			hits = append(hits, Hit{rule, from + m[0], from + m[1]})
-			tried[rule&63] = from + m[1]
+			hits = append(hits, Hit{rule, from + start, from + stop})
+			tried[rule&63] = from + stop
 		}
 	}
 	return hits, near, true
+}
+
+// match returns the first match of a rule's pattern. It is tried where one may
+// begin, with the character before, which says whether a word begins there:
+// trying it at every other byte in vain is what patterns cost.
+func (s *Set) match(rule int, window string) (start, stop int, ok bool) {
+	var places [mostBegins]int
+	begins, known := s.needs[rule].begins(window, places[:0])
+	if !known || len(begins) > 0 && begins[0] == 0 {
+		m := s.patterns[rule].FindStringIndex(window)
+		if m == nil {
+			return 0, 0, false
+		}
+		return m[0], m[1], true
+	}
+	for _, at := range begins {
+		if m := s.anchored[rule].FindStringIndex(window[at-1:]); m != nil {
+			return at, at - 1 + m[1], true
+		}
+	}
+	return 0, 0, false
 }

@@ -9,9 +9,12 @@ const maxPassword = 128
 // an escape, what closes markup, or the next member of a connection string. The
 // punctuation of the sentence around it is left out.
 func valueEnd(s string, from int) int {
-	i := from
-	for i < len(s) && i-from < maxPassword {
+	i, most := from, min(len(s), from+maxPassword)
+	for ; i < most; i++ {
 		c := s[i]
+		if !mayEndValue[c] {
+			continue
+		}
 		if c <= ' ' || c == '"' || c == '\'' || c == '`' || c == '<' || c == '|' || c == '\\' && i+1 < len(s) && strings.IndexByte("nrtu\"'\\", s[i+1]) >= 0 {
 			break
 		}
@@ -21,13 +24,20 @@ func valueEnd(s string, from int) int {
 		if c >= 0x80 && closesSentence(s[i:]) {
 			break
 		}
-		i++
 	}
 	for i > from && strings.IndexByte(".,;:)]}", s[i-1]) >= 0 {
 		i--
 	}
 	return i
 }
+
+// mayEndValue has the bytes at which a value may end.
+var mayEndValue = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c <= ' ' || c >= 0x80 || strings.IndexByte("\"'`<|\\;&,", byte(c)) >= 0
+	}
+	return set
+}()
 
 func closesSentence(s string) bool {
 	for _, mark := range [...]string{"—", "。", "，", "”", "»"} {
