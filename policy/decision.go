@@ -24,7 +24,7 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 	if err != nil {
 		return r.broken(ctx, err)
 	}
-	d, err := r.interpret(c, stage, o.value)
+	d, err := r.interpret(c, stage, o)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
@@ -82,9 +82,9 @@ func (r *revision) broken(ctx context.Context, err error) (gateway.Decision, err
 
 // interpret turns the decision document into a Decision. A document that is
 // not of the expected form is an error, so that it refuses.
-func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, value ast.Value) (gateway.Decision, error) {
+func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, o outcome) (gateway.Decision, error) {
 	d := gateway.Decision{Revision: r.digest}
-	doc, ok := value.(ast.Object)
+	doc, ok := o.value.(ast.Object)
 	if !ok {
 		return d, errors.New("the library gave no decision")
 	}
@@ -95,17 +95,17 @@ func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, value ast.Val
 		return d, fmt.Errorf("the library gave the effect %v", field(doc, "effect"))
 	}
 	var err error
-	if d.Reasons, err = texts(doc, "reasons", ruleDeny+" or "+ruleApprove); err != nil {
+	if d.Reasons, err = o.texts(doc, "reasons", ruleDeny+" or "+ruleApprove); err != nil {
 		return d, err
 	}
 	if d.Effect == gateway.EffectDeny {
 		return d, nil
 	}
-	if d.Labels, err = texts(doc, "label", ruleLabel); err != nil {
+	if d.Labels, err = o.texts(doc, "label", ruleLabel); err != nil {
 		return d, err
 	}
 	if stage == gateway.StageRequest {
-		paths, err := texts(doc, "reveal", ruleReveal)
+		paths, err := o.texts(doc, "reveal", ruleReveal)
 		if err != nil {
 			return d, err
 		}
@@ -113,7 +113,7 @@ func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, value ast.Val
 			return d, err
 		}
 	}
-	paths, err := texts(doc, "redact", ruleRedact)
+	paths, err := o.texts(doc, "redact", ruleRedact)
 	if err != nil || len(paths) == 0 {
 		return d, err
 	}
@@ -135,12 +135,13 @@ func field(doc ast.Object, name string) ast.Value {
 
 // texts returns a set of strings, sorted. Anything else in the set, or no set,
 // is an error: what was meant cannot be known.
-func texts(doc ast.Object, name, rule string) ([]string, error) {
+func (o outcome) texts(doc ast.Object, name, rule string) ([]string, error) {
 	v := field(doc, name)
 	if v == nil {
 		return nil, nil
 	}
-	return textsOf(v, rule)
+	list, err := textsOf(v, rule)
+	return fill(list, o.told), err
 }
 
 func textsOf(v ast.Value, rule string) ([]string, error) {

@@ -138,3 +138,15 @@ deep_ok if {
 }
 
 `
+
+// spoken is a rule that gives what its body finds.
+func (a *author) spoken(rule string, late bool) string {
+	v, u := a.variable(), a.variable()
+	stage := ""
+	if late {
+		stage = "\n\tinput.stage == \"result\""
+	}
+	gives := a.pick(v, u, u, "concat(\":\", ["+u+", \"x\"])", "sprintf(\"%v of %v\", ["+u+", "+a.input(late)+"])", u+".name")
+	return rule + " contains " + gives + " if {" + stage + "\n\tsome " + v + " in " + a.several(late) + "\n\t" + a.looked(v, late) + "\n\t" +
+		u + " := " + a.pick(v, v, "sprintf(\"%v\", ["+v+"])", "lower("+v+")", "split("+v+", \"/\")[1]") + "\n}\n\n"
+}

@@ -245,6 +245,10 @@ func (a *author) pkg(path string, helpers []known) string {
 		late := a.oneIn(4)
 		b.WriteString("deny contains " + a.pick(fmt.Sprintf("\"d%d\"", i), fmt.Sprintf("sprintf(\"%%v\", [%s])", a.input(late))) + " if " + body(late) + "\n\n")
 	}
+	for a.oneIn(2) {
+		says := a.pick("deny", "label", "approve", "redact")
+		b.WriteString(a.spoken(says, says != "approve" && a.oneIn(4)))
+	}
 	for i := range a.IntN(2) {
 		b.WriteString(fmt.Sprintf("approve contains \"a%d\" if ", i) + body(false) + "\n\n")
 	}

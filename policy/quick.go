@@ -39,7 +39,8 @@ type quick struct {
 	query  query
 	rules  []mayHold
 	reader *reader
-	timed  bool // the policy asks for more than input and data
+	timed  bool   // the policy asks for more than input and data
+	left   []Left // what OPA is asked of it
 	plans  cache[*gateway.Tool, *plan]
 	pool   sync.Pool // of *answering
 	known  cache[question, outcome]
@@ -52,13 +53,14 @@ type mayHold struct {
 	name  string // what stands for it in input
 	of    *body
 	n     tallied
+	tells bool     // what it gives is put together in Go too
 	reads []string // of input, besides
 }
 
 // quicken makes the second compilation from the marked modules, which it
 // changes. It returns nil where it would be seen.
 func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
-	if r.reads.all || replaces(marked) || asksOthers(r.parsed) {
+	if r.interpreted = r.seen(marked); r.interpreted != "" {
 		return nil, nil
 	}
 	q := &quick{}
@@ -75,14 +77,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 				continue
 			}
 			for compiled := f.rules[rule.Location]; rule != nil && compiled != nil; rule, compiled = rule.Else, compiled.Else {
-				n := tallied(t.gather())
-				steps, all := t.public(compiled, rule, f)
-				if len(steps) == 0 {
-					continue
-				}
-				may := mayHold{about: a, name: "r" + strconv.Itoa(len(q.rules)), of: &body{steps, n}, n: n}
-				q.rules = append(q.rules, may)
-				rule.Body = standsFor(rule, may.name, all && r.closedHead(m, rule))
+				t.stand(q, m, a, rule, compiled, f)
 			}
 		}
 	}
@@ -99,6 +94,29 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	return q, err
 }
 
+// stand puts a name in the place of a rule's body, as far as it is answered.
+func (t *translator) stand(q *quick, m *ast.Module, about address, rule, compiled *ast.Rule, f *fallible) {
+	steps, n, why := t.public(compiled, rule, f)
+	may := mayHold{about: about, name: "r" + strconv.Itoa(len(q.rules)), n: tallied(t.gather())}
+	may.of = &body{steps, may.n}
+	if _, constant := constantKey(rule); why == "" && !constant {
+		if told := t.told(compiled, n); told != nil {
+			may.n, may.tells = tallied(told.n), true
+			may.of.then = told
+			rule.Head.Key = ast.StringTerm(placeholder(may.name))
+		} else if !t.revision.closedHead(m, rule) {
+			why = putTogether
+		}
+	}
+	if why != "" {
+		q.left = append(q.left, Left{ruleOf(m, rule), why})
+	}
+	if len(steps) > 0 || why == "" {
+		q.rules = append(q.rules, may)
+		rule.Body = standsFor(rule, may.name, why == "")
+	}
+}
+
 // standsFor is the body of a rule with the name in input first, and nothing else but the
 // mark if that says all.
 func standsFor(rule *ast.Rule, name string, all bool) ast.Body {
@@ -108,6 +126,19 @@ func standsFor(rule *ast.Rule, name string, all bool) ast.Body {
 	}
 	first := ast.NewExpr(ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(mayKey)).Append(ast.StringTerm(name))))
 	return ast.NewBody(append([]*ast.Expr{first.SetLocation(rule.Location)}, rest...)...)
+}
+
+// seen says which rule would see that rules are answered beforehand; "" if none.
+func (r *revision) seen(marked map[string]*ast.Module) string {
+	switch {
+	case r.reads.all:
+		return "a rule reads input as a whole"
+	case replaces(marked):
+		return "a rule replaces input, or a function, by with"
+	case asksOthers(r.parsed):
+		return "a rule asks a package that decisions ask, or data under a name that is not written out"
+	}
+	return ""
 }
 
 // replaces reports whether anything is evaluated with another input, or with

@@ -38,6 +38,7 @@ type question struct {
 type outcome struct {
 	value ast.Value
 	fired []int
+	told  []told // of this call alone
 }
 
 // What is remembered is bounded: outcomes, and bytes of values of one of them.
@@ -53,7 +54,7 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	a := q.pool.Get().(*answering)
 	a.begin(in, c.Time, limit)
 	var space [maxValues]byte
-	values, ok := p.answer(space[:0], a)
+	values, told, ok := p.answer(space[:0], a)
 	a.in = nil
 	q.pool.Put(a)
 	if !ok {
@@ -62,6 +63,7 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	values, short := p.read(values, in)
 	asked := question{c.Tool, string(values)}
 	if o, known := q.known.look(asked); known && short {
+		o.told = told
 		return o, true, nil
 	}
 	may := map[string]any{}
@@ -75,22 +77,30 @@ func (q *quick) decide(ctx context.Context, limit time.Duration, r *revision, c 
 	if err == nil && short && !q.timed {
 		q.known.put(asked, o)
 	}
+	o.told = told
 	return o, true, err
 }
 
 // answer appends a bit for each rule: whether its body holds, or what of it is
 // answered. ok is false where OPA has to say.
-func (p *plan) answer(to []byte, a *answering) (answers []byte, ok bool) {
+func (p *plan) answer(to []byte, a *answering) (answers []byte, said []told, ok bool) {
 	to = append(to, make([]byte, (len(p.rules)+7)/8)...)
 	for i := range p.rules {
-		if p.rules[i].of.holds(a, p.rules[i].n) {
+		r := &p.rules[i]
+		if r.tells {
+			a.gather[r.n].values = nil
+		}
+		if r.of.holds(a, r.n) {
 			to[i/8] |= 1 << (i % 8)
+			if r.tells {
+				said = append(said, told{placeholder(r.name), a.gather[r.n].values})
+			}
 		}
 		if a.unsure {
-			return nil, false
+			return nil, nil, false
 		}
 	}
-	return to, true
+	return to, said, true
 }
 
 func holdsAt(answers []byte, i int) bool { return answers[i/8]&(1<<(i%8)) != 0 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -19,7 +20,7 @@ func (t *translator) call(n names, terms []*ast.Term) []clause {
 	name := ref.String()
 	arity := t.arity(ref, name)
 	if arity < 0 || len(terms)-1 < arity || len(terms)-1 > arity+1 {
-		t.refuse(name)
+		t.refuse(cmp.Or(t.refusal[name], name))
 		return nil
 	}
 	var steps []clause

@@ -28,13 +28,15 @@ type revision struct {
 	txn      storage.Transaction // a read transaction; the store is never written
 	queries  map[string]query    // by entry point
 	quick    *quick              // for decisions where it can be used; nil if it never can
-	rules    []gateway.Rule      // by the number that marks them; see instrument
-	reads    reads
-	mayAsk   map[string]bool        // see asking
-	counting *counting              // what it counts and remembers; nil if nothing
-	sees     *seer                  // what lists can know of the rules
-	parsed   map[string]*ast.Module // as written, without marks, for explain and checks
-	problems []Problem              // warnings
+
+	interpreted string         // why it never can; "" if it can
+	rules       []gateway.Rule // by the number that marks them; see instrument
+	reads       reads
+	mayAsk      map[string]bool        // see asking
+	counting    *counting              // what it counts and remembers; nil if nothing
+	sees        *seer                  // what lists can know of the rules
+	parsed      map[string]*ast.Module // as written, without marks, for explain and checks
+	problems    []Problem              // warnings
 
 	agents   cache[*gateway.Agent, map[string]any]
 	tools    cache[*gateway.Tool, map[string]any]
@@ -117,7 +119,12 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	r.sees = see(r.compiler, entryVisible)
 	r.problems = sorted(ps)
 	r.agents.most, r.tools.most, r.speaking.most, r.noting.most, r.visible.most = 4096, 16384, 16384, 16384, 256
-	if !s.own && !s.exact {
+	switch {
+	case s.own:
+		r.interpreted = "the library is of one's own"
+	case s.exact:
+		r.interpreted = "policy.exact asks OPA about every call"
+	default:
 		if r.quick, ps = r.quicken(marked); ps != nil {
 			return nil, ps
 		}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -154,24 +155,28 @@ func (t *translator) function(ref ast.Ref) *defined {
 	}
 	if t.refused == "" {
 		t.own[key] = f
+	} else {
+		t.refusal[key] = t.refused
 	}
 	t.refused = outer
 	return t.own[key]
 }
 
 // public translates the body of a rule that decisions ask, as far as can be: what comes
-// before the mark. all is true if that is everything. What is not translated is taken to
-// hold; behind what can fail in it nothing is answered, since OPA reports that only if it
-// comes to it:
+// before the mark. why says what keeps it from being everything. What is not translated
+// is taken to hold; behind what can fail in it nothing is answered, since OPA reports
+// that only if it comes to it:
 //
-//	deny contains "x" if { graph.reachable(…)[_] == "a"; contains(input.args.path, "..") }
-func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []clause, all bool) {
-	n := names{}
-	all = true
+//	deny contains "x" if { some i in numbers.range(1, input.args.n); contains(input.args.path, "..") }
+func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []clause, n names, why string) {
+	n = names{}
 	for i, e := range rule.Body {
 		if isMark(e) {
 			late := func(e *ast.Expr) bool { return e.Location.Offset >= written.Body[0].Location.Offset }
-			return steps, all && !slices.ContainsFunc([]*ast.Expr(rule.Body[i+1:]), late)
+			if why == "" && slices.ContainsFunc([]*ast.Expr(rule.Body[i+1:]), late) {
+				why = "expressions in another order than they are written"
+			}
+			return steps, n, why
 		}
 		t.refused = ""
 		inner := maps.Clone(n)
@@ -180,12 +185,38 @@ func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []claus
 			n, steps = inner, append(steps, more...)
 			continue
 		}
-		if all = false; f.failing(e) {
+		if why = cmp.Or(why, t.refused); f.failing(e) {
 			break
 		}
 	}
+	return steps, n, why
+}
+
+// told is what a rule gives, translated: what comes behind the mark. It is nil if OPA
+// has to say it, which it does if the rule's body holds.
+func (t *translator) told(rule *ast.Rule, n names) *telling {
+	if rule.Head.RuleKind() != ast.MultiValue || len(rule.Ref()) != len(rule.Module.Package.Path)+1 || !t.askedByLibrary(rule) {
+		return nil
+	}
+	mark := slices.IndexFunc([]*ast.Expr(rule.Body), isMark)
 	t.refused = ""
-	return steps, false
+	s := &telling{n: t.gather()}
+	s.more = &body{t.expressions(n, rule.Body[mark+1:]), (*text)(s)}
+	s.gives = t.plain(n, rule.Head.Key)
+	if t.refused != "" {
+		return nil
+	}
+	return s
+}
+
+// askedByLibrary reports whether nothing but the library reads what a rule gives.
+func (t *translator) askedByLibrary(rule *ast.Rule) bool {
+	for other := range t.compiler.Graph.Dependents(rule) {
+		if r, ok := other.(*ast.Rule); ok && !isLibrary(r.Module.Package) {
+			return false
+		}
+	}
+	return true
 }
 
 // closedHead reports whether what a rule gives has no variable of its body.

@@ -18,12 +18,19 @@ type checked struct {
 	Against  string           `json:"against,omitempty"`  // where what upstreams offer is known from; left out if nothing was held against it
 	Problems []policy.Problem `json:"problems"`
 	Down     []string         `json:"down,omitempty"` // upstreams of which nothing is known
+	Cost     *cost            `json:"cost,omitempty"` // with --cost
+}
+
+// cost is what OPA is asked of a policy.
+type cost struct {
+	Whole string        `json:"whole,omitempty"` // why it is asked all of it
+	Left  []policy.Left `json:"left"`
 }
 
 func newPolicyCheck(g *globals) *cobra.Command {
 	var (
-		offline, fresh, strict bool
-		l                      listing
+		offline, fresh, strict, costs bool
+		l                             listing
 	)
 	cmd := &cobra.Command{
 		Use:   "check [PATH]",
@@ -31,7 +38,8 @@ func newPolicyCheck(g *globals) *cobra.Command {
 		Long: "Compiles the policy and reports all errors with their places: names that do not exist, comparisons that never\n" +
 			"hold, rules that can never fire or allow more than they say, packages for tools that nobody offers, arguments\n" +
 			"and values that a tool's schema does not have. What upstreams offer is known from the running gateway, or from\n" +
-			"the definitions that are pinned; what is not known is started. Exit code 1 if there are errors.",
+			"the definitions that are pinned; what is not known is started. Exit code 1 if there are errors.\n" +
+			"With --cost it lists the rules that OPA interprets, at tens of microseconds a call, and what in them it has to be asked.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := ""
@@ -42,11 +50,15 @@ func newPolicyCheck(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if !costs {
+				said.Cost = nil
+			}
 			return said.print(cmd, l.format == "json", strict)
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "hold nothing against what upstreams offer")
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "start all upstreams, rather than believe what is known of them")
+	cmd.Flags().BoolVar(&costs, "cost", false, "list the rules that OPA interprets")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit code 1 for warnings too")
 	cmd.MarkFlagsMutuallyExclusive("offline", "fresh")
 	l.textFlag(cmd)
@@ -65,6 +77,8 @@ func checkPolicy(ctx context.Context, g *globals, path string, offline, fresh bo
 		return nil, err
 	}
 	said.Revision = engine.Revision()
+	left, whole := engine.Left()
+	said.Cost = &cost{whole, left}
 	if path == "" && noPolicy(cfg) != "" {
 		said.Problems = []policy.Problem{{File: g.config, Code: "policy_none", Severity: policy.Error,
 			Message: "there is no policy, so that every call is refused", Hint: "toolward policy init ./policies, and `policy: {path: ./policies}`"}}
@@ -105,6 +119,9 @@ func (c *checked) print(cmd *cobra.Command, asJSON, strict bool) error {
 			fmt.Fprintln(cmd.ErrOrStderr(), p)
 		}
 	}
+	if c.Cost != nil && !asJSON {
+		c.Cost.print(cmd.OutOrStdout())
+	}
 	switch {
 	case errs > 0:
 		return foundError{count(errs, "error") + ", " + count(warnings, "warning")}
@@ -117,6 +134,20 @@ func (c *checked) print(cmd *cobra.Command, asJSON, strict bool) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "the policy is fine (revision %s)%s\n", c.Revision, c.held())
 	}
 	return nil
+}
+
+// print lists the rules, a line each.
+func (c *cost) print(w io.Writer) {
+	if c.Whole != "" {
+		fmt.Fprintf(w, "OPA interprets every rule at each call whose arguments are new: %s\n", c.Whole)
+		return
+	}
+	for _, r := range c.Left {
+		fmt.Fprintf(w, "%s:%d: OPA interprets %s of package %s: %s\n", r.File, r.Line, r.Name, r.Package, r.Why)
+	}
+	if len(c.Left) == 0 {
+		fmt.Fprintln(w, "every rule is answered without OPA's interpreter")
+	}
 }
 
 // held is what the policy was held against.
