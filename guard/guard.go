@@ -172,7 +172,11 @@ func (s *Scanner) Result(ctx context.Context, c *gateway.Call) (gateway.Report, 
 	// What comes back of a reverse kind was written on the agent's side, but for
 	// notifications, which are judged as results of their call's tool.
 	sc := s.start(ctx, c, gateway.StageResult, c.Kind.Reverse() && c.Kind != gateway.KindNotification)
-	report, err := sc.run(func() { sc.json(c.Result.Bytes()) })
+	report, err := sc.run(func() {
+		sc.doubled(c.Result.Bytes())
+		sc.json(c.Result.Bytes())
+		sc.inJSON()
+	})
 	if err == nil && sc.learns() && !withheld(report.Findings) {
 		s.traces.Learn(c.Agent.Principal(), traceID(c), sc.sent(), sc.fields)
 	}

@@ -33,6 +33,7 @@ type scan struct {
 	places   []place            // and where each stands
 	asked    []question         // for the external judge
 	short    joined             // texts that may be parts of one
+	doubles  *doubles           // texts that may stand there twice; nil if none is looked for
 	argv     argv               // lists that may be commands, of what an agent sends
 	pointers int                // bytes of long pointers
 	err      error
@@ -123,7 +124,7 @@ func (sc *scan) leaf(l *leaf) {
 		sc.err = err
 		return
 	}
-	sc.text(l)
+	sc.report(l, sc.once(l))
 	if !sc.secretsOnly && sc.short.add(l) {
 		sc.across()
 		sc.short.next()
@@ -136,14 +137,12 @@ func (sc *scan) leaf(l *leaf) {
 }
 
 // text runs every detector over one text.
-func (sc *scan) text(l *leaf) {
+func (sc *scan) text(l *leaf) (found []gateway.Finding) {
 	t := sc.s.norm.Normalize(l.text)
 	defer t.Release()
-	var found []gateway.Finding
 	found = sc.secrets(found, t, l.where())
 	if sc.secretsOnly {
-		sc.report(l, found)
-		return
+		return found
 	}
 	found = sc.kept(found, l.text)
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
@@ -154,7 +153,7 @@ func (sc *scan) text(l *leaf) {
 		found = sc.hidden(found, t)
 		found = sc.s.exfil.Scan(found, exfil.Text{Text: l.text, Name: l.name, Sent: sc.sends})
 	}
-	sc.report(l, found)
+	return found
 }
 
 // kept looks for what was taken out of what the agent was shown before, in what it is
