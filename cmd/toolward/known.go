@@ -88,8 +88,15 @@ func (c *catalogue) fromPins(ctx context.Context, g *globals, pins []gateway.Pin
 	case err != nil && len(pins) == 0:
 		return err
 	case err != nil: // a secret is not set, as a rule
-		fmt.Fprintf(how.talk, "upstreams of which nothing is pinned are left out, since they cannot be started: %v\n", err)
-		c.believe(pins, nil)
+		unstarted, more := loadWith(g, config.LoadUnstarted)
+		if more != nil { // it is not only upstreams' secrets: who they are cannot be read
+			fmt.Fprintf(how.talk, "upstreams of which nothing is pinned are left out, since they cannot be started: %v\n", more)
+			c.believe(pins, nil)
+			return nil
+		}
+		if left := c.believe(pins, unstarted.Upstreams); len(left) > 0 {
+			fmt.Fprintf(how.talk, "left out, since nothing of it is pinned and it cannot be started: %s: %v\n", strings.Join(namesOf(left), ", "), err)
+		}
 		return nil
 	}
 	return c.complete(ctx, cfg, c.believe(pins, cfg.Upstreams), how)
@@ -108,13 +115,16 @@ func (c *catalogue) complete(ctx context.Context, cfg *config.Config, missing []
 	if len(missing) == 0 {
 		return nil
 	}
-	var names []string
-	for _, u := range missing {
-		names = append(names, u.Name)
-	}
-	fmt.Fprintf(how.talk, "starting %s to see what is offered …\n", strings.Join(names, ", "))
+	fmt.Fprintf(how.talk, "starting %s to see what is offered …\n", strings.Join(namesOf(missing), ", "))
 	cfg.Upstreams = missing
 	return c.start(ctx, cfg, how)
+}
+
+func namesOf(upstreams []config.Upstream) (names []string) {
+	for _, u := range upstreams {
+		names = append(names, u.Name)
+	}
+	return names
 }
 
 // keep leaves out what the running gateway serves and the file does not name, and

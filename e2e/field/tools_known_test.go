@@ -105,6 +105,10 @@ func TestToolsAreKnownWithoutStartingThem(t *testing.T) {
 	g.Edit(t, func(c config) {
 		c["upstreams"].(config)["a"].(config)["headers"] = config{"Authorization": "${LAB_NO_SUCH_VARIABLE}"}
 	})
-	run(command{"tools list", 0, "a__file", "", ""})
+	run(command{"tools list", 0, "a__file", "left out", ""})
 	run(command{"tools list --fresh", 2, "LAB_NO_SUCH_VARIABLE", "", ""})
+	g.Edit(t, func(c config) {
+		c["upstreams"].(config)["newest"] = config{"url": "http://127.0.0.1:9/mcp", "headers": config{"Authorization": "${LAB_NO_SUCH_VARIABLE}"}}
+	})
+	run(command{"tools list", 0, "left out, since nothing of it is pinned and it cannot be started: newest: ", "a, ", ""})
 }
