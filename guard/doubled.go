@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ var unspoken = []string{"text", "result", "output", "content", "message", "body"
 // doubled prepares for a result that may say the same twice. An external judge is asked about
 // places, so with one each text is read.
 func (sc *scan) doubled(raw json.RawMessage) {
-	if sc.s.judge != nil {
+	if sc.s.judge != nil || !bytes.Contains(raw, []byte(`"structuredContent"`)) {
 		return
 	}
 	o, err := gateway.Split(raw)
