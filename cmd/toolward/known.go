@@ -171,10 +171,10 @@ func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (mi
 		}
 		seen[p.Server] = true
 		c.From = "the definitions that are pinned"
-		c.Tools = append(c.Tools, &gateway.Tool{
+		c.Tools = append(c.Tools, annotated(&gateway.Tool{
 			Kind: p.Kind, Server: p.Server, Name: p.Name, Wire: upstream.WireName(p.Server, p.Name),
 			Labels: of, Definition: p.Definition, Fingerprint: p.Fingerprint, Pinned: !p.By.None(),
-		})
+		}))
 	}
 	for _, u := range upstreams {
 		if !seen[u.Name] {
@@ -182,6 +182,16 @@ func (c *catalogue) believe(pins []gateway.Pin, upstreams []config.Upstream) (mi
 		}
 	}
 	return missing
+}
+
+// annotated gives a tool the annotations of its definition, by which policies may allow. One
+// that cannot be read was never in use, and has none.
+func annotated(t *gateway.Tool) *gateway.Tool {
+	var def struct{ Annotations json.RawMessage }
+	if json.Unmarshal(t.Definition, &def) == nil {
+		t.Annotations = def.Annotations
+	}
+	return t
 }
 
 // ask gets definitions from the gateway that runs on the record. What it has no
@@ -215,7 +225,7 @@ func (c *catalogue) ask(ctx context.Context, cfg *config.Config, inUse error) (s
 			return nil, fmt.Errorf("the definition of %s: %w", t.Name, err)
 		}
 		tool.Name, tool.Definition = named.Name, t.Definition
-		c.Tools = append(c.Tools, tool)
+		c.Tools = append(c.Tools, annotated(tool))
 	}
 	for name, why := range list.Down {
 		c.Down = append(c.Down, name)
