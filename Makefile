@@ -15,7 +15,7 @@ RECORD ?= /tmp/toolward-review.db
 # Packages that start no goroutine and share nothing but pools: guard, gateway and upstream use them from many.
 ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret|sieve)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
 
-.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench scale review ordinary cv growth dress image package clean
+.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench cost scale review ordinary cv growth dress image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -93,6 +93,9 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -kinds prose,json,code,log -policies conditions,written
 	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -modes session,stateless,stream
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
+
+cost: build ## instructions and allocations of a call and of a KiB of guard, which must not be 3 % over cmd/bench/cost.json; UPDATE=1 writes it; needs valgrind
+	$(GO) run ./cmd/bench -cost cmd/bench/cost.json $(if $(UPDATE),-update)
 
 scale: ## a record of CALLS calls over thirty days, or DAYS, at RECORD; says what a call of it takes
 	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_DAYS=$(DAYS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestRecordOfAMonth$$' -count=1 -v -timeout 4h

@@ -85,12 +85,20 @@ func (l *lab) settle(ctx context.Context, binary string, addrs []string) error {
 			return fmt.Errorf("%w; see %s", err, l.dir)
 		}
 	}
-	mint := exec.CommandContext(ctx, binary, "token", "mint", "--config", filepath.Join(l.dir, "toolward.yaml"),
-		"--subject", "bench", "--role", "analyst", "--ttl", "2h")
-	mint.Dir, mint.Stderr = l.dir, os.Stderr
-	out, err := mint.Output()
+	var out []byte
+	var err error
+	for range 5 { // under valgrind on a busy machine the gateway may take longer to put it on record than the command waits
+		mint := exec.CommandContext(ctx, binary, "token", "mint", "--config", filepath.Join(l.dir, "toolward.yaml"),
+			"--subject", "bench", "--role", "analyst", "--ttl", "2h")
+		said := &bytes.Buffer{}
+		mint.Dir, mint.Stderr = l.dir, said
+		if out, err = mint.Output(); err == nil {
+			break
+		}
+		err = fmt.Errorf("token mint: %w: %s", err, said)
+	}
 	if err != nil {
-		return fmt.Errorf("token mint: %w", err)
+		return err
 	}
 	l.token = string(bytes.TrimSpace(out))
 	l.atRest, err = memory(l.gateway.Process.Pid)

@@ -12,7 +12,8 @@
 //
 // With -count it counts what a call takes of the gateway instead of timing it.
 // Counts hardly depend on what else the machine does, so those of different runs,
-// and of different binaries, compare.
+// and of different binaries, compare. With -cost it holds some of them against
+// committed figures; `make cost` does that.
 package main
 
 import (
@@ -54,6 +55,11 @@ func main() {
 			log.Fatal(serveUpstream(os.Args[2]))
 		case "bare":
 			log.Fatal(serveBare(os.Args[2]))
+		case "scan":
+			if err := scanAlone(os.Args[2], os.Args[3], os.Args[4], os.Args[5]); err != nil {
+				log.Fatal(err)
+			}
+			return
 		}
 	}
 	var p plan
@@ -70,6 +76,8 @@ func main() {
 	counts := flag.Bool("count", false, "count what a call takes instead: instructions, system calls, allocations")
 	flag.IntVar(&p.calls, "calls", 1000, "with -count: calls that are counted")
 	flag.IntVar(&p.functions, "functions", 0, "with -count: how many functions to name, those of the most instructions first")
+	cost := flag.String("cost", "", "count instead what calls and guard cost, and fail if it is 3 % over the figures of this file")
+	update := flag.Bool("update", false, "with -cost: write the file")
 	flag.Parse()
 	p.conns, p.sizes = numbers(*conns), numbers(*sizes)
 	p.kinds, p.policies = strings.Split(*kinds, ","), strings.Split(*policies, ",")
@@ -82,6 +90,9 @@ func main() {
 	run := p.run
 	if *counts {
 		run = p.count
+	}
+	if *cost != "" {
+		run = func(ctx context.Context) error { return p.cost(ctx, *cost, *update) }
 	}
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
