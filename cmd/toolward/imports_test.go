@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"upstream/*":       {"gateway", "upstream", "upstream/plain"},
 	"upstream/plain":   {}, // one exchange over HTTP: for whatever speaks to upstreams over it
 	"audit":            {"gateway", "audit/schema"},
+	"audit/journal":    {},
 	"audit/schema":     {},
 	"audit/verify":     {"gateway", "audit/schema"}, // not audit: a mistake in what writes would verify itself
 	"mcp":              {"gateway"},
