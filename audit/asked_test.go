@@ -168,7 +168,7 @@ func TestAskingCostsWhatIsAnswered(t *testing.T) {
 	var queries []noteOfQuery
 	db := sql.OpenDB(overhearing{s.opts.Path, &queries})
 	db.SetMaxOpenConns(1)
-	r := &Reader{db}
+	r := &Reader{db: db}
 	defer func() { must(t, r.Close()) }()
 	plans := map[string]bool{}
 	check := func(what string, most int64) {
@@ -226,7 +226,7 @@ func planOf(t *testing.T, s *Store, q noteOfQuery) (steps []string) {
 	for i, a := range q.args {
 		args[i] = a.Value
 	}
-	rows, err := s.Reader.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.text, args...)
+	rows, err := s.Reader.now(t.Context()).QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.text, args...)
 	must(t, err)
 	defer func() { must(t, rows.Close()) }()
 	for rows.Next() {

@@ -18,8 +18,8 @@ type Durability string
 
 // The durabilities. Both survive the death of the process at any instant.
 const (
-	DurabilityProcess Durability = "process" // WAL, synchronous=NORMAL: a power cut may take the last commits, never the file's consistency
-	DurabilityPower   Durability = "power"   // WAL, synchronous=FULL: survives power loss, if the disk honours fdatasync
+	DurabilityProcess Durability = "process" // one write to the journal: a power cut may take the last events, never the record's consistency
+	DurabilityPower   Durability = "power"   // fdatasync of the journal, and synchronous=FULL in the database: survives power loss, if the disk honours it
 )
 
 // Bodies says how much of arguments and results is written.
@@ -44,8 +44,8 @@ type Options struct {
 	Checkpoints  string        // file outside the database that gets every checkpoint; "": Path + ".checkpoints"
 	Standby      string        // file, best on another disk, that takes events while the database cannot be written; "": calls are refused then
 	Every        time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
-	Queue        int           // events that may wait for the writer, beyond that calls are refused; 0: 4096
-	Busy         time.Duration // how long to wait for another process that holds the database; 0: two seconds
+	Queue        int           // events that may wait for the database, and as many for the journal, beyond that calls are refused; 0: 4096
+	Busy         time.Duration // how long to wait for another process that holds the database, and for room in the journal; 0: two seconds
 	Log          *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
 
 	// Own are the gateway's own credentials and what is written where one would
@@ -55,8 +55,8 @@ type Options struct {
 	// names that no tool has, claims of tokens, errors. Nil finds none.
 	Find Finder
 
-	// Observe is called after each commit, on the writer's goroutine, with the
-	// number of events and the time it took. For metrics. It may be nil.
+	// Observe is called after each commit to the database, on the writer's goroutine,
+	// with the number of events that it moved there and the time it took. For metrics. It may be nil.
 	Observe func(events int, took time.Duration, err error)
 }
 
@@ -166,6 +166,10 @@ func (s *Store) open() error {
 	if s.Reader, err = OpenReader(s.opts.Path); err != nil {
 		return err
 	}
+	s.Reader.writer = w
+	w.writing.Lock()
+	w.reader = s.Reader
+	w.writing.Unlock()
 	if err := s.finishErase(context.Background()); err != nil {
 		return err
 	}
@@ -203,7 +207,7 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 }
 
 // Close waits for what is queued, appends [TypeClose] and a checkpoint, and
-// closes the database. Records that come later are errors. Closing again
+// closes the database, which has everything then. Records that come later are errors. Closing again
 // returns what the first time returned.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
@@ -228,11 +232,14 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// Ready returns nil if calls can be recorded, else why not; or a [*FutureError] or [*ExposedError],
-// with which they can.
+// Ready returns nil if calls can be recorded, else why not; or a [*FutureError], an
+// [*ExposedError], or a [*LateError] that is not full, with which they can.
 func (s *Store) Ready() error {
 	if err := s.writer.failure(); err != nil && !s.writer.standing.Load() {
 		return err
+	}
+	if late := s.writer.lateness(); late != nil {
+		return late
 	}
 	if ahead := s.writer.ahead.Load(); ahead != nil && ahead.by() > 0 {
 		return ahead
@@ -259,8 +266,8 @@ func unixMilli(ms int64) time.Time {
 // KeyName names the key that signs checkpoints, as they do.
 func (s *Store) KeyName() string { return s.recorder.keys.signer.Name() }
 
-// Queued is the number of events that wait for the writer.
-func (s *Store) Queued() int { return len(s.writer.queue) }
+// Queued is the number of events that are durable and that the database does not have.
+func (s *Store) Queued() int { return int(s.writer.appended.Load() - s.writer.settled.Load()) }
 
 // Note appends an event of the gateway itself, of one of [Types]. Detail is
 // anything with a JSON form. It returns when the event is durable, with the errors

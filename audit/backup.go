@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"toolward/audit/journal"
 	"toolward/audit/schema"
 )
 
@@ -42,7 +43,7 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 	if err := w.connect(); err != nil {
 		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
-	if b, err = w.stateBackup(by); err != nil {
+	if b, err = w.stateBackup(by, opts.journal()); err != nil {
 		err = fmt.Errorf("backup: %w", err)
 	}
 	if w.conn != nil {
@@ -78,9 +79,26 @@ func copyDatabase(ctx context.Context, opts Options, to string) (err error) {
 	return errors.Join(err, db.Close())
 }
 
+// alsoFrom appends what a journal has and the database that was copied had not.
+func (w *writer) alsoFrom(path string) error {
+	entries, err := journal.Read(path)
+	if err != nil {
+		return err
+	}
+	if found, _ := following(entries, w.end, w.keys); len(found) > 0 {
+		w.moving, w.head = found, found[len(found)-1].head()
+	}
+	return w.move()
+}
+
 // stateBackup appends the statement of what the copy is, and a checkpoint.
-func (w *writer) stateBackup(by string) (b Backup, err error) {
-	if w.head, err = w.verifiedEnd(); err != nil {
+func (w *writer) stateBackup(by, journaled string) (b Backup, err error) {
+	end, err := w.verifiedEnd()
+	if err != nil {
+		return b, err
+	}
+	w.reached(end)
+	if err := w.alsoFrom(journaled); err != nil {
 		return b, err
 	}
 	b = Backup{Of: w.head.seq, Hash: w.head.hash[:], Time: time.Now().UTC().Format(time.RFC3339), By: column(by)}
@@ -88,7 +106,7 @@ func (w *writer) stateBackup(by string) (b Backup, err error) {
 	if err != nil {
 		return b, err
 	}
-	_, err = w.signInside(ownEvent(TypeBackup, backupBody{b, text}))
+	_, _, err = w.signInside(ownEvent(TypeBackup, backupBody{b, text}))
 	return b, err
 }
 

@@ -85,7 +85,7 @@ func (r *Reader) evidence(ctx context.Context, calls []Call) (all []Proven, err 
 	// What was in force at the first call began before it, and what covers the last
 	// comes behind it.
 	var from, to int64
-	err = r.db.QueryRowContext(ctx, `SELECT min(coalesce((SELECT max(seq) FROM events WHERE type = ?3 AND call IS NULL AND seq < ?1), ?1), coalesce((SELECT max(seq) FROM events WHERE type = ?4 AND call IS NULL AND seq < ?1), ?1)),
+	err = r.now(ctx).QueryRowContext(ctx, `SELECT min(coalesce((SELECT max(seq) FROM events WHERE type = ?3 AND call IS NULL AND seq < ?1), ?1), coalesce((SELECT max(seq) FROM events WHERE type = ?4 AND call IS NULL AND seq < ?1), ?1)),
 		coalesce((SELECT min(seq) FROM events WHERE type = ?5 AND call IS NULL AND seq > ?2), ?2)`, first, last, TypeStart, TypePolicy, TypeCheckpoint).Scan(&from, &to)
 	if err != nil {
 		return nil, fmt.Errorf("audit case: %w", err)
@@ -101,7 +101,7 @@ func (r *Reader) evidence(ctx context.Context, calls []Call) (all []Proven, err 
 			continue // of somebody else
 		}
 		p := Proven{Event: e}
-		err := errors.Join(r.kept(ctx, &p.Event), r.db.QueryRowContext(ctx, "SELECT hash, mac, digest FROM events WHERE seq = ?", e.Seq).Scan(&p.Hash, &p.MAC, &p.Digest))
+		err := errors.Join(r.kept(ctx, &p.Event), r.now(ctx).QueryRowContext(ctx, "SELECT hash, mac, digest FROM events WHERE seq = ?", e.Seq).Scan(&p.Hash, &p.MAC, &p.Digest))
 		if err != nil {
 			return nil, fmt.Errorf("audit case: event %d: %w", e.Seq, err)
 		}

@@ -128,7 +128,7 @@ func earlier(c *Call) *Earlier {
 func (r *Reader) rememberedBy(ctx context.Context, m gateway.Memory) (*Earlier, error) {
 	var e Earlier
 	call, _, _ := strings.Cut(m.From, "/")
-	err := r.db.QueryRowContext(ctx, `SELECT call, coalesce(tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')
+	err := r.now(ctx).QueryRowContext(ctx, `SELECT call, coalesce(tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', time_unix_ms / 1000.0, 'unixepoch')
 		FROM events WHERE call = ? AND type = 'call.attempt'`, call).Scan(&e.Call, &e.Tool, &e.Time)
 	if noRows(err) {
 		return nil, nil
@@ -142,7 +142,7 @@ func (r *Reader) rememberedBy(ctx context.Context, m gateway.Memory) (*Earlier, 
 // countedBy are the calls that a meter had counted before a call, newest first.
 func (r *Reader) countedBy(ctx context.Context, call *Call, used gateway.Used, m gateway.Meter) (all []Counted, err error) {
 	window := m.Window + m.Window/60 // an entry counts up to a sixtieth longer
-	rows, err := r.db.QueryContext(ctx, `SELECT a.call, coalesce(a.tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch'), coalesce(a.agent, ''), added.value -> '$.amount'
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT a.call, coalesce(a.tool, ''), strftime('%Y-%m-%dT%H:%M:%fZ', a.time_unix_ms / 1000.0, 'unixepoch'), coalesce(a.agent, ''), added.value -> '$.amount'
 		FROM events e JOIN json_each(e.body, '$.adds.meters') added JOIN events a ON a.seq = iif(e.type = 'call.outcome', e.call, e.seq)
 		WHERE e.seq < ?1 AND e.type IN ('call.attempt', 'call.outcome') AND e.time_unix_ms >= ?2 AND instr(e.body, '"adds":{')
 		AND added.value ->> '$.name' = ?3 AND coalesce(added.value ->> '$.of', '') = ?4 AND (?5 = '?' OR coalesce(added.value ->> '$.key', '') = ?5)

@@ -122,7 +122,7 @@ func (s *Store) Fold(ctx context.Context, after int64, f func(Event) error) (err
 	if err := s.beginAt(ctx, &c, after); err != nil {
 		return err
 	}
-	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq > ? ORDER BY seq", c.at.seq)
+	rows, err := s.Reader.now(ctx).QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq > ? ORDER BY seq", c.at.seq)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
@@ -154,7 +154,7 @@ func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) 
 		c.at, c.good = pruned, pruned
 		return nil
 	}
-	rows, err := s.Reader.db.QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq = ?", after)
+	rows, err := s.Reader.now(ctx).QueryContext(ctx, "SELECT "+readColumns+" FROM events WHERE seq = ?", after)
 	if err != nil {
 		return fmt.Errorf("read event %d: %w", after, err)
 	}
@@ -171,7 +171,7 @@ func (s *Store) beginAt(ctx context.Context, c *chain, after int64) (err error) 
 
 // pruned is where the chain begins: the zero head if nothing was pruned.
 func (s *Store) pruned(ctx context.Context, c *chain) (head, error) {
-	rows, err := s.Reader.values(ctx, prunesByAge, 3)
+	rows, err := s.Reader.values(ctx, prunesByAge)
 	if err != nil {
 		return head{}, fmt.Errorf("look for prunes: %w", err)
 	}

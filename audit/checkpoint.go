@@ -37,40 +37,49 @@ func (w *writer) sign(before ...*Event) error {
 	if err := w.failure(); err != nil {
 		return err
 	}
-	text, err := w.signInside(before...)
+	text, event, err := w.signInside(before...)
 	if err != nil {
 		return err
 	}
 	if err := appendNote(w.opts.Checkpoints, text); err != nil {
 		return fmt.Errorf("the checkpoint is in the database and did not leave it: %w", err)
 	}
-	w.opts.Log.Info("audit checkpoint", "event", w.head.seq-1, "note", text)
+	w.opts.Log.Info("audit checkpoint", "event", event, "note", text)
 	return nil
 }
 
-// signInside is sign without handing the checkpoint out, which it returns.
-func (w *writer) signInside(before ...*Event) (string, error) {
-	now, end := time.Now(), w.head
-	for _, e := range before {
-		end, w.scratch = end.next(e, w.scratch)
-	}
-	text, err := w.keys.checkpoint(end, now)
-	if err != nil {
-		return "", fmt.Errorf("sign checkpoint: %w", err)
-	}
-	if err := w.writeDurably(append(before, ownEvent(TypeCheckpoint, map[string]string{"note": text}))); err != nil {
-		return "", err
-	}
-	w.signed, w.signedAt = w.head, now
-	w.checkpointed.Store(now.UnixMilli())
-	return text, nil
+// signInside is sign without handing the checkpoint out, which it returns, and the event
+// that it covers last.
+func (w *writer) signInside(before ...*Event) (text string, event int64, err error) {
+	err = w.hold(func() error {
+		now, end := time.Now(), w.head
+		for _, e := range before {
+			end, w.scratch = end.next(e, w.scratch)
+		}
+		if text, err = w.keys.checkpoint(end, now); err != nil {
+			return fmt.Errorf("sign checkpoint: %w", err)
+		}
+		if err := w.writeDurablyHeld(append(before, ownEvent(TypeCheckpoint, map[string]string{"note": text}))); err != nil {
+			return err
+		}
+		event, w.signed, w.signedAt = end.seq, w.head, now
+		w.checkpointed.Store(now.UnixMilli())
+		return nil
+	})
+	return text, event, err
 }
 
+// writeDurably is [writer.write], waiting for the disk. None may be rejected.
 func (w *writer) writeDurably(events []*Event) error {
+	return w.hold(func() error { return w.writeDurablyHeld(events) })
+}
+
+// writeDurablyHeld is writeDurably for who holds the record.
+func (w *writer) writeDurablyHeld(events []*Event) error {
 	if err := w.conn.synchronous(DurabilityPower); err != nil {
 		return w.fail(err)
 	}
-	rejected, err := w.write(events)
+	rejected, err := w.writeHeld(events)
 	if err != nil {
 		return err
 	}

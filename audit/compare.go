@@ -13,7 +13,7 @@ import (
 // statistics, though it is in the chain.
 func (r *Reader) Compare(ctx context.Context) (differences []string, err error) {
 	var last int64
-	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&last); err != nil {
+	if err := r.now(ctx).QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&last); err != nil {
 		return nil, fmt.Errorf("compare counts: %w", err)
 	}
 	shared := map[string]*Shared{}
@@ -46,7 +46,7 @@ func (r *Reader) compareSums(ctx context.Context) (differences []string, err err
 	} {
 		for _, pair := range [][2]string{{one.want, one.have}, {one.have, one.want}} {
 			var a, b int64
-			err := r.db.QueryRowContext(ctx, "SELECT * FROM (SELECT * FROM ("+pair[0]+") EXCEPT SELECT * FROM ("+pair[1]+")) LIMIT 1").Scan(&a, &b, new(any), new(any))
+			err := r.now(ctx).QueryRowContext(ctx, "SELECT * FROM (SELECT * FROM ("+pair[0]+") EXCEPT SELECT * FROM ("+pair[1]+")) LIMIT 1").Scan(&a, &b, new(any), new(any))
 			if noRows(err) {
 				continue
 			}
@@ -145,7 +145,7 @@ func (r *Reader) use(ctx context.Context, e *Event, shared map[string]*Shared) e
 		s, ok := shared[string(digest)]
 		if !ok && len(digest) > 0 {
 			s = &Shared{Digest: digest}
-			err := r.db.QueryRowContext(ctx, "SELECT text FROM interned WHERE digest = ?", digest).Scan(&s.Text)
+			err := r.now(ctx).QueryRowContext(ctx, "SELECT text FROM interned WHERE digest = ?", digest).Scan(&s.Text)
 			if err != nil && !noRows(err) {
 				return err
 			}
@@ -160,7 +160,7 @@ func (r *Reader) use(ctx context.Context, e *Event, shared map[string]*Shared) e
 
 // counted reads what the tables count of a span.
 func (r *Reader) counted(ctx context.Context, span int64) (have map[group]counted, err error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT agent, server, tool, kind, effect, outcome, code, mark, hour, slot, sum(calls), min(first), max(last)
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT agent, server, tool, kind, effect, outcome, code, mark, hour, slot, sum(calls), min(first), max(last)
 		FROM counts JOIN facets ON id = facet WHERE span = ? AND calls <> 0 GROUP BY agent, server, tool, kind, effect, outcome, code, mark, hour, slot`, span)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 func TestCallsAreRecordedWhileAnErasureWaitsForAReader(t *testing.T) {
 	s := openStore(t, func(o *Options) { o.Busy = time.Minute })
 	diaries(t, s)
+	settled(t, s)
 	db, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?mode=ro")
 	must(t, err)
 	defer db.Close()
@@ -60,7 +61,7 @@ func TestRowsThatCountNoCall(t *testing.T) {
 	s := openStore(t)
 	empty := func(where string) (n int) {
 		t.Helper()
-		must(t, s.Reader.db.QueryRow("SELECT count(*) FROM counts WHERE calls = 0"+where).Scan(&n))
+		must(t, s.Reader.now(t.Context()).QueryRow("SELECT count(*) FROM counts WHERE calls = 0"+where).Scan(&n))
 		return n
 	}
 	call := func() error {
@@ -68,6 +69,7 @@ func TestRowsThatCountNoCall(t *testing.T) {
 		if err := s.Record(t.Context(), gateway.PhaseAttempt, c); err != nil {
 			return err
 		}
+		settled(t, s) // the database sees it under way
 		respond(c, `{"content":[]}`)
 		return s.Record(t.Context(), gateway.PhaseOutcome, c)
 	}
@@ -106,7 +108,7 @@ func TestRowsThatCountNoCallAreInNoSums(t *testing.T) {
 	inFlightN(t, 16, spanSize/2-32, call)
 	inFlightN(t, 16, 2*32, func() error { return s.Note(t.Context(), TypeStart, struct{}{}) })
 	var left, summed int
-	must(t, s.Reader.db.QueryRow("SELECT count(*) FROM counts WHERE span = 0 AND calls = 0").Scan(&left))
+	must(t, s.Reader.now(t.Context()).QueryRow("SELECT count(*) FROM counts WHERE span = 0 AND calls = 0").Scan(&left))
 	if left == 0 {
 		t.Fatal("no row counts no call: the test is about nothing")
 	}
@@ -115,7 +117,7 @@ func TestRowsThatCountNoCallAreInNoSums(t *testing.T) {
 		more, err = s.indexSpan(t.Context())
 		must(t, err)
 	}
-	must(t, s.Reader.db.QueryRow("SELECT count(*) FROM hours WHERE first IS NOT NULL").Scan(&summed))
+	must(t, s.Reader.now(t.Context()).QueryRow("SELECT count(*) FROM hours WHERE first IS NOT NULL").Scan(&summed))
 	if summed == 0 {
 		t.Fatal("the span is in no sums: the test is about nothing")
 	}
@@ -163,7 +165,7 @@ func TestColumnsOfOneEventAreNotThoseOfAnother(t *testing.T) {
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, full))
 	seq, err := s.Append(t.Context(), Event{Type: TypeStart, Body: `{}`})
 	must(t, err)
-	rows, err := s.Reader.db.Query("SELECT call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, digest FROM events WHERE seq = ?", seq)
+	rows, err := s.Reader.now(t.Context()).Query("SELECT call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, digest FROM events WHERE seq = ?", seq)
 	must(t, err)
 	defer rows.Close()
 	if !rows.Next() {

@@ -52,7 +52,7 @@ func recordForever(path string) {
 	dies := &dying{Handler: slog.DiscardHandler, stage: stage, at: int64(at)}
 	s, err := Open(Options{Path: path, Every: 1, Log: slog.New(dies), Observe: func(int, time.Duration, error) { dies.reach("committed") }})
 	if err == nil {
-		err = s.Attach(context.Background(), nobody{})
+		err = s.Attach(context.Background(), dies)
 	}
 	if err == nil {
 		err = s.writer.do(context.Background(), func() error { return dies.watch(s.writer.conn) })
@@ -104,6 +104,7 @@ const crashStage = "AUDIT_TEST_CRASH_STAGE"
 // dying kills the process where it is told to.
 type dying struct {
 	slog.Handler
+	nobody
 	stage   string
 	at      int64
 	reached atomic.Int64
@@ -117,6 +118,12 @@ func (d *dying) reach(stage string) {
 }
 
 func (d *dying) Enabled(context.Context, slog.Level) bool { return true }
+
+// Fold is told of what the journal has, before whoever waits for it.
+func (d *dying) Fold(gateway.Entry) error {
+	d.reach("journaled")
+	return nil
+}
 
 // Handle knows by what is logged how far the writer is.
 func (d *dying) Handle(_ context.Context, r slog.Record) error {
@@ -148,17 +155,14 @@ func (d *dying) watch(c *conn) error {
 // is gone on with, and every event that was acknowledged is there, unless a prune
 // that was signed for took it.
 func TestKilledInEachStage(t *testing.T) {
-	stages := []string{"inserting", "committing", "committed", "handed-out", "announced", "removing"}
+	stages := []string{"journaled", "inserting", "committing", "committed", "handed-out", "announced", "removing"}
 	for i, stage := range stages {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "toolward.db")
 			acknowledged := map[string]string{}
 			for round := range (kills(12) + i) / len(stages) {
-				reached := 1 + rand.IntN(map[string]int{"announced": 2, "handed-out": 3}[stage]+1)
-				if stage == "inserting" || stage == "committing" || stage == "committed" || stage == "removing" {
-					reached = 1 + rand.IntN(200)
-				}
+				reached := 1 + rand.IntN(map[string]int{"journaled": 2000, "inserting": 1000, "committing": 10, "committed": 10, "handed-out": 3, "announced": 2, "removing": 199}[stage]+1)
 				killAt(t, path, fmt.Sprint(stage, " ", reached), acknowledged)
 				v, err := verify.Record(t.Context(), verify.Options{Path: path, Keys: path + ".keys"})
 				must(t, err)

@@ -6,25 +6,35 @@
 //
 //   - [Store.Record] returns nil only when the event survives the death of the
 //     process at any instant, and with [DurabilityPower] the loss of power.
+//
 //   - When the record cannot be written, Record says so and the road refuses
 //     the call. The store recovers by itself when it can write again: it opens
 //     the file anew, verifies its end, and goes on. With [Options.Standby] a file
 //     on another disk takes the events meanwhile; they are durable there, and
 //     chained when the database takes them over.
+//
 //   - Events are appended only. Each is chained to the one before by SHA-256,
 //     and checkpoints signed with Ed25519 are written into the database and
 //     to a file outside of it. Package audit/verify proves that nothing was
 //     changed, removed or reordered, and says where if it was.
+//
 //   - Each event has a MAC of the gateway's key. One that somebody else wrote into
 //     the database, or changed there, is not gone on from, nor handed over by
 //     [Store.Fold].
+//
 //   - Credentials that guard found, and what policy redacts, are replaced by a
 //     keyed hash before anything is written; see [Keys.Token]. Tokens of agents
 //     never get here.
+//
 //   - Whatever agents and upstreams write, an event is one line: control
 //     characters, line separators and bidirectional controls are escaped.
+//
 //   - One gateway writes. A second one on the same file is refused ([ErrInUse]).
 //     Commands read it at the same time.
+//
+//   - An event is durable in the journal, and its database gets it soon: at once when it
+//     is the only one, within a quarter of a second else. What reads the record by a
+//     [Store], and whoever follows it, sees it at once.
 //
 // # What it does not do
 //
@@ -32,7 +42,9 @@
 // the signing key rewrote everything since the last checkpoint that left the
 // machine. Keep the file of checkpoints, or what the log says of them, where
 // the gateway cannot change it. With [DurabilityProcess], a loss of power can
-// take the last commits; a checkpoint is always on disk before it leaves.
+// take the last events; a checkpoint is always on disk before it leaves.
+// What a killed gateway left in the journal is proven by chain and MAC alone, like any
+// end of a record that no checkpoint covers: who can write there can cut it off.
 //
 // # The chain
 //
@@ -43,6 +55,24 @@
 // bytes, a comma. Numbers are in decimal, a BLOB is its bytes. NULL is the single byte "-".
 //
 //	SHA-256( hash[n-1]  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…" )
+//
+// # The journal
+//
+// What calls and rooms record is written to the journal first, as frames of package
+// journal, and moved into the database many at a time. The gateway's own events go to
+// the database alone, after all that stands in the journal, so numbers there have gaps.
+// The payload of a frame is the 32 bytes of the hash before the event, its columns as they
+// are hashed, and then as netstrings, "-" for none: the MAC; of an outcome whose column
+// call is a number, the call's ID; salt, text and what stands beside it, as in the table
+// bodies; and for each row of interned that the event names, and that no frame before it in
+// the segment brought, digest, salt and text.
+//
+//	32 bytes  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…16:<digest>," "16:<mac>," "-" "8:<salt>," "17:{"path":"/srv/a"}," "-" "16:<digest>,16:<salt>,41:{"method":…},"
+//
+// A start takes the frames that follow the database's last event, up to the first that
+// does not follow or is not the gateway's own, and moves them; what stands behind that is
+// none of the record's. A journal is empty when nothing was recorded for a second or two,
+// and gone when the record was closed.
 //
 // # What stands beside the events
 //
@@ -161,10 +191,11 @@
 //
 // # Files
 //
-// Beside toolward.db: .keys (0600; the signing key and the keys of the MACs and
+// Beside toolward.db: .journal.0 and .journal.1 (what the database does not have yet;
+// at most 16 MiB, as a rule), .keys (0600; the signing key and the keys of the MACs and
 // of the hashes),
 // .pub (the public key, to verify with), .checkpoints and .checkpoints.1, .lock (empty but for a
-// process ID), and SQLite's own -wal and -shm, which belong to the database:
-// moving the .db alone loses events. A standby is a file of [Event] values, one
+// process ID), and SQLite's own -wal and -shm, which belong to the database as the journal
+// does: moving the .db alone loses events. A standby is a file of [Event] values, one
 // JSON object a line, each after a number and a MAC (standby.go).
 package audit

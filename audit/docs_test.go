@@ -37,7 +37,7 @@ func TestReviewQueriesRun(t *testing.T) {
 		}
 		queries++
 		part = strings.NewReplacer("s-4711", testAgent.Session, "01a20cb2-b175-7aaa-8aaa-aaaaaaaaaaaa", sink.ID, "hmac:9f2c41d07a55e1b3", "hmac:").Replace(part)
-		rows, err := s.Reader.db.QueryContext(t.Context(), part)
+		rows, err := s.Reader.now(t.Context()).QueryContext(t.Context(), part)
 		if err != nil {
 			t.Errorf("%v in\n%s", err, part)
 			continue

@@ -68,7 +68,7 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 		return e, err
 	}
 	e.Why = s.writer.said(e.Why)
-	rowOf := s.Reader.db.QueryRowContext
+	rowOf := s.Reader.now(ctx).QueryRowContext
 	if err := rowOf(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&e.Through); err != nil {
 		return e, fmt.Errorf("erase: %w", err)
 	}
@@ -83,11 +83,13 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	}
 	said := []*Event{ownEvent(TypeErase, e)}
 	err := s.writer.do(ctx, func() error {
-		err := s.writer.writeDurably(said)
-		if err == nil {
-			s.writer.follow(said, nil)
-		}
-		return err
+		return s.writer.hold(func() error {
+			err := s.writer.writeDurablyHeld(said)
+			if err == nil {
+				s.writer.follow(said)
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return e, err
@@ -113,12 +115,7 @@ func (s *Store) erased(ctx context.Context, e Erasure) (err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
-	err = s.writer.do(ctx, func() error {
-		if s.writer.follower == nil {
-			return nil // it is told of the erasure when it follows
-		}
-		return s.writer.snapshotNow() // the one before may quote what goes
-	})
+	err = s.writer.do(ctx, s.writer.snapshotNow) // the one before may quote what goes
 	if err == nil {
 		err = s.writer.wipe(ctx, all)
 	}
@@ -215,11 +212,15 @@ func (r *Reader) lastErasure(ctx context.Context) (through int64, err error) {
 	return through, err
 }
 
-// emptyLog folds the write-ahead log into the database and truncates it. A reader
+// emptyLog folds the write-ahead log into the database and truncates it, and empties the
+// journal. A reader
 // that is busy for longer than we wait keeps it, and is reported. Our own, which
 // makes the index of words, can be that busy on a machine under load. It is waited
 // for beside the writer: calls are recorded meanwhile.
 func (w *writer) emptyLog(ctx context.Context) error {
+	if err := w.do(ctx, w.clearJournal); err != nil {
+		return err
+	}
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for until := time.Now().Add(3 * w.opts.Busy); ; {
@@ -296,6 +297,9 @@ type Expired struct {
 // they go.
 func (w *writer) expire(before time.Time) error {
 	const page = 2000
+	if err := w.settle(); err != nil {
+		return err
+	}
 	noted := false
 	for after := int64(0); ; {
 		rows, err := w.conn.rows(`SELECT b.seq, e.call IS NOT NULL, e.time_unix_ms < ? FROM (SELECT seq FROM bodies WHERE seq > ? ORDER BY seq LIMIT ?) b
@@ -313,6 +317,8 @@ func (w *writer) expire(before time.Time) error {
 		}
 		switch {
 		case len(old) > 0:
+		case young && noted:
+			return w.clearJournal() // it may hold some of them
 		case young:
 			return nil
 		default:
@@ -334,8 +340,6 @@ func (w *writer) expire(before time.Time) error {
 				return err
 			}
 		}
-		if batch := w.drain(nil); len(batch) > 0 {
-			w.commit(batch)
-		}
+		w.serve()
 	}
 }

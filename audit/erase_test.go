@@ -76,6 +76,9 @@ func TestErase(t *testing.T) {
 					t.Errorf("her claims are in %s", file)
 				}
 			}
+			if inJournal(t, s, annsText) || test.claims && inJournal(t, s, "Synthetic ann") {
+				t.Error("she is in the journal")
+			}
 			v := verified(t, s.opts.Path)
 			if len(v.Problems) > 0 || len(v.Gone) != 1 || v.Gone[0].Texts != test.texts || v.Gone[0].By != "local:dpo" || v.Gone[0].Why == "" {
 				t.Errorf("verify says %+v", v)
@@ -222,7 +225,7 @@ func TestEraseWhileSomebodyReads(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	var left int
-	must(t, s.Reader.db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM interned WHERE text LIKE '%Synthetic ann%') + (SELECT count(*) FROM bodies WHERE text LIKE '%ann''s synthetic%')").Scan(&left))
+	must(t, s.Reader.now(t.Context()).QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM interned WHERE text LIKE '%Synthetic ann%') + (SELECT count(*) FROM bodies WHERE text LIKE '%ann''s synthetic%')").Scan(&left))
 	if left != 0 {
 		t.Errorf("%d texts of %s are left", left, ann.Agent.ID)
 	}

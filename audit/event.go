@@ -56,10 +56,16 @@ type head struct {
 }
 
 // next is the head after e, which gets its sequence number. The scratch buffer
-// is returned for reuse. See the package doc for what is hashed.
+// is returned for reuse.
 func (h head) next(e *Event, scratch []byte) (head, []byte) {
 	e.Seq = h.seq + 1
-	b := append(scratch[:0], h.hash[:]...)
+	b := h.hashed(e, scratch[:0])
+	return head{seq: e.Seq, hash: sha256.Sum256(b)}, b
+}
+
+// hashed appends what the hash of e covers, which follows h: see the package doc.
+func (h head) hashed(e *Event, b []byte) []byte {
+	b = append(b, h.hash[:]...)
 	b = appendNumber(b, e.Seq)
 	b = appendNumber(b, e.TimeUnixMs)
 	b = appendText(b, e.Type)
@@ -81,8 +87,7 @@ func (h head) next(e *Event, scratch []byte) (head, []byte) {
 	b = appendBytes(b, e.Who)
 	b = appendBytes(b, e.What)
 	b = appendText(b, string(e.Body))
-	b = appendBytes(b, e.Digest)
-	return head{seq: e.Seq, hash: sha256.Sum256(b)}, b
+	return appendBytes(b, e.Digest)
 }
 
 func appendText(b []byte, s string) []byte {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"toolward/audit/journal"
 )
 
 // ExposedError says that others than the owner may write to files of the record. What
@@ -25,7 +27,8 @@ func (o Options) exposed() error {
 		return nil
 	}
 	var e ExposedError
-	for _, path := range []string{o.Path, o.Path + "-wal", o.Path + ".pub", o.Keys, o.Checkpoints, older(o.Checkpoints)} {
+	journals := journal.Names(o.journal())
+	for _, path := range []string{o.Path, o.Path + "-wal", journals[0], journals[1], o.Path + ".pub", o.Keys, o.Checkpoints, older(o.Checkpoints)} {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o022 != 0 {
 			e.Files = append(e.Files, path)
 		}

@@ -227,22 +227,6 @@ func (c *conn) ended(e *Event) error {
 	return nil
 }
 
-// nameAttempt finds the number of the attempt that an outcome is of.
-func (c *conn) nameAttempt(e *Event) error {
-	if e.Type != TypeOutcome || e.Call == "" {
-		return nil
-	}
-	open, held := c.counting.open[e.Call]
-	if !held {
-		var err error
-		if open, err = c.onRecord(e.Call); err != nil {
-			return err
-		}
-	}
-	e.Of = open.seq
-	return nil
-}
-
 // onRecord finds the attempt of a call in the record: another process recorded it,
 // or it is forgotten.
 func (c *conn) onRecord(call string) (openCall, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -53,21 +54,33 @@ func checkChain(t *testing.T, s *Store) {
 	}
 }
 
+// Another program that keeps the database locked stops nobody, until no more can wait.
 func TestLockedByAnotherProcess(t *testing.T) {
-	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	s := openStore(t, func(o *Options) { o.Busy, o.Queue = 20*time.Millisecond, 8 })
 	other, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?_txlock=exclusive")
 	must(t, err)
 	tx, err := other.Begin()
 	must(t, err)
-	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "locked") {
-		t.Errorf("got %q, want it to say that the database is locked", err)
-	}
+	c := newCall(t, `{}`)
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
 	if _, _, err := s.Reader.List(t.Context(), Filter{}, 10, 0); err != nil {
 		t.Errorf("reading meanwhile: %v", err)
+	}
+	var late *LateError
+	if err := s.Ready(); !errors.As(err, &late) || !late.Degraded() || late.Events != 1 || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("ready: %v, want that it works, and that one event waits because the database is locked", err)
+	}
+	var refused *gateway.Refusal
+	if err := untilRefused(t, s, 8); !errors.As(err, &refused) || refused.Code != gateway.Overloaded {
+		t.Errorf("got %q, want overloaded", err)
+	}
+	if err := s.Ready(); !errors.As(err, &late) || late.Degraded() || late.Events != 8 {
+		t.Errorf("ready: %v, want that it does not work with 8 that wait", err)
 	}
 	must(t, tx.Rollback())
 	must(t, other.Close())
 	untilRecorded(t, s)
+	shown(t, s, c.ID)
 	checkChain(t, s)
 }
 
@@ -77,6 +90,7 @@ func TestLostOutcomeShowsAsInterrupted(t *testing.T) {
 	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
 	c := newCall(t, `{}`)
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
 	respond(c, `{}`)
 	if err := s.Record(t.Context(), gateway.PhaseOutcome, c); err == nil {
@@ -92,7 +106,7 @@ func TestLostOutcomeShowsAsInterrupted(t *testing.T) {
 func TestLongReaderDoesNotBlock(t *testing.T) {
 	s := openStore(t)
 	record(t, s, `{}`, `{}`)
-	rows, err := s.Reader.db.Query("SELECT seq FROM events")
+	rows, err := s.Reader.now(t.Context()).Query("SELECT seq FROM events")
 	must(t, err)
 	rows.Next()
 	for range 50 {
@@ -106,6 +120,7 @@ func TestDatabaseRemovedAndRestored(t *testing.T) {
 	s := openStore(t)
 	record(t, s, `{}`, `{}`)
 	aside := s.opts.Path + ".aside"
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, aside))
 	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "was removed") {
 		t.Errorf("got %q", err)
@@ -120,6 +135,7 @@ func TestAttackDatabaseReplacedWhileRunning(t *testing.T) {
 	must(t, err)
 	record(t, s, `{}`, `{}`)
 	other := newRecord(t, 9)
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
 	must(t, os.Rename(other, s.opts.Path))
 	if err := untilRefused(t, s, 1); !strings.Contains(err.Error(), "was replaced") {
@@ -135,43 +151,79 @@ func TestAttackDatabaseReplacedWhileRunning(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	s := openStore(t, func(o *Options) { o.Queue = 2 })
+	s := openStore(t, func(o *Options) { o.Queue, o.Busy = 2, 50*time.Millisecond })
 	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
 	})
 	<-held
-	errs := make(chan error, 5)
-	for range 5 {
+	errs := make(chan error, 7)
+	for range cap(errs) {
 		wg.Go(func() { errs <- s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)) })
 	}
-	for range 3 { // two wait, three are told
+	recorded := 0
+	for range cap(errs) { // two are in the journal, the others are told: two of them after a wait
 		var r *gateway.Refusal
-		if err := <-errs; !errors.As(err, &r) || r.Code != gateway.Overloaded || r.RetryAfter == 0 {
+		if err := <-errs; err == nil {
+			recorded++
+		} else if !errors.As(err, &r) || r.Code != gateway.Overloaded || r.RetryAfter == 0 {
 			t.Errorf("got %v, want overloaded with a time", err)
 		}
 	}
+	if recorded != 2 || s.Queued() != 2 {
+		t.Errorf("%d were recorded, and %d wait, want 2", recorded, s.Queued())
+	}
 	close(hold)
 	wg.Wait()
-	for range 2 {
-		must(t, <-errs)
+	checkChain(t, s)
+}
+
+// Who waits for room has it once the database took what was in the way.
+func TestWaitingForRoom(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Queue, o.Busy = 2, time.Minute })
+	hold, held := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
+	})
+	<-held
+	for range 4 {
+		wg.Go(func() {
+			if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	for s.Queued() < 2 {
+		runtime.Gosched()
+	}
+	close(hold)
+	wg.Wait()
 	checkChain(t, s)
 }
 
 func TestWaitingEndsWithTheContext(t *testing.T) {
-	s := openStore(t)
+	s := openStore(t, func(o *Options) { o.Queue, o.Busy = 1, time.Minute })
 	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
 	})
 	<-held
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`))) // there is no more room
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	wg.Go(func() {
+		for !s.writer.waits() {
+			runtime.Gosched()
+		}
+		cancel()
+	})
 	if err := s.Record(ctx, gateway.PhaseAttempt, newCall(t, `{}`)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+	if s.writer.waits() {
+		t.Error("it waits on")
 	}
 	close(hold)
 	wg.Wait()

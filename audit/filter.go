@@ -335,7 +335,7 @@ func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 	for i := range f.Session {
 		f.Session[i] = cut(f.Session[i])
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT DISTINCT text ->> '$.agent.issuer', text ->> '$.agent.id', text ->> '$.agent.session' FROM interned
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT DISTINCT text ->> '$.agent.issuer', text ->> '$.agent.id', text ->> '$.agent.session' FROM interned
 		WHERE text ->> '$.agent.session' IN (SELECT value FROM json_each(?))`, string(marshal(f.Session)))
 	if err != nil {
 		return fmt.Errorf("look for sessions: %w", err)
@@ -355,7 +355,7 @@ func (r *Reader) sessionsNamed(ctx context.Context, f *Filter) (err error) {
 	}
 	for _, s := range asked {
 		var there bool
-		if err := r.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM events WHERE session = ?)", s).Scan(&there); err != nil {
+		if err := r.now(ctx).QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM events WHERE session = ?)", s).Scan(&there); err != nil {
 			return fmt.Errorf("look for sessions: %w", err)
 		}
 		if there || len(f.Session) == 0 {

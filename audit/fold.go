@@ -7,28 +7,18 @@ import (
 )
 
 // SQLite folds the write-ahead log into the database at the commit that fills
-// it, and everybody who waits for the writer waits for some thousands of pages
-// to be copied. So most of that is done beside the writer, by a connection of
+// it, and the journal fills while some thousands of pages are copied. So most of that is done beside the writer, by a connection of
 // its own: a passive checkpoint copies what is committed and blocks nobody. What
 // was committed meanwhile, a few pages, the writer folds between two commits,
-// and with nothing left in it the log starts over. Those few pages
-// wait for the disk twice, and so does everybody who is being recorded then:
-// 16 callers, once in about 2,500 calls of 1 KiB, which keeps it out of their
-// p99. Should folding fail, the writer does it by itself at [ownFold].
+// and with nothing left in it the log starts over. Should folding fail, the writer does it by itself at [ownFold].
 const (
 	foldAfter = 32 << 20 // bytes added to the log, estimated by weigh
 	ownFold   = "16000"  // pages (PRAGMA wal_autocheckpoint)
 )
 
-// weigh estimates what a commit adds to the log: the pages of its rows, and the
-// last page of each index.
-func weigh(events []*Event) int {
-	n := 6 * 4096
-	for _, e := range events {
-		n += len(e.Body) + len(e.Text) + len(e.Beside) + 1024
-	}
-	return n
-}
+// weigh estimates what an event adds to the log, without the last page of each index,
+// which a commit adds.
+func weigh(e *Event) int { return len(e.Body) + len(e.Text) + len(e.Beside) + 1024 }
 
 // foldIfDue starts folding once the log has grown enough. It runs on the
 // writer's goroutine.

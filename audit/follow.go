@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,31 +38,39 @@ type Follower interface {
 // on, and keeps it there. Each event that it is shown is verified first. It is to
 // be called once, before anything that follows from the record is asked.
 func (s *Store) Attach(ctx context.Context, f Follower) error {
-	return s.writer.do(ctx, func() error {
-		if s.writer.follower != nil {
-			return errors.New("audit: the record is followed already")
-		}
-		from, state, err := s.newestSnapshot(ctx)
+	return s.writer.do(ctx, func() error { return s.writer.hold(func() error { return s.attach(ctx, f) }) })
+}
+
+// attach is for who holds the record.
+func (s *Store) attach(ctx context.Context, f Follower) error {
+	if s.writer.follower != nil {
+		return errors.New("audit: the record is followed already")
+	}
+	from, state, err := s.newestSnapshot(ctx)
+	if err == nil {
+		err = f.Restore(state)
+	}
+	if err != nil {
+		return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
+	}
+	err = s.Fold(ctx, from, func(e Event) error {
+		s.writer.followed++
+		entry, err := told(&e, s.writer.conn)
 		if err == nil {
-			err = f.Restore(state)
+			s.writer.tell(f, entry)
 		}
-		if err != nil {
-			return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
-		}
-		err = s.Fold(ctx, from, func(e Event) error {
-			s.writer.folded++
-			entry, err := s.writer.entry(&e)
-			if err == nil {
-				s.writer.tell(f, entry)
-			}
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
-		}
-		s.writer.follower, s.writer.snapped = f, from
-		return nil
+		return err
 	})
+	if err != nil {
+		return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
+	}
+	s.writer.follower, s.writer.snapped = f, from
+	return nil
+}
+
+// answering answers questions about what the database has.
+type answering interface {
+	rows(query string, args ...driver.Value) ([][]driver.Value, error)
 }
 
 // newestSnapshot is the newest snapshot of the record's own, and the number of its
@@ -103,7 +112,7 @@ func (s *Store) newestSnapshot(ctx context.Context) (seq int64, state json.RawMe
 
 // snapshotOf is the text beside a snapshot's event.
 func (s *Store) snapshotOf(r row) (json.RawMessage, error) {
-	text, _, err := s.writer.textOf(&r.Event)
+	text, _, err := keptOf(&r.Event, s.writer.conn)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +126,9 @@ func (s *Store) snapshotOf(r row) (json.RawMessage, error) {
 	return kept.State, nil
 }
 
-// entry is an event as followers see it. What an outcome does not say itself is
+// told is an event as followers see it. What an outcome does not say itself is
 // read from the attempt.
-func (w *writer) entry(e *Event) (gateway.Entry, error) {
+func told(e *Event, db answering) (gateway.Entry, error) {
 	entry := gateway.Entry{
 		Seq: e.Seq, Time: time.UnixMilli(e.TimeUnixMs), Type: e.Type, Call: e.Call, Agent: e.Agent, Session: e.Session,
 		Kind: gateway.Kind(e.Kind), Tool: e.Tool, Effect: gateway.Effect(e.Effect), Code: gateway.Code(e.Code),
@@ -129,12 +138,12 @@ func (w *writer) entry(e *Event) (gateway.Entry, error) {
 		entry.Body = []byte(e.Body)
 	case e.Call == "":
 		entry.Body = []byte(e.Body)
-		return entry, w.beside(e, &entry)
+		return entry, beside(e, &entry, db)
 	case e.left != nil:
 		entry.Session, entry.Agent, entry.Issuer, entry.Labels, entry.Tally = e.left.session, e.left.agent, e.left.issuer, e.left.labels, e.left.tally
 		entry.Why, entry.Tool = e.left.why, e.left.tool
 	default:
-		return entry, w.remembered(e, &entry)
+		return entry, recalledBy(e, &entry, db)
 	}
 	return entry, nil
 }
@@ -169,25 +178,22 @@ func leftBy(p gateway.Phase, c *gateway.Call) *left {
 
 // beside adds the text that stands beside an event, unless it is gone. What is
 // there has to be what was recorded.
-func (w *writer) beside(e *Event, entry *gateway.Entry) error {
+func beside(e *Event, entry *gateway.Entry, db answering) error {
 	if e.Text != "" {
 		entry.Text = []byte(e.Text)
 		return nil
 	}
-	text, _, err := w.textOf(e)
+	text, _, err := keptOf(e, db)
 	if text != nil {
 		entry.Text = text
 	}
 	return err
 }
 
-// textOf is the text of an event, and what stands beside it, as the database has
+// keptOf is the text of an event, and what stands beside it, as the database has
 // them; nil if they are gone.
-func (w *writer) textOf(e *Event) (text, beside []byte, err error) {
-	if w.conn == nil {
-		return nil, nil, errNoDatabase
-	}
-	rows, err := w.conn.rows("SELECT salt, text, beside FROM bodies WHERE seq = ?", e.Seq)
+func keptOf(e *Event, db answering) (text, beside []byte, err error) {
+	rows, err := db.rows("SELECT salt, text, beside FROM bodies WHERE seq = ?", e.Seq)
 	if err != nil || len(rows) == 0 {
 		return nil, nil, err
 	}
@@ -200,13 +206,8 @@ func (w *writer) textOf(e *Event) (text, beside []byte, err error) {
 	return []byte(kept), []byte(with), nil
 }
 
-// errNoDatabase is why an event cannot be followed of which a part has to be read,
-// while the standby takes the record's place. What [Store.Record] writes brings all
-// of it along.
-var errNoDatabase = errors.New("the database cannot be read")
-
-// remembered reads what a call's event left behind from the record.
-func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
+// recalledBy reads what a call's event left behind from the record.
+func recalledBy(e *Event, entry *gateway.Entry, db answering) error {
 	var b struct {
 		Labels   []string
 		Findings []gateway.Finding
@@ -220,7 +221,7 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	}
 	entry.Tally = b.Adds
 	if b.Adds != nil && len(b.Adds.Memories) > 0 {
-		_, beside, err := w.textOf(e)
+		_, beside, err := keptOf(e, db)
 		if err != nil {
 			return err
 		}
@@ -233,16 +234,13 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	if e.Type != TypeOutcome && e.Who == nil {
 		return nil // it names nobody beside its columns
 	}
-	if w.conn == nil {
-		return errNoDatabase
-	}
 	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer', NULL FROM interned WHERE digest = ?", values(e.Who)
 	if e.Type == TypeOutcome {
 		entry.Labels, entry.Why = b.Labels, gateway.Suspicion(b.Findings)
 		query, args = `SELECT a.call, a.session, a.agent, who.text ->> '$.agent.issuer', a.tool FROM events a LEFT JOIN interned who ON who.digest = a.who
 			WHERE a.seq = ?`, values(e.Of)
 	}
-	rows, err := w.conn.rows(query, args...)
+	rows, err := db.rows(query, args...)
 	if err == nil && len(rows) > 0 {
 		for i, into := range []*string{&entry.Call, &entry.Session, &entry.Agent, &entry.Issuer, &entry.Tool} {
 			if text, ok := rows[0][i].(string); ok {
@@ -253,17 +251,15 @@ func (w *writer) remembered(e *Event, entry *gateway.Entry) error {
 	return err
 }
 
-// follow shows the follower what was just made durable.
-func (w *writer) follow(events []*Event, rejected map[int]error) {
+// follow shows the follower what was just made durable. What [Store.Record] writes
+// brings all along that followers see.
+func (w *writer) follow(events []*Event) {
 	if w.follower == nil {
 		return
 	}
-	for i, e := range events {
-		if rejected[i] != nil {
-			continue
-		}
-		w.folded++
-		entry, err := w.entry(e)
+	for _, e := range events {
+		w.followed++
+		entry, err := told(e, w.reader)
 		if err != nil {
 			w.opts.Log.Error("an event could not be followed", "type", e.Type, "error", err)
 			continue
@@ -278,27 +274,36 @@ func (w *writer) tell(f Follower, e gateway.Entry) {
 	}
 }
 
-// snapshot records what the events so far come to, unless hardly any came since
-// the last.
+// snapshot records what the events so far come to, unless none came since the last.
 func (w *writer) snapshot() error {
-	if w.follower == nil || w.folded == 0 {
-		return nil
-	}
-	return w.snapshotNow()
+	return w.hold(func() error {
+		if w.followed == 0 {
+			return nil
+		}
+		return w.snapshotHeld()
+	})
 }
 
-func (w *writer) snapshotNow() error {
+// snapshotNow is snapshot also if none came.
+func (w *writer) snapshotNow() error { return w.hold(w.snapshotHeld) }
+
+// snapshotHeld is for who holds the record: what comes is not in the snapshot, and
+// stands behind it.
+func (w *writer) snapshotHeld() error {
+	if w.follower == nil {
+		return nil // it is told of everything when it follows
+	}
 	state, err := w.follower.Snapshot()
 	if err != nil {
 		return fmt.Errorf("snapshot of the state: %w", err)
 	}
 	e := ownEvent(TypeSnapshot, map[string]any{"replaces": w.snapped})
 	e.seal(appendLine(nil, marshal(map[string]any{"state": state})), nil, nil)
-	if _, err := w.write([]*Event{e}); err != nil {
+	if _, err := w.writeHeld([]*Event{e}); err != nil {
 		return err
 	}
 	old := w.snapped
-	w.folded, w.snapped = 0, w.head.seq
+	w.followed, w.snapped = 0, w.head.seq
 	return w.secretly("DELETE FROM bodies WHERE seq = ?", old)
 }
 

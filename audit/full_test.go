@@ -36,6 +36,7 @@ func TestDiskFull(t *testing.T) {
 	s, err := Open(Options{Path: filepath.Join(dir, "toolward.db")})
 	must(t, err)
 	acknowledged := record(t, s, `{}`, `{}`)
+	settled(t, s)
 	if err := untilRefused(t, s, 10000); !errors.Is(err, syscall.ENOSPC) && err.Error() == "" {
 		t.Errorf("got %v", err)
 	}

@@ -74,6 +74,12 @@ func record(t testing.TB, s *Store, args, result string) *gateway.Call {
 	return c
 }
 
+// settled waits until another program sees what was recorded.
+func settled(t testing.TB, s *Store) {
+	t.Helper()
+	s.Reader.now(t.Context())
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -84,7 +90,7 @@ func must(t testing.TB, err error) {
 // column1 returns one column of a query as text, a row each.
 func column1(t testing.TB, s *Store, query string, args ...any) []string {
 	t.Helper()
-	rows, err := s.Reader.db.QueryContext(t.Context(), query, args...)
+	rows, err := s.Reader.now(t.Context()).QueryContext(t.Context(), query, args...)
 	must(t, err)
 	var all []string
 	for rows.Next() {

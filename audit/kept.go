@@ -64,6 +64,8 @@ type Shared struct {
 	Digest []byte `json:"digest"` // the first 16 bytes of SHA-256 of salt and text
 	Salt   []byte `json:"salt"`   // derived with a key of the record, so that equal texts have equal digests and nobody else can try guesses
 	Text   Raw    `json:"text"`   // one line of JSON
+
+	sound bool // the database takes it
 }
 
 // share makes one. After is the newest event of [TypeErase]: what is said again
@@ -74,7 +76,7 @@ func (k *Keys) share(after int64, text []byte) *Shared {
 		label = fmt.Sprintf("interned after %d\n", after)
 	}
 	salted := sumOf(&k.hmacs, []byte(label), text)
-	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text)}
+	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text), sound: storable(Raw(text))}
 	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
 	s.Digest = sum[:sharedSize:sharedSize]
 	return s

@@ -132,7 +132,7 @@ func (r *Reader) Show(ctx context.Context, id string) (Call, []Event, error) {
 func cut(id string) string { return strings.TrimSuffix(id, "\r") }
 
 func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []Call, err error) {
-	rows, err := r.db.QueryContext(ctx, "SELECT "+selected+" FROM calls "+rest, args...)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT "+selected+" FROM calls "+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
 	}
@@ -152,7 +152,7 @@ func (r *Reader) calls(ctx context.Context, rest string, args ...any) (calls []C
 }
 
 func (r *Reader) events(ctx context.Context, rest string, args ...any) (events []Event, err error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT seq, time_unix_ms, type, iif(typeof(call) = 'integer', call, 0), coalesce((SELECT a.call FROM events a WHERE a.seq = events.call), call, ''), coalesce(agent, ''), coalesce(server, ''),
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT seq, time_unix_ms, type, iif(typeof(call) = 'integer', call, 0), coalesce((SELECT a.call FROM events a WHERE a.seq = events.call), call, ''), coalesce(agent, ''), coalesce(server, ''),
 		coalesce(tool, ''), coalesce(kind, ''), coalesce(effect, ''), coalesce(code, ''), coalesce(session, ''), coalesce(outcome, ''), coalesce(us, 0), coalesce(bytes, 0), who, what, body FROM events `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -179,11 +179,11 @@ func (r *Reader) whole(ctx context.Context, rest string, args ...any) ([]Event, 
 }
 
 func (r *Reader) kept(ctx context.Context, e *Event) (err error) {
-	err = r.db.QueryRowContext(ctx, "SELECT salt, coalesce(text, ''), coalesce(beside, '') FROM bodies WHERE seq = ?", e.Seq).Scan(&e.Salt, &e.Text, &e.Beside)
+	err = r.now(ctx).QueryRowContext(ctx, "SELECT salt, coalesce(text, ''), coalesce(beside, '') FROM bodies WHERE seq = ?", e.Seq).Scan(&e.Salt, &e.Text, &e.Beside)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read what is kept: %w", err)
 	}
-	rows, err := r.db.QueryContext(ctx, "SELECT digest, salt, text FROM interned WHERE digest IN (?, ?) ORDER BY digest", e.Who, e.What)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT digest, salt, text FROM interned WHERE digest IN (?, ?) ORDER BY digest", e.Who, e.What)
 	if err != nil {
 		return fmt.Errorf("read what is kept: %w", err)
 	}

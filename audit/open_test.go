@@ -201,7 +201,7 @@ func TestEventsRefuseToChange(t *testing.T) {
 
 func TestReaderCannotWrite(t *testing.T) {
 	s := openStore(t)
-	if _, err := s.Reader.db.Exec("DELETE FROM events"); err == nil {
+	if _, err := s.Reader.now(t.Context()).Exec("DELETE FROM events"); err == nil {
 		t.Error("the reader deleted")
 	}
 }

@@ -33,7 +33,7 @@ var everywhere = stretch{0, math.MaxInt64}
 // reached: nothing at or beyond it is wanted.
 func (r *Reader) plan(ctx context.Context, f *Filter, within stretch, down bool, cursor int64) (*plan, error) {
 	p := &plan{r: r, facets: f.facets(), within: stretch{0, math.MaxInt64}, down: down, width: 16, slot: slot(int64(f.MinMs * 1e3)), words: f.words()}
-	if err := r.db.QueryRowContext(ctx, "SELECT (SELECT coalesce(min(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM events)").Scan(&p.within.first, &p.within.last); err != nil {
+	if err := r.now(ctx).QueryRowContext(ctx, "SELECT (SELECT coalesce(min(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM events)").Scan(&p.within.first, &p.within.last); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	p.within.first, p.within.last = max(p.within.first, within.first), min(p.within.last, within.last)
@@ -68,7 +68,7 @@ func (p *plan) times(ctx context.Context, f *Filter) error {
 		to = f.Until.UnixMilli() / hourMs
 	}
 	var first, last sql.NullInt64
-	if err := p.r.db.QueryRowContext(ctx, "SELECT min(span), max(span) FROM hours WHERE hour BETWEEN ? AND ?", from, to).Scan(&first, &last); err != nil {
+	if err := p.r.now(ctx).QueryRowContext(ctx, "SELECT min(span), max(span) FROM hours WHERE hour BETWEEN ? AND ?", from, to).Scan(&first, &last); err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
 	if !first.Valid {
@@ -150,7 +150,7 @@ func (p *plan) look(ctx context.Context, from, to int64) (err error) {
 	if p.facets.sql != "" {
 		query, args = query+" AND facet IN (SELECT id FROM facets WHERE "+p.facets.sql+")", append(args, p.facets.args...)
 	}
-	rows, err := p.r.db.QueryContext(ctx, query+" GROUP BY span ORDER BY span "+order, args...)
+	rows, err := p.r.now(ctx).QueryContext(ctx, query+" GROUP BY span ORDER BY span "+order, args...)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}

@@ -47,7 +47,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, by, why string) (re
 // everything seems to come from the future.
 func (r *Reader) Prunable(ctx context.Context, before time.Time) (from, through int64, err error) {
 	now := time.Now()
-	err = r.db.QueryRowContext(ctx, prunable, before.UnixMilli(), now.UnixMilli()).Scan(&from, &through)
+	err = r.now(ctx).QueryRowContext(ctx, prunable, before.UnixMilli(), now.UnixMilli()).Scan(&from, &through)
 	if err != nil {
 		err = fmt.Errorf("look for what to prune: %w", err)
 	}
@@ -132,6 +132,9 @@ func (w *writer) complete(p Prune, text string) error {
 	if err := w.remove(p.Through); err != nil {
 		return err
 	}
+	if err := w.clearJournal(); err != nil { // it may hold some of them
+		return err
+	}
 	return w.giveBack()
 }
 
@@ -156,10 +159,10 @@ func (w *writer) remove(through int64) error {
 	}
 }
 
-// serve commits what is queued, in the middle of something long.
+// serve moves into the database what was recorded, in the middle of something long.
 func (w *writer) serve() {
-	if batch := w.drain(nil); len(batch) > 0 {
-		w.commit(batch)
+	if w.settled.Load() < w.appended.Load() {
+		_ = w.settle() // it says so, and is tried again
 	}
 }
 

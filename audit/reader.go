@@ -1,7 +1,10 @@
 package audit
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"os"
 
 	"toolward/audit/schema"
@@ -9,7 +12,19 @@ import (
 
 // Reader reads a record. It cannot change it: its connections are read-only,
 // and a review cannot lock the gateway out. It is safe for concurrent use.
-type Reader struct{ db *sql.DB }
+type Reader struct {
+	db     *sql.DB
+	writer *writer // of the gateway that writes the record; nil of somebody else's
+}
+
+// now is the record with all that was recorded until now. The connections alone see what
+// the database has, which for a quarter of a second is less.
+func (r *Reader) now(ctx context.Context) *sql.DB {
+	if r.writer != nil {
+		r.writer.catchUpTo(ctx, r.writer.appended.Load())
+	}
+	return r.db
+}
 
 // OpenReader opens a record for reading, also while a gateway writes it.
 func OpenReader(path string) (*Reader, error) {
@@ -27,3 +42,41 @@ func exists(path string) bool {
 
 // Close closes the connections.
 func (r *Reader) Close() error { return r.db.Close() }
+
+// rows returns what a query yields of what the database has; for queries with bounded
+// answers.
+func (r *Reader) rows(query string, args ...driver.Value) ([][]driver.Value, error) {
+	given := make([]any, len(args))
+	for i, arg := range args {
+		given[i] = arg
+	}
+	rows, err := r.db.Query(query, given...)
+	if err != nil {
+		return nil, err
+	}
+	return scanAll(rows)
+}
+
+// scanAll reads all rows.
+func scanAll(rows *sql.Rows) (all [][]driver.Value, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		scanned, dest := make([]any, len(names)), make([]any, len(names))
+		for i := range scanned {
+			dest[i] = &scanned[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		row := make([]driver.Value, len(names))
+		for i, v := range scanned {
+			row[i] = v
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}

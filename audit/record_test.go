@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"toolward/audit/journal"
 	"toolward/gateway"
 )
 
@@ -170,7 +171,8 @@ func TestAttackSecretReachesTheFile(t *testing.T) {
 			for _, phase := range []gateway.Phase{gateway.PhaseAttempt, gateway.PhaseOutcome, gateway.PhaseRefusal} {
 				must(t, s.Record(t.Context(), phase, c))
 			}
-			for _, file := range []string{s.opts.Path, s.opts.Path + "-wal"} {
+			settled(t, s)
+			for _, file := range []string{s.opts.Path, s.opts.Path + "-wal", journal.Names(s.opts.journal())[0]} {
 				b, err := os.ReadFile(file)
 				must(t, err)
 				if i := bytes.Index(b, []byte(secretValue)); i >= 0 {

@@ -12,19 +12,30 @@ const verifiedTail = 1000
 // fail marks the store as failed and closes the connection. A commit whose
 // fsync failed must not be retried on the same pages, which the kernel may have
 // dropped: the file is opened anew and its end verified before anything else is
-// written.
+// written. It is for the writer's goroutine.
 func (w *writer) fail(err error) error {
+	err = w.broken(err)
+	w.hangUp()
+	w.tried = time.Now()
+	return err
+}
+
+// broken marks the store as failed: from now on nothing goes to the journal.
+func (w *writer) broken(err error) error {
 	err = fmt.Errorf("audit database %s: %w", w.opts.Path, err)
 	if w.failed.Swap(&err) == nil {
 		w.standing.Store(w.opts.Standby != "")
 		w.opts.Log.Error("audit database cannot be written; calls are refused until it can, or go to the standby", "standby", w.opts.Standby, "error", err)
 	}
+	w.moved.Ring()
+	return err
+}
+
+func (w *writer) hangUp() {
 	if w.conn != nil {
-		_ = w.conn.close() // the error that brought us here says more
+		_ = w.conn.close() // what brought us here says more
 		w.conn = nil
 	}
-	w.tried = time.Now()
-	return err
 }
 
 // recover tries to go on after a failure, and reports whether it did.
@@ -32,25 +43,45 @@ func (w *writer) recover() bool {
 	if time.Since(w.tried) < retry {
 		return false
 	}
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	w.tried = time.Now()
-	if err := w.reconnect(); err != nil {
-		_ = w.fail(err)
-		return false
-	}
-	// Opening proves little: a full disk shows when something is written.
-	was := w.failure()
-	if _, err := w.write([]*Event{ownEvent(TypeRecover, map[string]string{"after": was.Error()})}); err != nil {
-		return false
-	}
-	stood, err := w.takeOver()
+	w.hangUp()
+	stood, err := w.goOn()
 	if err != nil {
 		_ = w.fail(err)
 		return false
 	}
 	w.failed.Store(nil)
+	w.late.Store(nil)
 	w.standing.Store(false)
-	w.opts.Log.Info("audit database can be written again", "events", w.head.seq, "taken over from the standby", stood)
+	w.opts.Log.Info("audit database can be written again", "events", w.end.seq, "taken over from the standby", stood)
 	return true
+}
+
+// goOn opens the database anew, moves there what the journal has, and then what the
+// standby has, and returns how many that were.
+func (w *writer) goOn() (stood int, err error) {
+	if err := w.reconnect(); err != nil {
+		return 0, err
+	}
+	if err := w.move(); err != nil {
+		return 0, err
+	}
+	if err := w.journal.Clear(); err != nil { // also of what a write left that failed
+		return 0, err
+	}
+	clear(w.inSegment)
+	// Opening proves little: a full disk shows when something is written.
+	said := &waiter{entry: &entry{event: *ownEvent(TypeRecover, map[string]string{"after": w.failure().Error()})}}
+	if err := w.appendGroup([]*waiter{said}); err != nil {
+		return 0, err
+	}
+	w.answer(said, nil)
+	if err := w.move(); err != nil {
+		return 0, err
+	}
+	return w.takeOver()
 }
 
 // reconnect opens the database and finds the end of the chain where it was
@@ -65,19 +96,41 @@ func (w *writer) reconnect() error {
 	if err != nil {
 		return err
 	}
-	if end.seq < w.head.seq {
-		return fmt.Errorf("it ends at event %d, but %d was committed", end.seq, w.head.seq)
+	if end.seq < w.end.seq {
+		return fmt.Errorf("it ends at event %d, but %d was committed", end.seq, w.end.seq)
 	}
-	held, err := w.conn.at(w.head.seq)
+	held, err := w.conn.at(w.end.seq)
 	if err != nil {
 		return err
 	}
-	if held != w.head {
-		return fmt.Errorf("event %d is not the one that was committed", w.head.seq)
+	if held != w.end {
+		return fmt.Errorf("event %d is not the one that was committed", w.end.seq)
+	}
+	return w.meet(end)
+}
+
+// meet takes it that the database ends where it does: after events that were moved, or
+// after what the gateway said itself.
+func (w *writer) meet(end head) error {
+	w.mu.Lock()
+	w.moving, w.pending = append(w.moving, w.pending...), nil
+	w.mu.Unlock()
+	moved := min(end.seq-w.end.seq, int64(len(w.moving)))
+	if moved > 0 {
+		last := w.moving[moved-1].head()
+		if held, err := w.conn.at(last.seq); err != nil {
+			return err
+		} else if held != last {
+			return &ForeignError{last.seq, "it is not the one that was recorded"}
+		}
+		w.has(w.moving[:moved])
+	}
+	if end.seq <= w.head.seq {
+		return nil
 	}
 	after := w.head.seq
-	w.head = end
-	if after == end.seq || w.follower == nil || w.stood {
+	w.reached(end)
+	if w.follower == nil || w.stood {
 		return nil // what the standby took was followed then
 	}
 	return w.catchUp(after)
@@ -86,7 +139,7 @@ func (w *writer) reconnect() error {
 // catchUp shows the follower what came after an event. It is at most one commit,
 // that was reported as failed; verifiedEnd has verified it.
 func (w *writer) catchUp(after int64) error {
-	rows, err := w.conn.rows("SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq", after)
+	rows, err := w.conn.rows("SELECT "+readColumns+" FROM events WHERE seq > ? ORDER BY seq", after)
 	if err != nil {
 		return err
 	}
@@ -98,7 +151,7 @@ func (w *writer) catchUp(after int64) error {
 		}
 		events = append(events, &r.Event)
 	}
-	w.follow(events, nil)
+	w.follow(events)
 	return nil
 }
 

@@ -255,7 +255,7 @@ func (r *Reader) recall(ctx context.Context, c *Replayed, seq int64) (err error)
 	if c.recent == "" {
 		return nil
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT a.tool, coalesce(a.effect, '') FROM events a JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome'
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT a.tool, coalesce(a.effect, '') FROM events a JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome'
 		WHERE a.session = ? AND a.type = 'call.attempt' AND a.seq < ? AND o.seq < ? AND o.outcome NOT IN ('timeout', 'cancelled', 'failed')
 		ORDER BY a.seq DESC LIMIT ?`, c.Call.Session.ID, seq, seq, 2*mostRecent)
 	if err != nil {

@@ -35,7 +35,7 @@ const loads = `WITH loads AS (
 // cursor for the rest as [Reader.List] does.
 func (r *Reader) Revisions(ctx context.Context, limit int, before int64) (list []Revision, next int64, err error) {
 	limit = min(max(limit, 1), 1000)
-	rows, err := r.db.QueryContext(ctx, loads+`, each AS (
+	rows, err := r.now(ctx).QueryContext(ctx, loads+`, each AS (
 			SELECT said ->> '$.revision' AS revision, min(at) AS first, max(at) AS last, count(DISTINCT of) AS n, max(of) AS of FROM loads GROUP BY 1)
 		SELECT DISTINCT revision, first, last, n, of, coalesce(said ->> '$.shadow', ''), coalesce(said -> '$.digests', '{}'), of = (SELECT max(of) FROM loads)
 		FROM each JOIN loads USING (of) WHERE revision IS NOT NULL AND (?1 = 0 OR of < ?1) ORDER BY of DESC LIMIT ?2`, before, limit+1)
@@ -88,7 +88,7 @@ func (r *Reader) PolicyNamed(ctx context.Context, beginning string) (PolicyText,
 	}
 	for _, member := range []string{"revision", "shadow"} {
 		var least, most sql.NullString
-		err := r.db.QueryRowContext(ctx, loads+`SELECT min(it), max(it) FROM (SELECT said ->> ?1 AS it FROM loads) WHERE substr(it, 1, length(?2)) = ?2 AND it <> ''`, "$."+member, beginning).Scan(&least, &most)
+		err := r.now(ctx).QueryRowContext(ctx, loads+`SELECT min(it), max(it) FROM (SELECT said ->> ?1 AS it FROM loads) WHERE substr(it, 1, length(?2)) = ?2 AND it <> ''`, "$."+member, beginning).Scan(&least, &most)
 		switch {
 		case err != nil:
 			return PolicyText{}, fmt.Errorf("revision %s: %w", beginning, err)
@@ -127,7 +127,7 @@ func (r *Reader) loaded(ctx context.Context, which string, value any) (said stru
 	ShadowFiles json.RawMessage `json:"shadow_files"`
 }, err error) {
 	var seq, at int64
-	err = r.db.QueryRowContext(ctx, loads+"SELECT seq, at FROM loads WHERE "+which+" ORDER BY of DESC LIMIT 1", value).Scan(&seq, &at)
+	err = r.now(ctx).QueryRowContext(ctx, loads+"SELECT seq, at FROM loads WHERE "+which+" ORDER BY of DESC LIMIT 1", value).Scan(&seq, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return said, nil
 	}

@@ -43,6 +43,14 @@ func (w *writer) rotate(by, why string) (r Rotation, err error) {
 	if err := w.sign(); err != nil { // the old key signs for what it wrote
 		return r, err
 	}
+	if err := w.hold(func() error { r, err = w.succeed(by, why); return err }); err != nil {
+		return r, err
+	}
+	return r, w.sign()
+}
+
+// succeed is for who holds the record.
+func (w *writer) succeed(by, why string) (r Rotation, err error) {
 	r = Rotation{Event: w.head.seq + 1, Old: w.keys.public, Time: time.Now().UTC().Format(time.RFC3339), By: w.said(by), Why: w.said(why)}
 	text, err := w.keys.successor(r.Event)
 	if err != nil {
@@ -60,14 +68,14 @@ func (w *writer) rotate(by, why string) (r Rotation, err error) {
 	if err != nil {
 		return r, fmt.Errorf("sign for the new keys: %w", err)
 	}
-	if err := w.writeDurably([]*Event{ownEvent(TypeKeys, keysBody{r, string(signed)})}); err != nil {
+	if err := w.writeDurablyHeld([]*Event{ownEvent(TypeKeys, keysBody{r, string(signed)})}); err != nil {
 		return r, err
 	}
 	if err := takeKeys(w.opts, next, string(signed)); err != nil {
 		return r, err
 	}
 	w.keys = next
-	return r, w.sign()
+	return r, nil
 }
 
 // keysBody is the body of a [TypeKeys] event.
@@ -108,7 +116,7 @@ func finishRotation(opts Options) error {
 	if err != nil {
 		return err
 	}
-	rows, err := r.values(context.Background(), "SELECT body ->> '$.new', body ->> '$.note' FROM events WHERE type = 'audit.keys' AND call IS NULL ORDER BY seq DESC LIMIT 1", 2)
+	rows, err := r.values(context.Background(), "SELECT body ->> '$.new', body ->> '$.note' FROM events WHERE type = 'audit.keys' AND call IS NULL ORDER BY seq DESC LIMIT 1")
 	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}

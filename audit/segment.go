@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"toolward/audit/journal"
 )
 
 // NewSegment goes on behind a break in a record that no gateway has open: behind
@@ -26,7 +28,7 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 	if err != nil {
 		return s, err
 	}
-	w := &writer{opts: opts, keys: keys, own: hiding(opts.Own)}
+	w := &writer{opts: opts, keys: keys, own: hiding(opts.Own), open: map[string]int64{}}
 	if err := w.connect(); err != nil {
 		return s, fmt.Errorf("audit database %s: %w", opts.Path, err)
 	}
@@ -40,7 +42,40 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 		return s, err
 	}
 	s.By, s.Why, s.Time = w.said(by), w.said(why), time.Now().UTC().Format(time.RFC3339)
-	return s, w.begin(s)
+	if err := w.begin(s); err != nil {
+		return s, err
+	}
+	return s, w.carryOver(s)
+}
+
+// carryOver appends anew what the journal holds behind the last event of the record's
+// own: it was answered for, and its numbers are others' rows. Then the journal goes.
+func (w *writer) carryOver(s Segment) error {
+	entries, err := journal.Read(w.opts.journal())
+	if err != nil {
+		return err
+	}
+	after := head{seq: s.After}
+	copy(after.hash[:], s.Hash)
+	found, _ := following(entries, after, w.keys)
+	var events []*Event
+	for _, e := range found {
+		e.event.Of = 0 // its attempt has another number now
+		events = append(events, &e.event)
+	}
+	if len(events) > 0 {
+		if err := w.writeDurably(events); err != nil {
+			return err
+		}
+		if err := w.sign(); err != nil {
+			return err
+		}
+	}
+	j, err := journal.Open(w.opts.journal(), journal.Size)
+	if err != nil {
+		return err
+	}
+	return j.Remove()
 }
 
 // survey reads a record from its beginning and finds what is not its own.
@@ -138,8 +173,9 @@ func (w *writer) begin(s Segment) error {
 	if err != nil {
 		return fmt.Errorf("sign for the segment: %w", err)
 	}
-	w.head.seq = s.Event - 1
-	copy(w.head.hash[:], s.Hash)
+	at := head{seq: s.Event - 1}
+	copy(at.hash[:], s.Hash)
+	w.reached(at)
 	if err := w.writeDurably([]*Event{ownEvent(TypeSegment, segmentBody{s, text})}); err != nil {
 		return err
 	}
@@ -215,7 +251,7 @@ func statedSegments(keys *Keys, rows [][]driver.Value) (all []Segment) {
 
 // segments are those that the record has.
 func (r *Reader) segments(ctx context.Context, keys *Keys) ([]Segment, error) {
-	rows, err := r.values(ctx, segmentNotes, 2)
+	rows, err := r.values(ctx, segmentNotes)
 	if err != nil {
 		return nil, fmt.Errorf("look for segments: %w", err)
 	}
@@ -223,27 +259,12 @@ func (r *Reader) segments(ctx context.Context, keys *Keys) ([]Segment, error) {
 }
 
 // values returns what a query yields; for queries with bounded answers.
-func (r *Reader) values(ctx context.Context, query string, columns int) (all [][]driver.Value, err error) {
+func (r *Reader) values(ctx context.Context, query string) ([][]driver.Value, error) {
 	rows, err := r.db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		scanned, dest := make([]any, columns), make([]any, columns)
-		for i := range scanned {
-			dest[i] = &scanned[i]
-		}
-		if err := rows.Scan(dest...); err != nil {
-			return nil, err
-		}
-		row := make([]driver.Value, columns)
-		for i, v := range scanned {
-			row[i] = v
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+	return scanAll(rows)
 }
 
 // declared reports whether a later segment says that a row is not the record's.

@@ -129,7 +129,7 @@ func (r *Reader) diedBefore(ctx context.Context, f Filter, opened int64) (died [
 	}
 	f.Outcome = Values{interrupted}
 	var after int64
-	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE type = ? AND call IS NULL AND seq < ?", TypeOpen, opened).Scan(&after); err != nil {
+	if err := r.now(ctx).QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE type = ? AND call IS NULL AND seq < ?", TypeOpen, opened).Scan(&after); err != nil {
 		return nil, fmt.Errorf("audit export: %w", err)
 	}
 	for {
@@ -167,7 +167,7 @@ func (r *Reader) Ship(ctx context.Context, w io.Writer, format Format, f Filter,
 	format.begin(out, true)
 	end = after
 	var upto int64
-	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&upto); err != nil {
+	if err := r.now(ctx).QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&upto); err != nil {
 		return 0, after, fmt.Errorf("audit export: %w", err)
 	}
 	send := func(seq int64, all []line) error {
@@ -272,7 +272,7 @@ func (r *Reader) followed(ctx context.Context, f Filter, after *Cursor, next fun
 
 func (r *Reader) follow(ctx context.Context, f Filter, after *Cursor, next func() <-chan struct{}, yield func(Ended) bool) error {
 	newest := func() (seq int64, err error) {
-		err = r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&seq)
+		err = r.now(ctx).QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events").Scan(&seq)
 		return seq, err
 	}
 	if after == nil {

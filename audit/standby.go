@@ -82,7 +82,7 @@ func appendLines(path string, lines []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// takeOver moves what the standby holds into the database, and returns how many
+// takeOver is for who holds the record. It moves what the standby holds into the database, and returns how many
 // events. Events of calls that are in the database already (their commit
 // succeeded although it was reported as failed, or a crash came before the file
 // was emptied) are not written twice.
@@ -102,7 +102,7 @@ func (w *writer) takeOver() (n int, err error) {
 		var events []*Event
 		events, more, err = w.missing(lines, &at)
 		if err == nil && len(events) > 0 {
-			_, err = w.write(events)
+			_, err = w.writeHeld(events)
 			w.stood = err != nil // they were followed when the standby took them
 			n += len(events)
 		}
@@ -117,7 +117,7 @@ func (w *writer) takeOver() (n int, err error) {
 // missing reads the next events of the standby that the database lacks. A last
 // line without an end was never acknowledged.
 func (w *writer) missing(lines *bufio.Reader, at *standby) (events []*Event, more bool, err error) {
-	for len(events) < maxBatch {
+	for len(events) < many {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			return events, false, nil

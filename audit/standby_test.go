@@ -21,6 +21,7 @@ func withStandby(t *testing.T) (s *Store, standby string) {
 func TestStandbyTakesWhatTheDatabaseCannot(t *testing.T) {
 	s, standby := withStandby(t)
 	before := record(t, s, `{"n":1}`, `{}`)
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
 	during := record(t, s, `{"n":"`+secretValue+`"}`, `{}`)
 	must(t, s.Ready())
@@ -52,6 +53,7 @@ func TestStandbyIsTakenOverAtTheNextStart(t *testing.T) {
 	path, standby := newRecord(t, 0), filepath.Join(t.TempDir(), "standby.jsonl")
 	s, err := Open(Options{Path: path, Standby: standby})
 	must(t, err)
+	settled(t, s)
 	must(t, os.Rename(path, path+".aside"))
 	c := record(t, s, `{}`, `{}`)
 	stood := read(t, standby)
@@ -76,6 +78,7 @@ func TestStandbyIsTakenOverAtTheNextStart(t *testing.T) {
 func TestBrokenStandbyRefuses(t *testing.T) {
 	s, standby := withStandby(t)
 	must(t, os.Mkdir(standby, 0o700))
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
 	err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`))
 	if err == nil || !strings.Contains(err.Error(), "standby") || s.Ready() == nil {
@@ -103,6 +106,7 @@ func TestAppendedWhileTheStandbyStandsIn(t *testing.T) {
 	told := &typesOf{}
 	must(t, s.Attach(t.Context(), told))
 	c := record(t, s, `{"n":1}`, `{}`)
+	settled(t, s)
 	must(t, os.Rename(s.opts.Path, s.opts.Path+".aside"))
 	for name, e := range map[string]Event{
 		"about a call":           {Type: TypeHangup, Call: c.ID, Body: "{}"},
@@ -110,7 +114,7 @@ func TestAppendedWhileTheStandbyStandsIn(t *testing.T) {
 		"with what it left":      {Type: TypeHangup, Call: c.ID, Body: `{"adds":{"memories":[{"name":"m","key":"k"}]}}`},
 		"an outcome with labels": {Type: TypeOutcome, Call: c.ID, Of: 3, Body: `{"labels":["private"]}`},
 		"with a text":            {Type: TypeHangup, Body: "{}", Kept: Kept{Text: `{"a":1}`}},
-		"with a digest alone":    {Type: TypeHangup, Body: "{}", Kept: Kept{Digest: make([]byte, digestSize)}},
+		"with a digest alone":    {Type: TypeHangup, Body: "{}", Kept: Kept{Digest: make([]byte, digestSize), Salt: make([]byte, saltSize)}},
 	} {
 		if _, err := s.Append(t.Context(), e); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -79,7 +79,7 @@ func (r *Reader) Stats(ctx context.Context, f Filter) (Stats, error) {
 			*end.time = calls[0].Time
 		}
 	}
-	err = r.db.QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&s.SizeBytes)
+	err = r.now(ctx).QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&s.SizeBytes)
 	return s, err
 }
 

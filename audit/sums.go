@@ -87,7 +87,7 @@ type indexed struct {
 // beside the writer, which only inserts.
 func (s *Store) indexSpan(ctx context.Context) (bool, error) {
 	in := indexed{times: map[int64][2]int64{}}
-	err := s.Reader.db.QueryRowContext(ctx, `SELECT h.span FROM hours h WHERE h.found = 0 AND h.span < (SELECT max(seq) FROM events) / ?
+	err := s.Reader.now(ctx).QueryRowContext(ctx, `SELECT h.span FROM hours h WHERE h.found = 0 AND h.span < (SELECT max(seq) FROM events) / ?
 		AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets f ON f.id = c.facet WHERE c.span = h.span AND f.outcome = '' AND c.calls > 0
 			AND c.last > (SELECT max(seq) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL)) ORDER BY h.span DESC LIMIT 1`, spanSize).Scan(&in.span)
 	if noRows(err) {
@@ -104,7 +104,7 @@ func (s *Store) indexSpan(ctx context.Context) (bool, error) {
 
 // readSpan reads when the calls of a span were read, and which words are in them.
 func (s *Store) readSpan(ctx context.Context, in *indexed) error {
-	rows, err := s.Reader.db.QueryContext(ctx, `SELECT time_unix_ms / ?, min(time_unix_ms), max(time_unix_ms) FROM events
+	rows, err := s.Reader.now(ctx).QueryContext(ctx, `SELECT time_unix_ms / ?, min(time_unix_ms), max(time_unix_ms) FROM events
 		WHERE seq BETWEEN ? AND ? AND call IS NOT NULL AND type IN ('call.attempt', 'call.refusal') GROUP BY 1`, hourMs, in.span*spanSize, in.span*spanSize+spanSize-1)
 	if err != nil {
 		return err

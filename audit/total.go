@@ -166,7 +166,7 @@ func (r *Reader) counts(ctx context.Context, f *Filter, from string, p period, s
 	if where.sql != "" {
 		query += " WHERE facet IN (SELECT id FROM facets WHERE " + where.sql + ")"
 	}
-	rows, err := r.db.QueryContext(ctx, query+" GROUP BY facet, h, s", append([]any{p.from, p.to}, where.args...)...)
+	rows, err := r.now(ctx).QueryContext(ctx, query+" GROUP BY facet, h, s", append([]any{p.from, p.to}, where.args...)...)
 	if err != nil {
 		return err
 	}
@@ -192,10 +192,10 @@ func (r *Reader) counts(ctx context.Context, f *Filter, from string, p period, s
 // not been opened since.
 func (r *Reader) endless(ctx context.Context, f Filter, p period, facets map[int64]*facet, add func(sum)) error {
 	var opened int64
-	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL").Scan(&opened); err != nil {
+	if err := r.now(ctx).QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE type IN ('audit.open', 'audit.recover') AND call IS NULL").Scan(&opened); err != nil {
 		return err
 	}
-	rows, err := r.db.QueryContext(ctx, "SELECT hour, facet, calls, first, last FROM counts WHERE facet IN (SELECT id FROM facets WHERE outcome = '') AND hour >= ? AND hour < ? AND calls > 0", p.from, p.to)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT hour, facet, calls, first, last FROM counts WHERE facet IN (SELECT id FROM facets WHERE outcome = '') AND hour >= ? AND hour < ? AND calls > 0", p.from, p.to)
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (r *Reader) partly(ctx context.Context, f Filter, since, until time.Time, a
 	if err != nil || len(facets) == 0 {
 		return err
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT span, coalesce(first >= ?2 AND last < ?3, 0) AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets ON id = facet WHERE c.span = h.span AND outcome = '' AND c.calls > 0) FROM hours h
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT span, coalesce(first >= ?2 AND last < ?3, 0) AND NOT EXISTS (SELECT 1 FROM counts c JOIN facets ON id = facet WHERE c.span = h.span AND outcome = '' AND c.calls > 0) FROM hours h
 		WHERE hour = ?1 AND coalesce(last >= ?2 AND first < ?3, 1)`, hour, from, to)
 	if err != nil {
 		return err
@@ -296,7 +296,7 @@ func (r *Reader) facetsOf(ctx context.Context, f *Filter) (facets map[int64]*fac
 	if where.sql == "" {
 		where.sql = "1"
 	}
-	rows, err := r.db.QueryContext(ctx, "SELECT id, agent, server, tool, kind, effect, outcome, code, mark FROM facets WHERE "+where.sql, where.args...)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT id, agent, server, tool, kind, effect, outcome, code, mark FROM facets WHERE "+where.sql, where.args...)
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,7 @@ func (r *Reader) gained(ctx context.Context, call *Call) (all []Gained, err erro
 // result, or by what its upstream said meanwhile, whatever became of it then.
 func (r *Reader) broughtBy(ctx context.Context, call *Call, label string) (*Call, error) {
 	var id string
-	err := r.db.QueryRowContext(ctx, `WITH cleared AS (SELECT coalesce(max(seq), 0) AS seq FROM events
+	err := r.now(ctx).QueryRowContext(ctx, `WITH cleared AS (SELECT coalesce(max(seq), 0) AS seq FROM events
 			WHERE type = 'session.cleared' AND call IS NULL AND seq < ?2 AND body ->> '$.session' = ?1 AND EXISTS (SELECT 1 FROM json_each(body, '$.labels') WHERE value = ?3)),
 		gains AS (
 			SELECT o.seq, a.call FROM events a JOIN events o ON o.call = +a.seq AND o.type = 'call.outcome'
@@ -190,7 +190,7 @@ func (r *Reader) broughtBy(ctx context.Context, call *Call, label string) (*Call
 // consent is the question about a call, or the consent that it ran on.
 func (r *Reader) consent(ctx context.Context, call string) (*Consent, error) {
 	var c Consent
-	err := r.db.QueryRowContext(ctx, `SELECT id, coalesce(decision, ''), coalesce(decided_by, ''), coalesce(vouched_by, ''), coalesce(decided, ''), coalesce(note, '')
+	err := r.now(ctx).QueryRowContext(ctx, `SELECT id, coalesce(decision, ''), coalesce(decided_by, ''), coalesce(vouched_by, ''), coalesce(decided, ''), coalesce(note, '')
 		FROM approvals WHERE call = ?1 OR used_by = ?1 ORDER BY seq DESC LIMIT 1`, call).Scan(&c.ID, &c.Decision, &c.By, &c.Issuer, &c.Decided, &c.Note)
 	if noRows(err) {
 		return nil, nil

@@ -12,7 +12,10 @@ func (w *writer) upkeep() {
 		w.recover()
 		return
 	}
-	for _, part := range []func(){w.alone, w.noteStep, w.watchLog, w.signInTime, w.expireInTime, w.pruneInTime} {
+	if w.late.Load() != nil && w.settle() != nil {
+		return
+	}
+	for _, part := range []func(){w.alone, w.noteStep, w.watchLog, w.signInTime, w.expireInTime, w.pruneInTime, w.clearInTime} {
 		if part(); w.failure() != nil {
 			return
 		}
@@ -32,7 +35,7 @@ func (w *writer) noteStep() {
 
 func (w *writer) signInTime() {
 	since := time.Since(w.signedAt)
-	if since >= time.Hour || w.head.seq > w.signed.seq && since >= w.opts.Every {
+	if since >= time.Hour || w.end.seq > w.signed.seq && since >= w.opts.Every {
 		w.signOrLog()
 	}
 }
@@ -55,6 +58,35 @@ func (w *writer) pruneInTime() {
 	if _, err := w.prune(time.Now().Add(-w.opts.Retain), "gateway", "audit.retain: "+w.opts.Retain.String()); err != nil {
 		w.opts.Log.Error("audit record could not be pruned", "error", err)
 	}
+}
+
+// clearInTime empties the journal once nothing is recorded any more, so that a record at
+// rest is the database alone.
+func (w *writer) clearInTime() {
+	before := w.ticked
+	if w.ticked = w.appended.Load(); w.ticked != before {
+		return
+	}
+	w.writing.Lock()
+	used := w.journal.Used()
+	w.writing.Unlock()
+	if !used {
+		return
+	}
+	if err := w.clearJournal(); err != nil {
+		w.opts.Log.Error("the journal could not be emptied", "error", err)
+	}
+}
+
+// clearJournal overwrites what the journal holds, when the database has it.
+func (w *writer) clearJournal() error {
+	return w.hold(func() error {
+		clear(w.inSegment)
+		if err := w.journal.Clear(); err != nil {
+			return w.fail(err)
+		}
+		return nil
+	})
 }
 
 // watchLog warns when the write-ahead log grows: somebody reads for so long

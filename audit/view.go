@@ -69,7 +69,7 @@ func (r *Reader) ViewOf(ctx context.Context, name string) (View, []string, error
 	if i < 0 {
 		return View{}, nil, fmt.Errorf("there is no view %q", name)
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT name FROM pragma_table_info(?) ORDER BY cid`, name)
+	rows, err := r.now(ctx).QueryContext(ctx, `SELECT name FROM pragma_table_info(?) ORDER BY cid`, name)
 	if err != nil {
 		return View{}, nil, fmt.Errorf("view %s: %w", name, err)
 	}
@@ -246,7 +246,7 @@ func (q *ViewQuery) where(v View, columns []string) (condition, error) {
 
 // cells reads rows of a view. The names in the statement are from closed lists.
 func (r *Reader) cells(ctx context.Context, view string, where condition, by string, limit int) (all [][]any, err error) {
-	rows, err := r.db.QueryContext(ctx, "SELECT * FROM "+view+" WHERE "+where.sql+by+" LIMIT ?", append(slices.Clone(where.args), limit)...)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT * FROM "+view+" WHERE "+where.sql+by+" LIMIT ?", append(slices.Clone(where.args), limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("view %s: %w", view, err)
 	}

@@ -35,7 +35,7 @@ func watched(t *testing.T, s *Store) *Store {
 	db, err := sql.Open("sqlite3_counting", schema.DSN(s.opts.Path, "ro", time.Second, "&_query_only=1"))
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
-	return &Store{Reader: &Reader{db: db}, writer: s.writer}
+	return &Store{Reader: &Reader{db: db, writer: s.writer}, writer: s.writer}
 }
 
 // followers follow a record until the context ends, and count what they see.

@@ -169,7 +169,7 @@ func (r *Reader) lacking(ctx context.Context, from, to int64, texts []string) (s
 
 func (r *Reader) lackingWord(ctx context.Context, from, to int64, word string, spans map[int64]bool) (err error) {
 	block, hash := wordAt(word)
-	rows, err := r.db.QueryContext(ctx, "SELECT span, bits FROM words WHERE block = ? AND span BETWEEN ? AND ?", block, from, to)
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT span, bits FROM words WHERE block = ? AND span BETWEEN ? AND ?", block, from, to)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (s *Store) indexAll(ctx context.Context) {
 
 // spanWords makes the filter of a span.
 func (s *Store) spanWords(ctx context.Context, span int64) (blocks [wordBlocks][]byte, err error) {
-	rows, err := s.Reader.db.QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause, trace_id) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
+	rows, err := s.Reader.now(ctx).QueryContext(ctx, `SELECT concat_ws(' ', args, beside, result, reasons, cause, trace_id) FROM calls WHERE seq BETWEEN ? AND ?`, span*spanSize, span*spanSize+spanSize-1)
 	if err != nil {
 		return blocks, err
 	}

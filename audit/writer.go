@@ -5,90 +5,98 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
+	"toolward/audit/journal"
 	"toolward/gateway"
 )
 
 const (
-	maxBatch = 512                    // events in one commit
-	retry    = 250 * time.Millisecond // between attempts to recover
-	tick     = time.Second            // upkeep: recovery, checkpoints, pruning
+	retry = 250 * time.Millisecond // between attempts to recover
+	tick  = time.Second            // upkeep: recovery, checkpoints, pruning
 )
 
 var errClosed = errors.New("the audit record is closed")
 
-// writer is the goroutine that owns the connection. It commits whatever is
-// queued when the last commit is done: alone, an event waits for nobody; under
-// load, one commit carries many.
+// writer writes the record, in two steps. Who records appends to the journal, on a
+// goroutine of its own, for all who wait with it (append.go); that makes events
+// durable. The writer's goroutine owns the connection and moves them into the database
+// soon after, many in one transaction (settle.go). What the gateway itself has to say,
+// and then to do in the database, goes there at once, by [writer.write].
+//
+// Locks are taken in this order: writing, mu. The goroutine takes writing to write, and
+// no one who holds it waits for the goroutine.
 type writer struct {
 	opts  Options
-	keys  *Keys
+	keys  *Keys                             // changed under writing
 	own   *atomic.Pointer[gateway.Scrubber] // see [Store.Hide]
-	queue chan *entry
-	tasks chan func() // run between commits: pruning
+	tasks chan func()                       // run between commits: pruning
 	stop  chan struct{}
 	done  chan struct{}
 
 	entries sync.Pool // of *entry
+	waiters sync.Pool // of *waiter
 
-	mu     sync.RWMutex // held for reading while queueing, so that close sees every entry
-	closed bool
+	mu      sync.Mutex
+	closed  bool      // nobody may wait any more
+	waiting []*waiter // in order, for the journal
+	pending []*entry  // in order, for the goroutine
 
-	failed                atomic.Pointer[error]       // why the database cannot be written; nil if it can
+	failed                atomic.Pointer[error]       // why nothing can be recorded; nil if it can
+	late                  atomic.Pointer[LateError]   // why the database does not get what is recorded; nil if it does
 	checkpointed, removed atomic.Int64                // when a checkpoint was signed, and events were removed, last; Unix milliseconds
 	standing              atomic.Bool                 // the standby takes its place
 	ahead                 atomic.Pointer[FutureError] // calls are from the future; nil if none is
-	committed             gateway.Bell                // by each commit
+	appended, settled     atomic.Int64                // numbers of the last event that is durable, and of the last that the database has
+	committed             gateway.Bell                // by each event that is durable
+	moved                 gateway.Bell                // by each attempt to settle
+	wake                  chan struct{}               // there is something to settle, soon
+	hurry                 chan struct{}               // there is somebody who waits for it
+	asleep                atomic.Bool                 // the goroutine wants to be woken
+	look                  atomic.Bool                 // whether the files are there is to be looked at
+
+	// What follows is read and written under writing.
+	writing   sync.Mutex
+	head      head // the last durable event
+	journal   *journal.Journal
+	inSegment map[string]bool  // digests of what is interned and stands in the segment
+	open      map[string]int64 // attempts without an outcome, by call
+	frames    []byte
+	events    []*Event    // of the group that is being written
+	file      os.FileInfo // the file that conn has open
+	stand     standby
+	follower  Follower // nil if nobody follows
+	followed  int      // events since the last snapshot
+	snapped   int64    // the event that holds it; 0 if there is none
+	reader    *Reader  // for what was recorded before
 
 	// What follows belongs to the goroutine.
 	conn     *conn
-	file     os.FileInfo // the file that conn has open
-	head     head        // the last durable event
+	moving   []*entry // was pending
+	end      head     // the last event that the database has
 	scratch  []byte
-	events   []*Event  // of the batch that is being written
 	tried    time.Time // of the last recovery
 	signed   head      // the last checkpoint's
 	signedAt time.Time
-	stand    standby
 	pruned   time.Time // of the last look for what to prune
 	expired  time.Time // of the last look for texts that are old
 	looked   time.Time // of the last look for events of a time that has not come
+	ticked   int64     // the last event at the last tick
 	clock    clock
-	grown    bool     // the write-ahead log is over its bound, and that was said
-	unfolded int      // bytes in the write-ahead log, about
-	folding  bool     // it is being folded
-	follower Follower // nil if nobody follows
-	folded   int      // events since the last snapshot
-	snapped  int64    // the event that holds it; 0 if there is none
-	stood    bool     // the standby has the events of the last commit, which failed
+	grown    bool // the write-ahead log is over its bound, and that was said
+	unfolded int  // bytes in the write-ahead log, about
+	folding  bool // it is being folded
+	stood    bool // the standby has the events of the last commit, which failed
 
 	folds sync.WaitGroup // at most one
 }
 
-type entry struct {
-	event Event
-	done  chan error // buffered: the writer never waits for a reader
-}
-
-// free lets an entry be used again. One whose caller left before the writer was done
-// is not.
-func (w *writer) free(en *entry) {
-	en.event = Event{}
-	w.entries.Put(en)
-}
-
 func newWriter(opts Options, keys *Keys, own *atomic.Pointer[gateway.Scrubber]) (*writer, error) {
 	w := &writer{
-		opts: opts, keys: keys, own: own,
-		queue: make(chan *entry, opts.Queue), tasks: make(chan func()),
-		stop: make(chan struct{}), done: make(chan struct{}),
-		clock: newClock(),
+		opts: opts, keys: keys, own: own, tasks: make(chan func()), stop: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), inSegment: map[string]bool{}, open: map[string]int64{}, clock: newClock(),
 	}
 	if err := w.connect(); err != nil {
 		return nil, fmt.Errorf("audit database %s: %w", opts.Path, err)
@@ -98,22 +106,43 @@ func newWriter(opts Options, keys *Keys, own *atomic.Pointer[gateway.Scrubber]) 
 		err = w.heldByCheckpoint(end)
 	}
 	if err == nil {
+		w.reached(end)
+		err = w.openJournal()
+	}
+	if err == nil {
 		err = w.finishPrune()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.conn.close())
+		return nil, errors.Join(fmt.Errorf("audit database %s: %w", opts.Path, err), w.closeFiles())
 	}
 	now := time.Now()
-	w.head, w.pruned, w.looked = end, now, now
+	w.pruned, w.looked = now, now
 	w.lookAhead()
 	if _, err := w.takeOver(); err != nil {
-		if w.conn != nil {
-			err = errors.Join(err, w.conn.close())
-		}
-		return nil, err
+		return nil, errors.Join(err, w.closeFiles())
 	}
 	go w.run()
 	return w, nil
+}
+
+// reached says that the record ends at an event, and that the database has it.
+func (w *writer) reached(end head) {
+	w.head, w.end = end, end
+	w.appended.Store(end.seq)
+	w.settled.Store(end.seq)
+}
+
+// closeFiles closes what is open.
+func (w *writer) closeFiles() error {
+	var errs []error
+	if w.conn != nil {
+		errs = append(errs, w.conn.close())
+		w.conn = nil
+	}
+	if w.journal != nil {
+		errs = append(errs, w.journal.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // connect opens the database and remembers which file it is.
@@ -130,40 +159,6 @@ func (w *writer) connect() error {
 	return nil
 }
 
-// append queues an event and waits until it is durable. It returns the event's
-// number, 0 while the standby has it.
-func (w *writer) append(ctx context.Context, e Event) (int64, error) {
-	en, used := w.entries.Get().(*entry)
-	if !used {
-		en = &entry{done: make(chan error, 1)}
-	}
-	en.event = e
-	w.mu.RLock()
-	if w.closed {
-		w.mu.RUnlock()
-		w.free(en)
-		return 0, errClosed
-	}
-	select {
-	case w.queue <- en:
-	default:
-		w.mu.RUnlock()
-		w.free(en)
-		r := gateway.Refuse("audit", gateway.Overloaded, "too many calls wait to be recorded; try again in a second")
-		r.RetryAfter = time.Second
-		return 0, r
-	}
-	w.mu.RUnlock()
-	select {
-	case err := <-en.done:
-		seq := en.event.Seq
-		w.free(en)
-		return seq, err
-	case <-ctx.Done():
-		return 0, fmt.Errorf("waiting for the audit record: %w", ctx.Err())
-	}
-}
-
 // do runs f on the writer's goroutine, between commits.
 func (w *writer) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
@@ -177,8 +172,7 @@ func (w *writer) do(ctx context.Context, f func() error) error {
 	return <-result
 }
 
-// finish refuses new events, writes those that are queued, and ends the
-// goroutine.
+// finish refuses new events, writes those that wait, and ends the goroutine.
 func (w *writer) finish() {
 	w.mu.Lock()
 	already := w.closed
@@ -191,12 +185,18 @@ func (w *writer) finish() {
 	w.folds.Wait()
 }
 
-// close closes the connection after finish.
+// close closes the connection after finish. The journal goes when there is nothing in it
+// that the database lacks.
 func (w *writer) close() error {
-	if w.conn == nil {
-		return w.failure()
+	err := w.failure()
+	if late := w.lateness(); err == nil && late != nil && late.Events > 0 {
+		err = late
 	}
-	return w.conn.close()
+	if err == nil {
+		err = w.journal.Remove()
+		w.journal = nil
+	}
+	return errors.Join(err, w.closeFiles())
 }
 
 func (w *writer) failure() error {
@@ -211,163 +211,63 @@ func (w *writer) run() {
 	defer w.committed.Ring() // whoever follows finds the record closed
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	batch := make([]*entry, 0, maxBatch)
+	p := newPace()
+	defer p.stop()
+	w.asleep.Store(true)
 	for {
 		select {
-		case e := <-w.queue:
-			// Those who run now may soon have more: one commit for all of them.
-			for n := -1; n < len(w.queue) && n < maxBatch; {
-				n = len(w.queue)
-				runtime.Gosched()
+		case <-w.wake:
+			if w.failure() != nil {
+				w.recover()
+				w.rest(p)
+			} else {
+				p.begin(w.appended.Load())
 			}
-			w.commit(w.drain(append(batch[:0], e)))
-			if w.folded >= snapshotEvery {
-				w.snapshotOrLog()
+		case <-p.again():
+			if p.due(w.appended.Load(), w.settled.Load()) {
+				w.settleNow(p)
 			}
+		case <-w.hurry:
+			w.settleNow(p)
 		case f := <-w.tasks:
 			f()
 		case <-ticker.C:
 			w.upkeep()
 		case <-w.stop:
-			for len(w.queue) > 0 {
-				w.commit(w.drain(batch[:0]))
-			}
-			if w.failure() != nil {
-				w.tried = time.Time{} // the last chance needs no pause before it
-				w.recover()
-			}
-			w.snapshotOrLog()
-			w.signOrLog(ownEvent(TypeClose, struct{}{}))
+			w.last()
 			return
 		}
 	}
 }
 
-// drain takes what is queued, without waiting for more.
-func (w *writer) drain(batch []*entry) []*entry {
-	for len(batch) < maxBatch {
-		select {
-		case e := <-w.queue:
-			batch = append(batch, e)
-		default:
-			return batch
-		}
+// settleNow settles because it is time to, or because somebody waits for it.
+func (w *writer) settleNow(p *pace) {
+	_ = w.settle() // it says why not, and is tried again
+	w.writing.Lock()
+	due := w.followed >= snapshotEvery
+	w.writing.Unlock()
+	if due {
+		w.snapshotOrLog()
 	}
-	return batch
+	w.rest(p)
 }
 
-// commit writes a batch and answers each of its entries.
-func (w *writer) commit(batch []*entry) {
-	events := w.events[:0]
-	for _, e := range batch {
-		events = append(events, &e.event)
-	}
-	w.events = events
-	var rejected map[int]error
-	err, tried := w.failure(), false
-	if err == nil || w.recover() {
-		tried = true
-		start := time.Now()
-		rejected, err = w.write(events)
-		if w.opts.Observe != nil {
-			w.opts.Observe(len(batch), time.Since(start), err)
-		}
-	}
-	if err != nil {
-		err = w.standIn(events)
-		w.stood = w.stood || tried && err == nil
-	}
-	if err == nil {
-		w.follow(events, rejected)
-	}
-	for i, e := range batch {
-		if err != nil {
-			e.done <- err
-		} else {
-			e.done <- rejected[i]
-		}
+// rest waits for the next event, or for the next time if some are left.
+func (w *writer) rest(p *pace) {
+	p.end()
+	w.asleep.Store(true)
+	if w.settled.Load() < w.appended.Load() && w.failure() == nil {
+		w.rouse()
 	}
 }
 
-// write commits events as one transaction. A row that breaks a constraint is
-// rejected alone, and the rest is committed; any other error fails the store.
-func (w *writer) write(events []*Event) (rejected map[int]error, err error) {
-	w.stood = false
-	if err := w.sameFile(); err != nil {
-		return nil, w.fail(err)
+// last is what is done before the goroutine ends.
+func (w *writer) last() {
+	if w.failure() != nil {
+		w.tried = time.Time{} // the last chance needs no pause before it
+		w.recover()
 	}
-	if err := run(w.conn.begin, nil); err != nil {
-		return nil, w.fail(err)
-	}
-	end := w.head
-	for i, e := range events {
-		var next head
-		if err := w.conn.nameAttempt(e); err != nil {
-			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
-		}
-		next, w.scratch = end.next(e, w.scratch)
-		mac := w.keys.seal(next.hash)
-		err := w.conn.add(e, next.hash[:], mac[:])
-		switch {
-		case err == nil:
-			end = next
-		case isConstraint(err) && w.taken(e.Seq):
-			err := &ForeignError{e.Seq, "another program wrote into the database"}
-			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
-		case isConstraint(err):
-			if rejected == nil {
-				rejected = map[int]error{}
-			}
-			rejected[i] = fmt.Errorf("audit event %s was rejected: %w", e.Type, err)
-			w.opts.Log.Error("audit event was rejected", "type", e.Type, "call", e.Call, "error", err)
-		default:
-			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK"))) // with the connection goes what it remembers
-		}
-	}
-	if err := w.conn.flush(); err != nil {
-		return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
-	}
-	if err := run(w.conn.commit, nil); err != nil {
-		return nil, w.fail(err)
-	}
-	w.head = end
-	w.committed.Ring()
-	w.unfolded += weigh(events)
-	w.foldIfDue()
-	return rejected, nil
-}
-
-func isConstraint(err error) bool {
-	var sqlErr sqlite3.Error
-	return errors.As(err, &sqlErr) && sqlErr.Code == sqlite3.ErrConstraint
-}
-
-// taken reports whether there is a row with a number that is the next one's.
-func (w *writer) taken(seq int64) bool {
-	rows, err := w.conn.rows("SELECT 1 FROM events WHERE seq = ?", seq)
-	return err == nil && len(rows) > 0
-}
-
-// alone fails the store if there are events that it did not write: rows of another
-// program take the numbers of those to come.
-func (w *writer) alone() {
-	rows, err := w.conn.rows("SELECT max(seq) FROM events")
-	if err != nil {
-		_ = w.fail(err)
-	} else if last, _ := rows[0][0].(int64); last > w.head.seq {
-		_ = w.fail(&ForeignError{last, "another program wrote into the database"})
-	}
-}
-
-// sameFile fails when the database was removed or replaced: SQLite would go on
-// writing to a file that nobody can find.
-func (w *writer) sameFile() error {
-	info, err := os.Stat(w.opts.Path)
-	if err != nil {
-		return fmt.Errorf("the audit database was removed: %w", err)
-	}
-	if !os.SameFile(info, w.file) {
-		return errors.New("the audit database was replaced by another file")
-	}
-	return nil
+	w.answerAll()
+	w.snapshotOrLog()
+	w.signOrLog(ownEvent(TypeClose, struct{}{}))
 }

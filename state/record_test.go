@@ -90,7 +90,7 @@ func seen(t *testing.T, room *state.Room) string {
 func copied(t *testing.T, path string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "toolward.db")
-	for _, suffix := range []string{"", "-wal", ".keys", ".checkpoints"} {
+	for _, suffix := range []string{"", "-wal", ".journal.0", ".keys", ".checkpoints"} {
 		from, err := os.Open(path + suffix)
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestAttackForgedDecisions(t *testing.T) {
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			_, room = open(t, path) // from here on behind a snapshot
+			store, room = open(t, path) // from here on behind a snapshot
 			if err := room.AddToken(t.Context(), gateway.NamedToken{Digest: "d", Name: "n", Expires: time.Now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
@@ -189,6 +189,9 @@ func TestAttackForgedDecisions(t *testing.T) {
 			}
 			a := gateway.Approval{ID: "1", Binding: "1", Agent: "ann", Args: json.RawMessage(`{"amount":"a lot"}`), Created: time.Now(), Expires: time.Now().Add(time.Hour)}
 			if _, err := room.Ask(t.Context(), a, 32); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := store.List(t.Context(), audit.Filter{}, 1, 0); err != nil { // the database has it all then
 				t.Fatal(err)
 			}
 			path = copied(t, path)

@@ -13,7 +13,7 @@ beside events, and what says that one may be missing; with the key file, MACs.
 Left to `toolward audit verify`: the schema, SQLite's own integrity check, and
 what is derived from events.
 """
-import base64, hashlib, hmac, json, sqlite3, sys
+import base64, hashlib, hmac, json, os, sqlite3, struct, sys
 
 # Ed25519, RFC 8032 section 5.1, in extended homogeneous coordinates.
 P = 2**255 - 19
@@ -117,6 +117,7 @@ SEQ, TYPE, CALL, BODY, DIGEST = 0, 2, 3, 16, 17
 class Record:
     def __init__(self, path, public, outside, keys):
         self.macs = sorted(mac_keys(keys), key=lambda k: k[0])
+        self.path = path
         self.db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
         self.notes = list(dict.fromkeys(n for f in outside for n in split_notes(open(f, encoding="utf-8").read())))
         self.keys = [(0, parse_key(public))]  # from which event on each signs
@@ -195,7 +196,10 @@ class Record:
         end = self.db.execute("SELECT max(seq) FROM events").fetchone()[0]
         backup = [seq for seq, b in self.statements("backup", [key for _, key in self.keys]) if b["of"] == seq - 1 and end <= seq + 1]
         self.pruned = last
-        for *columns, stored, mac in self.db.execute("SELECT %s, hash, mac FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)):
+        newest = max(self.claims, default=0)
+        rows = self.db.execute("SELECT %s, hash, mac FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)).fetchall()
+        stored_last = rows[-1][SEQ] if rows else last
+        for *columns, stored, mac in rows + journaled(self.path, stored_last):
             seq = columns[SEQ]
             if seq != last + 1:
                 if not any([last + 1, seq - 1] in (s.get("missing") or []) for s in self.segments):
@@ -230,8 +234,8 @@ class Record:
                     self.held += 1
                     if digest != stored:
                         problem("event %d is not the one that a checkpoint outside was made of" % seq)
-        if self.claims and max(self.claims) > last and not backup:
-            problem("events %d to %d were cut from the end" % (last + 1, max(self.claims)))
+        if newest > stored_last and not backup:  # a checkpoint leaves when the database has what it covers
+            problem("events %d to %d were cut from the end" % (stored_last + 1, newest))
         self.texts()
         self.missing()
         print("%d events, up to %d, the last one is %s; %d checkpoints outside hold"
@@ -273,6 +277,62 @@ class Record:
                 problem("event %d: its text is missing, and nothing says that it may be" % seq)
             if who is not None and who not in interned and not may or what is not None and what not in interned:
                 problem("event %d: what it has in common with others is missing, and nothing says that it may be" % seq)
+
+
+# The journal: events that the database does not have yet (`go doc toolward/audit/journal`).
+def frames(path):
+    """The frames of a segment that were written whole."""
+    data = open(path, "rb").read() if os.path.exists(path) else b""
+    mark, last = b"toolward journal 1\n", 0
+    at = len(mark) if data.startswith(mark) else len(data)
+    while at + 16 <= len(data):
+        length, total, seq = struct.unpack_from("<IIQ", data, at)
+        payload = data[at + 16:at + 16 + length]
+        if length == 0 or len(payload) < length or seq <= last or crc32c(data[at + 8:at + 16 + length]) != total:
+            return
+        yield seq, payload
+        at, last = at + 16 + length, seq
+
+
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def netstrings(data):
+    while data:
+        if data[:1] == b"-":
+            value, data = None, data[1:]
+        else:
+            length, _, rest = data.partition(b":")
+            value, data = rest[:int(length)], rest[int(length) + 1:]
+        yield value, len(data)
+
+
+def journaled(path, last):
+    """Events of the journal that come after the last of the database, as its rows."""
+    found = []
+    for seq, payload in sorted(f for name in (".journal.0", ".journal.1") for f in frames(path + name)):
+        if seq <= last:
+            continue
+        if seq != last + 1:
+            problem("event %d is in the journal, and event %d is nowhere" % (seq, last + 1))
+            break
+        values = list(netstrings(payload[32:]))
+        columns = [None if value is None else value.decode() if i not in (14, 15, 17) else value
+                   for i, (value, _) in enumerate(values[:18])]
+        columns[SEQ] = int(columns[SEQ])
+        mac, salt, text, beside = (values[i][0] or b"" for i in (18, 20, 21, 22))
+        text += b"\n" + beside if beside else b""
+        if columns[DIGEST] is not None and hashlib.sha256(salt + text).digest()[:16] != columns[DIGEST]:
+            problem("event %d: its text is not the one that was recorded" % seq)
+        found.append((*columns, hashlib.sha256(payload[:len(payload) - values[17][1]]).digest(), mac))
+        last = seq
+    return found
 
 
 def mac_keys(path):

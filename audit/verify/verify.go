@@ -89,7 +89,7 @@ func Record(ctx context.Context, opts Options) (v Report, err error) {
 	c := &verifier{Report: &v, opts: opts, outside: map[int64][]claim{}, grouped: map[string]int{}}
 	for _, step := range []func(context.Context, *sql.DB) error{
 		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity,
-		c.readBackup, c.readSegments, c.anchor, c.walk, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
+		c.readBackup, c.readSegments, c.anchor, c.walk, c.readJournal, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
 	} {
 		err := step(ctx, db)
 		if err != nil && c.damaged && ctx.Err() == nil {
@@ -122,6 +122,7 @@ type verifier struct {
 	grouped  map[string]int    // the problem of a kind that further ones belong to
 	began    int64             // number of the first row
 	ends     int64             // and of the last
+	stored   int64             // the last event that the database has
 	pruneAt  []int64           // the events of the first of Prunes
 }
 

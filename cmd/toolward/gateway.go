@@ -102,7 +102,7 @@ func (r *rooms) openTelemetry(ctx context.Context) error {
 }
 
 func (r *rooms) openAudit(context.Context) error {
-	commits := r.metrics.Histogram("toolward_audit_commit_seconds", "Time that a group commit of the audit record took.")
+	commits := r.metrics.Histogram("toolward_audit_commit_seconds", "Time that a commit to the audit database took, of what waited in the journal.")
 	failures := r.metrics.Counter("toolward_audit_failures_total", "Commits of the audit record that failed.")
 	store, err := audit.Open(audit.Options{
 		Path:         r.cfg.Audit.Path,
@@ -133,7 +133,7 @@ func (r *rooms) openAudit(context.Context) error {
 		}
 		return 0
 	})
-	r.metrics.Gauge("toolward_audit_queue", "Events that wait for the audit record's writer.", nil, func() float64 { return float64(store.Queued()) })
+	r.metrics.Gauge("toolward_audit_queue", "Events that are durable in the journal, and that the audit database does not have yet.", nil, func() float64 { return float64(store.Queued()) })
 	return nil
 }
 

@@ -65,7 +65,7 @@ func yes(b bool) float64 {
 
 func (r *rooms) auditGauges() {
 	m, path := r.metrics, r.cfg.Audit.Path
-	for file, suffix := range map[string]string{"db": "", "wal": "-wal"} {
+	for file, suffix := range map[string]string{"db": "", "wal": "-wal", "journal.0": ".journal.0", "journal.1": ".journal.1"} {
 		m.Gauge("toolward_audit_bytes", "Size of the record's files.", map[string]string{"file": file}, func() float64 {
 			info, err := os.Stat(path + suffix)
 			if err != nil {

@@ -34,10 +34,10 @@ var imports = map[string][]string{
 	"upstream":         {"gateway", "upstream/shape"},
 	"upstream/*":       {"gateway", "upstream", "upstream/plain"},
 	"upstream/plain":   {}, // one exchange over HTTP: for whatever speaks to upstreams over it
-	"audit":            {"gateway", "audit/schema"},
+	"audit":            {"gateway", "audit/schema", "audit/journal"},
 	"audit/journal":    {},
 	"audit/schema":     {},
-	"audit/verify":     {"gateway", "audit/schema"}, // not audit: a mistake in what writes would verify itself
+	"audit/verify":     {"gateway", "audit/schema"}, // neither audit nor its journal: a mistake in what writes would verify itself
 	"mcp":              {"gateway"},
 	"mcp/client":       {"gateway", "mcp", "upstream/plain"},
 	"mcp/client/oauth": {"gateway"},

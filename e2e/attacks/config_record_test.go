@@ -81,7 +81,7 @@ func TestWhatIsInForceHidesSecrets(t *testing.T) {
 	if found := planted.In(g.Log.String()); len(found) > 0 {
 		t.Errorf("in the log: %q", found)
 	}
-	for _, file := range []string{"toolward.db", "toolward.db-wal"} {
+	for _, file := range []string{"toolward.db", "toolward.db-wal", "toolward.db.journal.0"} {
 		raw, err := os.ReadFile(filepath.Join(g.Dir, file))
 		if err == nil {
 			if found := planted.In(string(raw)); len(found) > 0 {

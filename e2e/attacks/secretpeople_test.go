@@ -79,7 +79,7 @@ func TestSecretsOfPeopleStayOut(t *testing.T) {
 	}
 	s.check(t, planted, "the metrics", string(metrics))
 	written := 0
-	for _, name := range []string{"toolward.db", "toolward.db-wal"} {
+	for _, name := range []string{"toolward.db", "toolward.db-wal", "toolward.db.journal.0"} {
 		s.check(t, planted, name, read(t, filepath.Join(g.Dir, name)))
 	}
 	for _, row := range g.Rows(t, "", "SELECT type, count(*) AS n FROM events WHERE type IN ('approval.approved', 'approval.denied', 'approval.revoked', 'block.added', 'block.lifted', 'meter.reset', 'guard.excepted', 'audit.erase') GROUP BY type") {

@@ -62,7 +62,7 @@ func newScenes(t *testing.T) *scenes {
 	return s
 }
 
-var recordFiles = []string{"", "-wal", "-shm", ".pub", ".keys", ".checkpoints"}
+var recordFiles = []string{"", "-wal", "-shm", ".journal.0", ".journal.1", ".pub", ".keys", ".checkpoints"}
 
 // keep copies a record's files.
 func keep(t *testing.T, dir string) files {

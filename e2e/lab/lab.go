@@ -294,6 +294,7 @@ func (g *Gateway) Rows(t testing.TB, db, query string) []map[string]any {
 	if db == "" {
 		db = "toolward.db"
 	}
+	g.settled(filepath.Join(g.Dir, db))
 	cmd := exec.Command("sqlite3", "-readonly", "-json", filepath.Join(g.Dir, db), ".timeout 10000", query)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

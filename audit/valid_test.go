@@ -1,0 +1,44 @@
+package audit
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestStorable compares with SQLite which texts it takes for JSON: an event that was
+// appended to the journal has to get into the tables.
+func TestStorable(t *testing.T) {
+	s := openStore(t)
+	check := func(t interface{ Errorf(string, ...any) }, text string) {
+		var takes bool
+		if err := s.Reader.db.QueryRow("SELECT json_valid(?)", text).Scan(&takes); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if storable(Raw(text)) && !takes {
+			t.Errorf("%.80q (%d bytes): SQLite does not take it", text, len(text))
+		}
+	}
+	for _, deep := range []int{2, 999, 1000, 1001, 5000} {
+		for _, nested := range [][2]string{{"[", "]"}, {`{"a":`, "}"}, {`[{"[":`, "}]"}} {
+			text := strings.Repeat(nested[0], deep) + "1" + strings.Repeat(nested[1], deep)
+			check(t, text)
+			if levels := deep * (len(nested[1])); storable(Raw(text)) != (levels <= maxDepth) {
+				t.Errorf("%d levels of %s: %v", levels, nested[0], storable(Raw(text)))
+			}
+		}
+	}
+	check(t, `{"text":"`+strings.Repeat("[", 5000)+`\"{"}`)
+	if !storable(Raw(`{"text":"` + strings.Repeat("[", 5000) + `\"{"}`)) {
+		t.Error("brackets in a string are no levels")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.OneOf(
+			rapid.SampledFrom(strings.Split(`{ } [ ] : , " \ a null true false 0 -1 1.5 1e9 01 +1 .5 1. NaN Infinity 0x1 'a' // /**/ \u0041 \ud800 \x41 \n`, " ")),
+			rapid.SampledFrom([]string{"\x00", "\x1f", "\x7f", "\xff", "\ufeff", "\u2028", " ", "\t", "\n", "\r", "\v", "\u00a0"}),
+		), 1, 12).Draw(t, "parts")
+		check(t, strings.Join(parts, ""))
+		check(t, `{"a":"`+strings.Join(parts, "")+`"}`)
+	})
+}
