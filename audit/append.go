@@ -135,7 +135,9 @@ func (w *writer) serveGroup() bool {
 	room := int(int64(w.opts.Queue) - (w.appended.Load() - w.settled.Load()))
 	failed := w.failure()
 	if failed == nil && room <= 0 {
-		return false
+		if failed = w.tooLate(); failed == nil {
+			return false
+		}
 	}
 	group := w.nextGroup(room, failed != nil)
 	if failed != nil {
@@ -145,7 +147,7 @@ func (w *writer) serveGroup() bool {
 		w.mu.Lock()
 		w.waiting = append(slices.Clone(group), w.waiting...)
 		w.mu.Unlock()
-		return false
+		return w.tooLate() != nil && w.serveGroup()
 	} else {
 		failed = err
 	}
@@ -167,6 +169,15 @@ func (w *writer) serveGroup() bool {
 		w.answer(waits, failed)
 	}
 	return true
+}
+
+// tooLate fails the store when there is no more room for what a locked database does not
+// get: nobody waits for that.
+func (w *writer) tooLate() error {
+	if late := w.lateness(); late != nil {
+		return w.broken(late.failure())
+	}
+	return nil
 }
 
 // answer tells who waits. An event that is not on its way to the database is free.
@@ -284,12 +295,6 @@ func (w *writer) answerAll() {
 		for w.serveGroup() && w.waits() {
 		}
 		left := w.waits()
-		if late := w.lateness(); left && late != nil {
-			for _, waits := range w.nextGroup(0, true) {
-				w.answer(waits, late)
-			}
-			left = false
-		}
 		w.writing.Unlock()
 		if !left {
 			return

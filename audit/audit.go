@@ -45,6 +45,7 @@ type Options struct {
 	Standby      string        // file, best on another disk, that takes events while the database cannot be written; "": calls are refused then
 	Every        time.Duration // between checkpoints while there are events; 0: one minute. Without events there is one an hour
 	Queue        int           // events that may wait for the database, and as many for the journal, beyond that calls are refused; 0: 4096
+	Late         time.Duration // how long another process may hold the database while calls go on to be recorded, in the journal; 0: ten seconds
 	Busy         time.Duration // how long to wait for another process that holds the database, and for room in the journal; 0: two seconds
 	Log          *slog.Logger  // where failures, recoveries and checkpoints are reported; nil: nowhere
 
@@ -124,6 +125,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Queue <= 0 {
 		o.Queue = 4096
+	}
+	if o.Late <= 0 {
+		o.Late = 10 * time.Second
 	}
 	if o.Busy <= 0 {
 		o.Busy = 2 * time.Second
@@ -233,13 +237,14 @@ func (s *Store) Close() error {
 }
 
 // Ready returns nil if calls can be recorded, else why not; or a [*FutureError], an
-// [*ExposedError], or a [*LateError] that is not full, with which they can.
+// [*ExposedError], or a [*LateError], with which they can.
 func (s *Store) Ready() error {
-	if err := s.writer.failure(); err != nil && !s.writer.standing.Load() {
+	if err := s.writer.failure(); err == nil {
+		if late := s.writer.lateness(); late != nil {
+			return late
+		}
+	} else if !s.writer.standing.Load() {
 		return err
-	}
-	if late := s.writer.lateness(); late != nil {
-		return late
 	}
 	if ahead := s.writer.ahead.Load(); ahead != nil && ahead.by() > 0 {
 		return ahead

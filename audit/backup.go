@@ -85,10 +85,8 @@ func (w *writer) alsoFrom(path string) error {
 	if err != nil {
 		return err
 	}
-	if found, _ := following(entries, w.end, w.keys); len(found) > 0 {
-		w.moving, w.head = found, found[len(found)-1].head()
-	}
-	return w.move()
+	found, _ := following(entries, w.end, w.keys)
+	return w.moveEntries(found)
 }
 
 // stateBackup appends the statement of what the copy is, and a checkpoint.

@@ -34,7 +34,12 @@
 //
 //   - An event is durable in the journal, and its database gets it soon: at once when it
 //     is the only one, within a quarter of a second else. What reads the record by a
-//     [Store], and whoever follows it, sees it at once.
+//     [Store], and whoever follows it, sees it at once. Who reads beside it calls
+//     [Complete] before.
+//
+//   - What waits in the journal for a database that another program keeps locked is
+//     bounded, by [Options.Queue], [Options.Late] and the journal's size. Past that the
+//     record cannot be written.
 //
 // # What it does not do
 //

@@ -13,6 +13,7 @@ import (
 
 	"database/sql"
 
+	"toolward/audit/journal"
 	"toolward/gateway"
 )
 
@@ -54,33 +55,130 @@ func checkChain(t *testing.T, s *Store) {
 	}
 }
 
-// Another program that keeps the database locked stops nobody, until no more can wait.
+// Another program that locks the database stops nobody for a while.
 func TestLockedByAnotherProcess(t *testing.T) {
-	s := openStore(t, func(o *Options) { o.Busy, o.Queue = 20*time.Millisecond, 8 })
-	other, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?_txlock=exclusive")
-	must(t, err)
-	tx, err := other.Begin()
-	must(t, err)
+	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	unlock := locked(t, s)
 	c := newCall(t, `{}`)
 	must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
 	if _, _, err := s.Reader.List(t.Context(), Filter{}, 10, 0); err != nil {
 		t.Errorf("reading meanwhile: %v", err)
 	}
 	var late *LateError
-	if err := s.Ready(); !errors.As(err, &late) || !late.Degraded() || late.Events != 1 || !strings.Contains(err.Error(), "locked") {
-		t.Errorf("ready: %v, want that it works, and that one event waits because the database is locked", err)
+	if err := s.Ready(); !errors.As(err, &late) || !late.Degraded() || late.Events != 2 || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("ready: %v, want that it works, and that two events wait because the database is locked", err)
 	}
-	var refused *gateway.Refusal
-	if err := untilRefused(t, s, 8); !errors.As(err, &refused) || refused.Code != gateway.Overloaded {
-		t.Errorf("got %q, want overloaded", err)
-	}
-	if err := s.Ready(); !errors.As(err, &late) || late.Degraded() || late.Events != 8 {
-		t.Errorf("ready: %v, want that it does not work with 8 that wait", err)
-	}
-	must(t, tx.Rollback())
-	must(t, other.Close())
-	untilRecorded(t, s)
+	unlock()
 	shown(t, s, c.ID)
+	checkChain(t, s)
+}
+
+// checkRefusedForLock expects a call to be refused for the record, which says so.
+func checkRefusedForLock(t *testing.T, s *Store, err error) {
+	t.Helper()
+	if errors.As(err, new(*gateway.Refusal)) || !strings.Contains(err.Error(), "another program has kept it locked since") {
+		t.Errorf("refused with %v, want that the database is locked", err)
+	}
+	if err := s.Ready(); err == nil || errors.As(err, new(interface{ Degraded() bool })) {
+		t.Errorf("ready: %v, want that it does not work", err)
+	}
+}
+
+// What waits for a locked database is bounded in events, in bytes and in time. Past each
+// bound calls are refused as by a record that cannot be written, and go on behind an event
+// that says so; all that was answered is there.
+func TestBoundsOfALockedDatabase(t *testing.T) {
+	for name, test := range map[string]struct {
+		set  func(*Options)
+		fill func(*Store, func(body int) error) error
+	}{
+		"events": {func(o *Options) { o.Queue = 20 }, func(s *Store, call func(int) error) error {
+			return repeat(t, 20, func() error { return call(10) })
+		}},
+		"bytes": {func(o *Options) { o.Queue = 1 << 20 }, func(s *Store, call func(int) error) error {
+			return repeat(t, 2*journal.Size/(60<<10), func() error { return call(60 << 10) })
+		}},
+		"time": {func(o *Options) { o.Late = 100 * time.Millisecond }, func(s *Store, call func(int) error) error {
+			must(t, call(10))
+			for s.writer.failure() == nil { // nobody has to call for it to be noticed
+				must(t, s.writer.do(t.Context(), func() error { s.writer.upkeep(); return nil }))
+			}
+			return call(10)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond; test.set(o) })
+			unlock := locked(t, s)
+			var answered []string
+			checkRefusedForLock(t, s, test.fill(s, func(body int) error {
+				c := newCall(t, `{"fill":"`+strings.Repeat("x", body)+`"}`)
+				err := s.Record(t.Context(), gateway.PhaseAttempt, c)
+				if err == nil {
+					answered = append(answered, c.ID)
+				}
+				return err
+			}))
+			unlock()
+			untilRecorded(t, s)
+			for _, id := range answered {
+				if got := shown(t, s, id).Outcome; got != "interrupted" {
+					t.Errorf("%s shows as %s", id, got)
+				}
+			}
+			if said, _, err := s.Events(t.Context(), EventQuery{Types: []string{TypeRecover}, Own: true}, 10, 0); err != nil || len(said) != 1 || !strings.Contains(string(said[0].Body), "locked") {
+				t.Errorf("on record: %v, %v", said, err)
+			}
+			checkChain(t, s)
+		})
+	}
+}
+
+// repeat calls f until it fails, which it has to do before it was called more than n times.
+func repeat(t *testing.T, n int, f func() error) error {
+	t.Helper()
+	for range n + 1 {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	t.Fatalf("%d went through", n+1)
+	return nil
+}
+
+// locked has another program lock the database, and the store notice.
+func locked(t *testing.T, s *Store) (unlock func()) {
+	t.Helper()
+	settled(t, s)
+	other, err := sql.Open("sqlite3", "file:"+s.opts.Path+"?_txlock=exclusive")
+	must(t, err)
+	tx, err := other.Begin()
+	must(t, err)
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)))
+	for s.writer.lateness() == nil {
+		runtime.Gosched()
+	}
+	return func() {
+		must(t, tx.Rollback())
+		must(t, other.Close())
+	}
+}
+
+// A database that is free again before that has all that was recorded, and no event says
+// that outcomes may be missing.
+func TestLockedForAWhile(t *testing.T) {
+	s := openStore(t, func(o *Options) { o.Busy = 20 * time.Millisecond })
+	unlock := locked(t, s)
+	c := record(t, s, `{}`, `{}`)
+	unlock()
+	for s.Ready() != nil {
+		runtime.Gosched()
+	}
+	if got := shown(t, s, c.ID).Outcome; got != "ok" {
+		t.Errorf("shows as %s", got)
+	}
+	if said, _, err := s.Events(t.Context(), EventQuery{Types: []string{TypeRecover}, Own: true}, 10, 0); err != nil || len(said) > 0 {
+		t.Errorf("on record: %v, %v", said, err)
+	}
 	checkChain(t, s)
 }
 

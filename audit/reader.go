@@ -20,10 +20,16 @@ type Reader struct {
 // now is the record with all that was recorded until now. The connections alone see what
 // the database has, which for a quarter of a second is less.
 func (r *Reader) now(ctx context.Context) *sql.DB {
+	r.CatchUp(ctx)
+	return r.db
+}
+
+// CatchUp waits until the database has what the gateway has recorded until now, for who
+// reads the file itself next. Of a record that somebody else writes it knows nothing.
+func (r *Reader) CatchUp(ctx context.Context) {
 	if r.writer != nil {
 		r.writer.catchUpTo(ctx, r.writer.appended.Load())
 	}
-	return r.db
 }
 
 // OpenReader opens a record for reading, also while a gateway writes it.

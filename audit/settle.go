@@ -16,11 +16,11 @@ import (
 const maxMove = 8 << 20
 
 // LateError says that the database does not get what is recorded: another program keeps
-// it locked. What is recorded is durable in the journal, until there is no room.
+// it locked. What is recorded is durable in the journal meanwhile, for [Options.Late], or
+// until there is no room; then the record fails.
 type LateError struct {
 	Since  time.Time
 	Events int64 // that wait
-	Full   bool  // no more can wait: calls are refused
 	Cause  error
 }
 
@@ -31,8 +31,13 @@ func (e *LateError) Error() string {
 // Unwrap returns the cause.
 func (e *LateError) Unwrap() error { return e.Cause }
 
-// Degraded reports whether the gateway works for now.
-func (e *LateError) Degraded() bool { return !e.Full }
+// failure is e when calls are refused for it, which a degraded record's are not.
+func (e *LateError) failure() error {
+	return fmt.Errorf("another program has kept it locked since %s, and no more than the %d events in the journal can wait for it: %w", e.Since.UTC().Format(time.RFC3339), e.Events, e.Cause)
+}
+
+// Degraded reports that the gateway works for now.
+func (e *LateError) Degraded() bool { return true }
 
 // lateness is the present [LateError], nil if there is none.
 func (w *writer) lateness() *LateError {
@@ -42,13 +47,12 @@ func (w *writer) lateness() *LateError {
 	}
 	now := *late
 	now.Events = w.appended.Load() - w.settled.Load()
-	now.Full = now.Events >= int64(w.opts.Queue)
 	return &now
 }
 
 // settle moves what the journal has into the database, and rings for who waits for that.
 // A database that is locked by another program is no failure yet: it is tried again, and
-// calls are recorded until the journal is full.
+// calls are recorded meanwhile, but not for longer than [Options.Late].
 func (w *writer) settle() error {
 	defer w.moved.Ring()
 	if err := w.failure(); err != nil {
@@ -64,6 +68,9 @@ func (w *writer) settle() error {
 	case errors.As(err, new(lockedError)):
 		if w.late.CompareAndSwap(nil, &LateError{Since: time.Now(), Cause: err}) {
 			w.opts.Log.Warn("the audit database does not get what is recorded, which waits in the journal", "error", err)
+		}
+		if late := w.lateness(); time.Since(late.Since) >= w.opts.Late {
+			err = w.fail(late.failure())
 		}
 	default:
 		err = w.fail(err)
@@ -104,28 +111,48 @@ func (w *writer) move() error {
 // openJournal opens the journal and moves what it holds, and the database lacks, into it.
 // The gateway that wrote there was killed.
 func (w *writer) openJournal() error {
-	var err error
-	if w.journal, err = journal.Open(w.opts.journal(), journal.Size); err != nil {
-		return err
-	}
-	entries, err := journal.Read(w.opts.journal())
+	found, astray, err := w.left()
 	if err != nil {
 		return err
 	}
-	found, astray := following(entries, w.end, w.keys)
 	if astray > 0 {
 		w.opts.Log.Warn("the journal holds events that do not follow what the database and it have: the power was lost, or the database is an older copy, or somebody wrote there",
 			"up to event", astray, "the record ends at", w.end.seq+int64(len(found)))
 	}
 	if n := len(found); n > 0 {
 		w.opts.Log.Info("events of the journal are taken into the audit database", "events", n)
-		w.moving, w.head = found, found[n-1].head()
-		w.appended.Store(w.head.seq)
 	}
-	if err := w.move(); err != nil {
+	return w.take(found)
+}
+
+// left is what the journal holds behind the end of the record ([following]).
+func (w *writer) left() (found []*entry, astray int64, err error) {
+	entries, err := journal.Read(w.opts.journal())
+	if err != nil {
+		return nil, 0, err
+	}
+	found, astray = following(entries, w.end, w.keys)
+	return found, astray, nil
+}
+
+// take moves events into the database and empties the journal.
+func (w *writer) take(found []*entry) (err error) {
+	if w.journal, err = journal.Open(w.opts.journal(), journal.Size, w.file.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := w.moveEntries(found); err != nil {
 		return err
 	}
 	return w.journal.Clear()
+}
+
+// moveEntries moves events that no one recorded here.
+func (w *writer) moveEntries(found []*entry) error {
+	if n := len(found); n > 0 {
+		w.moving, w.head = found, found[n-1].head()
+		w.appended.Store(w.head.seq)
+	}
+	return w.move()
 }
 
 // journal is where the journal stands.
@@ -180,10 +207,11 @@ func isBusy(err error) bool {
 	return errors.As(err, &sqlErr) && sqlErr.Code == sqlite3.ErrBusy
 }
 
-// catchUpTo waits until the database has an event, for as long as it is not locked by
-// another program.
+// catchUpTo waits until the database has an event. Of one that another program keeps
+// locked it waits for one more try.
 func (w *writer) catchUpTo(ctx context.Context, seq int64) {
-	for w.settled.Load() < seq && w.failure() == nil && w.late.Load() == nil {
+	for more := true; more && w.settled.Load() < seq && w.failure() == nil; {
+		more = w.late.Load() == nil
 		moved := w.moved.Next()
 		if w.settled.Load() >= seq {
 			return

@@ -66,13 +66,15 @@ type Journal struct {
 	segments [2]segment
 	at       int  // the segment that is written
 	torn     bool // a write failed: what stands at its end is not known
-	openFile func(name string, flags int) (file, error)
+	openFile func(name string, flags int, perm fs.FileMode) (file, error)
+	perm     fs.FileMode // of files that are made
 }
 
 // Open opens the segments that are there, and makes none. What they hold is for [Read];
-// before anything is appended, [Journal.Clear] has to empty them.
-func Open(path string, size int64) (*Journal, error) {
-	j := &Journal{path: path, names: Names(path), size: size, torn: true, openFile: openOSFile}
+// before anything is appended, [Journal.Clear] has to empty them. Those that are made later
+// can be read by whom perm says: the database's own mode, as SQLite has it for its log.
+func Open(path string, size int64, perm fs.FileMode) (*Journal, error) {
+	j := &Journal{path: path, names: Names(path), size: size, torn: true, openFile: openOSFile, perm: perm}
 	for i := range j.segments {
 		err := j.open(i, os.O_RDWR)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func must(t testing.TB, err error) {
 func opened(t testing.TB, size int64) (*Journal, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "toolward.db.journal")
-	j, err := Open(path, size)
+	j, err := Open(path, size, 0o600)
 	must(t, err)
 	must(t, j.Clear())
 	t.Cleanup(func() { must(t, j.Close()) })
@@ -264,8 +265,8 @@ func TestEveryWriteFails(t *testing.T) {
 		for n := 1; ; n++ {
 			j, path := opened(t, 100)
 			left := n
-			j.openFile = func(name string, flags int) (file, error) {
-				f, err := openOSFile(name, flags)
+			j.openFile = func(name string, flags int, perm fs.FileMode) (file, error) {
+				f, err := openOSFile(name, flags, perm)
 				return faulty{f, &left, part}, err
 			}
 			failures, acknowledged, settled := 0, int64(0), int64(0)
@@ -305,10 +306,56 @@ func TestEveryWriteFails(t *testing.T) {
 	}
 }
 
+// TestCrashWhileASegmentIsMade has a segment that was being made when the process died, or
+// the power went: as much of its mark as there is, or zeros that stand for it. What is in
+// the other one is read, and the journal can be gone on with.
+func TestCrashWhileASegmentIsMade(t *testing.T) {
+	for made := range 2 {
+		for n := range len(mark) + 1 {
+			for what, half := range map[string][]byte{
+				"torn":  []byte(mark[:n]),
+				"zeros": append([]byte(mark[:n]), make([]byte, 64-n)...),
+			} {
+				j, path := opened(t, 1<<10)
+				j.at = 1 - made
+				must(t, add(t, j, 1, 3, 0))
+				must(t, j.Close())
+				must(t, os.WriteFile(Names(path)[made], half, 0o600))
+				if diff := cmp.Diff(from(1, 3), numbers(t, path)); diff != "" {
+					t.Fatalf("segment %d, %d bytes, %s: %s", made, n, what, diff)
+				}
+				again, err := Open(path, 1<<10, 0o600)
+				must(t, err)
+				must(t, again.Clear())
+				must(t, add(t, again, 4, 5, 3))
+				if diff := cmp.Diff(from(4, 5), numbers(t, path)); diff != "" {
+					t.Fatalf("segment %d, %d bytes, %s, afterwards: %s", made, n, what, diff)
+				}
+				must(t, again.Remove())
+			}
+		}
+	}
+}
+
+// The files can be read by whom the database can, whatever the umask is.
+func TestModeOfSegments(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "toolward.db.journal")
+	j, err := Open(path, Size, 0o640)
+	must(t, err)
+	must(t, j.Clear())
+	must(t, add(t, j, 1, 1, 0))
+	info, err := os.Stat(Names(path)[0])
+	must(t, err)
+	if info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %04o", info.Mode().Perm())
+	}
+	must(t, j.Remove())
+}
+
 func TestNotAJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db.journal")
 	must(t, os.WriteFile(Names(path)[1], []byte("SQLite format 3\x00 and more than that"), 0o600))
-	if _, err := Open(path, Size); err == nil || !strings.Contains(err.Error(), "no journal of this version") {
+	if _, err := Open(path, Size, 0o600); err == nil || !strings.Contains(err.Error(), "no journal of this version") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Read(path); err == nil {

@@ -24,7 +24,7 @@ type Entry struct {
 func Read(path string) ([]Entry, error) {
 	var runs [][]Entry
 	for _, name := range Names(path) {
-		b, err := os.ReadFile(name)
+		b, err := readFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -41,6 +41,14 @@ func Read(path string) ([]Entry, error) {
 	}
 	slices.SortFunc(runs, func(a, b []Entry) int { return int(a[0].Seq - b[0].Seq) })
 	return slices.Concat(runs...), nil
+}
+
+// readFile reads a file, and does not wait for who writes to a pipe.
+func readFile(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	return os.ReadFile(name)
 }
 
 // entries are the frames of a segment, up to the first that is none. The payloads lie in b.

@@ -31,10 +31,15 @@ type file interface {
 
 type osFile struct{ *os.File }
 
-func openOSFile(name string, flags int) (file, error) {
-	f, err := os.OpenFile(name, flags, 0o600)
+func openOSFile(name string, flags int, perm fs.FileMode) (file, error) {
+	f, err := os.OpenFile(name, flags, perm)
 	if err != nil {
 		return nil, err
+	}
+	if flags&os.O_CREATE != 0 { // whatever the umask is
+		if err := f.Chmod(perm); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
 	}
 	return osFile{f}, nil
 }
@@ -42,7 +47,7 @@ func openOSFile(name string, flags int) (file, error) {
 // open opens a segment's file.
 func (j *Journal) open(i, flags int) error {
 	name := j.names[i]
-	f, err := j.openFile(name, flags)
+	f, err := j.openFile(name, flags, j.perm)
 	if err != nil {
 		return err
 	}

@@ -41,9 +41,15 @@ func (r *record) path() (string, error) {
 	return cfg.Audit.Path, nil
 }
 
-func (r *record) open() (*audit.Reader, error) {
+// open opens the database, with all that was recorded until now.
+func (r *record) open(ctx context.Context) (*audit.Reader, error) {
 	path, err := r.path()
 	if err != nil {
+		return nil, err
+	}
+	if err := audit.Complete(ctx, audit.Options{Path: path}); errors.As(err, new(*audit.MissingError)) {
+		fmt.Fprintf(r.g.stderr, "toolward: what follows is not all: %v\n", err)
+	} else if err != nil {
 		return nil, err
 	}
 	return audit.OpenReader(path)

@@ -50,7 +50,7 @@ func newAuditCase(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reader, err := r.open()
+			reader, err := r.open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -55,7 +55,7 @@ func newAuditVerify(g *globals) *cobra.Command {
 				return err
 			}
 			if counts {
-				reader, err := r.open()
+				reader, err := audit.OpenReader(path) // as it is
 				if err != nil {
 					return err
 				}
@@ -175,7 +175,7 @@ func newAuditPrune(g *globals) *cobra.Command {
 			}
 			if dry {
 				r := record{g: g}
-				reader, err := r.open()
+				reader, err := r.open(cmd.Context())
 				if err != nil {
 					return err
 				}

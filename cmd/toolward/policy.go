@@ -146,7 +146,7 @@ func newPolicyReplay(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reader, err := f.open()
+			reader, err := f.open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -77,7 +77,7 @@ func hiddenOf(rows []policy.Access) (n int) {
 // recorded takes an agent's roles from its latest call.
 func (p *principal) recorded(ctx context.Context, g *globals, talk io.Writer) error {
 	r := record{g: g}
-	reader, err := r.open()
+	reader, err := r.open(ctx)
 	if err != nil {
 		return fmt.Errorf("which roles %s has is in the record, and not said by --role: %w", p.id, err)
 	}

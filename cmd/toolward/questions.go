@@ -80,7 +80,7 @@ func (d *desk) read(ctx context.Context, do func(asker) error) (err error) {
 // a token, asks the gateway of the configuration.
 func (d *desk) ask(ctx context.Context) (asker, error) {
 	if d.where.url == "" {
-		reader, err := d.open()
+		reader, err := d.open(ctx)
 		if !errors.Is(err, fs.ErrPermission) || d.db != "" || os.Getenv("TOOLWARD_TOKEN") == "" {
 			if err != nil {
 				return nil, err

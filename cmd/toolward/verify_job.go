@@ -29,6 +29,7 @@ func (r *rooms) verify(order admin.VerifyOrder) (admin.Verification, error) {
 		opt.Derived = []verify.Derived{{Table: "counts", Check: r.store.Compare}}
 	}
 	return func(ctx context.Context, progress func(done, of int64)) (any, error) {
+		r.store.CatchUp(ctx) // and nothing is said of the journal that is over in a moment
 		worked := time.Now()
 		opt.Progress = func(done, of int64) {
 			progress(done, of)

@@ -135,34 +135,39 @@ func TestDiskFullWhileAPersonDecides(t *testing.T) {
 	g.CheckChain(t, "")
 }
 
-// TestLockedDatabase has another process hold the database.
+// TestLockedDatabase has another process hold the database. Calls go on to be recorded, in
+// the journal, and readiness says so; when that has lasted they are refused, and readiness
+// says that. What was answered is on record in the end.
 func TestLockedDatabase(t *testing.T) {
 	g := lab.Start(t, lab.Options{})
-	other := exec.Command("sqlite3", filepath.Join(g.Dir, "toolward.db"))
-	in, err := other.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said lab.Log
-	other.Stdout, other.Stderr = &said, &said
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(in, ".timeout 10000\nBEGIN EXCLUSIVE;\n.print locked\n"); err != nil {
-		t.Fatal(err)
-	}
-	g.Until(t, "sqlite3 does not get the lock", func() bool { return strings.Contains(said.String(), "locked") })
-	checkUnrecorded(t, g)
-	if _, err := io.WriteString(in, "ROLLBACK;\n.quit\n"); err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Wait(); err != nil {
-		t.Fatalf("%v: %s", err, &said)
-	}
-	g.Until(t, "it does not recover", func() bool {
-		return lab.REST.Call(t, g, g.Tester(), "echo", lab.Text("is it free?")).Code == ""
+	unlock := g.Lock(t)
+	var answered []string
+	g.Until(t, "readiness does not say that it waits", func() bool {
+		marker := lab.Marker()
+		if a := lab.REST.Call(t, g, g.Tester(), "echo", lab.Text(marker)); a.Code != "" {
+			t.Fatalf("refused at once: %+v", a)
+		}
+		answered = append(answered, marker)
+		status, body := readyz(t, g, false)
+		return status == http.StatusOK && strings.Contains(body, "wait in the journal") && strings.Contains(body, "locked")
 	})
+	untilFull(t, g)
+	checkUnrecorded(t, g)
+	if status, body := readyz(t, g, false); status != http.StatusServiceUnavailable || !strings.Contains(body, "another program has kept it locked") {
+		t.Errorf("readiness, past the bound: %d %s", status, body)
+	}
+	unlock()
+	untilRoom(t, g)
 	g.CheckAlive(t)
+	done := texts(t, g, "outcome = 'ok'")
+	for _, marker := range answered {
+		if !done[marker] {
+			t.Errorf("%s was answered, and is not on record", marker)
+		}
+	}
+	if rows := g.Rows(t, "", "SELECT body FROM events WHERE type = 'audit.recover'"); len(rows) != 1 || !strings.Contains(fmt.Sprint(rows), "locked") {
+		t.Errorf("on record: %v", rows)
+	}
 }
 
 // TestDamagedDatabase starts the gateway on a record that is not what it left:

@@ -156,26 +156,12 @@ func decisions(t *testing.T) []event {
 	return all
 }
 
-// hold keeps the record from being written for as long as it takes to notice.
+// hold keeps the database from being written for as long as it takes until calls are refused.
 func hold(t *testing.T, g *lab.Gateway) {
 	t.Helper()
-	other := exec.Command("sqlite3", filepath.Join(g.Dir, "toolward.db"))
-	in, err := other.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said lab.Log
-	other.Stdout, other.Stderr = &said, &said
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(in, ".timeout 10000\nBEGIN EXCLUSIVE;\n.print locked\n")
-	g.Until(t, "sqlite3 does not get the lock", func() bool { return strings.Contains(said.String(), "locked") })
+	unlock := g.Lock(t)
 	g.Until(t, "nothing is refused", func() bool { return lab.CallREST(t, g, g.Tester(), "lab__denied", lab.Text("x")).Code == "unrecorded" })
-	fmt.Fprint(in, "ROLLBACK;\n.quit\n")
-	if err := other.Wait(); err != nil {
-		t.Fatalf("%v: %s", err, &said)
-	}
+	unlock()
 	g.Until(t, "it does not recover", func() bool { return lab.CallREST(t, g, g.Tester(), "lab__denied", lab.Text("x")).Code == "" })
 }
 
