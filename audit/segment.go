@@ -71,7 +71,7 @@ func (w *writer) carryOver(s Segment) error {
 			return err
 		}
 	}
-	j, err := journal.Open(w.opts.journal(), journal.Size, w.file.Mode().Perm())
+	j, err := w.opened()
 	if err != nil {
 		return err
 	}

@@ -137,13 +137,19 @@ func (w *writer) left() (found []*entry, astray int64, err error) {
 
 // take moves events into the database and empties the journal.
 func (w *writer) take(found []*entry) (err error) {
-	if w.journal, err = journal.Open(w.opts.journal(), journal.Size, w.file.Mode().Perm()); err != nil {
+	if w.journal, err = w.opened(); err != nil {
 		return err
 	}
 	if err := w.moveEntries(found); err != nil {
 		return err
 	}
 	return w.journal.Clear()
+}
+
+// opened is the journal's files. Who may read the database may read what they hold; nobody
+// but the owner has to write.
+func (w *writer) opened() (*journal.Journal, error) {
+	return journal.Open(w.opts.journal(), journal.Size, w.file.Mode().Perm()&^0o022)
 }
 
 // moveEntries moves events that no one recorded here.

@@ -12,9 +12,10 @@ import (
 )
 
 // settled waits until a database has what stands in the journal beside it, which another
-// program sees there within a quarter of a second. Of a gateway that ended it never will.
+// program sees there within a quarter of a second, but for a disk that takes longer for a
+// checkpoint. Of a gateway that ended it never will.
 func (g *Gateway) settled(db string) {
-	late := time.After(5 * time.Second)
+	late := time.After(Patience)
 	for {
 		last := max(lastFrame(db+".journal.0"), lastFrame(db+".journal.1"))
 		out, err := exec.Command("sqlite3", "-readonly", db, ".timeout 10000", "SELECT max(seq) FROM events").Output()
