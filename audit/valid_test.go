@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -18,6 +19,9 @@ func TestStorable(t *testing.T) {
 		}
 		if storable(Raw(text)) && !takes {
 			t.Errorf("%.80q (%d bytes): SQLite does not take it", text, len(text))
+		}
+		if valid := json.Valid([]byte(text)); storable(Raw(text)) != (valid && depth(Raw(text)) <= maxDepth) {
+			t.Errorf("%.80q (%d bytes): encoding/json says %v", text, len(text), valid)
 		}
 	}
 	for _, deep := range []int{2, 999, 1000, 1001, 5000} {
