@@ -1,5 +1,7 @@
 package exfil
 
+import "strings"
+
 // How much a text looks like something a person or a program wrote, rather
 // than a token, a hash or random bytes.
 const (
@@ -55,16 +57,22 @@ func looks(s string) int {
 
 // email reports whether s holds something like a mail address.
 func email(s string) bool {
-	for i := 1; i+3 < len(s); i++ {
-		if s[i] == '@' && alnum(s[i-1]) && alnum(s[i+1]) {
-			for j := i + 1; j+2 < len(s) && j < i+64; j++ {
-				if s[j] == '.' && letter(s[j+1]) && letter(s[j+2]) {
-					return true
-				}
+	for at := 0; ; {
+		i := strings.IndexByte(s[at:], '@')
+		if i < 0 {
+			return false
+		}
+		i += at
+		at = i + 1
+		if i == 0 || at == len(s) || !alnum(s[i-1]) || !alnum(s[at]) {
+			continue
+		}
+		for j := at; j+2 < len(s) && j < i+64; j++ {
+			if s[j] == '.' && letter(s[j+1]) && letter(s[j+2]) {
+				return true
 			}
 		}
 	}
-	return false
 }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
