@@ -57,15 +57,19 @@ func (f *filter) add(lit string) {
 	}
 }
 
-// mayAt reports whether a literal may begin with s[i:].
+// may reports whether a literal may begin with the bytes of x, the first one lowest.
+func (f *filter) may(x uint32) bool {
+	four, two := hashFour(x), x&0xffff
+	return (f.four[four>>6]>>(four&63)|f.two[two>>6]>>(two&63))&1 != 0
+}
+
+// mayAt reports whether one may begin with s[i:].
 func (f *filter) mayAt(s string, i int) bool {
 	if i+long > len(s) {
 		return true
 	}
 	s = s[i : i+long]
-	x := uint32(s[0]|lower) | uint32(s[1]|lower)<<8 | uint32(s[2]|lower)<<16 | uint32(s[3]|lower)<<24
-	four, two := hashFour(x), x&0xffff
-	return (f.four[four>>6]>>(four&63)|f.two[two>>6]>>(two&63))&1 != 0
+	return f.may(uint32(s[0]|lower) | uint32(s[1]|lower)<<8 | uint32(s[2]|lower)<<16 | uint32(s[3]|lower)<<24)
 }
 
 // skip returns the first place from i on where a literal may begin.
@@ -74,18 +78,18 @@ func (f *filter) skip(s string, i int) int {
 		return i
 	}
 	const all = 0x2020202020202020
-	for ; i+9 <= len(s); i += 6 {
-		t := s[i+1 : i+9]
+	for ; i+8 <= len(s); i += 6 {
+		t := s[i : i+8]
 		x := (uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56) | all // one load
-		a, b, c := hashThree(uint32(x)), hashThree(uint32(x>>16)), hashThree(uint32(x>>32))
+		a, b, c := hashThree(uint32(x>>8)), hashThree(uint32(x>>24)), hashThree(uint32(x>>40))
 		hits := f.three[a>>6]>>(a&63)&1 | f.three[b>>6]>>(b&63)&1<<1 | f.three[c>>6]>>(c&63)&1<<2
-		for k := i; hits != 0; k, hits = k+2, hits>>1 {
+		for k := 0; hits != 0; k, hits = k+2, hits>>1 {
 			if hits&1 == 0 {
 				continue
 			}
 			for at := k; at < k+3; at++ {
-				if f.mayAt(s, at) {
-					return at
+				if at <= len(t)-long && f.may(uint32(x>>(8*at))) || at > len(t)-long && f.mayAt(s, i+at) {
+					return i + at
 				}
 			}
 		}
