@@ -1,23 +1,33 @@
 package classify
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
+// endsCompound has the bytes that a token with punctuation inside ends before.
+var endsCompound = func() (set [256]bool) {
+	for c := range set {
+		set[c] = byteKinds[c] == kSpace || strings.IndexByte("\"'<>`)|,;}]{[(", byte(c)) >= 0
+	}
+	return set
+}()
+
 // compound reads on to the end of a token with punctuation inside.
 func (t *tokenizer) compound(s string, start, i int) int {
-	at, scheme, slash, under := false, false, false, false
-	for i < len(s) && i-start < 512 {
-		c := s[i]
-		k := byteKinds[c]
-		if k == kSpace || c == '"' || c == '\'' || c == '<' || c == '>' || c == '`' || c == ')' || c == '|' || c == ',' || c == ';' || c == '}' || c == ']' || c == '{' || c == '[' || c == '(' {
-			break
+	at, scheme, slash := false, false, false
+	for i < len(s) && i-start < 512 && !endsCompound[s[i]] {
+		if byteKinds[s[i]] == kPunct {
+			switch s[i] {
+			case '@':
+				at = true
+			case ':':
+				scheme = scheme || i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/'
+			case '/', '\\':
+				slash = true
+			}
 		}
-		at = at || c == '@'
-		scheme = scheme || c == ':' && i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/'
-		slash = slash || c == '/' || c == '\\'
-		under = under || c == '_'
 		i++
 	}
 	for i > start+1 && (s[i-1] == '.' || s[i-1] == ':' || s[i-1] == '?' || s[i-1] == '!') {
@@ -68,17 +78,25 @@ func path(s string, i int) int {
 	return j - i
 }
 
-func foldHash(s string) uint32 {
-	h := uint32(hashSeed)
-	for i := range len(s) {
-		c := s[i]
+// folded is every byte as foldHash has it: letters small, each digit as 0.
+var folded = func() (fold [256]byte) {
+	for i := range fold {
+		c := byte(i)
 		switch byteKinds[c] {
 		case kLetter:
 			c |= 0x20
 		case kDigit:
 			c = '0'
 		}
-		h = (h ^ uint32(c)) * hashPrime
+		fold[i] = c
+	}
+	return fold
+}()
+
+func foldHash(s string) uint32 {
+	h := uint32(hashSeed)
+	for i := range len(s) {
+		h = (h ^ uint32(folded[s[i]])) * hashPrime
 	}
 	return h
 }

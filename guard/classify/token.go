@@ -167,11 +167,10 @@ func (t *tokenizer) punct(s string, i int) int {
 	for end < len(s) && s[end] == c { // "!!!", "----", "###"
 		end++
 	}
-	spaceAfter := end == len(s) || byteKinds[s[end]] == kSpace || s[end] == '"' || s[end] == '\'' || s[end] == '<' || s[end] == ')'
 	switch c {
 	case '.', '?', '!':
 		t.mark(i, end, c)
-		if spaceAfter {
+		if end == len(s) || byteKinds[s[end]] == kSpace || s[end] == '"' || s[end] == '\'' || s[end] == '<' || s[end] == ')' {
 			t.cut(false)
 		}
 	case ';', '|':
