@@ -332,6 +332,6 @@ func newSet(values []any) (s setOf, ok bool) {
 		ok = ok && known
 		return c
 	}
-	slices.SortFunc(values, compare)
+	slices.SortStableFunc(values, compare) // of equal numbers that are written otherwise the first stays
 	return setOf(slices.CompactFunc(values, func(a, b any) bool { return compare(a, b) == 0 })), ok
 }

@@ -186,9 +186,10 @@ func (s *every) run(a *answering, b *body, next int) {
 
 // walks goes through a value and all that is in it, as walk does.
 type walks struct {
-	of    term
-	paths bool // whether like wants them
-	like  shapeOf
+	of      term
+	paths   bool // whether like wants them
+	like    shapeOf
+	element shapeOf // of [_, like], like; else nil
 }
 
 func (s *walks) run(a *answering, b *body, next int) {
@@ -205,7 +206,7 @@ func (s *walks) run(a *answering, b *body, next int) {
 				at = []any{}
 			}
 		}
-		if s.like.fits(a, []any{at, v}) {
+		if s.element != nil && s.element.fits(a, v) || s.element == nil && s.like.fits(a, []any{at, v}) {
 			b.from(a, next)
 		}
 		a.members(v, s.paths, func(key, e any) bool {

@@ -239,7 +239,7 @@ func plainDecider(t *testing.T, dir string) func(*gateway.Call) (gateway.Decisio
 	if err := failing(append(ps, more...)); err != nil {
 		t.Fatal(err)
 	}
-	r := &revision{digest: s.digest, queries: map[string]query{}, rules: instrument(modules), compiler: newCompiler(), reads: reads{result: true, recent: true, meters: true, history: true}}
+	r := &revision{digest: s.digest, queries: map[string]query{}, rules: instrument(modules), compiler: newCompiler(), reads: reads{extent: all}}
 	if r.compiler.Compile(modules); r.compiler.Failed() {
 		t.Fatal(r.compiler.Errors)
 	}

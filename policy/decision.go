@@ -34,7 +34,7 @@ func (r *revision) decide(ctx context.Context, limit time.Duration, c *gateway.C
 
 // ask gets the decision document for one stage of a call.
 func (r *revision) ask(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage) (o outcome, err error) {
-	in := r.input(c, stage, extent{result: r.reads.result, recent: r.reads.recent, beside: r.reads.beside, meters: r.reads.meters, history: r.reads.history})
+	in := r.input(c, stage, r.reads.extent)
 	if r.quick != nil && c.Tool != nil && !c.Kind.Reverse() {
 		if o, ok, err := r.quick.decide(ctx, limit, r, c, in); ok {
 			return o, err

@@ -17,23 +17,26 @@ import (
 // json.marshal as they are.
 
 // extent says which of the parts of input that cost much are built.
-type extent struct{ result, recent, beside, meters, history bool }
+type extent struct{ call, time, restored, result, recent, beside, meters, history bool }
 
 // all of what a call has, for people and for [Engine.Explain].
-var all = extent{result: true, recent: true, beside: true, meters: true, history: true}
+var all = extent{call: true, time: true, restored: true, result: true, recent: true, beside: true, meters: true, history: true}
 
 // input builds the input document of a stage of a call.
 func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[string]any {
 	in := map[string]any{
 		"stage":   string(stage),
-		"call":    callInput(c, with.beside),
 		"agent":   r.agent(c.Agent),
 		"session": sessionInput(&c.Session, with.recent),
 		"tool":    r.tool(c),
 		"args":    argsInput(c, stage),
 		"guard":   guardInput(c, stage),
-
-		"restored": restoredInput(c.Restored),
+	}
+	if with.call {
+		in["call"] = callInput(c, with)
+	}
+	if with.restored {
+		in["restored"] = restoredInput(c.Restored)
 	}
 	if stage == gateway.StageResult && with.result {
 		in["result"] = resultInput(c.Result)
@@ -47,12 +50,14 @@ func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[
 	return in
 }
 
-func callInput(c *gateway.Call, beside bool) map[string]any {
+func callInput(c *gateway.Call, with extent) map[string]any {
 	m := map[string]any{
-		"id": c.ID, "time": c.Time.UTC().Format(time.RFC3339Nano), "surface": string(c.Surface),
-		"protocol": c.Protocol, "kind": string(c.Kind), "method": c.Method,
+		"id": c.ID, "surface": string(c.Surface), "protocol": c.Protocol, "kind": string(c.Kind), "method": c.Method,
 	}
-	if !beside {
+	if with.time {
+		m["time"] = c.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if !with.beside {
 		return m
 	}
 	for member, name := range besideNames {

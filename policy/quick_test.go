@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,5 +111,32 @@ func TestExactAsksOPAAboutEveryCall(t *testing.T) {
 	}
 	if d := decide(t, e, readCall(t, `{"path":"/srv"}`)); d.Effect != gateway.EffectAllow {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestAListThatIsGoneThroughThriceIsStopped: an agent chooses how long it is.
+func TestAListThatIsGoneThroughThriceIsStopped(t *testing.T) {
+	e, err := Open(t.Context(), Options{Timeout: 100 * time.Millisecond, Path: writeFiles(t, map[string]string{"a.rego": `package gateway
+
+allow := true
+
+deny contains "a" if {
+	some x in input.args.list
+	some y in input.args.list
+	some z in input.args.list
+	x + y + z == 1
+}
+`})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := readCall(t, `{"list":[`+strings.Repeat("1,", 5000)+`1]}`)
+	began := time.Now()
+	d, err := judged(t.Context(), e, c)
+	if err == nil || d.Effect != gateway.EffectDeny || !strings.Contains(d.Reasons[0], "too long") {
+		t.Errorf("%+v %v", d, err)
+	}
+	if took := time.Since(began); took > 20*time.Second { // it would be an hour
+		t.Errorf("it took %s", took)
 	}
 }

@@ -13,15 +13,11 @@ import (
 // reads is what a policy's rules look at, found once per revision. It decides
 // what input has to be built and which calls may share an answer.
 type reads struct {
-	all     bool      // some rule reads input as a whole
-	result  bool      // some rule reads input.result
-	recent  bool      // some rule reads input.session.recent
-	meters  bool      // some rule reads input.meters
-	history bool      // some rule reads input.history
-	beside  bool      // some rule reads what is sent beside the arguments
-	agent   []string  // what is read of input.agent: paths to roles or claims; "" is all of it
-	spoken  []address // packages with rules that can come out otherwise on the result than on the request
-	noted   []address // … or on a notification
+	extent           // what some rule reads
+	all    bool      // some rule reads input as a whole
+	agent  []string  // what is read of input.agent: paths to roles or claims; "" is all of it
+	spoken []address // packages with rules that can come out otherwise on the result than on the request
+	noted  []address // … or on a notification
 }
 
 // reader finds what rules read, directly and through what they refer to.
@@ -42,13 +38,7 @@ func readsOf(c *ast.Compiler) reads {
 		a, asked := addressOf(m.Package)
 		for _, rule := range m.Rules {
 			set := rd.of(rule)
-			out.result = out.result || touches(set, "result")
-			out.recent = out.recent || touches(set, pathTo("session", "recent"))
-			out.meters = out.meters || touches(set, "meters")
-			out.history = out.history || touches(set, "history")
-			for _, name := range []string{"meta", "task", "answers", "client"} {
-				out.beside = out.beside || touches(set, pathTo("call", name))
-			}
+			out.add(set)
 			for path := range set {
 				switch rest, ok := strings.CutPrefix(path, "agent"); {
 				case path == "":
@@ -67,6 +57,19 @@ func readsOf(c *ast.Compiler) reads {
 	}
 	out.agent = util.KeysSorted(agent)
 	return out
+}
+
+// add adds what a rule reads.
+func (x *extent) add(set map[string]bool) {
+	for what, path := range map[*bool]string{
+		&x.call: "call", &x.time: pathTo("call", "time"), &x.restored: "restored", &x.result: "result", &x.recent: pathTo("session", "recent"),
+		&x.meters: "meters", &x.history: "history",
+	} {
+		*what = *what || touches(set, path)
+	}
+	for _, name := range []string{"meta", "task", "answers", "client"} {
+		x.beside = x.beside || touches(set, pathTo("call", name))
+	}
 }
 
 // touches reports whether something at or below the path, or above it, is read.

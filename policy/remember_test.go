@@ -196,14 +196,20 @@ func BenchmarkTextRules(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := callSpec{Args: json.RawMessage(`{"text":"` + strings.Repeat("lorem ipsum ", 80) + `"}`)}
-	s.Agent.ID, s.Agent.Roles = "alice", []string{"reader"}
-	s.Tool.Server, s.Tool.Name = "files", "tool3"
-	c := s.call(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if d, err := judged(b.Context(), e, c); err != nil || d.Effect != gateway.EffectAllow {
-			b.Fatal(d, err)
-		}
+	for _, kib := range []int{1, 64} {
+		b.Run(fmt.Sprintf("%dKiB", kib), func(b *testing.B) {
+			s := callSpec{Args: json.RawMessage(`{"text":"` + strings.Repeat("lorem ipsum ", 85*kib) + `"}`)}
+			s.Agent.ID, s.Agent.Roles = "alice", []string{"reader"}
+			s.Tool.Server, s.Tool.Name = "files", "tool3"
+			c := s.call(b)
+			b.ReportAllocs()
+			before := processorTime()
+			for b.Loop() {
+				if d, err := judged(b.Context(), e, c); err != nil || d.Effect != gateway.EffectAllow {
+					b.Fatal(d, err)
+				}
+			}
+			b.ReportMetric(float64(processorTime()-before)/1000/float64(b.N), "cpu-µs/op")
+		})
 	}
 }

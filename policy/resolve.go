@@ -103,7 +103,16 @@ func (t *translator) apply(ref ast.Ref, name string, operands []operand) operand
 		return t.refuse(name)
 	}
 	if ast.BuiltinMap[name] != nil {
-		return t.once(&borrowed{topdown.GetBuiltin(name), of}, key)
+		slow := &borrowed{topdown.GetBuiltin(name), of}
+		f, known := usual[name]
+		if !known {
+			return t.once(slow, key)
+		}
+		fast := &swift{run: f.run, a: of[0], slow: slow}
+		if len(of) == 2 {
+			fast.b = of[1]
+		}
+		return t.once(fast, key)
 	}
 	return t.once(&own{t.function(ref), of}, key)
 }
@@ -151,6 +160,9 @@ func (t *translator) walk(n names, of operand, out []*ast.Term) []clause {
 	}
 	steps, like := t.pattern(n, out[0])
 	s.like = like
+	if both, ok := like.(listOf); ok && !s.paths {
+		s.element = both[1]
+	}
 	return append(steps, s)
 }
 

@@ -112,11 +112,13 @@ func BenchmarkShapes(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.ReportAllocs()
+				before := processorTime()
 				for i := 0; b.Loop(); i++ {
 					if d, err := judged(b.Context(), e, calls[i%len(calls)]); err != nil || d.Effect == "" {
 						b.Fatal(d, err)
 					}
 				}
+				b.ReportMetric(float64(processorTime()-before)/1000/float64(b.N), "cpu-µs/op")
 			})
 		}
 	}
