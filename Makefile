@@ -15,7 +15,7 @@ RECORD ?= /tmp/toolward-review.db
 # Packages that start no goroutine and share nothing but pools: guard, gateway and upstream use them from many.
 ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret|sieve)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
 
-.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench cost scale review ordinary cv growth dress image package clean
+.PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench cost scale review ordinary cv growth dress techniques image package clean
 
 run: build ## start the gateway with no configuration: loopback, demo tools, ./toolward.db
 	./bin/toolward serve
@@ -114,6 +114,10 @@ growth: ## what a text costs per KiB, counted, which must not grow with the size
 
 dress: ## orders dressed up in every way that is known, at every place: how many are blocked
 	$(GO) run ./cmd/dress
+
+techniques: ## what each way of decoding finds that nothing else finds, and what it costs on clean text
+	$(GO) run ./cmd/dress -techniques -every 7 $(if $(wildcard $(DATA)),-data $(DATA))
+	$(GO) test ./guard/normal ./guard/reading -run '^$$' -bench Technique -benchtime 200x
 
 image: ## toolward, the program alone, and toolward:node, for servers from npm; needs Docker with BuildKit
 	docker build -f deploy/Dockerfile --target small -t toolward .

@@ -78,7 +78,7 @@ func (sc *scan) trust(f *gateway.Finding) trust {
 func concealed(via string) bool {
 	for part := range strings.SplitSeq(via, ">") {
 		switch part {
-		case "", "rail-fence", "caesar", "rot13", "atbash", "reversed", "reversed-words", "leet", "spaced", "polybius", "alphabet-places", "joined-words", "quoted-printable", normal.WordsApart:
+		case "", "caesar", "rot13", "atbash", "reversed", "reversed-words", "leet", "spaced", "joined-words", "quoted-printable", normal.WordsApart:
 		default:
 			return true
 		}

@@ -6,6 +6,10 @@
 //
 // It prints a row for each dressing and each place with less than all found.
 // It fails if fewer than 99 of 100 are found whose words stand in the text.
+//
+//	make techniques
+//
+// prints what each way of decoding earns: see earned.
 package main
 
 import (
@@ -31,10 +35,18 @@ func main() {
 	only := flag.String("dressing", "", "only dressings whose name holds this")
 	every := flag.Int("every", 1, "only one of so many cases")
 	missed := flag.Int("missed", 0, "also print so many of the missed cases of each dressing")
+	techniques := flag.Bool("techniques", false, "print instead what each way of decoding finds that nothing else finds, here and in -data")
+	data := flag.String("data", "", "with -techniques: labelled texts (guard/eval)")
 	flag.Parse()
 	s, err := guard.New(guard.Options{})
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *techniques {
+		if err := earned(os.Stdout, s, *data, *every); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	r := run(s, *only, *every, *missed)
 	r.print(os.Stdout)
@@ -100,6 +112,18 @@ func at(m map[string]*tally, name string) *tally {
 
 // blocked reports whether guard keeps the text from its reader.
 func blocked(s *guard.Scanner, p guardtest.Place, text string) bool {
+	found, ok := scan(s, p, text)
+	return !ok || slices.ContainsFunc(found, stops)
+}
+
+// stops reports whether a finding of an order keeps the text from its reader.
+func stops(f gateway.Finding) bool {
+	return (f.Kind == gateway.FindingInjection || f.Kind == gateway.FindingPoisoning) && (f.Action == gateway.ActionBlock || f.Action == gateway.ActionQuarantine)
+}
+
+// scan returns the findings in a text at a place. It is not ok if the text does not
+// get past guard for another reason.
+func scan(s *guard.Scanner, p guardtest.Place, text string) (found []gateway.Finding, ok bool) {
 	raw := json.RawMessage(p.Fill(text))
 	call := gateway.NewCall(gateway.SurfaceMCP, gateway.KindTool, "tools/call")
 	call.Agent = &gateway.Agent{ID: "dress", Issuer: "https://id.example"}
@@ -110,7 +134,7 @@ func blocked(s *guard.Scanner, p guardtest.Place, text string) bool {
 	}
 	var err error
 	if call.Args, err = gateway.ParseArgs(args); err != nil {
-		return true // it does not get as far as guard
+		return nil, false // it does not get as far as guard
 	}
 	call.Result = &gateway.Result{Raw: raw}
 	var report gateway.Report
@@ -122,9 +146,7 @@ func blocked(s *guard.Scanner, p guardtest.Place, text string) bool {
 	default:
 		report.Findings, err = s.Definition(context.Background(), call.Tool)
 	}
-	return err != nil || slices.ContainsFunc(report.Findings, func(f gateway.Finding) bool {
-		return (f.Kind == gateway.FindingInjection || f.Kind == gateway.FindingPoisoning) && (f.Action == gateway.ActionBlock || f.Action == gateway.ActionQuarantine)
-	})
+	return report.Findings, err == nil
 }
 
 // print writes the tables, the worst first.

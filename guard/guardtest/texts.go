@@ -26,6 +26,15 @@ type Kind struct {
 	Make func(size int) string // a JSON value of about so many bytes, a string or not
 }
 
+// Text is the string that Make gives, or its JSON if it is no string.
+func (k Kind) Text(size int) string {
+	var text string
+	if raw := k.Make(size); json.Unmarshal([]byte(raw), &text) != nil {
+		return raw
+	}
+	return text
+}
+
 // text is a kind that is one string.
 func text(name string, make func(size int) string) Kind {
 	return Kind{name, func(size int) string {

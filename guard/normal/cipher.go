@@ -116,8 +116,7 @@ func (t *Text) found(i, depth int, f found) {
 	}
 	v := &t.Views[i]
 	coded, via, span := v.Text[f.start:f.end], v.Via, v.Raw(f.start, f.end)
-	plain := strings.ToValidUTF8(string(f.c.undo(nil, coded)), "") // a rail fence may part the bytes of a character
-	t.add(plain, join(via, f.c.name), span, depth+1)
+	t.add(string(f.c.undo(nil, coded)), join(via, f.c.name), span, depth+1)
 	if f.c.name == "reversed" { // letters cannot tell whether the order of words is reversed too
 		t.add(string(reversedWords(nil, coded)), join(via, "reversed-words"), span, depth+1)
 	}
@@ -161,9 +160,6 @@ func solve(s string, mean int) cipher {
 			name = "rot13"
 		}
 		try(name, func(dst []byte, s string) []byte { return rotate(dst, s, shift, mirrored) })
-	}
-	for rails := 2; rails <= 4; rails++ {
-		try("rail-fence", func(dst []byte, s string) []byte { return railFence(dst, s, rails) })
 	}
 	return best
 }
@@ -342,33 +338,4 @@ func (t *Text) turned(i, depth int) {
 		}
 		at += len(line)
 	}
-}
-
-// railFence undoes the rail fence of so many rails.
-func railFence(dst []byte, s string, rails int) []byte {
-	if len(s) > longestSegment {
-		s = s[:longestSegment]
-	}
-	var order [longestSegment]int16
-	n, period := 0, 2*(rails-1)
-	for rail := range rails {
-		// Down to the rail and up to it again; at the ends there is but one way.
-		step := period - 2*rail
-		for i := rail; i < len(s); {
-			order[n] = int16(i)
-			n++
-			if step == 0 || step == period {
-				i += period
-				continue
-			}
-			i += step
-			step = period - step
-		}
-	}
-	at := len(dst)
-	dst = append(dst, s...)
-	for k := range n {
-		dst[at+int(order[k])] = s[k]
-	}
-	return dst
 }

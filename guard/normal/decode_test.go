@@ -61,17 +61,6 @@ func base58Of(s string) string {
 	return reverse(string(out))
 }
 
-// places writes letters as numbers, and leaves out everything else.
-func places(s string, number func(int) int) string {
-	var parts []string
-	for i := range len(s) {
-		if letter(s[i]) {
-			parts = append(parts, fmt.Sprint(number(int(s[i]|0x20-'a'))))
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
 func base85Of(s string) string {
 	var out []byte
 	s += "   "[:3-(len(s)+3)%4]
@@ -140,15 +129,6 @@ func spellOut(s string) string {
 	return strings.Join(out, " / ")
 }
 
-func rails(s string, n int) string {
-	rows := make([]string, n)
-	for i := range len(s) {
-		k := i % (2 * (n - 1))
-		rows[min(k, 2*(n-1)-k)] += s[i : i+1]
-	}
-	return strings.Join(rows, "")
-}
-
 func eachWord(s string, f func(string) string) string {
 	words := strings.Fields(s)
 	for i := range words {
@@ -203,15 +183,6 @@ var encodings = []struct {
 		}
 	}},
 	{"deflate in base64", "base64>deflate", func(s string) string { return deflated(s) }},
-	{"places in the alphabet", "alphabet-places", func(s string) string { return places(s, func(i int) int { return i + 1 }) }},
-	{"Polybius square", "polybius", func(s string) string {
-		return places(s, func(i int) int {
-			if i > 8 {
-				i-- // I and J share a place
-			}
-			return i/5*10 + i%5 + 11
-		})
-	}},
 	{"rot13", "rot13", func(s string) string { return rotated(s, 13) }},
 	{"caesar", "caesar", func(s string) string { return rotated(s, 5) }},
 	{"atbash", "atbash", atbash},
@@ -220,7 +191,6 @@ var encodings = []struct {
 	{"leet", "leet", func(s string) string {
 		return strings.NewReplacer("a", "4", "e", "3", "i", "1", "o", "0", "s", "5", "t", "7").Replace(s)
 	}},
-	{"rail fence", "rail-fence", func(s string) string { return rails(s, 3) }},
 	{"spaced", "spaced", func(s string) string { return strings.Join(strings.Split(s, ""), " ") }},
 	{"dotted", "spaced", func(s string) string {
 		return eachWord(s, func(w string) string { return strings.Join(strings.Split(w, ""), "_") })

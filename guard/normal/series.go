@@ -247,48 +247,25 @@ func joinSingles(src string, row []span) []byte {
 	return out
 }
 
-// numbers reads decimal or octal character codes, places in the alphabet, or
-// rows and columns of a Polybius square.
+// numbers reads decimal or octal character codes.
 func numbers(src string, row []span) (string, []byte) {
-	high, octals, square := 0, true, true
-	value := func(g span) int {
+	high, octals := 0, true
+	var values []int
+	for _, g := range row {
 		n := 0
 		for _, c := range []byte(src[g.from:g.to]) {
 			n = n*10 + int(c-'0')
+			octals = octals && c < '8'
 		}
-		return n
+		values, high = append(values, n), max(high, n)
 	}
-	for _, g := range row {
-		n := value(g)
-		high = max(high, n)
-		w := src[g.from:g.to]
-		octals = octals && strings.Trim(w, "01234567") == ""
-		square = square && len(w) == 2 && strings.Trim(w, "12345") == ""
+	name := "decimal"
+	if octals = octals && high >= 100; octals {
+		name = "octal"
 	}
 	var out []byte
-	name := "decimal"
-	for k, g := range row {
-		n := value(g)
-		switch {
-		case square:
-			name = "polybius"
-			n = n/10*5 + n%10 - 6
-			if n > 8 { // I and J share a place
-				n++
-			}
-			n += 'a'
-		case high <= 27:
-			name = "alphabet-places"
-			if k > 0 && g.from-row[k-1].to > 1 {
-				out = append(out, ' ')
-			}
-			if n == 0 || n == 27 {
-				n = ' '
-			} else {
-				n += 'a' - 1
-			}
-		case octals && high >= 100:
-			name = "octal"
+	for _, n := range values {
+		if octals {
 			n = n/100*64 + n/10%10*8 + n%10
 		}
 		out = append(out, byte(n))

@@ -1,0 +1,39 @@
+package normal
+
+import (
+	"testing"
+
+	"toolward/guard/guardtest"
+)
+
+// BenchmarkTechnique is what each way of looking for something encoded costs where there
+// is nothing, in µs per KiB of the texts that tools deal in.
+func BenchmarkTechnique(b *testing.B) {
+	clean, err := guardtest.Clean("../..")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, k := range clean {
+		text := New(Options{}).Normalize(k.Text(16 << 10))
+		for _, technique := range []struct {
+			name string
+			find func(i, depth int)
+		}{
+			{"in place", func(i, depth int) { text.settle(i, depth) }},
+			{"long words: base64, hex, base32, base58, base85", text.tokens},
+			{"series: spaced, codes, Morse, spelling", text.series},
+			{"split words", text.split},
+			{"ciphers: reversed, rotated, leet", text.segments},
+			{"quoted-printable", text.quotedPrintable},
+		} {
+			b.Run(k.Name+"/"+technique.name, func(b *testing.B) {
+				views, marks := len(text.Views), len(text.Marks)
+				for b.Loop() {
+					technique.find(0, 0)
+					text.Views, text.Marks = text.Views[:views], text.Marks[:marks]
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(float64(len(text.Raw))/1024)/1000, "µs/KiB")
+			})
+		}
+	}
+}
