@@ -13,7 +13,7 @@ DAYS ?= 30
 RECORD ?= /tmp/toolward-review.db
 
 # Packages that start no goroutine and share nothing but pools: guard, gateway and upstream use them from many.
-ALONE = toolward/(guard/(classify|definition|eval|exfil|guardtest|inflate|literal|normal|pii|reading|rules|secret|sieve)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
+ALONE = toolward/(guard/(classify|decode/.*|definition|eval|exfil|guardtest|literal|pii|rules|secret)|gateway/dialect|config(/clients)?|upstream/(openapi|shape)|cmd/(bench|dress|growth|mutate)|rego|examples.*)$$
 
 .PHONY: run build test race lint regal vuln pairs mutate e2e crash field conformance frameworks cli firsthour apis fuzz bench cost scale review ordinary cv growth dress techniques image package clean
 
@@ -117,7 +117,7 @@ dress: ## orders dressed up in every way that is known, at every place: how many
 
 techniques: ## what each way of decoding finds that nothing else finds, and what it costs on clean text
 	$(GO) run ./cmd/dress -techniques -every 7 $(if $(wildcard $(DATA)),-data $(DATA))
-	$(GO) test ./guard/normal ./guard/reading -run '^$$' -bench Technique -benchtime 200x
+	$(GO) test ./guard/decode/normal ./guard/decode/reading -run '^$$' -bench Technique -benchtime 200x
 
 image: ## toolward, the program alone, and toolward:node, for servers from npm; needs Docker with BuildKit
 	docker build -f deploy/Dockerfile --target small -t toolward .

@@ -5,7 +5,7 @@
 // A [Scanner] walks every string of a request or result once, with its place:
 // values, member names, long numbers, resource blobs that are text, prompt
 // messages, errors, progress and log messages, sampling and elicitation
-// requests. Each is normalised once (guard/normal) and judged by the detectors
+// requests. Each is normalised once (guard/decode/normal) and judged by the detectors
 // of the sub-packages: rules and classify (injection), secret, pii, exfil and
 // provenance. What they find becomes [gateway.Finding] values with the action
 // that the configuration says; redaction itself is the road's.
@@ -51,8 +51,8 @@ import (
 
 	"toolward/gateway"
 	"toolward/guard/classify"
+	"toolward/guard/decode/normal"
 	"toolward/guard/exfil"
-	"toolward/guard/normal"
 	"toolward/guard/pii"
 	"toolward/guard/provenance"
 	"toolward/guard/rules"

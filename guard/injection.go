@@ -8,7 +8,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/guard/classify"
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 )
 
 // surface tells the classifier where a text was met, and the score from which

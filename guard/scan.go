@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"toolward/gateway"
+	"toolward/guard/decode/normal"
 	"toolward/guard/exfil"
-	"toolward/guard/normal"
 	"toolward/guard/provenance"
 	"toolward/guard/vault"
 )

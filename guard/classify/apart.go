@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 	"toolward/guard/rules"
 )
 

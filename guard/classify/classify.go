@@ -29,7 +29,7 @@ import (
 	"strings"
 	"sync"
 
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 	"toolward/guard/rules"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 )
 
 func load(t testing.TB) *Model {

@@ -3,7 +3,7 @@ package classify
 import (
 	"slices"
 
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 	"toolward/guard/rules"
 )
 

@@ -4,7 +4,7 @@ import (
 	"sort"
 	"strings"
 
-	"toolward/guard/normal"
+	"toolward/guard/decode/normal"
 	"toolward/guard/rules"
 )
 

@@ -28,8 +28,8 @@ import (
 	"sync"
 
 	"toolward/gateway"
+	"toolward/guard/decode/reading"
 	"toolward/guard/literal"
-	"toolward/guard/reading"
 )
 
 // Detector finds data on its way out. It is safe for concurrent use.

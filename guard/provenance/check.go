@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"toolward/guard/reading"
+	"toolward/guard/decode/reading"
 )
 
 // Check looks for copies of what private tools returned to the principal in

@@ -3,7 +3,7 @@ package provenance
 import (
 	"time"
 
-	"toolward/guard/reading"
+	"toolward/guard/decode/reading"
 )
 
 // Learn remembers what a private tool returned to a principal. id is the

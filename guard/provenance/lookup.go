@@ -3,7 +3,7 @@ package provenance
 import (
 	"strconv"
 
-	"toolward/guard/reading"
+	"toolward/guard/decode/reading"
 )
 
 // maxCiphered bounds the symbols that all Caesar shifts and Atbash are tried

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"toolward/gateway"
-	"toolward/guard/reading"
+	"toolward/guard/decode/reading"
 )
 
 // Credentials that are encoded inside something longer: in the middle of a
-// base64 text, behind NAME=, in a URL, before a full stop. guard/normal decodes
+// base64 text, behind NAME=, in a URL, before a full stop. guard/decode/normal decodes
 // what is encoded as a whole; here every alignment of every long run is tried
 // for so many bytes of text in a row as chance does not give.
 const (

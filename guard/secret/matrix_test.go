@@ -10,8 +10,8 @@ import (
 
 	"toolward/gateway"
 	"toolward/guard"
-	"toolward/guard/normal"
-	"toolward/guard/reading"
+	"toolward/guard/decode/normal"
+	"toolward/guard/decode/reading"
 )
 
 // TestHiddenCredentialsAreFoundEverywhere is the matrix of transformations by

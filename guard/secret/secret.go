@@ -31,7 +31,7 @@
 //
 // # What it does not do
 //
-// It does not undo escapes and invisible characters: guard/normal does so first. It
+// It does not undo escapes and invisible characters: guard/decode/normal does so first. It
 // does not put together what was cut to pieces, set apart, or turned into other
 // letters: nobody writes credentials so but to hide them, and what hides them so has
 // further ways.

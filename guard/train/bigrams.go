@@ -7,7 +7,7 @@ import (
 )
 
 // bigrams counts which letter follows which in benign text and returns the
-// table that guard/normal embeds: for letters and the space, 27 by 27, the
+// table that guard/decode/normal embeds: for letters and the space, 27 by 27, the
 // logarithm of how much likelier than chance a pair is, in sixteenths of a bit.
 func bigrams(rows []eval.Row) []byte {
 	var count [27][27]float64

@@ -5,8 +5,8 @@ import (
 	"sync"
 
 	"toolward/guard/classify"
+	"toolward/guard/decode/normal"
 	"toolward/guard/eval"
-	"toolward/guard/normal"
 	"toolward/guard/rules"
 )
 

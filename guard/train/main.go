@@ -41,7 +41,7 @@ func main() {
 	out := flag.String("out", "", "write the model here")
 	cv := flag.Bool("cv", false, "only cross-validate, and print the figures")
 	errors := flag.Bool("errors", false, "list the mistakes of the cross-validation")
-	letters := flag.String("bigrams", "", "only write the table of letter pairs of guard/normal here")
+	letters := flag.String("bigrams", "", "only write the table of letter pairs of guard/decode/normal here")
 	flag.Parse()
 	if err := run(*data, *ordinary, *written, *out, *letters, *cv, *errors); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -9,7 +9,7 @@ import (
 // BenchmarkTechnique is what each way of looking for something encoded costs where there
 // is nothing, in µs per KiB of the texts that tools deal in.
 func BenchmarkTechnique(b *testing.B) {
-	clean, err := guardtest.Clean("../..")
+	clean, err := guardtest.Clean("../../..")
 	if err != nil {
 		b.Fatal(err)
 	}

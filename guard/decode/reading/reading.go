@@ -8,7 +8,7 @@
 // announced: encodings are read at every alignment and with every separator,
 // because a copy may be cut, joined, or start in the middle of something. What
 // comes out is a candidate; only a detector that recognises it can say that
-// the text was meant. For a text as a model would read it, see guard/normal.
+// the text was meant. For a text as a model would read it, see guard/decode/normal.
 //
 // Work is linear in the text whatever it holds: the depth, the bytes decoded,
 // the bytes of all readings and the compressed streams are bounded.
@@ -19,8 +19,8 @@ import (
 	"cmp"
 	"slices"
 
-	"toolward/guard/inflate"
-	"toolward/guard/sieve"
+	"toolward/guard/decode/inflate"
+	"toolward/guard/decode/sieve"
 )
 
 // View is one reading of a text, or of a part of it.

@@ -3,14 +3,14 @@ package reading
 import (
 	"testing"
 
+	"toolward/guard/decode/sieve"
 	"toolward/guard/guardtest"
-	"toolward/guard/sieve"
 )
 
 // BenchmarkTechnique is what each way of reading costs where nothing is encoded, in µs
 // per KiB of the texts that tools deal in.
 func BenchmarkTechnique(b *testing.B) {
-	clean, err := guardtest.Clean("../..")
+	clean, err := guardtest.Clean("../../..")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package normal
 import (
 	"unicode/utf8"
 
-	"toolward/guard/inflate"
+	"toolward/guard/decode/inflate"
 )
 
 // worker holds the buffers that one Text reuses.

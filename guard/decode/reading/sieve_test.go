@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"toolward/guard/sieve"
+	"toolward/guard/decode/sieve"
 )
 
 // plainRegions scores one character after the other, with nothing stepped over.

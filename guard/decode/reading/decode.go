@@ -4,7 +4,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"toolward/guard/sieve"
+	"toolward/guard/decode/sieve"
 )
 
 // minOneCase is the number of letters and digits in one case that may be base32:

@@ -3,7 +3,7 @@ package reading
 import (
 	"math/bits"
 
-	"toolward/guard/sieve"
+	"toolward/guard/decode/sieve"
 )
 
 // The classes of characters that the score tells apart.
