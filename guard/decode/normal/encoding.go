@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	mathbits "math/bits"
 	"strings"
+
+	"toolward/guard/decode/alphabet"
 )
 
 func fromHex(s string) []byte {
@@ -100,10 +102,10 @@ func promising(b []byte) bool {
 // first block has fixed or dynamic codes.
 func mayDeflate(b byte) bool { return b&7 == 5 || b&7 == 4 || b&7 == 3 || b&7 == 2 }
 
-const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
 // longestBase58 bounds the work of base58, which grows with the square.
 const longestBase58 = 128
+
+var base58 = alphabet.Of(alphabet.Base58)
 
 func fromBase58(s string) []byte {
 	if len(s) < 22 || len(s) > longestBase58 {
@@ -111,7 +113,7 @@ func fromBase58(s string) []byte {
 	}
 	var out []byte // least significant first
 	for i := range len(s) {
-		carry := strings.IndexByte(base58Alphabet, s[i])
+		carry := int(base58[s[i]])
 		if carry < 0 {
 			return nil
 		}
@@ -134,8 +136,8 @@ func fromBase58(s string) []byte {
 func fromQuotedPrintable(s string) []byte {
 	var out []byte
 	for i := 0; i < len(s); i++ {
-		if s[i] == '=' && i+2 < len(s) && hexValue[s[i+1]] != 0xff && hexValue[s[i+2]] != 0xff {
-			out = append(out, hexValue[s[i+1]]<<4|hexValue[s[i+2]])
+		if s[i] == '=' && i+2 < len(s) && hexValue[s[i+1]] >= 0 && hexValue[s[i+2]] >= 0 {
+			out = append(out, byte(hexValue[s[i+1]])<<4|byte(hexValue[s[i+2]]))
 			i += 2
 			continue
 		}
@@ -143,8 +145,6 @@ func fromQuotedPrintable(s string) []byte {
 	}
 	return out
 }
-
-const base85Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 
 // fromBase85 reads Ascii85 and the alphabet of RFC 1924 that Python and git
 // use. What stands before it may be part of the word, so each of the five places
@@ -189,26 +189,10 @@ func dense85(s string) bool {
 // alphabet85 is a way to write four bytes in five characters.
 type alphabet85 struct {
 	name  string
-	value [256]uint8 // 0xff: not in the alphabet
+	value *alphabet.Values
 }
 
-var alphabets85 = func() (list [2]alphabet85) {
-	ascii85 := make([]byte, 85)
-	for i := range ascii85 {
-		ascii85[i] = '!' + byte(i)
-	}
-	for k, letters := range []string{string(ascii85), base85Alphabet} {
-		a := &list[k]
-		a.name = [2]string{"ascii85", "base85"}[k]
-		for i := range a.value {
-			a.value[i] = 0xff
-		}
-		for i := range letters {
-			a.value[letters[i]] = uint8(i)
-		}
-	}
-	return list
-}()
+var alphabets85 = []alphabet85{{"ascii85", alphabet.Of(alphabet.ASCII85)}, {"base85", alphabet.Of(alphabet.Base85)}}
 
 // decode appends what s says, whose length is a multiple of five. It returns
 // nil if s is not in the alphabet.
@@ -217,7 +201,7 @@ func (a *alphabet85) decode(dst []byte, s string) []byte {
 		var v uint64
 		for k := range 5 {
 			d := a.value[s[i+k]]
-			if d == 0xff {
+			if d < 0 {
 				return nil
 			}
 			v = v*85 + uint64(d)

@@ -3,21 +3,12 @@ package normal
 import (
 	"html"
 	"unicode/utf8"
+
+	"toolward/guard/decode/alphabet"
 )
 
-// hexValue has the value of each hexadecimal digit, 0xff for other bytes.
-var hexValue = func() (v [256]byte) {
-	for i := range v {
-		v[i] = 0xff
-	}
-	for i := range 10 {
-		v['0'+i] = byte(i)
-	}
-	for i := range 6 {
-		v['a'+i], v['A'+i] = byte(10+i), byte(10+i)
-	}
-	return v
-}()
+// hexValue has the value of each hexadecimal digit, -1 for other bytes.
+var hexValue = alphabet.Of(alphabet.Hex, alphabet.HexUpper)
 
 // ascii holds every ASCII character, so that one of them is a string without
 // an allocation.
@@ -33,7 +24,7 @@ func runeString(r rune) string {
 
 // hexRune reads from least to most hexadecimal digits at s[i:].
 func hexRune(s string, i, least, most int) (r rune, end int, ok bool) {
-	for end = i; end < len(s) && end-i < most && hexValue[s[end]] != 0xff; end++ {
+	for end = i; end < len(s) && end-i < most && hexValue[s[end]] >= 0; end++ {
 		r = r<<4 | rune(hexValue[s[end]])
 	}
 	return r, end, end-i >= least && r <= utf8.MaxRune && (r < 0xd800 || r > 0xdfff)
@@ -98,10 +89,10 @@ func urlEscape(s string) (string, int) {
 	var b [utf8.UTFMax]byte
 	for n := 0; n < len(b); n++ {
 		at := n * 3
-		if at+3 > len(s) || s[at] != '%' || hexValue[s[at+1]] == 0xff || hexValue[s[at+2]] == 0xff {
+		if at+3 > len(s) || s[at] != '%' || hexValue[s[at+1]] < 0 || hexValue[s[at+2]] < 0 {
 			return "", 0
 		}
-		b[n] = hexValue[s[at+1]]<<4 | hexValue[s[at+2]]
+		b[n] = byte(hexValue[s[at+1]])<<4 | byte(hexValue[s[at+2]])
 		if n == 0 && b[0] < utf8.RuneSelf {
 			return runeString(rune(b[0])), 3
 		}

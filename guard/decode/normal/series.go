@@ -3,6 +3,8 @@ package normal
 import (
 	"strings"
 	"unicode/utf8"
+
+	"toolward/guard/decode/alphabet"
 )
 
 // A series is a row of short groups of one kind that spell a text: letters set
@@ -143,7 +145,7 @@ func classify(w string) (kind, alt group) {
 			}
 		case n == 1:
 			return single, noGroup
-		case n == 2 && hexValue[c] != 0xff && hexValue[w[1]] != 0xff:
+		case n == 2 && hexValue[c] >= 0 && hexValue[w[1]] >= 0:
 			return hexPair, noGroup
 		case n >= 4 && codeLetter(w) != 0:
 			return codeWord, noGroup
@@ -158,7 +160,7 @@ func classify(w string) (kind, alt group) {
 		if w[k] == '0' || w[k] == '1' {
 			binary++
 		}
-		if hexValue[w[k]] != 0xff {
+		if hexValue[w[k]] >= 0 {
 			hex++
 		}
 	}
@@ -191,7 +193,7 @@ func (t *Text) spell(i, depth int, row []span, kind group) {
 		name = "hex"
 		for _, g := range row {
 			w := v.Text[g.from:g.to]
-			out = append(out, hexValue[w[len(w)-2]]<<4|hexValue[w[len(w)-1]])
+			out = append(out, byte(hexValue[w[len(w)-2]])<<4|byte(hexValue[w[len(w)-1]]))
 		}
 	case bits:
 		name = "binary"
@@ -277,19 +279,6 @@ func isMorse(w string) bool {
 	return strings.Trim(w, ".-·•−–") == "" && len(w) <= 10
 }
 
-const morseCodes = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. " +
-	"----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----. .-.-.- --..-- ..--.. -.-.-- -..-. .--.-. ---..."
-
-const morseSigns = "abcdefghijklmnopqrstuvwxyz0123456789.,?!/@:"
-
-var morseAlphabet = func() map[string]byte {
-	m := map[string]byte{}
-	for i, code := range strings.Fields(morseCodes) {
-		m[code] = morseSigns[i]
-	}
-	return m
-}()
-
 func fromMorse(src string, row []span) []byte {
 	plain := strings.NewReplacer("·", ".", "•", ".", "−", "-", "–", "-")
 	var out []byte
@@ -297,7 +286,7 @@ func fromMorse(src string, row []span) []byte {
 		if k > 0 && g.from-row[k-1].to > 1 {
 			out = append(out, ' ')
 		}
-		c, ok := morseAlphabet[plain.Replace(src[g.from:g.to])]
+		c, ok := alphabet.Morse[plain.Replace(src[g.from:g.to])]
 		if !ok {
 			return nil
 		}

@@ -55,9 +55,9 @@ func (x *Expander) region(v *View, lo, hi int) {
 	x.oneCased(v, lo, hi, lower)
 	x.oneCased(v, lo, hi, upper)
 	if (len(text)-letters)*8 >= len(text) {
-		x.radix85(v, lo, hi, radixA85, "ascii85")
+		x.radix85(v, lo, hi, adobe85, "ascii85")
 		x.radix85(v, lo, hi, z85, "z85")
-		x.radix85(v, lo, hi, b85, "base85")
+		x.radix85(v, lo, hi, base85, "base85")
 	}
 	x.radix58(v, lo, hi)
 }
@@ -74,7 +74,7 @@ func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 		if n >= minOneCase {
 			for _, a := range base32s {
 				if a.letters == letterCase {
-					x.positional(v, lo, end, a.alphabet, a.name, a.use)
+					x.positional(v, lo, end, a.bits, a.name, a.use)
 				}
 			}
 			if letterCase == upper && (end-lo-n)*8 >= end-lo {

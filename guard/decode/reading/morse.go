@@ -1,6 +1,10 @@
 package reading
 
-import "bytes"
+import (
+	"bytes"
+
+	"toolward/guard/decode/alphabet"
+)
 
 // morse adds the readings of International Morse code (ITU-R M.1677-1) written
 // with dots and hyphens.
@@ -55,12 +59,7 @@ var morseByte = [256]bool{'.': true, '-': true, ' ': true, '/': true, '|': true,
 // morseCode has the letter of each code: a 1 followed by a 0 for each dot and
 // a 1 for each dash.
 var morseCode = func() (t [128]byte) {
-	for c, code := range map[byte]string{
-		'A': ".-", 'B': "-...", 'C': "-.-.", 'D': "-..", 'E': ".", 'F': "..-.", 'G': "--.", 'H': "....", 'I': "..", 'J': ".---", 'K': "-.-", 'L': ".-..", 'M': "--",
-		'N': "-.", 'O': "---", 'P': ".--.", 'Q': "--.-", 'R': ".-.", 'S': "...", 'T': "-", 'U': "..-", 'V': "...-", 'W': ".--", 'X': "-..-", 'Y': "-.--", 'Z': "--..",
-		'0': "-----", '1': ".----", '2': "..---", '3': "...--", '4': "....-", '5': ".....", '6': "-....", '7': "--...", '8': "---..", '9': "----.",
-		'.': ".-.-.-", ',': "--..--", '?': "..--..", '-': "-....-", '/': "-..-.", '@': ".--.-.", ':': "---...", '=': "-...-",
-	} {
+	for code, c := range alphabet.Morse {
 		n := 1
 		for i := range len(code) {
 			n <<= 1

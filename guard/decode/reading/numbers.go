@@ -87,19 +87,19 @@ func token(b []byte) int {
 // digits from 1 to 5 as letters of a Polybius square without J.
 func (x *Expander) letters(v *View, tokens [][]byte, places []int32) {
 	place := func(j int) int { return int(places[min(j, len(places)-1)]) }
-	alphabet, square := slices.Grow(x.codes[:0], len(tokens))[:len(tokens)], slices.Grow(x.square[:0], len(tokens))[:len(tokens)]
-	x.codes, x.square = alphabet, square
-	clear(alphabet)
+	spelled, square := slices.Grow(x.codes[:0], len(tokens))[:len(tokens)], slices.Grow(x.square[:0], len(tokens))[:len(tokens)]
+	x.codes, x.square = spelled, square
+	clear(spelled)
 	clear(square)
 	for j, t := range tokens {
 		if n := int(codeOf(t, 10)); n >= 1 && n <= 26 {
-			alphabet[j] = lowers[n-1]
+			spelled[j] = 'a' - 1 + byte(n)
 		}
 		if len(t) == 2 && t[0] >= '1' && t[0] <= '5' && t[1] >= '1' && t[1] <= '5' {
 			square[j] = "abcdefghiklmnopqrstuvwxyz"[int(t[0]-'1')*5+int(t[1]-'1')]
 		}
 	}
-	x.stretches(v, alphabet, "alphabet", place)
+	x.stretches(v, spelled, "alphabet", place)
 	x.stretches(v, square, "polybius", place)
 }
 

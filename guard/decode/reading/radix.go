@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"math/big"
 	"slices"
+
+	"toolward/guard/decode/alphabet"
 )
 
 // radix85 decodes groups of five characters to four bytes, at every alignment.
-func (x *Expander) radix85(v *View, lo, hi int, a *alphabet, name string) {
+func (x *Expander) radix85(v *View, lo, hi int, a *alphabet.Values, name string) {
 	if !x.worth(v, lo, hi, func(text []byte) bool {
 		values, _ := x.squeeze(text, a)
 		return phases85(values) != 0

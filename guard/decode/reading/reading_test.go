@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toolward/guard/decode/alphabet"
 )
 
 const plain = "The quick brown fox jumps over the lazy dog"
@@ -158,7 +160,7 @@ func seeds() []string {
 	return []string{
 		std(b), base32.StdEncoding.EncodeToString(b), strings.ToLower(noPadding.EncodeToString(b)), base32.HexEncoding.EncodeToString(b),
 		base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(b), base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").EncodeToString(b),
-		in58(b), string(a85[:ascii85.Encode(a85, b)]), in85(b, b85), in85(b, z85), hex.EncodeToString(b), hex.EncodeToString(zl.Bytes()), bits,
+		in58(b), string(a85[:ascii85.Encode(a85, b)]), in85(b, base85), in85(b, z85), hex.EncodeToString(b), hex.EncodeToString(zl.Bytes()), bits,
 		std(zip(b)), std(bzipped), std([]byte(each("%c\x00"))), "x" + selectors, strings.NewReplacer("0", "\u200b", "1", "\u200c").Replace(bits),
 		each("=%02X"), each("%%%02x"), each("&#%d;"), each(`\u%04x`), each(`\%03o`), each("%d "),
 		"- .... . / --.- ..- .. -.-. -.- / -... .-. --- .-- -. / ..-. --- -..- / .--- ..- -- .--. ... / --- ...- . .-.",
@@ -193,7 +195,7 @@ func in58(b []byte) string {
 }
 
 // in85 writes each four bytes of b as five letters.
-func in85(b []byte, a *alphabet) string {
+func in85(b []byte, a *alphabet.Values) string {
 	var out []byte
 	for ; len(b) >= 4; b = b[4:] {
 		n := uint(b[0])<<24 | uint(b[1])<<16 | uint(b[2])<<8 | uint(b[3])
@@ -263,7 +265,7 @@ func TestMostlyLeavesOutLittle(t *testing.T) {
 	encodings := map[string]string{
 		"base32hex": strings.ToLower(base32.HexEncoding.EncodeToString([]byte(long))),
 		"z85":       in85([]byte(long), z85),
-		"base85":    in85([]byte(long), b85),
+		"base85":    in85([]byte(long), base85),
 		"base64":    base64.StdEncoding.EncodeToString([]byte(long)),
 	}
 	for name, encoded := range encodings {
