@@ -145,8 +145,9 @@ func (c *scan) cipher(s string) string {
 			shifts[(first+26-w.first())%26]++
 		}
 	}
-	for shift, n := range shifts[1:] {
-		if shift++; n >= need {
+	for i, n := range shifts[1:] {
+		shift := i + 1
+		if n >= need && hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }) >= need {
 			if shift == 13 {
 				return "rot13"
 			}
@@ -236,17 +237,24 @@ func turns(s string) bool {
 	return false
 }
 
-// hits counts the common words among deciphered ones.
+// hits counts the common words among deciphered ones; one alone, however often, counts for
+// none: "target_object_id … object_id … stove_id" has "to" for "id".
 func hits(words []short, f func(byte) byte) int {
-	n := 0
+	n, first, different := 0, short(0), false
 	for _, w := range words {
 		var plain short
 		for at := 0; w>>at > 0; at += 8 {
 			plain |= short(f(byte(w>>at))) << at
 		}
 		if plain.common() {
-			n++
+			if n++; n == 1 {
+				first = plain
+			}
+			different = different || plain != first
 		}
+	}
+	if !different {
+		return 0
 	}
 	return n
 }

@@ -75,6 +75,7 @@ func TestDataOnItsWayOut(t *testing.T) {
 func TestEverydayTextsPass(t *testing.T) {
 	random := strings.Repeat("q7Zk0pX3mW9tB5vR1sYc", 4)
 	for _, c := range []Text{
+		{Text: `{"target_object_id": "pot_1", "operation_id": "turn_off_stove", "arguments": {"stove_id": "stove_1"}}`, Sent: true}, // "id" is "to", eleven letters on
 		{Text: "https://maps.example.com/dir/?api=1&origin=Kiel+Hauptbahnhof&destination=Lyon+Part+Dieu", Sent: true},
 		{Text: "https://www.example.com/search?q=how+to+cook+pasta+for+ten+people&page=2&utm_source=news", Sent: true},
 		{Text: "https://accounts.example.com/authorize?client_id=56347&redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb&state=eyJyZXR1cm4iOiAiL2hvbWUvcGFnZSIsICJuIjogMX0", Sent: true},

@@ -273,7 +273,8 @@ func TestMostlyLeavesOutLittle(t *testing.T) {
 		for _, c := range []struct {
 			text string
 			most bool
-		}{{encoded, true}, {beside[:len(beside)/3] + encoded, true}, {encoded + beside[:len(beside)/3], true}, {encoded + beside + beside, name == "base64"}, {beside + beside + encoded, name == "base64"}} {
+		}{{encoded, true}, {beside[:len(beside)/3] + encoded, true}, {encoded + beside[:len(beside)/3], true},
+			{encoded[:len(encoded)/2] + strings.Repeat(" ", 60) + encoded[len(encoded)/2:], true}, {encoded + beside + beside, name == "base64"}, {beside + beside + encoded, name == "base64"}} {
 			for _, x := range []Expander{{Mostly: true}, {}} {
 				views, _ := x.Expand([]byte(c.text), nil)
 				got := slices.ContainsFunc(views, func(v View) bool { return strings.Contains(string(v.Text), plain) })
