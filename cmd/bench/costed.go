@@ -74,21 +74,21 @@ func (p plan) countAll(ctx context.Context) (costs, error) {
 		return c, err
 	}
 	for i, thing := range all {
-		without := counts[0]
+		without, leave := counts[0], append(clocked[:len(clocked):len(clocked)], uncounted...)
 		if thing.side != "" {
-			without = counts[1]
+			without, leave = counts[1], uncounted
 		}
-		c.Figures[thing.name] = figureOf(counts[i+2].since(without, thing.n), allocations[thing.name])
+		c.Figures[thing.name] = figureOf(counts[i+2].since(without, thing.n), leave, allocations[thing.name])
 	}
 	return c, nil
 }
 
-func figureOf(by byFunction, allocations float64) figure {
+func figureOf(by byFunction, leave []string, allocations float64) figure {
 	f := figure{Allocations: allocations, Parts: map[string]int64{}}
 	for function, n := range by {
 		f.Parts[part(function)] += n
 	}
-	for _, name := range uncounted {
+	for _, name := range leave {
 		delete(f.Parts, name)
 	}
 	for _, n := range f.Parts {
@@ -213,7 +213,8 @@ func (p plan) allocations(ctx context.Context, all []counted) (map[string]float6
 	return each, nil
 }
 
-// allocated counts the calls of a thing, without what it takes to ask.
+// allocated counts calls of a thing, eight times as many as under valgrind, without what it
+// takes to ask.
 func (c counted) allocated(ctx context.Context, lab *lab, profile string) (float64, error) {
 	conns, err := c.cell.dial(lab)
 	defer hangUp(conns)
@@ -229,13 +230,13 @@ func (c counted) allocated(ctx context.Context, lab *lab, profile string) (float
 			return 0, err
 		}
 		if i == 1 {
-			if err := send(conns, c.n); err != nil {
+			if err := send(conns, 8*c.n); err != nil {
 				return 0, err
 			}
 		}
 	}
 	asking := at[1].mallocs - at[0].mallocs
-	return (at[2].mallocs - at[1].mallocs - asking) / float64(c.n), nil
+	return (at[2].mallocs - at[1].mallocs - asking) / float64(8*c.n), nil
 }
 
 // allocatedApart counts guard alone.
