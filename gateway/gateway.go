@@ -270,6 +270,21 @@ type Result struct {
 	// Original is what the upstream wrote, if a redaction rewrote it. It is for
 	// the record, whose own redaction needs the text that findings point into.
 	Original json.RawMessage
+
+	split *Object // Raw, by [NewResult]
+}
+
+// NewResult is a result that was split already; split may be nil.
+func NewResult(raw json.RawMessage, split *Object) *Result {
+	return &Result{Raw: raw, split: split}
+}
+
+// Member is a member of Raw, false if it has none of the name.
+func (r *Result) Member(name string) (json.RawMessage, bool) {
+	if s := r.split; s != nil && len(s.raw) == len(r.Raw) && &s.raw[0] == &r.Raw[0] { // else Raw was written anew
+		return s.Get(name)
+	}
+	return Find(r.Raw, name)
 }
 
 // Bytes is the answer's JSON, whichever member it is.

@@ -48,10 +48,10 @@ func asks(c *Call) (Object, bool) {
 		return Object{}, false
 	}
 	if c.Kind == KindTask {
-		if _, has := Find(c.Result.Raw, "inputRequests"); !has {
+		if _, has := c.Result.Member("inputRequests"); !has {
 			return Object{}, false
 		}
-	} else if kind, _ := Find(c.Result.Raw, "resultType"); Unquote(string(kind)) != "input_required" {
+	} else if kind, _ := c.Result.Member("resultType"); Unquote(string(kind)) != "input_required" {
 		return Object{}, false
 	}
 	o, err := Split(c.Result.Raw)

@@ -27,6 +27,8 @@ type scanner struct {
 	names   []name   // of all objects that are open, innermost last
 	room    [16]name // of names, which are rarely more
 	members []Member // of the outermost object, if top is set
+	body    *Object  // its member "params" or "result", if that is an object
+	inBody  bool     // the scanner is in it
 	top     bool
 }
 
@@ -210,13 +212,30 @@ func (s *scanner) object(depth int) error {
 	}
 }
 
-// member is the colon and the value that belong to a name.
+// member is the colon and the value that belong to a name. What is kept of them are
+// the members of the outermost object, and of the one in it that a message is about,
+// which nearly every reader of messages splits next.
 func (s *scanner) member(n name, depth int) error {
-	value, err := s.colon(depth)
-	if err == nil && s.top && depth == 0 {
-		s.members = append(s.members, Member{Name: n.String(), Value: value})
+	if s.top && depth == 0 {
+		s.inBody = s.body == nil && (string(n.b) == "params" || string(n.b) == "result")
 	}
-	return err
+	value, err := s.colon(depth)
+	if err != nil || !s.top || depth > 1 {
+		return err
+	}
+	switch {
+	case depth == 1 && s.inBody:
+		if s.body == nil {
+			s.body = &Object{members: make([]Member, 0, 4)}
+		}
+		s.body.members = append(s.body.members, Member{Name: n.String(), Value: value})
+	case depth == 0:
+		s.members = append(s.members, Member{Name: n.String(), Value: value})
+		if s.inBody && s.body != nil {
+			s.body.raw = value
+		}
+	}
+	return nil
 }
 
 // colon is what stands behind a name.

@@ -20,6 +20,7 @@ const MaxDepth = 64
 type Object struct {
 	members []Member
 	raw     json.RawMessage
+	body    *Object // "params" or "result"; nil if it is no object, is empty, or was not looked for
 }
 
 // ParseObject parses one JSON object from an agent. It refuses, with a
@@ -146,7 +147,7 @@ func parse(raw json.RawMessage, s scanner) (Object, error) {
 	if err != nil && !errors.Is(err, ErrInside) {
 		return Object{}, err
 	}
-	return Object{raw: bytes.TrimSpace(raw), members: s.members}, err
+	return Object{raw: bytes.TrimSpace(raw), members: s.members, body: s.body}, err
 }
 
 // Raw is the object as written.
@@ -164,6 +165,10 @@ func (o Object) Get(name string) (json.RawMessage, bool) {
 	}
 	return nil, false
 }
+
+// Body is what a message is about, "params" or "result", split with the message; nil
+// if it has none, or that is no object or has no members.
+func (o Object) Body() *Object { return o.body }
 
 // Object returns the member as an object. A missing member is an empty object.
 func (o Object) Object(name string) (Object, error) {
@@ -232,7 +237,11 @@ func (o Object) String(name string) (s string, ok bool, err error) {
 // the known one. This is the class of CVE-2026-27896.
 func (o Object) RefuseFolded(known ...string) error {
 	for _, m := range o.members {
+		ascii := !strings.ContainsFunc(m.Name, func(r rune) bool { return r >= utf8.RuneSelf })
 		for _, k := range known {
+			if ascii && len(m.Name) != len(k) {
+				continue // the known ones are ASCII, and such texts fold to their length
+			}
 			if m.Name != k && strings.EqualFold(m.Name, k) {
 				return Refuse("surface", Malformed, fmt.Sprintf("member name %q differs from %q only in case", clip(m.Name), k))
 			}

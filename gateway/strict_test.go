@@ -158,8 +158,18 @@ func TestObjectAccess(t *testing.T) {
 	if got := string(o.ArgsWithout("params").Raw()); got != `{"method":"tools/call","x":[1]}` {
 		t.Errorf("without: %s", got)
 	}
-	if err := o.RefuseFolded("Method"); err == nil {
-		t.Error("method passed beside Method")
+	for _, known := range []string{"Method", "PARAMS", "paramS"} {
+		if err := o.RefuseFolded("id", known); err == nil {
+			t.Errorf("what differs from %s only in case passed", known)
+		}
+	}
+	if o, err = ParseObject([]byte(`{"tas\u212a":1,"u\u017fe":2,"x":3}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []string{"task", "use", "X"} {
+		if err := o.RefuseFolded("id", known); err == nil {
+			t.Errorf("what folds to %s passed", known)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ var spelled = []string{
 	`{}`, `[]`, ` { "a" : [ 1 , -2.50 , 1e3 , true , false , null , "x" ] } `, `"plain"`, `""`, `7`, `null`,
 	`{"a\"b":"c\\","d\\\\":"\\\"","e":"\/\b\f\n\r\t"}`, `{"\u0061":"\u00e9\uD83D\uDE00\u0000","é":"ü\u005b"}`,
 	`{"a":{"b/c":[{"d~e":"f"},[["g"]]]},"":""}`, `{"a":1,"a":2}`, `[[],{},[{}],"]","}","\""]`,
+	`{"id":1,"params":{"a":1,"b":{"c":2},"\u0064":[{"e":3}]},"result":{"f":4}}`, `{"result":[],"params":{}}`, `{"a":{"params":{"b":1}},"p\u0061rams":{"c":1}}`,
 	`{"text":"` + strings.Repeat(`line \"of\" text\n`, 400) + `","n":"` + strings.Repeat("x", 30) + `"}`,
 }
 
@@ -101,6 +103,7 @@ func FuzzDecode(f *testing.F) {
 		if d := cmp.Diff(o.Members(), checked.Members()); d != "" {
 			t.Fatalf("members (-Split +CheckObject)\n%s", d)
 		}
+		wantBody(t, checked)
 		for _, m := range o.Members() {
 			if got, ok := Find(in, m.Name); !ok || !bytes.Equal(got, m.Value) {
 				t.Fatalf("%q is %s, found %s %v", m.Name, m.Value, got, ok)
@@ -121,6 +124,51 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("found %s", got)
 		}
 	})
+}
+
+// wantBody holds what was split on the way against what is split by itself.
+func wantBody(t *testing.T, o Object) {
+	t.Helper()
+	i := slices.IndexFunc(o.Members(), func(m Member) bool {
+		return (m.Name == "params" || m.Name == "result") && len(splitOf(m.Value)) > 0
+	})
+	if body := o.Body(); i < 0 != (body == nil) || i >= 0 && (cmp.Diff(splitOf(o.Members()[i].Value), body.Members()) != "" || &body.raw[0] != &o.Members()[i].Value[0]) {
+		t.Fatalf("%s has the body %+v", o.Raw(), o.Body())
+	}
+}
+
+func splitOf(raw json.RawMessage) []Member {
+	o, err := Split(raw)
+	if err != nil {
+		return nil
+	}
+	return o.Members()
+}
+
+// A member of a result is that of its bytes, also once these were written anew.
+func TestMemberOfResult(t *testing.T) {
+	o, err := CheckObject([]byte(`{"id":1,"result":{"a":1,"\u0062":[2]},"params":{"a":3}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := o.Get("result")
+	split := NewResult(raw, o.Body())
+	anew := *split
+	anew.Raw = json.RawMessage(`{"a":7,"\u0062":[2]}`)
+	for want, r := range map[string]*Result{"1": split, "7": &anew, "8": {Raw: json.RawMessage(`{"b":[2],"a":8}`)}} {
+		if got, ok := r.Member("a"); !ok || string(got) != want {
+			t.Errorf("a is %s %v, want %s", got, ok, want)
+		}
+		if got, ok := r.Member("b"); !ok || string(got) != "[2]" {
+			t.Errorf("b is %s %v", got, ok)
+		}
+		if got, ok := r.Member("c"); ok {
+			t.Errorf("c is %s", got)
+		}
+	}
+	if got, ok := (&Result{Error: json.RawMessage(`{"a":1}`)}).Member("a"); ok {
+		t.Errorf("an error has the member %s", got)
+	}
 }
 
 // A text that is kept does not keep a long value with it.

@@ -20,6 +20,7 @@ type Message struct {
 	Params json.RawMessage // an object, nil if absent
 	Result json.RawMessage // on responses, this or Error
 	Error  json.RawMessage
+	Body   *gateway.Object // Params or Result, split; nil if there is none, or it is no object or has no members
 
 	// Mended is how many places of an upstream's message [gateway.Mend] changed.
 	Mended int
@@ -116,7 +117,7 @@ func ParseUpstream(raw []byte) (Message, error) {
 }
 
 func fromObject(o gateway.Object) (Message, error) {
-	var m Message
+	m := Message{Body: o.Body()}
 	var version, method json.RawMessage
 	for _, member := range o.Members() {
 		switch member.Name {

@@ -75,7 +75,7 @@ func (s *server) send(ctx context.Context, c *gateway.Call) (*gateway.Result, in
 	madeTask := false
 	defer func() { release(madeTask) }()
 	result, err := conn.Do(ctx, c)
-	madeTask = alone && err == nil && taskID(result.Raw) != ""
+	madeTask = alone && err == nil && taskOf(result) != ""
 	return result, n, err
 }
 

@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
-
 	"toolward/gateway"
 	"toolward/upstream/shape"
 )
@@ -54,7 +52,7 @@ func shapeOf(c *gateway.Call, result *gateway.Result) string {
 	if name == "" || name == "Task" && shape.Of(c.Protocol) != shape.Legacy {
 		return "" // an extension has its tasks to itself
 	}
-	switch task, later := deferred(result.Raw); {
+	switch task, later := deferred(result); {
 	case task && name == "Called":
 		if shape.Of(c.Protocol) == shape.Legacy {
 			return "Created"
@@ -69,8 +67,8 @@ func shapeOf(c *gateway.Call, result *gateway.Result) string {
 // deferred reports whether a result stands for one that comes later: a task
 // (MCP 2025-11-25 basic/utilities/tasks), or what has to be asked first (MCP
 // 2026-07-28 basic/patterns/mrtr).
-func deferred(result json.RawMessage) (task, later bool) {
-	_, task = gateway.Find(result, "task")
-	kind, ok := gateway.Find(result, "resultType")
+func deferred(result *gateway.Result) (task, later bool) {
+	_, task = result.Member("task")
+	kind, ok := result.Member("resultType")
 	return task, ok && gateway.Unquote(string(kind)) != "complete"
 }

@@ -91,7 +91,7 @@ func (t *tasks) note(c *gateway.Call, server string, conn int, r *gateway.Result
 	case r.Error != nil:
 		return r, nil
 	case c.Kind == gateway.KindTool:
-		if id := taskID(r.Raw); id != "" {
+		if id := taskOf(r); id != "" {
 			t.add(&task{id: id, principal: c.Agent.Principal(), conn: conn, tool: c.Tool, task: &gateway.Task{Args: c.Args}})
 		}
 		return r, nil
@@ -156,16 +156,30 @@ func (t *tasks) forget(server string) {
 	}
 }
 
-// taskID reads the ID of the task in a tool's result: task.taskId in MCP
+// taskOf reads the ID of the task that a tool's result stands for: task.taskId in MCP
 // 2025-11-25, taskId in the extension of 2026-07-28.
-func taskID(result json.RawMessage) string {
-	inner, _ := gateway.Find(result, "task")
-	for _, holder := range []json.RawMessage{inner, result} {
-		if id, _ := gateway.Find(holder, "taskId"); len(id) > 0 && id[0] == '"' {
-			return gateway.Unquote(string(id))
+func taskOf(r *gateway.Result) string {
+	if inner, ok := r.Member("task"); ok {
+		if id := taskID(inner); id != "" {
+			return id
 		}
 	}
-	return ""
+	id, _ := r.Member("taskId")
+	return text(id)
+}
+
+// taskID is the ID of a task, "" of what is none.
+func taskID(task json.RawMessage) string {
+	id, _ := gateway.Find(task, "taskId")
+	return text(id)
+}
+
+// text is that of a JSON string, "" of any other value.
+func text(raw json.RawMessage) string {
+	if len(raw) == 0 || raw[0] != '"' {
+		return ""
+	}
+	return gateway.Unquote(string(raw))
 }
 
 func (t *tasks) filter(c *gateway.Call, server string, r *gateway.Result) (*gateway.Result, error) {

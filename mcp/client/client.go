@@ -154,6 +154,7 @@ type Client struct {
 	log     *slog.Logger
 	http    *http.Client
 	base    *url.URL
+	posted  *http.Request   // what all POSTs to base have in common
 	info    json.RawMessage // clientInfo where no agent has one
 	learned atomic.Pointer[learned]
 
@@ -204,6 +205,9 @@ func New(o Options) (*Client, error) {
 	}
 	if c.base.Scheme != "http" && c.base.Scheme != "https" || c.base.Host == "" {
 		return nil, fmt.Errorf("upstream %s: %q is not an http or https URL", o.Name, c.base.Redacted())
+	}
+	if c.posted, err = http.NewRequestWithContext(context.Background(), http.MethodPost, o.URL, nil); err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", o.Name, err)
 	}
 	c.http = newHTTPClient(o)
 	c.http.CheckRedirect = c.follow

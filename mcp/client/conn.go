@@ -173,7 +173,9 @@ func (c *Conn) exchange(clock *clock, call *gateway.Call, r request, p params) (
 		c.elicited.wanted(m.Error, call.Origin)
 		return &gateway.Result{Error: m.Error, IsError: true, Mended: m.Mended}, nil
 	}
-	return &gateway.Result{Raw: m.Result, Mended: m.Mended, IsError: call.Kind == gateway.KindTool && saysError(m.Result)}, nil
+	result := gateway.NewResult(m.Result, m.Body)
+	result.Mended, result.IsError = m.Mended, call.Kind == gateway.KindTool && saysError(result)
+	return result, nil
 }
 
 // request sends a request that no agent caused.

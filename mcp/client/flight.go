@@ -119,7 +119,7 @@ func (c *Conn) answered(id json.RawMessage) {
 }
 
 // saysError reports whether a tool's result has isError: true.
-func saysError(result json.RawMessage) bool {
-	v, _ := gateway.Find(result, "isError")
+func saysError(result *gateway.Result) bool {
+	v, _ := result.Member("isError")
 	return string(v) == "true"
 }

@@ -17,7 +17,7 @@ func asksInput(call *gateway.Call, r *gateway.Result) bool {
 	if call.Origin == nil || mcp.Modern(call.Protocol) {
 		return false
 	}
-	kind, _ := gateway.Find(r.Raw, "resultType")
+	kind, _ := r.Member("resultType")
 	return mcp.Unquote(kind) == "input_required"
 }
 

@@ -120,17 +120,15 @@ func (d *denied) Error() string { return "HTTP error status " + strconv.Itoa(d.s
 func (*denied) Unwrap() error   { return errStatus }
 
 func (s *streamable) post(ctx context.Context, r request, session string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.client.opts.URL, bytes.NewReader(r.body))
-	if err != nil {
-		return nil, err
-	}
-	h := req.Header
-	h["Content-Type"] = []string{"application/json"}
-	h["Accept"] = []string{"application/json, text/event-stream"}
-	h["Accept-Encoding"] = []string{"gzip"}
+	req := s.client.posted.WithContext(ctx)
+	h := make(http.Header, 8)
+	h["Content-Type"], h["Accept"], h["Accept-Encoding"] = jsonType, acceptBoth, gzipOnly
 	if err := s.fill(ctx, h, session); err != nil {
 		return nil, err
 	}
+	req.Header, req.ContentLength = h, int64(len(r.body))
+	req.GetBody = func() (io.ReadCloser, error) { return newSent(r.body), nil } // for a redirect
+	req.Body = newSent(r.body)
 	if s.conn.modern {
 		h.Set(mcp.HeaderMethod, r.method)
 		if r.name != "" {
@@ -146,6 +144,24 @@ func (s *streamable) post(ctx context.Context, r request, session string) (*http
 	}
 	return resp, nil
 }
+
+// What fields say in each request. Nobody changes it.
+var (
+	jsonType   = []string{"application/json"}
+	acceptBoth = []string{"application/json, text/event-stream"}
+	gzipOnly   = []string{"gzip"}
+)
+
+// sent is a body that is held in memory.
+type sent struct{ bytes.Reader }
+
+func newSent(body []byte) *sent {
+	b := new(sent)
+	b.Reset(body)
+	return b
+}
+
+func (*sent) Close() error { return nil }
 
 // fill sets the fields that every request carries.
 func (s *streamable) fill(ctx context.Context, h http.Header, session string) error {
@@ -167,10 +183,10 @@ func (s *streamable) fill(ctx context.Context, h http.Header, session string) er
 		}
 	}
 	if s.conn.revision >= mcp.Revision20250618 {
-		h.Set(mcp.HeaderRevision, s.conn.revision)
+		h[mcp.HeaderRevision] = []string{s.conn.revision}
 	}
 	if session != "" {
-		h.Set(mcp.HeaderSession, session)
+		h[mcp.HeaderSession] = []string{session}
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 	return nil

@@ -73,7 +73,7 @@ func (legacy) project(c *gateway.Call, result json.RawMessage) json.RawMessage {
 	if c.Kind != gateway.KindTool && c.Kind != gateway.KindTask {
 		return result
 	}
-	v, ok := gateway.Find(result, "structuredContent")
+	v, ok := c.Result.Member("structuredContent")
 	if !ok || v[0] == '{' {
 		return result
 	}

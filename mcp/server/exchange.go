@@ -88,7 +88,9 @@ var knownParams = []string{
 func (x *exchange) decode() error {
 	if x.msg.Params != nil {
 		var err error
-		if x.params, err = gateway.Split(x.msg.Params); err != nil {
+		if x.msg.Body != nil {
+			x.params = *x.msg.Body
+		} else if x.params, err = gateway.Split(x.msg.Params); err != nil {
 			return err
 		}
 		if err := x.params.RefuseFolded(knownParams...); err != nil {
