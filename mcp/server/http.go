@@ -118,8 +118,10 @@ func (v *visit) body() ([]byte, *gateway.Refusal) {
 		return nil, gateway.Refuse("surface", gateway.UnsupportedMedia, "the Content-Type must be application/json")
 	}
 	most := v.srv.opt.MaxBody
-	// A Content-Length is a claim: it earns no more memory than a small body.
-	body := make([]byte, 0, min(max(v.r.ContentLength, 511), 64<<10)+1)
+	// A Content-Length is a claim: it earns no more memory than a small body, and then
+	// four times what has come.
+	claim := max(v.r.ContentLength, 511) + 1
+	body := make([]byte, 0, min(claim, 64<<10))
 	var reader io.Reader = http.MaxBytesReader(v.w, v.r.Body, most)
 	if v.srv.opt.Body != nil {
 		counted := v.srv.opt.Body(v.agent, reader)
@@ -128,7 +130,8 @@ func (v *visit) body() ([]byte, *gateway.Refusal) {
 	}
 	for {
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			n := int64(len(body))
+			body = append(make([]byte, 0, min(max(claim, 2*n), 4*n)), body...)
 		}
 		n, err := reader.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"sync"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -48,7 +49,8 @@ func (v *visit) refuse(refusal *gateway.Refusal, status int) {
 
 // write answers an exchange that has no stream.
 func (v *visit) write(x *exchange, o outcome) {
-	body, status := x.encode(o)
+	room := answers.Get().(*[]byte)
+	body, status := x.encodeTo((*room)[:0], o)
 	if o.refusal != nil {
 		if challenge := v.srv.opt.Challenge(v.r.Host, v.endpoint(), o.refusal, true); challenge != "" {
 			v.w.Header().Set("WWW-Authenticate", challenge)
@@ -56,7 +58,17 @@ func (v *visit) write(x *exchange, o outcome) {
 		v.retryAfter(o.refusal)
 	}
 	v.json(status, body)
+	if cap(body) <= maxRoom { // it is written: net/http keeps nothing of it
+		*room = body
+		answers.Put(room)
+	}
 }
+
+// answers hold what is written to agents, one message each.
+var answers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxRoom is how large an answer is whose memory is used again, in bytes.
+const maxRoom = 1 << 20
 
 func (v *visit) post() {
 	h := v.r.Header

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"toolward/mcp"
@@ -35,15 +36,18 @@ import (
 
 // encode is the JSON-RPC message that answers the request, and the HTTP status
 // that goes with it.
-func (x *exchange) encode(o outcome) (body []byte, status int) {
+func (x *exchange) encode(o outcome) (body []byte, status int) { return x.encodeTo(nil, o) }
+
+// encodeTo is encode, in room if there is enough.
+func (x *exchange) encodeTo(room []byte, o outcome) (body []byte, status int) {
 	switch {
 	case o.refusal != nil:
 		return x.encodeRefusal(o)
 	case o.failure != nil:
 		failure, code := x.translateError(o.failure)
-		return mcp.AppendError(make([]byte, 0, len(failure)+64), x.msg.ID, failure), x.era.statusOf(code)
+		return mcp.AppendError(slices.Grow(room, len(failure)+64), x.msg.ID, failure), x.era.statusOf(code)
 	}
-	return mcp.AppendResult(make([]byte, 0, len(o.result)+64), x.msg.ID, o.result), http.StatusOK
+	return mcp.AppendResult(slices.Grow(room, len(o.result)+64), x.msg.ID, o.result), http.StatusOK
 }
 
 func (x *exchange) encodeRefusal(o outcome) (body []byte, status int) {
