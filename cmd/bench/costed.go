@@ -108,7 +108,7 @@ func (p plan) callsUnderValgrind(ctx context.Context, thing counted) (byFunction
 	if err != nil {
 		return nil, err
 	}
-	lab, err := newLab(ctx, p.binary, "", conditions, append(append([]string{}, steady...), under...)...)
+	lab, err := p.newLab(ctx, "", conditions, append(append([]string{}, steady...), under...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (p plan) allocations(ctx context.Context, all []counted) (map[string]float6
 	if err != nil {
 		return nil, err
 	}
-	lab, err := newLab(ctx, p.binary, profile[0], conditions, steady...)
+	lab, err := p.newLab(ctx, profile[0], conditions, steady...)
 	if err != nil {
 		return nil, err
 	}

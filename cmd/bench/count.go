@@ -97,7 +97,7 @@ func (p plan) countNative(ctx context.Context, c cell) (memory allocated, k kern
 	if err != nil {
 		return memory, k, err
 	}
-	lab, err := newLab(ctx, p.binary, addrs[0], c.policy)
+	lab, err := p.newLab(ctx, addrs[0], c.policy)
 	if err != nil {
 		return memory, k, err
 	}
@@ -181,7 +181,7 @@ func (p plan) underValgrind(ctx context.Context, c cell, calls int) (byFunction,
 	if err != nil {
 		return nil, err
 	}
-	lab, err := newLab(ctx, p.binary, "", c.policy, under...)
+	lab, err := p.newLab(ctx, "", c.policy, under...)
 	if err != nil {
 		return nil, err
 	}

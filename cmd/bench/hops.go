@@ -13,14 +13,29 @@ import (
 	"time"
 )
 
-const toolList = `{"tools":[{"name":"report","description":"Returns a report of the given size.","inputSchema":{"type":"object","properties":{"text":{"type":"string"},"bytes":{"type":"integer"},"kind":{"type":"string"},"path":{"type":"string"},"records":{"type":"array"}},"required":["text","bytes","kind","path"]}}]}`
+const toolReport = `{"name":"report","description":"Returns a report of the given size.","inputSchema":{"type":"object","properties":{"text":{"type":"string"},"bytes":{"type":"integer"},"kind":{"type":"string"},"path":{"type":"string"},"records":{"type":"array"}},"required":["text","bytes","kind","path"]}}`
+
+// toolList is a list of the tool that is called and of others, up to n.
+func toolList(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"tools":[` + toolReport)
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, `,{"name":"other%d","description":"Looks up row %d of table %d by its key and returns what stands there.","inputSchema":{"type":"object","properties":{"key":{"type":"string","description":"The key of the row."},"limit":{"type":"integer","minimum":1},"columns":{"type":"array","items":{"type":"string"}}},"required":["key"]}}`, i, i, i%7)
+	}
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
 
 // serveUpstream is an MCP server that does next to nothing, so that its own
 // cost does not hide the hop's. Its one tool answers with `bytes` bytes of the kind
 // that its arguments are, in which the call's number is.
 func serveUpstream(args string) error {
-	addr, root, _ := strings.Cut(args, ",")
-	a := &answers{root: root, made: map[string][]string{}}
+	part := strings.SplitN(args, ",", 3)
+	tools, err := strconv.Atoi(part[1])
+	if err != nil {
+		return err
+	}
+	addr, a := part[0], &answers{root: part[2], tools: toolList(tools), made: map[string][]string{}}
 	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.WriteHeader(http.StatusMethodNotAllowed)
@@ -73,7 +88,8 @@ func between(b []byte, before, after string) []byte {
 
 // answers are those that were made, by kind and size.
 type answers struct {
-	root string
+	root  string
+	tools []byte
 
 	mu   sync.Mutex
 	made map[string][]string
@@ -120,7 +136,7 @@ func (a *answers) to(body []byte) (id, result []byte, err error) {
 	case "initialize":
 		return m.ID, []byte(`{"protocolVersion":` + strconv.Quote(m.Params.ProtocolVersion) + `,"capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1"}}`), nil
 	case "tools/list":
-		return m.ID, []byte(toolList), nil
+		return m.ID, a.tools, nil
 	}
 	return m.ID, []byte(`{}`), nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,9 @@ type lab struct {
 	upstream, bare, gateway *exec.Cmd
 	bareAddr, gatewayAddr   string
 	token                   string
-	atRest                  float64 // resident memory of the gateway before any load, MiB
+	atRest                  float64       // resident memory of the gateway before any load, MiB
+	ready                   time.Duration // how long that took
+	firstList               time.Duration // that anybody asked it for
 }
 
 // gatewayArgs starts the gateway, with its profiles on an address if there is one.
@@ -33,8 +37,8 @@ func gatewayArgs(dir, profile string) []string {
 }
 
 // newLab starts them. The gateway is run by under, if that names a program.
-func newLab(ctx context.Context, binary, profile, policy string, under ...string) (*lab, error) {
-	binary, err := filepath.Abs(binary)
+func (p plan) newLab(ctx context.Context, profile, policy string, under ...string) (*lab, error) {
+	binary, err := filepath.Abs(p.binary)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func newLab(ctx context.Context, binary, profile, policy string, under ...string
 	if err != nil {
 		return nil, err
 	}
-	if l.upstream, err = l.start(ctx, "upstream", self, "upstream", addrs[0]+","+root); err != nil {
+	if l.upstream, err = l.start(ctx, "upstream", self, "upstream", fmt.Sprintf("%s,%d,%s", addrs[0], p.tools, root)); err != nil {
 		return nil, err
 	}
 	l.bareAddr, l.gatewayAddr = addrs[1], addrs[2]
@@ -62,29 +66,66 @@ func newLab(ctx context.Context, binary, profile, policy string, under ...string
 		l.close()
 		return nil, err
 	}
-	if err := l.configure(addrs[0], policy); err != nil {
+	if err := l.configure(addrs[0], policy, p.tools); err != nil {
 		l.close()
 		return nil, err
 	}
 	run := append(append(under, binary), gatewayArgs(l.dir, profile)...)
+	begun := time.Now()
 	if l.gateway, err = l.start(ctx, "gateway", run[0], run[1:]...); err != nil {
 		l.close()
 		return nil, err
 	}
-	if err := l.settle(ctx, binary, addrs); err != nil {
+	if err := l.settle(ctx, binary, addrs, begun); err != nil {
 		l.close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// settle waits until all three answer, and gets a token.
-func (l *lab) settle(ctx context.Context, binary string, addrs []string) error {
+// settle waits until all three answer, gets a token, and asks for the first list.
+func (l *lab) settle(ctx context.Context, binary string, addrs []string, begun time.Time) error {
 	for _, addr := range addrs {
 		if err := reachable(ctx, addr); err != nil {
 			return fmt.Errorf("%w; see %s", err, l.dir)
 		}
 	}
+	if err := l.untilReady(ctx); err != nil {
+		return err
+	}
+	l.ready = time.Since(begun)
+	if err := l.mint(ctx, binary); err != nil {
+		return err
+	}
+	var err error
+	if l.firstList, err = l.list(ctx); err != nil {
+		return err
+	}
+	l.atRest, err = memory(l.gateway.Process.Pid)
+	return err
+}
+
+// untilReady waits until the gateway says that it has all that it needs.
+func (l *lab) untilReady(ctx context.Context) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.gatewayAddr+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return nil
+		}
+		pause(ctx, time.Millisecond)
+	}
+}
+
+// mint gets a token.
+func (l *lab) mint(ctx context.Context, binary string) error {
 	var out []byte
 	var err error
 	for range 5 { // under valgrind on a busy machine the gateway may take longer to put it on record than the command waits
@@ -93,16 +134,31 @@ func (l *lab) settle(ctx context.Context, binary string, addrs []string) error {
 		said := &bytes.Buffer{}
 		mint.Dir, mint.Stderr = l.dir, said
 		if out, err = mint.Output(); err == nil {
-			break
+			l.token = string(bytes.TrimSpace(out))
+			return nil
 		}
 		err = fmt.Errorf("token mint: %w: %s", err, said)
 	}
-	if err != nil {
-		return err
-	}
-	l.token = string(bytes.TrimSpace(out))
-	l.atRest, err = memory(l.gateway.Process.Pid)
 	return err
+}
+
+// list is how long a list of tools takes over REST.
+func (l *lab) list(ctx context.Context) (time.Duration, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.gatewayAddr+"/v1/tools", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+l.token)
+	begun := time.Now()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK || n == 0 {
+		return 0, fmt.Errorf("a list was answered with status %d and %d bytes: %w", resp.StatusCode, n, err)
+	}
+	return time.Since(begun), nil
 }
 
 // The shapes of policy that calls are judged by, 30 rules each.
@@ -111,8 +167,9 @@ const (
 	written    = "written"    // as the README's are: paths, lengths, patterns
 )
 
-// configure writes the gateway's configuration and a policy.
-func (l *lab) configure(upstream, policy string) error {
+// configure writes the gateway's configuration, a policy for the tool that is called,
+// and one for each of the others.
+func (l *lab) configure(upstream, policy string, tools int) error {
 	if err := os.Mkdir(filepath.Join(l.dir, "policies"), 0o700); err != nil {
 		return err
 	}
@@ -151,7 +208,16 @@ log: {level: warn}
 	b.WriteString("deny contains \"too large\" if input.args.bytes > 1048576\n\n")
 	b.WriteString("allow if {\n\t\"analyst\" in input.agent.roles\n\tinput.args.bytes > 0\n}\n\n")
 	b.WriteString("allow if \"admin\" in input.agent.roles\n")
-	return os.WriteFile(filepath.Join(l.dir, "policies", "report.rego"), []byte(b.String()), 0o600)
+	if err := os.WriteFile(filepath.Join(l.dir, "policies", "report.rego"), []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	for i := 1; i < tools; i++ {
+		text := fmt.Sprintf("package tools.bench.other%d\n\nallow if \"analyst\" in input.agent.roles\n\ndeny contains \"too many\" if input.args.limit > %d\n", i, 100+i)
+		if err := os.WriteFile(filepath.Join(l.dir, "policies", fmt.Sprintf("other%d.rego", i)), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *lab) start(ctx context.Context, name, binary string, args ...string) (*exec.Cmd, error) {

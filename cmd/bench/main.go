@@ -44,6 +44,7 @@ type plan struct {
 	modes     []mode
 	calls     int // that are counted
 	functions int // that are named
+	tools     int // that the upstream has
 }
 
 func main() {
@@ -75,6 +76,7 @@ func main() {
 	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "time before it that does not count")
 	counts := flag.Bool("count", false, "count what a call takes instead: instructions, system calls, allocations")
 	flag.IntVar(&p.calls, "calls", 1000, "with -count: calls that are counted")
+	flag.IntVar(&p.tools, "tools", 1, "tools that the upstream has, each with a policy file")
 	flag.IntVar(&p.functions, "functions", 0, "with -count: how many functions to name, those of the most instructions first")
 	cost := flag.String("cost", "", "count instead what calls and guard cost, and fail if it is 3 % over the figures of this file")
 	update := flag.Bool("update", false, "with -cost: write the file")
@@ -180,7 +182,7 @@ func (p plan) run(ctx context.Context) error {
 // under measures the cells of one policy, with processes of their own, and returns
 // what there is to say of them.
 func (p plan) under(ctx context.Context, policy string) (notes []string, err error) {
-	lab, err := newLab(ctx, p.binary, p.profile, policy)
+	lab, err := p.newLab(ctx, p.profile, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +205,8 @@ func (p plan) under(ctx context.Context, policy string) (notes []string, err err
 	if err != nil {
 		return nil, err
 	}
-	return append(notes, fmt.Sprintf("%s: %.0f MiB at rest, %.0f MiB after the load", policy, lab.atRest, rss)), nil
+	return append(notes, fmt.Sprintf("%s, %d tools: %.0f MiB at rest, %.0f MiB after the load; ready in %.0f ms, first list in %.1f ms",
+		policy, p.tools, lab.atRest, rss, lab.ready.Seconds()*1e3, lab.firstList.Seconds()*1e3)), nil
 }
 
 // cell measures both hops and prints a row.
