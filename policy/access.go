@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/util"
 
 	"toolward/gateway"
 )
@@ -53,15 +52,10 @@ func (r *revision) access(ctx context.Context, limit time.Duration, seen *seer, 
 	}
 	defer done()
 	v.seer = seen
-	if !v.mayBe(r.compiler.GetRulesExact(ast.MustParseRef(entryVisible)), isTruthy) {
+	if !v.mayBe(seen.entry, isTruthy) {
 		return x, ctx.Err()
 	}
-	for _, name := range util.KeysSorted(r.compiler.Modules) {
-		m := r.compiler.Modules[name]
-		of, asked := addressOf(m.Package)
-		if !asked || of.root == "reverse" || !of.covers(t) {
-			continue
-		}
+	for _, m := range r.about(t) {
 		for _, rule := range m.Rules {
 			for branch := rule; branch != nil && !rule.Default; branch = branch.Else {
 				x.add(r, v, m, rule, branch)
@@ -302,12 +296,7 @@ func (x Access) When() string {
 func (e *Engine) Otherwise(t *gateway.Tool) (rules []gateway.Rule) {
 	r := e.current.Load()
 	reader := newReader(r.compiler)
-	for _, name := range util.KeysSorted(r.compiler.Modules) {
-		m := r.compiler.Modules[name]
-		a, asked := addressOf(m.Package)
-		if !asked || a.root == "reverse" || !a.covers(t) {
-			continue
-		}
+	for _, m := range r.about(t) {
 		for _, rule := range m.Rules {
 			if n := ruleName(rule); n != ruleAllow && n != ruleApprove || rule.Default || neverAllows(rule) {
 				continue

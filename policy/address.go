@@ -88,6 +88,23 @@ func (a address) covers(t *gateway.Tool) bool {
 	return a.server == t.Server && a.name == t.Name && a.kind() == t.Kind
 }
 
+// about are the compiled modules that speak about calls of a tool, in the order of
+// their files.
+func (r *revision) about(t *gateway.Tool) []*ast.Module {
+	of := []address{{root: "gateway"}, {root: "servers", server: t.Server}}
+	for _, root := range []string{"tools", "prompts", "resources"} {
+		if a := (address{root, t.Server, t.Name}); a.kind() == t.Kind {
+			of = append(of, a)
+		}
+	}
+	var all []*ast.Module
+	for _, a := range of {
+		all = append(all, r.spoken[a]...)
+	}
+	slices.SortFunc(all, func(a, b *ast.Module) int { return strings.Compare(a.Package.Location.File, b.Package.Location.File) })
+	return all
+}
+
 // kind is what the name of a package with one is the name of.
 func (a address) kind() gateway.Kind {
 	switch a.root {

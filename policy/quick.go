@@ -63,6 +63,7 @@ func (r *revision) quicken(marked map[string]*ast.Module) (*quick, []Problem) {
 	if r.interpreted = r.seen(marked); r.interpreted != "" {
 		return nil, nil
 	}
+	r.names = ruleNames(r.parsed)
 	q := &quick{}
 	q.plans.most, q.known.most = r.tools.most, maxOutcomes
 	t, f := newTranslator(r, settled(marked)), newFallible(r.compiler)

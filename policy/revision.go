@@ -32,11 +32,13 @@ type revision struct {
 	interpreted string         // why it never can; "" if it can
 	rules       []gateway.Rule // by the number that marks them; see instrument
 	reads       reads
-	mayAsk      map[string]bool        // see asking
-	counting    *counting              // what it counts and remembers; nil if nothing
-	sees        *seer                  // what lists can know of the rules
-	parsed      map[string]*ast.Module // as written, without marks, for explain and checks
-	problems    []Problem              // warnings
+	mayAsk      map[string]bool           // see asking
+	counting    *counting                 // what it counts and remembers; nil if nothing
+	sees        *seer                     // what lists can know of the rules
+	spoken      map[address][]*ast.Module // by what they speak about
+	parsed      map[string]*ast.Module    // as written, without marks, for explain and checks
+	names       map[string][]string       // of the rules as written, by their package's path
+	problems    []Problem                 // warnings
 
 	agents   cache[*gateway.Agent, map[string]any]
 	tools    cache[*gateway.Tool, map[string]any]
@@ -117,6 +119,12 @@ func compile(ctx context.Context, s *sources) (*revision, []Problem) {
 	}
 	r.reads = readsOf(r.compiler)
 	r.sees = see(r.compiler, entryVisible)
+	r.spoken = map[address][]*ast.Module{}
+	for _, m := range r.compiler.Modules {
+		if a, ok := addressOf(m.Package); ok {
+			r.spoken[a] = append(r.spoken[a], m)
+		}
+	}
 	r.problems = sorted(ps)
 	r.agents.most, r.tools.most, r.speaking.most, r.noting.most, r.visible.most = 4096, 16384, 16384, 16384, 256
 	switch {

@@ -219,18 +219,26 @@ func (t *translator) askedByLibrary(rule *ast.Rule) bool {
 	return true
 }
 
+// ruleNames are the names of rules by their package's path; several files may have one.
+func ruleNames(modules map[string]*ast.Module) map[string][]string {
+	names := map[string][]string{}
+	for _, m := range modules {
+		path := m.Package.Path.String()
+		for _, rule := range m.Rules {
+			names[path] = append(names[path], ruleName(rule))
+		}
+	}
+	return names
+}
+
 // closedHead reports whether what a rule gives has no variable of its body.
 func (r *revision) closedHead(m *ast.Module, rule *ast.Rule) bool {
 	free := map[string]bool{"input": true, "data": true}
 	for _, i := range m.Imports {
 		free[string(i.Name())] = true
 	}
-	for _, other := range r.parsed {
-		for _, rule := range other.Rules {
-			if other.Package.Equal(m.Package) {
-				free[ruleName(rule)] = true
-			}
-		}
+	for _, name := range r.names[m.Package.Path.String()] {
+		free[name] = true
 	}
 	for _, e := range rule.Body {
 		for _, name := range declares(e) {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -33,9 +34,93 @@ type sight struct {
 // ask is an expression about the outcome of other rules.
 type ask struct {
 	expr    *ast.Expr
-	rules   []*ast.Rule // all that define what is asked about
+	rules   ruleSet // all that define what is asked about
 	negated bool
 	as      inquiry
+}
+
+// ruleSet is rules, found by the tool or server whose name their bodies compare first:
+// a list of a thousand tools must not go over a thousand packages for each.
+type ruleSet struct {
+	about map[toolName][]*ast.Rule // that can hold for calls of these alone
+	rest  []*ast.Rule
+}
+
+// toolName names a tool; "" is any server, or any of its tools.
+type toolName struct{ server, name string }
+
+func newRuleSet(rules []*ast.Rule) ruleSet {
+	set := ruleSet{about: map[toolName][]*ast.Rule{}}
+	for _, r := range rules {
+		if name := compared(r); name != (toolName{}) {
+			set.about[name] = append(set.about[name], r)
+		} else {
+			set.rest = append(set.rest, r)
+		}
+	}
+	return set
+}
+
+// compared is what a compiled rule's body compares with a constant that a tool's name
+// is, as those of [specialise] do:
+//
+//	input.tool.server = "files"; input.tool.name = "read"; …
+func compared(r *ast.Rule) (of toolName) {
+	if r.Default || r.Else != nil {
+		return of
+	}
+	for _, e := range r.Body {
+		if e.Negated || len(e.With) > 0 || !e.IsEquality() {
+			continue
+		}
+		left, right := e.Operand(0).Value, e.Operand(1).Value
+		if _, isRef := right.(ast.Ref); isRef {
+			left, right = right, left
+		}
+		ref, isRef := left.(ast.Ref)
+		text, isText := right.(ast.String)
+		switch {
+		case !isRef || !isText:
+		case ref.Equal(toolServerRef):
+			of.server = string(text)
+		case ref.Equal(toolNameRef):
+			of.name = string(text)
+		}
+	}
+	return of
+}
+
+var toolServerRef, toolNameRef = ast.MustParseRef("input.tool.server"), ast.MustParseRef("input.tool.name")
+
+// all are the rules of the set, or those that can hold for a tool.
+func (s ruleSet) all() iter.Seq[*ast.Rule] {
+	return func(yield func(*ast.Rule) bool) {
+		for _, r := range s.rest {
+			if !yield(r) {
+				return
+			}
+		}
+		for _, rules := range s.about {
+			for _, r := range rules {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// of are the rules that can hold for a tool: the others ask for another name.
+func (s ruleSet) of(t toolName) iter.Seq[*ast.Rule] {
+	return func(yield func(*ast.Rule) bool) {
+		for _, rules := range [][]*ast.Rule{s.rest, s.about[toolName{t.server, ""}], s.about[toolName{"", t.name}], s.about[t]} {
+			for _, r := range rules {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // inquiry is what is asked of rules.
@@ -53,12 +138,14 @@ type seer struct {
 	reader   *reader
 	timed    map[*ast.Rule]bool // rules that ask for the time of day, or another that does
 	sights   map[*ast.Rule]*sight
+	entry    ruleSet // the rules of the entry point
 }
 
 // see finds what is known of every rule that the entry point asks about.
 func see(c *ast.Compiler, entry string) *seer {
 	s := &seer{compiler: c, reader: newReader(c), timed: map[*ast.Rule]bool{}, sights: map[*ast.Rule]*sight{}}
-	for _, rule := range c.GetRulesExact(ast.MustParseRef(entry)) {
+	s.entry = newRuleSet(c.GetRulesExact(ast.MustParseRef(entry)))
+	for rule := range s.entry.all() {
 		s.visit(rule)
 	}
 	return s
@@ -72,7 +159,7 @@ func (s *seer) visit(rule *ast.Rule) {
 		seen := s.look(r.Body)
 		s.sights[r] = seen
 		for _, a := range seen.asks {
-			for _, other := range a.rules {
+			for other := range a.rules.all() {
 				s.visit(other)
 			}
 		}
@@ -255,8 +342,9 @@ func (s *seer) asked(body ast.Body, i int) (a ask, ok bool) {
 	} else if a.as == isNotEmpty {
 		return a, false
 	}
-	a.rules = s.defining(ref, a.as)
-	return a, a.rules != nil
+	rules := s.defining(ref, a.as)
+	a.rules = newRuleSet(rules)
+	return a, rules != nil
 }
 
 // alone reports whether no other expression has a variable.
@@ -289,6 +377,7 @@ func (s *seer) defining(ref ast.Ref, as inquiry) []*ast.Rule {
 // tool.
 type view struct {
 	*seer
+	tool  toolName
 	holds func(ast.Body) (bool, error) // evaluates what is known
 	may   map[*ast.Rule]bool
 	must  map[*ast.Rule]bool
@@ -296,34 +385,31 @@ type view struct {
 }
 
 // mayBe reports whether rules could come to what is asked for some call.
-func (v *view) mayBe(rules []*ast.Rule, as inquiry) bool {
-	return slices.ContainsFunc(rules, func(rule *ast.Rule) bool {
+func (v *view) mayBe(rules ruleSet, as inquiry) bool {
+	for rule := range rules.of(v.tool) {
 		for r := rule; r != nil; r = r.Else {
 			if valueMay(r, as) && v.mayHold(r) {
 				return true
 			}
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // mustBe reports whether rules come to what is asked whatever the call is, or
 // the policy fails.
-func (v *view) mustBe(rules []*ast.Rule, as inquiry) bool {
-	return slices.ContainsFunc(rules, func(rule *ast.Rule) bool {
+func (v *view) mustBe(rules ruleSet, as inquiry) bool {
+	for rule := range rules.of(v.tool) {
 		if rule.Default {
-			return false // it is what is left where no other holds
+			continue // it is what is left where no other holds
 		}
-		for r := rule; r != nil; r = r.Else {
-			if !valueMust(r, as) {
-				return false
-			}
+		for r := rule; r != nil && valueMust(r, as); r = r.Else {
 			if v.mustHold(r) {
 				return true
 			}
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // valueMay reports whether a rule's value could be what is asked.

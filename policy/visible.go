@@ -59,7 +59,7 @@ func (r *revision) possible(ctx context.Context, limit time.Duration, a *gateway
 		return false, err
 	}
 	defer done()
-	return v.mayBe(r.compiler.GetRulesExact(ast.MustParseRef(entryVisible)), isTruthy), ctx.Err()
+	return v.mayBe(r.sees.entry, isTruthy), ctx.Err()
 }
 
 // view is what can be known of the rules about an agent and a tool without a call. What
@@ -75,7 +75,7 @@ func (r *revision) view(ctx context.Context, limit time.Duration, a *gateway.Age
 	alarm := time.AfterFunc(limit, cancel.Cancel)
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	fired := marks{rules: len(r.rules)}
-	v = &view{seer: r.sees, may: map[*ast.Rule]bool{}, must: map[*ast.Rule]bool{}}
+	v = &view{seer: r.sees, tool: toolName{t.Server, t.Name}, may: map[*ast.Rule]bool{}, must: map[*ast.Rule]bool{}}
 	v.holds = func(body ast.Body) (held bool, err error) {
 		defer func() { // OPA panics on numbers that it reads otherwise than it writes them
 			if p := recover(); p != nil {
