@@ -220,6 +220,8 @@ func (a *answering) find(v, key any) (any, bool) {
 		yes, sure := isIn(key, of)
 		a.unsure = a.unsure || !sure
 		return key, yes && sure
+	default:
+		a.unsure = a.unsure || rank(v) < 0
 	}
 	return nil, false
 }

@@ -144,6 +144,8 @@ func (a *answering) members(v any, keys bool, f func(key, e any) bool) {
 				return
 			}
 		}
+	default:
+		a.unsure = a.unsure || rank(v) < 0
 	}
 }
 
