@@ -91,14 +91,36 @@ func (p plan) cost(ctx context.Context, file string, update bool) error {
 	if err := json.Unmarshal(text, &before); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	fmt.Println(now.table(before))
-	if grown := now.grown(before); len(grown) > 0 {
-		for _, line := range grown {
-			fmt.Println(line)
+	grown := now.grown(before)
+	if len(grown) > 0 { // a busy machine adds allocations, and never takes any away
+		fmt.Printf("counted again, for %d figures over what is allowed\n", len(grown))
+		again, err := p.countAll(ctx)
+		if err != nil {
+			return err
 		}
+		now.least(again)
+		grown = now.grown(before)
+	}
+	fmt.Println(now.table(before))
+	for _, line := range grown {
+		fmt.Println(line)
+	}
+	if len(grown) > 0 {
 		return errCost
 	}
 	return nil
+}
+
+// least takes from again the figures that are lower there.
+func (c costs) least(again costs) {
+	for name, now := range c.Figures {
+		other := again.Figures[name]
+		if other.Instructions < now.Instructions {
+			now.Instructions, now.Parts = other.Instructions, other.Parts
+		}
+		now.Allocations = min(now.Allocations, other.Allocations)
+		c.Figures[name] = now
+	}
 }
 
 // grown are the figures that are over what is allowed, each with the parts that it grew in.

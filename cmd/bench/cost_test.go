@@ -37,3 +37,12 @@ func TestRuntimeIsNotCounted(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestTheLowerOfTwoCountsHolds(t *testing.T) {
+	now := costs{Figures: map[string]figure{"a": {100, 9, map[string]int64{"guard": 100}}, "b": {50, 4, map[string]int64{"audit": 50}}}}
+	now.least(costs{Figures: map[string]figure{"a": {90, 10, map[string]int64{"guard": 90}}, "b": {60, 3, map[string]int64{"audit": 60}}}})
+	a, b := now.Figures["a"], now.Figures["b"]
+	if a.Instructions != 90 || a.Parts["guard"] != 90 || a.Allocations != 9 || b.Instructions != 50 || b.Parts["audit"] != 50 || b.Allocations != 3 {
+		t.Errorf("%+v", now)
+	}
+}
