@@ -100,9 +100,10 @@ func Elements(raw json.RawMessage) (all []json.RawMessage, ok bool) {
 
 // MayName reports whether checked JSON can have a member or a text that holds a
 // word of ASCII, at any depth. It is a search of the bytes, and wrong only in saying
-// yes: whoever wants to be overlooked writes "task\u0049d".
+// yes: whoever wants to be overlooked writes "task\u0049d", and encoders of PHP write
+// "io.modelcontextprotocol\/related-task".
 func MayName(raw []byte, word string) bool {
-	return bytes.Contains(raw, []byte(word)) || bytes.Contains(raw, []byte(`\u`))
+	return bytes.Contains(raw, []byte(word)) || bytes.Contains(raw, []byte(`\u`)) || strings.Contains(word, "/") && bytes.Contains(raw, []byte(`\/`))
 }
 
 // Find is the value of one member of checked JSON, false if it has none or is no

@@ -191,3 +191,17 @@ func TestDecodePinsLittle(t *testing.T) {
 	}
 	runtime.KeepAlive(kept)
 }
+
+// However a name is spelled, the search of the bytes does not overlook it.
+func TestMayNameKnowsEverySpelling(t *testing.T) {
+	for _, raw := range []string{
+		`{"a.b/task-id":1}`, `{"a.b\/task-id":1}`, `{"a.b/task\u002did":1}`, `{"x":[{"\u0061.b/task-id":1}]}`,
+	} {
+		if !MayName([]byte(raw), "a.b/task-id") {
+			t.Errorf("%s is overlooked", raw)
+		}
+	}
+	if raw := `{"a.b/task":"\/ \" \\"}`; MayName([]byte(raw), "taskid") {
+		t.Errorf("%s may name what it has not", raw)
+	}
+}

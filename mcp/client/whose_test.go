@@ -380,3 +380,17 @@ func TestWhatComesWithItsQuestion(t *testing.T) {
 type quietPerson struct{ *person }
 
 func (quietPerson) Capabilities() []byte { return []byte(`{"tasks":{}}`) }
+
+// A task is named however the server spells its member: PHP escapes each slash.
+func TestTasksAreNamedInEverySpelling(t *testing.T) {
+	for _, name := range []string{"io.modelcontextprotocol/related-task", `io.modelcontextprotocol\/related-task`, `io.modelcontextprotocol/related\u002dtask`} {
+		m := mcp.Message{Method: "sampling/createMessage", Params: []byte(`{"_meta":{"` + name + `":{"taskId":"7"}}}`)}
+		if got := aboutTask(m); got != "7" {
+			t.Errorf("%s: it is about task %q", name, got)
+		}
+		own := `{"a":1,"_meta":{"` + strings.Replace(name, "related-task", "subscriptionId", 1) + `":"x"}}`
+		if strings.Contains(own, "subscriptionId") && string(withoutSubscription([]byte(own))) != `{"a":1}` {
+			t.Errorf("%s: the gateway's own subscription is left", own)
+		}
+	}
+}
