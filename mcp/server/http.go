@@ -88,12 +88,15 @@ func (v *visit) retryAfter(refusal *gateway.Refusal) {
 	}
 }
 
-func (v *visit) json(status int, body []byte) {
+// json writes an answer, and reports whether all of it was taken over: if not, the agent
+// left, and what carries it may still read body.
+func (v *visit) json(status int, body []byte) bool {
 	h := v.w.Header()
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(body) // an error means that the agent left
+	_, err := v.w.Write(body)
+	return err == nil
 }
 
 var (

@@ -57,8 +57,9 @@ func (v *visit) write(x *exchange, o outcome) {
 		}
 		v.retryAfter(o.refusal)
 	}
-	v.json(status, body)
-	if cap(body) <= maxRoom { // it is written: net/http keeps nothing of it
+	// Of what was written net/http keeps nothing. Of what was not it does: HTTP/2 returns when
+	// the agent resets its stream, and the frame that is on its way is made of body after that.
+	if v.json(status, body) && cap(body) <= maxRoom {
 		*room = body
 		answers.Put(room)
 	}
