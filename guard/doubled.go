@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -88,9 +89,19 @@ func (sc *scan) once(l *leaf) []gateway.Finding {
 	return found
 }
 
-// silent reports whether the place of a text says nothing of what is in it.
+// silent reports whether the place of a text says nothing of what is in it: what
+// encloses it may ([leaf.where]).
+//
+//	/content/0/text, /structuredContent/result    silent
+//	/structuredContent/password/text              not silent
 func silent(l *leaf) bool {
-	return slices.Contains(unspoken, l.name) && strings.HasSuffix(string(l.path), "/"+l.name)
+	above, ok := strings.CutSuffix(string(l.path), "/"+l.name)
+	if !ok || !slices.Contains(unspoken, l.name) {
+		return false
+	}
+	parent := above[strings.LastIndexByte(above, '/')+1:]
+	_, err := strconv.Atoi(parent)
+	return err == nil || parent == "structuredContent" || slices.Contains(unspoken, parent)
 }
 
 // gap is a place at which something was left out of a text: what stands from at on stood
@@ -156,13 +167,14 @@ func stringEnd(s string, at int) int {
 // out. One that begins before a gap and ends behind it is over all that was left out.
 func joinedAgain(found []gateway.Finding, gaps []gap, length int) []gateway.Finding {
 	was := func(at int) int {
-		moved := at
-		for _, c := range gaps {
-			if at >= c.at {
-				moved = c.was + at - c.at
-			}
+		n, on := slices.BinarySearchFunc(gaps, at, func(g gap, at int) int { return g.at - at })
+		if on {
+			n++
 		}
-		return min(moved, length)
+		if n > 0 { // behind the last gap before it
+			at += gaps[n-1].was - gaps[n-1].at
+		}
+		return min(at, length)
 	}
 	for i := range found {
 		found[i].Span = [2]int{was(found[i].Span[0]), was(found[i].Span[1])}
@@ -179,38 +191,52 @@ func (sc *scan) inJSON() {
 	for i := range sc.doubles.parts {
 		p := &sc.doubles.parts[i]
 		found := slices.Clone(sc.doubles.found[p.text])
+		var ends []int // of spans; their places are asked for in order, or each would be counted from the start
 		for j := range found {
 			f := &found[j]
 			if f.Span == [2]int{} {
 				f.Span = [2]int{0, len(p.text)}
 			}
-			from := escapedOffset(p.in.text[p.at:], f.Span[0])
-			f.Span = [2]int{p.at + from, p.at + from + escapedOffset(p.in.text[p.at+from:], f.Span[1]-f.Span[0])}
+			ends = append(ends, f.Span[0], f.Span[1])
+		}
+		slices.Sort(ends)
+		ends = slices.Compact(ends)
+		places := escapedOffsets(p.in.text[p.at:], ends)
+		for j := range found {
+			for k, end := range found[j].Span {
+				n, _ := slices.BinarySearch(ends, end)
+				found[j].Span[k] = p.at + places[n]
+			}
 		}
 		sc.report(&p.in, found)
 	}
 }
 
-// escapedOffset is where the byte of a text stands that is so many into what JSON says:
+// escapedOffsets is where the bytes of a text stand that are so many into what JSON
+// says, for each number of them, which are in order:
 //
-//	2 of `a\nb` is 3
-func escapedOffset(s string, bytes int) int {
-	at := 0
-	for bytes > 0 && at < len(s) && s[at] != '"' {
-		size, says := 1, 1
-		if s[at] == '\\' {
-			size = escapeLen(s[at:])
-			if text, err := jsontext.AppendUnquote(nil, `"`+s[at:min(len(s), at+size)]+`"`); err == nil {
-				says = len(text)
+//	0, 2 and 3 of `a\nb"` are 0, 3 and 4
+func escapedOffsets(s string, bytes []int) []int {
+	places := make([]int, len(bytes))
+	at, said := 0, 0
+	for i, n := range bytes {
+		for said < n && at < len(s) && s[at] != '"' {
+			size, says := 1, 1
+			if s[at] == '\\' {
+				size = escapeLen(s[at:])
+				if text, err := jsontext.AppendUnquote(nil, `"`+s[at:min(len(s), at+size)]+`"`); err == nil {
+					says = len(text)
+				}
+			} else {
+				_, size = utf8.DecodeRuneInString(s[at:])
+				says = size
 			}
-		} else {
-			_, size = utf8.DecodeRuneInString(s[at:])
-			says = size
+			at += size
+			said += says
 		}
-		at += size
-		bytes -= says
+		places[i] = min(at, len(s))
 	}
-	return min(at, len(s))
+	return places
 }
 
 // escapeLen is the length of an escape, of both when one needs another to be a character

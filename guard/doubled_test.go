@@ -159,8 +159,8 @@ func TestUnspokenNamesSayNothing(t *testing.T) {
 	}
 }
 
-// FuzzEscapedOffset: so many bytes into a text is where the JSON of that many bytes ends.
-func FuzzEscapedOffset(f *testing.F) {
+// FuzzEscapedOffsets: so many bytes into a text is where the JSON of that many bytes ends.
+func FuzzEscapedOffsets(f *testing.F) {
 	for _, text := range planted {
 		f.Add(text)
 	}
@@ -169,7 +169,7 @@ func FuzzEscapedOffset(f *testing.F) {
 		whole := encoded(t, text)
 		for at := range text {
 			want := len(encoded(t, text[:at])) - 2
-			if got := escapedOffset(whole[1:], at); got != want {
+			if got := escapedOffsets(whole[1:], []int{0, at / 2, at})[2]; got != want {
 				t.Errorf("%d of %s is %d, want %d", at, whole, got, want)
 			}
 		}
@@ -183,9 +183,48 @@ func TestEscapesOfTwo(t *testing.T) {
 	}{
 		{`\ud83d\ude00x"`, 4, 12}, {`a\u00e9b"`, 3, 7}, {`\\u0041"`, 1, 2}, {`\\u0041"`, 2, 3}, {`\n\t"x`, 9, 4}, {`\u2028y"`, 3, 6},
 	} {
-		if got := escapedOffset(c.json, c.at); got != c.want {
+		if got := escapedOffsets(c.json, []int{c.at})[0]; got != c.want {
 			t.Errorf("%d of %s is %d, want %d", c.at, c.json, got, c.want)
 		}
+	}
+}
+
+// What encloses a text may say what it is, and then each of its places is read.
+func TestWhatEnclosesATextIsHeard(t *testing.T) {
+	s := newScanner(t, Options{})
+	key := strings.Repeat("q8Zr2LxV"+"0pTn6KsWd3FyQm5Bv7Xc9Rt1Ue4Ha2Jk", 2)[:70]
+	for _, name := range unspoken {
+		c := newCall(t, demo, "")
+		c.Result = &gateway.Result{Raw: json.RawMessage(`{"content":[{"type":"text","text":"` + key + `"}],"structuredContent":{"password":{"` + name + `":"` + key + `"}}}`)}
+		once, err := s.Result(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		each, err := eachPlace(s, t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(summary(each.Findings), summary(once.Findings), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("password/%s: read at each place, and once:\n%s", name, diff)
+		}
+	}
+}
+
+// BenchmarkManyFindingsTwice is a result of findings and little else, as JSON as well:
+// where each stands there is not counted from the start.
+func BenchmarkManyFindingsTwice(b *testing.B) {
+	s := newScanner(b, Options{})
+	for _, kib := range []int{64, 256} {
+		text := strings.Repeat("anna.kurz@personal.example, ", kib<<10/28)
+		c := newCall(b, demo, "")
+		c.Result = &gateway.Result{Raw: json.RawMessage(said(b, text)["as JSON"])}
+		b.Run(fmt.Sprint(kib, "KiB"), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Result(b.Context(), c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
