@@ -40,6 +40,9 @@ func parseRow(columns []driver.Value) (row, error) {
 			r.Call = "of event " + strconv.FormatInt(of, 10) // which is pruned
 		}
 	}
+	if r.Of == 0 && r.ofAttempt() {
+		return row{}, &ForeignError{Seq: r.Seq, What: "the number of its call's attempt was made a text"}
+	}
 	r.Bytes, _ = columns[13].(int64)
 	r.Who, _ = columns[14].([]byte)
 	r.What, _ = columns[15].([]byte)

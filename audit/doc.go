@@ -58,6 +58,8 @@
 // agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body and digest, in
 // this order. A column is written as a netstring: the number of its bytes in decimal, a colon, its UTF-8
 // bytes, a comma. Numbers are in decimal, a BLOB is its bytes. NULL is the single byte "-".
+// So a number and its digits as a text have the same hash: the column call of a call.outcome
+// never is a text of digits alone, and who verifies looks.
 //
 //	SHA-256( hash[n-1]  "1:7,13:1795508467157,12:call.attempt,36:01a2…,3:ann,…" )
 //

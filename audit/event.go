@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/sha256"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,12 @@ type Event struct {
 	left    *left    // of a call that was just recorded: what it says to followers
 	facet   facet    // outcome, code and mark of what it is counted by; empty where nobody worked them out: they are read from the rest
 	sources []string // with facet: the calls whose results the arguments copy
+}
+
+// ofAttempt reports whether the text in an event's Call is the number of an attempt, which a
+// call's ID, a UUID, is not: the hash is the same of both.
+func (e *Event) ofAttempt() bool {
+	return e.Type == TypeOutcome && e.Call != "" && strings.Trim(e.Call, "0123456789") == ""
 }
 
 // ownEvent is an event of the gateway itself.

@@ -81,9 +81,9 @@ func parseFrame(payload []byte, said map[string]*Shared) (before [sha256.Size]by
 	if copy(e.mac[:], f.bytes()) != macSize {
 		f.failed = true
 	}
-	if call := f.text(); call != "" { // the column has the number of the attempt
-		e.event.Of, err = strconv.ParseInt(e.event.Call, 10, 64)
-		f.failed = f.failed || err != nil
+	call, ofAttempt := f.text(), e.event.ofAttempt()
+	if f.failed = f.failed || (call != "") != ofAttempt; ofAttempt { // the column has its number
+		e.event.Of, _ = strconv.ParseInt(e.event.Call, 10, 64)
 		e.event.Call = call
 	}
 	e.event.Salt, e.event.Text, e.event.Beside = f.bytes(), Raw(f.text()), Raw(f.text())

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -321,6 +322,95 @@ func TestVerifyFindsChangedJournal(t *testing.T) {
 	if len(v.Problems) == 0 {
 		t.Error("nothing is found")
 	}
+}
+
+// TestVerifyBesideAGateway has a gateway go on while its record is verified: the journal is
+// emptied, an event of its own goes to the database alone, and a call is in the journal when
+// the walk over the database, as it was before, is over.
+func TestVerifyBesideAGateway(t *testing.T) {
+	s := openStore(t)
+	var many []*Event
+	for range 10_000 { // as many as it takes for progress to be said
+		many = append(many, ownEvent(TypeHangup, struct{}{}))
+	}
+	must(t, s.writer.do(t.Context(), func() error { return s.writer.writeDurably(many) }))
+	release := func() {}
+	v, err := verify.Record(t.Context(), verify.Options{Path: s.opts.Path, Keys: s.opts.Keys, Progress: func(int64, int64) {
+		must(t, s.writer.do(t.Context(), s.writer.clearJournal))
+		must(t, s.Checkpoint(t.Context()))
+		release = held(t, s)
+		record(t, s, `{}`, `{}`)
+	}})
+	must(t, err)
+	release()
+	if len(v.Problems) > 0 {
+		t.Errorf("got %v", v.Problems)
+	}
+}
+
+// TestVerifyFindsForgedBeside changes in the journal what no hash of an event covers by
+// itself, makes files of it that are none of the gateway's, and has a start and verify
+// agree that they are not what was recorded.
+func TestVerifyFindsForgedBeside(t *testing.T) {
+	_, killed, _ := journaled(t, 2)
+	name := journal.Names(Options{Path: killed}.journal())[0]
+	whole := []byte(read(t, name))
+	keys, err := LoadKeys(killed + ".keys")
+	must(t, err)
+	end := endOf(t, killed)
+	id, none := ofAttempt(t, whole)
+	for what, forged := range map[string][]byte{
+		"another method":    reframed(t, whole, []byte("tools/call"), []byte("tools/cull")),
+		"no attempt's ID":   reframed(t, whole, id, none),
+		"no mark":           append([]byte("toolward jornal 1.\n"), whole[len("toolward journal 1\n"):]...),
+		"something foreign": []byte("SQLite format 3\x00 and more"),
+	} {
+		if bytes.Equal(forged, whole) {
+			t.Errorf("%s: nothing is forged", what)
+		}
+		must(t, os.WriteFile(name, forged, 0o600))
+		if entries, err := journal.Read(Options{Path: killed}.journal()); err == nil {
+			if found, astray := following(entries, end, keys); astray == 0 {
+				t.Errorf("%s: a start takes all %d", what, len(found))
+			}
+		}
+		v, err := verify.Record(t.Context(), verify.Options{Path: killed, Keys: killed + ".keys"})
+		must(t, err)
+		if len(v.Problems) == 0 {
+			t.Errorf("%s: verify finds nothing", what)
+		}
+	}
+}
+
+// reframed replaces the first of what is found in a segment, in a frame that is mended.
+func reframed(t *testing.T, b, old, by []byte) (all []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "j")
+	must(t, os.WriteFile(journal.Names(path)[0], b, 0o600))
+	entries, err := journal.Read(path)
+	must(t, err)
+	all = []byte("toolward journal 1\n")
+	for _, e := range entries {
+		payload := e.Payload
+		if bytes.Contains(payload, old) {
+			payload, old = bytes.Replace(payload, old, by, 1), []byte("\x00 no more")
+		}
+		all = journal.Frame(all, e.Seq, func(b []byte) []byte { return append(b, payload...) })
+	}
+	return all
+}
+
+// ofAttempt is the MAC of the last outcome in a segment with what stands behind it, the ID
+// of its call, and the MAC alone.
+func ofAttempt(t *testing.T, b []byte) (whole, without []byte) {
+	t.Helper()
+	const mac = len("16:") + macSize + len(",")
+	b = b[bytes.LastIndex(b, []byte(TypeOutcome)):]
+	at := regexp.MustCompile(`36:[0-9a-f-]{36},`).FindIndex(b)
+	if at == nil {
+		t.Fatal("no call's ID beside an outcome")
+	}
+	return b[at[0]-mac : at[1]], append(bytes.Clone(b[at[0]-mac:at[0]]), '-')
 }
 
 // replaceLast replaces the last of what is found.

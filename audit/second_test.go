@@ -67,12 +67,15 @@ func TestSecondVerifierReadsTheJournal(t *testing.T) {
 	mend(changed)
 	moved := replaceLast(whole, "call.attempt", "call.attemp7")
 	mend(moved)
+	id, none := ofAttempt(t, whole)
 	for what, c := range map[string]struct {
 		journal []byte
 		holds   bool
 	}{
 		"as it is": {whole, true}, "torn": {events[:len(events)-9], true}, "empty": {nil, true},
 		"a text changed": {changed, false}, "a column changed": {moved, false},
+		"another method":  {reframed(t, whole, []byte("tools/call"), []byte("tools/cull")), false},
+		"no attempt's ID": {reframed(t, whole, id, none), false}, "no journal": {[]byte("SQLite format 3\x00"), false},
 	} {
 		must(t, os.WriteFile(name, c.journal, 0o600))
 		said, holds := run(t, "--keys", killed+".keys", killed, killed+".pub", killed+".checkpoints")

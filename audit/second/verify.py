@@ -197,10 +197,13 @@ class Record:
         backup = [seq for seq, b in self.statements("backup", [key for _, key in self.keys]) if b["of"] == seq - 1 and end <= seq + 1]
         self.pruned = last
         newest = max(self.claims, default=0)
+        journal = segments(self.path)  # before the database, which gets some events alone, before those that follow are there
         rows = self.db.execute("SELECT %s, hash, mac FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)).fetchall()
         stored_last = rows[-1][SEQ] if rows else last
-        for *columns, stored, mac in rows + journaled(self.path, stored_last):
+        for *columns, stored, mac in rows + journaled(journal, stored_last):
             seq = columns[SEQ]
+            if columns[TYPE] == "call.outcome" and isinstance(columns[CALL], str) and columns[CALL].isdecimal():
+                problem("event %d: the number of its call's attempt was made a text" % seq)
             if seq != last + 1:
                 if not any([last + 1, seq - 1] in (s.get("missing") or []) for s in self.segments):
                     problem("events %d to %d are missing" % (last + 1, seq - 1))
@@ -282,8 +285,10 @@ class Record:
 # The journal: events that the database does not have yet (`go doc toolward/audit/journal`).
 def frames(path):
     """The frames of a segment that were written whole."""
-    data = open(path, "rb").read() if os.path.exists(path) else b""
+    data = open(path, "rb").read() if os.path.isfile(path) else b""
     mark, last = b"toolward journal 1\n", 0
+    if os.path.exists(path) and not os.path.isfile(path) or not data.startswith(mark) and not mark.startswith(data[:len(mark)].rstrip(b"\0")):
+        problem("%s is no journal" % path)
     at = len(mark) if data.startswith(mark) else len(data)
     while at + 16 <= len(data):
         length, total, seq = struct.unpack_from("<IIQ", data, at)
@@ -313,10 +318,16 @@ def netstrings(data):
         yield value, len(data)
 
 
-def journaled(path, last):
+def segments(path):
+    return sorted(f for name in (".journal.0", ".journal.1") for f in frames(path + name))
+
+
+def journaled(journal, last):
     """Events of the journal that come after the last of the database, as its rows."""
-    found = []
-    for seq, payload in sorted(f for name in (".journal.0", ".journal.1") for f in frames(path + name)):
+    found, interned = [], set()
+    for seq, payload in journal:
+        parts = [value or b"" for value, _ in netstrings(payload[32:])][23:]
+        interned |= {d for d, salt, text in zip(*[iter(parts)] * 3) if hashlib.sha256(salt + text).digest()[:16] == d}
         if seq <= last:
             continue
         if seq != last + 1:
@@ -326,10 +337,14 @@ def journaled(path, last):
         columns = [None if value is None else value.decode() if i not in (14, 15, 17) else value
                    for i, (value, _) in enumerate(values[:18])]
         columns[SEQ] = int(columns[SEQ])
+        if values[19][0] is not None:
+            columns[CALL] = int(columns[CALL])
         mac, salt, text, beside = (values[i][0] or b"" for i in (18, 20, 21, 22))
         text += b"\n" + beside if beside else b""
         if columns[DIGEST] is not None and hashlib.sha256(salt + text).digest()[:16] != columns[DIGEST]:
             problem("event %d: its text is not the one that was recorded" % seq)
+        if not {columns[14], columns[15]} - {None} <= interned:
+            problem("event %d: what it has in common with others is not in the journal as it was recorded" % seq)
         found.append((*columns, hashlib.sha256(payload[:len(payload) - values[17][1]]).digest(), mac))
         last = seq
     return found

@@ -73,6 +73,9 @@ func (v *verifier) event(r *rowView) {
 	if key := v.macKey(r.seq); key != nil && !hmac.Equal(sealed(key, r.hash), r.mac) {
 		v.problem(r.seq, groupMAC, "the gateway did not write this event: its MAC is not of the gateway's key")
 	}
+	if !r.of && r.ofAttempt() {
+		v.problem(r.seq, groupOf, "the number of its call's attempt was made a text, which has the same hash and finds no attempt")
+	}
 	if r.own("audit.checkpoint") {
 		v.insideCheckpoint(r)
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // frame is an event in the journal.
@@ -21,33 +23,65 @@ type frame struct {
 	payload []byte
 }
 
-// readJournal goes on with what the journal beside the record holds and the database does
-// not have yet: of a gateway that runs it is the last quarter of a second, of one that was
-// killed what the next start moves. What does not follow is a problem, unless the database
-// has it by now.
-func (v *verifier) readJournal(ctx context.Context, db *sql.DB) error {
+// readJournal reads what the journal beside the record holds. It is read before the
+// database: what a gateway that runs writes to the database alone is there before what
+// follows it is in the journal.
+func (v *verifier) readJournal(context.Context, *sql.DB) error {
+	first, err := v.readSegment(".journal.0")
+	if err != nil {
+		return err
+	}
+	second, err := v.readSegment(".journal.1")
+	if err == nil && len(first) > 0 && len(second) > 0 && first[0].seq < second[0].seq {
+		first, err = v.readSegment(".journal.0") // with what it got before the second was begun
+	}
+	v.frames = append(first, second...)
+	slices.SortStableFunc(v.frames, func(a, b frame) int { return cmp.Compare(a.seq, b.seq) })
+	return err
+}
+
+// readSegment reads the frames of one of the journal's files.
+func (v *verifier) readSegment(suffix string) ([]frame, error) {
+	name := v.opts.Path + suffix
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && !info.Mode().IsRegular() { // a pipe would keep whoever reads it waiting
+		v.problem(0, "", "%s is not a file", name)
+		return nil, nil
+	}
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	all, ours := framesOf(b)
+	if !ours {
+		v.problem(0, "", "%s is no journal of this version of toolward: events that the database does not have yet may have stood there", name)
+	}
+	return all, nil
+}
+
+// followJournal goes on with what the database did not have yet when it was read: of a
+// gateway that runs it is the last quarter of a second, of one that was killed what the next
+// start moves. What does not follow is a problem, unless the database has it by now.
+func (v *verifier) followJournal(ctx context.Context, db *sql.DB) error {
 	v.stored = v.Last
-	var frames []frame
-	for _, name := range []string{v.opts.Path + ".journal.0", v.opts.Path + ".journal.1"} {
-		b, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
+	said := map[string]bool{}
+	for _, f := range v.frames {
+		r, beside, ok := v.parse(f, said)
+		if f.seq <= v.stored {
 			continue
 		}
-		if err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-		frames = append(frames, framesOf(b)...)
-	}
-	slices.SortStableFunc(frames, func(a, b frame) int { return int(a.seq - b.seq) })
-	frames = slices.DeleteFunc(frames, func(f frame) bool { return f.seq <= v.Last })
-	first := v.Last + 1
-	for _, f := range frames {
-		if !v.journaled(f) {
+		if !ok || !v.journaled(r, beside, said) {
 			return v.astray(ctx, db, f)
 		}
 	}
-	if v.Last >= first {
-		v.Notices = append(v.Notices, areEvents(first, v.Last)+" in the journal beside the database, which gets them when a gateway runs")
+	if v.Last > v.stored {
+		v.Notices = append(v.Notices, areEvents(v.stored+1, v.Last)+" in the journal beside the database, which gets them when a gateway runs")
 	}
 	return nil
 }
@@ -65,9 +99,8 @@ func (v *verifier) astray(ctx context.Context, db *sql.DB, f frame) error {
 }
 
 // journaled takes an event of the journal, and reports whether it follows.
-func (v *verifier) journaled(f frame) bool {
-	r, beside, ok := v.parse(f)
-	if !ok || r.seq != v.Last+1 || !bytes.Equal(chained(v.last, r), r.hash) {
+func (v *verifier) journaled(r *rowView, beside [3][]byte, said map[string]bool) bool {
+	if r.seq != v.Last+1 || !bytes.Equal(chained(v.last, r), r.hash) {
 		return false
 	}
 	v.event(r)
@@ -76,33 +109,49 @@ func (v *verifier) journaled(f frame) bool {
 	if len(beside[2]) > 0 {
 		text = append(append(text, '\n'), beside[2]...)
 	}
-	sum := sha256.Sum256(text)
-	if digest := r.column("digest"); digest != "" && digest != string(sum[:16]) || digest == "" && len(text) > 0 {
+	if digest := r.column("digest"); digest != "" && digest != string(shortSum(text)) || digest == "" && len(text) > 0 {
 		v.problem(r.seq, groupText, "its text is not the one that was recorded")
+	}
+	for _, digest := range []string{r.column("who"), r.column("what")} {
+		if digest != "" && !said[digest] {
+			v.problem(r.seq, groupShared, "what it calls %x is not in the journal as it was recorded", digest)
+		}
 	}
 	return true
 }
 
-// framesOf are the frames of a segment, up to the first that was not written whole.
-func framesOf(b []byte) (all []frame) {
-	rest, ours := bytes.CutPrefix(b, []byte("toolward journal 1\n"))
-	for last := int64(0); ours && len(rest) >= 16; {
+// shortSum is by which the record names what stands beside an event.
+func shortSum(saltAndText []byte) []byte {
+	sum := sha256.Sum256(saltAndText)
+	return sum[:16]
+}
+
+// framesOf are the frames of a segment, up to the first that was not written whole, and
+// whether it is one: of one that was just being made the mark may not be whole.
+func framesOf(b []byte) (all []frame, ours bool) {
+	const mark = "toolward journal 1\n"
+	rest, whole := bytes.CutPrefix(b, []byte(mark))
+	if !whole {
+		return nil, strings.HasPrefix(mark, strings.TrimRight(string(b[:min(len(b), len(mark))]), "\x00"))
+	}
+	for last := int64(0); len(rest) >= 16; {
 		length, sum, seq := uint64(binary.LittleEndian.Uint32(rest)), binary.LittleEndian.Uint32(rest[4:]), int64(binary.LittleEndian.Uint64(rest[8:]))
 		if length == 0 || length > uint64(len(rest)-16) || seq <= last {
-			return all
+			break
 		}
 		if crc32.Checksum(rest[8:16+length], crc32.MakeTable(crc32.Castagnoli)) != sum {
-			return all
+			break
 		}
 		all = append(all, frame{seq, rest[16 : 16+length]})
 		rest, last = rest[16+length:], seq
 	}
-	return all
+	return all, true
 }
 
 // parse reads a frame: the hash before, the columns as they are hashed, the MAC, the ID of
-// the call of which the column has the number, salt, text and what stands beside it.
-func (v *verifier) parse(f frame) (r *rowView, beside [3][]byte, ok bool) {
+// the call of which the column has the number, salt, text and what stands beside it, and what
+// is interned: said gets the digests of what is as it was recorded.
+func (v *verifier) parse(f frame, said map[string]bool) (r *rowView, beside [3][]byte, ok bool) {
 	if len(f.payload) < sha256.Size {
 		return nil, beside, false
 	}
@@ -124,14 +173,30 @@ func (v *verifier) parse(f frame) (r *rowView, beside [3][]byte, ok bool) {
 	r.hash = sum[:]
 	r.mac, _ = next()
 	if ok {
-		_, _ = next()
+		_, r.of = next()
 	}
 	for i := 0; ok && i < len(beside); i++ {
 		beside[i], _ = next()
 	}
+	for ok && len(rest) > 0 {
+		var part [3][]byte
+		for i := 0; ok && i < len(part); i++ {
+			part[i], _ = next()
+		}
+		if ok && bytes.Equal(shortSum(slices.Concat(part[1], part[2])), part[0]) {
+			said[string(part[0])] = true
+		}
+	}
 	seq, err := strconv.ParseInt(string(number), 10, 64)
 	r.seq = seq
-	return r, beside, ok && err == nil && seq == f.seq
+	return r, beside, ok && err == nil && seq == f.seq && r.of == r.ofAttempt()
+}
+
+// ofAttempt reports whether an event's call has to be the number of an attempt: an ID is not
+// digits alone.
+func (r *rowView) ofAttempt() bool {
+	call := r.column("call")
+	return r.column("type") == "call.outcome" && call != "" && strings.Trim(call, "0123456789") == ""
 }
 
 // cutNetstring cuts off the first netstring, or "-", which is none.

@@ -55,6 +55,7 @@ const (
 	groupShared  = "shared"
 	groupOther   = "other text"
 	groupExtra   = "text more"
+	groupOf      = "of"
 )
 
 // areEvents begins a sentence about a range of events.

@@ -89,7 +89,7 @@ func Record(ctx context.Context, opts Options) (v Report, err error) {
 	c := &verifier{Report: &v, opts: opts, outside: map[int64][]claim{}, grouped: map[string]int{}}
 	for _, step := range []func(context.Context, *sql.DB) error{
 		c.openOutside, c.readKeys, c.readOutside, c.checkTables, c.checkIntegrity,
-		c.readBackup, c.readSegments, c.anchor, c.walk, c.readJournal, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
+		c.readBackup, c.readSegments, c.anchor, c.readJournal, c.walk, c.followJournal, c.checkKept, c.checkPrunes, c.end, c.checkDerived,
 	} {
 		err := step(ctx, db)
 		if err != nil && c.damaged && ctx.Err() == nil {
@@ -122,6 +122,7 @@ type verifier struct {
 	grouped  map[string]int    // the problem of a kind that further ones belong to
 	began    int64             // number of the first row
 	ends     int64             // and of the last
+	frames   []frame           // of the journal, as it was before the walk
 	stored   int64             // the last event that the database has
 	pruneAt  []int64           // the events of the first of Prunes
 }
@@ -131,6 +132,7 @@ type verifier struct {
 type rowView struct {
 	seq     int64
 	columns []sql.NullString // after seq
+	of      bool             // its call is the number of an attempt
 	hash    []byte
 	mac     []byte
 }
@@ -148,7 +150,7 @@ func (r *rowView) own(eventType string) bool {
 
 // readRows hands over events.
 func readRows(ctx context.Context, db *sql.DB, where string, args []any, f func(*rowView) error) (err error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(hashed, ", ")+", hash, mac FROM events WHERE "+where+" ORDER BY seq", args...)
+	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(hashed, ", ")+", typeof(call) = 'integer', hash, mac FROM events WHERE "+where+" ORDER BY seq", args...)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
@@ -158,7 +160,7 @@ func readRows(ctx context.Context, db *sql.DB, where string, args []any, f func(
 	for i := range r.columns {
 		dest = append(dest, &r.columns[i])
 	}
-	dest = append(dest, &r.hash, &r.mac)
+	dest = append(dest, &r.of, &r.hash, &r.mac)
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return unreadableError{err}
