@@ -178,10 +178,7 @@ func (t *translator) reference(n names, ref ast.Ref) (steps []clause, o operand)
 		case head.Equal(ast.DefaultRootDocument.Value):
 			o, at = t.below(ref)
 		default:
-			var ok bool
-			if o, ok = n[head]; !ok {
-				o = t.refuse("a variable that nothing binds")
-			}
+			o = t.named(n, head)
 		}
 	default:
 		return nil, t.refuse("a reference of another kind")

@@ -188,6 +188,7 @@ func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []claus
 		if why = cmp.Or(why, t.refused); f.failing(e) {
 			break
 		}
+		n.hide(e)
 	}
 	return steps, n, why
 }

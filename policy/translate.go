@@ -58,8 +58,19 @@ type operand struct {
 	key string
 }
 
-// names are what variables stand for. One that is not there is not bound yet.
+// names are what variables stand for. One that is not there is not bound yet; one
+// without a term is bound by what is not translated.
 type names map[ast.Var]operand
+
+// hide keeps those that an expression has from being bound by another: it may be one
+// of several values, of which `not` would ask all.
+func (n names) hide(e *ast.Expr) {
+	for v := range varsOf(e) {
+		if _, bound := n[v]; !bound {
+			n[v] = operand{}
+		}
+	}
+}
 
 // bound reports whether a term has no variable that is still to be bound but in the
 // path of a reference.
@@ -219,6 +230,15 @@ func (t *translator) pattern(n names, p *ast.Term) ([]clause, shapeOf) {
 	return nil, nil
 }
 
+// named is what a variable stands for.
+func (t *translator) named(n names, v ast.Var) operand {
+	o := n[v]
+	if o.of == nil {
+		return t.refuse("a variable that nothing binds")
+	}
+	return o
+}
+
 // value is the value of a term all of whose variables are bound, but for those in the
 // paths of references, which the steps go through.
 func (t *translator) value(n names, of *ast.Term) ([]clause, operand) {
@@ -226,11 +246,7 @@ func (t *translator) value(n names, of *ast.Term) ([]clause, operand) {
 	case ast.Null, ast.Boolean, ast.Number, ast.String:
 		return nil, t.constant(v)
 	case ast.Var:
-		o, ok := n[v]
-		if !ok {
-			o = t.refuse("a variable that nothing binds")
-		}
-		return nil, o
+		return nil, t.named(n, v)
 	case ast.Ref:
 		return t.reference(n, v)
 	case *ast.Array, ast.Set, ast.Object:
