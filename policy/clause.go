@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/util"
@@ -267,12 +268,13 @@ func (c *collection) value(a *answering) (any, bool) {
 }
 
 // object makes one of names and values. Two values of one name are a conflict, which
-// OPA reports.
+// OPA reports; of two numbers that are equal and written otherwise it keeps one or the
+// other, by where they come from.
 func (a *answering) object(keys, values []any) (any, bool) {
 	out := make(map[string]any, len(keys))
 	for i, key := range keys {
 		name, isText := key.(string)
-		if before, twice := out[name]; !isText || twice && !a.equal(before, values[i]) {
+		if before, twice := out[name]; !isText || twice && !reflect.DeepEqual(before, values[i]) {
 			a.unsure = true
 			return nil, false
 		}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 )
 
 // pattern is a regular expression, with a text that stands in whatever it matches:
@@ -46,7 +47,7 @@ func (p *pattern) require(tree *syntax.Regexp) {
 		fold := tree.Flags&syntax.FoldCase != 0
 		run := ""
 		for _, r := range tree.Rune {
-			if fold && !foldsInASCII(r) {
+			if fold && !foldsInASCII(r) || r == utf8.RuneError { // which a byte that is no UTF-8 matches too
 				run = ""
 				continue
 			}

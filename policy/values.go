@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // setOf is a set among values that otherwise are those of input: sorted, each once.
@@ -110,8 +111,12 @@ func order(a, b any) (c int, ok bool) {
 		return cmp.Compare(i, j), true
 	case i < rankNumber:
 		return 0, true
+	case i == rankNumber && !(finite(a) && finite(b)):
+		return 0, false // that they are equal does not say that a set has one of them for the other
 	case i == rankList:
 		return orderLists(a, b)
+	case i == rankObject:
+		return orderObjects(a.(map[string]any), b.(map[string]any))
 	case i == rankSet:
 		return orderLists([]any(a.(setOf)), []any(b.(setOf)))
 	}
@@ -138,6 +143,31 @@ func orderLists(a, b any) (c int, ok bool) {
 		}
 	}
 	return cmp.Compare(n, m), true
+}
+
+// orderObjects compares name by name, and what is there; what begins another is before it.
+func orderObjects(a, b map[string]any) (c int, ok bool) {
+	x, y := util.KeysSorted(a), util.KeysSorted(b)
+	for i := range min(len(x), len(y)) {
+		if c := strings.Compare(x[i], y[i]); c != 0 {
+			return c, true
+		}
+		if c, ok := order(a[x[i]], b[y[i]]); c != 0 || !ok {
+			return c, ok
+		}
+	}
+	return cmp.Compare(len(x), len(y)), true
+}
+
+// finite reports whether a number is one of 64 bits. OPA looks for others in its sets by
+// how they are written.
+func finite(v any) bool {
+	n, isText := v.(json.Number)
+	if !isText {
+		return true
+	}
+	_, err := strconv.ParseFloat(string(n), 64)
+	return err == nil
 }
 
 // Ranks of kinds of values, in OPA's order.
