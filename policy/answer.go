@@ -77,12 +77,18 @@ func (a *answering) spend(n int) bool {
 
 // spendOn counts what a function does with a value, by about what it costs for each byte.
 func (a *answering) spendOn(v any, each int) {
+	if each == costCompared {
+		a.spend(weight(v))
+		return
+	}
 	switch v := v.(type) {
 	case string:
 		a.spend(len(v) * each >> 8)
 	case []any:
 		a.spend(len(v))
 	case setOf:
+		a.spend(len(v))
+	case map[string]any:
 		a.spend(len(v))
 	}
 }
@@ -217,6 +223,7 @@ func (a *answering) find(v, key any) (any, bool) {
 		}
 		return element(of, int(n))
 	case setOf:
+		a.spendOn(key, costCompared)
 		yes, sure := isIn(key, of)
 		a.unsure = a.unsure || !sure
 		return key, yes && sure
@@ -249,6 +256,7 @@ func (l *listing) value(a *answering) (any, bool) {
 
 // set makes a set of values, which it keeps.
 func (a *answering) set(values []any) (any, bool) {
+	a.spendOn(values, costCompared)
 	s, ok := newSet(values)
 	a.unsure = a.unsure || !ok
 	return s, ok
@@ -274,6 +282,9 @@ func (o *record) value(a *answering) (any, bool) {
 
 // equal is `v == w`.
 func (a *answering) equal(v, w any) bool {
+	if r := rank(v); r >= rankText && r == rank(w) {
+		a.spend(weight(v) + weight(w))
+	}
 	c, ok := order(v, w)
 	a.unsure = a.unsure || !ok
 	return ok && c == 0

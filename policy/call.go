@@ -15,6 +15,8 @@ type application struct {
 	run  func(a, b any) (any, state)
 	a, b term // b is nil for one operand
 	each int  // what it costs for a byte of a text, in 1/256 of what is spent
+
+	member bool // the first is held against all that the second has
 }
 
 func (f *application) value(a *answering) (v any, ok bool) {
@@ -29,16 +31,21 @@ func (f *application) value(a *answering) (v any, ok bool) {
 			return nil, false
 		}
 		a.spendOn(y, f.each)
+		if n, _ := length(y); f.member && rank(x) >= rankList {
+			a.spend(n*weight(x) + weight(y))
+		}
 	}
 	v, s := f.run(x, y)
 	a.unsure = a.unsure || s == doubt
 	return v, s == given && !a.unsure
 }
 
-// What functions cost for a byte of a text, in 1/256 of 20 ns.
+// What functions cost for a byte of a text, in 1/256 of 20 ns. Of those that compare all
+// that a value has counts, which may be deep.
 const (
-	costText    = 4
-	costPattern = 512
+	costText     = 4
+	costPattern  = 512
+	costCompared = -1
 )
 
 // borrowed is a function of OPA's, which is handed values of its own.

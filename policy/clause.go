@@ -68,7 +68,10 @@ func (s *same) fits(a *answering, v any) bool {
 type listOf []shapeOf
 
 func (s listOf) fits(a *answering, v any) bool {
-	if n, _ := length(v); rank(v) != rankList || n != len(s) {
+	if rank(v) != rankList {
+		return false
+	}
+	if n, _ := length(v); n != len(s) {
 		return false
 	}
 	for i := range s {
@@ -140,6 +143,7 @@ func (a *answering) members(v any, keys bool, f func(key, e any) bool) {
 		for i := 0; i < len(v) && a.spend(1) && f(v[i], v[i]); i++ {
 		}
 	case map[string]any:
+		a.spend(len(v)) // they are sorted, and perhaps one is looked at
 		for _, name := range util.KeysSorted(v) {
 			if !a.spend(1) || !f(name, v[name]) {
 				return

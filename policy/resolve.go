@@ -120,7 +120,7 @@ func (t *translator) apply(ref ast.Ref, name string, operands []operand) operand
 // native is a function of functions.go. What is compared is found as soon as it is
 // looked up.
 func (t *translator) native(f native, name, key string, operands []operand) operand {
-	a := &application{run: f.run, a: operands[0].of, each: costText}
+	a := &application{run: f.run, a: operands[0].of, each: costText, member: name == "internal.member_2"}
 	if len(operands) == 2 {
 		a.b = operands[1].of
 	}
@@ -136,6 +136,7 @@ func (t *translator) native(f native, name, key string, operands []operand) oper
 	}
 	switch name {
 	case "gt", "gte", "lt", "lte", "neq":
+		a.each = costCompared
 		return operand{a, key}
 	}
 	return t.once(a, key)

@@ -18,13 +18,13 @@ func (f *swift) value(a *answering) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	a.spendOn(x, costText)
+	a.spendOn(x, costCompared)
 	var y any
 	if f.b != nil {
 		if y, ok = f.b.value(a); !ok {
 			return nil, false
 		}
-		a.spendOn(y, costText)
+		a.spendOn(y, costCompared)
 	}
 	if v, s := f.run(x, y); s == given {
 		return v, !a.unsure
