@@ -46,6 +46,11 @@ func (f *fallible) failing(e *ast.Expr) bool {
 		fails = fails || len(e.With) > 0
 		return fails
 	})
+	ast.WalkTerms(e, func(t *ast.Term) bool {
+		_, object := t.Value.(*ast.ObjectComprehension) // two values of one name are a conflict
+		fails = fails || object
+		return fails
+	})
 	ast.WalkRefs(e, func(ref ast.Ref) bool {
 		switch {
 		case fails, ref.HasPrefix(ast.InputRootRef):
