@@ -179,6 +179,7 @@ func (m *part) value(a *answering) (any, bool) {
 				v, ok = a.find(of, at.place)
 			}
 		default:
+			a.unsure = a.unsure || rank(v) < 0
 			v, ok = element(v, at.place)
 		}
 	}

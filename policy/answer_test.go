@@ -8,6 +8,9 @@ func TestUnknownTypesAreLeftToOPA(t *testing.T) {
 	for _, v := range []any{map[string]string{"a": "b"}, []int{1}, struct{}{}} {
 		for name, ask := range map[string]func(*answering){
 			"find":    func(a *answering) { a.find(v, "a") },
+			"part":    func(a *answering) { (&part{of: &constant{v}, path: []hop{{name: "a", place: -1}}}).value(a) },
+			"in":      func(a *answering) { _, ok := isIn("a", v); a.unsure = !ok },
+			"every":   func(a *answering) { (&every{in: &constant{v}, of: &body{}}).run(a, &body{}, 0) },
 			"members": func(a *answering) { a.members(v, false, func(any, any) bool { return true }) },
 		} {
 			a := &answering{limit: 1}

@@ -178,6 +178,7 @@ type every struct {
 func (s *every) run(a *answering, b *body, next int) {
 	v, ok := s.in.value(a)
 	if r := rank(v); !ok || r < rankList {
+		a.unsure = a.unsure || r < 0
 		return
 	}
 	all := true

@@ -172,7 +172,8 @@ func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []claus
 	n = names{}
 	for i, e := range rule.Body {
 		if isMark(e) {
-			late := func(e *ast.Expr) bool { return e.Location.Offset >= written.Body[0].Location.Offset }
+			body := written.Body[0].Location.Offset // that of the rule if it has none
+			late := func(e *ast.Expr) bool { return body > written.Location.Offset && e.Location.Offset >= body }
 			if why == "" && slices.ContainsFunc([]*ast.Expr(rule.Body[i+1:]), late) {
 				why = "expressions in another order than they are written"
 			}

@@ -271,7 +271,7 @@ func elements(v any, f func(any) bool) {
 
 // isIn is `x in of`.
 func isIn(x, of any) (yes, ok bool) {
-	ok = true
+	ok = rank(of) >= 0
 	if set, sorted := of.(setOf); sorted {
 		_, yes = slices.BinarySearchFunc(set, x, func(e, x any) int {
 			c, known := order(e, x)
