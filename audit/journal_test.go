@@ -534,6 +534,25 @@ func TestForeignRowBeforeWhatIsInTheJournal(t *testing.T) {
 	checkChain(t, s)
 }
 
+// Who goes on behind a foreign row, and is ended in the middle of it (here, since the
+// statement cannot leave), has not lost what was in the journal.
+func TestSegmentThatIsInterrupted(t *testing.T) {
+	_, killed, ids := journaled(t, 2)
+	must(t, foreignRow(killed))
+	nowhere := filepath.Join(t.TempDir(), "none", "checkpoints")
+	if _, err := NewSegment(Options{Path: killed, Checkpoints: nowhere}, "rita", "a test", false); err == nil {
+		t.Fatal("the statement left")
+	}
+	s, err := Open(Options{Path: killed})
+	must(t, err)
+	for _, id := range ids {
+		if got := shown(t, s, id); got.Outcome != "ok" || got.Args == "" {
+			t.Errorf("%s is %+v", id, got)
+		}
+	}
+	checkChain(t, s)
+}
+
 // TestJournalRemovedWhileRunning takes the journal away with events in it that the database
 // has not: calls are refused, and then it goes on, with all that was answered.
 func TestJournalRemovedWhileRunning(t *testing.T) {

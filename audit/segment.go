@@ -42,40 +42,35 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 		return s, err
 	}
 	s.By, s.Why, s.Time = w.said(by), w.said(why), time.Now().UTC().Format(time.RFC3339)
-	if err := w.begin(s); err != nil {
+	carried, err := w.carried(s)
+	if err != nil {
 		return s, err
 	}
-	return s, w.carryOver(s)
+	if err := w.begin(s, carried); err != nil {
+		return s, err
+	}
+	j, err := w.opened()
+	if err != nil {
+		return s, err
+	}
+	return s, j.Remove()
 }
 
-// carryOver appends anew what the journal holds behind the last event of the record's
-// own: it was answered for, and its numbers are others' rows. Then the journal goes.
-func (w *writer) carryOver(s Segment) error {
+// carried is what the journal holds behind the last event of the record's own: it was
+// answered for, and its numbers are others' rows, so the segment has it anew.
+func (w *writer) carried(s Segment) (events []*Event, err error) {
 	entries, err := journal.Read(w.opts.journal())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	after := head{seq: s.After}
 	copy(after.hash[:], s.Hash)
 	found, _ := following(entries, after, w.keys)
-	var events []*Event
 	for _, e := range found {
 		e.event.Of = 0 // its attempt has another number now
 		events = append(events, &e.event)
 	}
-	if len(events) > 0 {
-		if err := w.writeDurably(events); err != nil {
-			return err
-		}
-		if err := w.sign(); err != nil {
-			return err
-		}
-	}
-	j, err := w.opened()
-	if err != nil {
-		return err
-	}
-	return j.Remove()
+	return events, nil
 }
 
 // survey reads a record from its beginning and finds what is not its own.
@@ -167,8 +162,10 @@ func (s *survey) row(r row) {
 	s.at, s.good = head{r.Seq, r.hash}, good
 }
 
-// begin appends the first event of a segment and a checkpoint over it.
-func (w *writer) begin(s Segment) error {
+// begin appends the first event of a segment with what is carried over into it, in one
+// transaction, since a start would not find in the journal what follows it; and a checkpoint
+// over both.
+func (w *writer) begin(s Segment, carried []*Event) error {
 	text, err := w.keys.state(statesSegment, s)
 	if err != nil {
 		return fmt.Errorf("sign for the segment: %w", err)
@@ -176,7 +173,7 @@ func (w *writer) begin(s Segment) error {
 	at := head{seq: s.Event - 1}
 	copy(at.hash[:], s.Hash)
 	w.reached(at)
-	if err := w.writeDurably([]*Event{ownEvent(TypeSegment, segmentBody{s, text})}); err != nil {
+	if err := w.writeDurably(append([]*Event{ownEvent(TypeSegment, segmentBody{s, text})}, carried...)); err != nil {
 		return err
 	}
 	if err := appendNote(w.opts.Checkpoints, text); err != nil {
