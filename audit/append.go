@@ -140,6 +140,9 @@ func (w *writer) serveGroup() bool {
 		}
 	}
 	group := w.nextGroup(room, failed != nil)
+	for _, waits := range group {
+		w.afresh(&waits.entry.event)
+	}
 	if failed != nil {
 		w.rouse() // it may work again
 	} else if err := w.appendGroup(group); errors.Is(err, journal.ErrNoRoom) {

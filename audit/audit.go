@@ -181,7 +181,9 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.recorder.shared.Store(newPool(erased))
+	w.writing.Lock()
+	s.forget(erased)
+	w.writing.Unlock()
 	err = s.Note(context.Background(), TypeOpen, map[string]any{
 		"durability": s.opts.Durability, "bodies": s.opts.Bodies, "pid": os.Getpid(), "retain": s.opts.Retain.String(), "retain_bodies": s.opts.RetainBodies.String(),
 	})

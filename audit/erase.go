@@ -24,7 +24,7 @@ type Erasure struct {
 	Why     string           `json:"why"`
 	By      gateway.Operator `json:"by"`
 	Through int64            `json:"through"` // events up to this one
-	Texts   int64            `json:"texts"`   // rows of bodies that go
+	Texts   int64            `json:"texts"`   // rows of bodies that go, at least: more if the agent called meanwhile
 	Shared  int64            `json:"shared"`  // rows of interned that go
 }
 
@@ -81,20 +81,30 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (Erasure, error) {
 	if e.Texts+e.Shared == 0 {
 		return e, nil
 	}
-	said := []*Event{ownEvent(TypeErase, e)}
 	err := s.writer.do(ctx, func() error {
 		return s.writer.hold(func() error {
-			err := s.writer.writeDurablyHeld(said)
-			if err == nil {
-				s.writer.follow(said)
+			e.Through = s.writer.head.seq // what comes behind the event that says so is not of it
+			said := []*Event{ownEvent(TypeErase, e)}
+			if err := s.writer.writeDurablyHeld(said); err != nil {
+				return err
 			}
-			return err
+			if e.Agent != "" {
+				s.forget(e.Through)
+			}
+			s.writer.follow(said)
+			return nil
 		})
 	})
 	if err != nil {
 		return e, err
 	}
 	return e, s.erased(ctx, e)
+}
+
+// forget has what is interned go by other digests behind an event. It is for who has writing.
+func (s *Store) forget(through int64) {
+	s.recorder.shared.Store(newPool(through))
+	s.writer.erased = through
 }
 
 // erased removes what an event of [TypeErase] says. The numbers are found beside
@@ -176,7 +186,6 @@ func (w *writer) secretly(statement string, args ...driver.Value) error {
 // forgetAgent removes what an agent's tokens claimed, also of what its calls are
 // counted by. What they claim later is another row.
 func (s *Store) forgetAgent(ctx context.Context, e Erasure) error {
-	s.recorder.shared.Store(newPool(e.Through))
 	w := s.writer
 	if err := w.do(ctx, func() error {
 		clear(w.conn.interned)

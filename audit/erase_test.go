@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,6 +205,43 @@ func TestAttackTextsAreTamperedWith(t *testing.T) {
 				t.Errorf("verify says %v, want %q", v.Problems, test.want)
 			}
 		})
+	}
+}
+
+// TestEraseWhileTheAgentCalls erases what an agent claimed while it goes on calling: of its
+// calls before, the claims are gone and stay gone, and of those after none is missing.
+func TestEraseWhileTheAgentCalls(t *testing.T) {
+	s := openStore(t)
+	ann, _ := diaries(t, s)
+	over, first := make(chan struct{}), make(chan struct{})
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-over:
+				return
+			default:
+				diaries(t, s)
+			}
+			if n == 0 {
+				close(first)
+			}
+		}
+	})
+	<-first
+	e, err := s.Erase(t.Context(), Erasure{Agent: "ann", Why: "she asked for it"})
+	close(over)
+	calls.Wait()
+	must(t, err)
+	settled(t, s)
+	var shows int64
+	must(t, s.Reader.now(t.Context()).QueryRowContext(t.Context(), "SELECT count(*) FROM events JOIN interned i ON i.digest = who WHERE agent = 'ann' AND seq <= ?", e.Through).Scan(&shows))
+	if c := shown(t, s, ann.ID); shows > 0 || c.Roles != "" {
+		t.Errorf("%d events before show what she claimed: %+v", shows, c)
+	}
+	must(t, s.Close())
+	if v := verified(t, s.opts.Path); len(v.Problems) > 0 {
+		t.Errorf("got %v", v.Problems)
 	}
 }
 

@@ -65,7 +65,8 @@ type Shared struct {
 	Salt   []byte `json:"salt"`   // derived with a key of the record, so that equal texts have equal digests and nobody else can try guesses
 	Text   Raw    `json:"text"`   // one line of JSON
 
-	sound bool // the database takes it
+	sound bool  // the database takes it
+	after int64 // the newest erasure when it was made
 }
 
 // share makes one. After is the newest event of [TypeErase]: what is said again
@@ -76,10 +77,27 @@ func (k *Keys) share(after int64, text []byte) *Shared {
 		label = fmt.Sprintf("interned after %d\n", after)
 	}
 	salted := sumOf(&k.hmacs, []byte(label), text)
-	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text), sound: storable(Raw(text))}
+	s := &Shared{Salt: salted[:sharedSize], Text: Raw(text), sound: storable(Raw(text)), after: after}
 	sum := sha256.Sum256(append(bytes.Clone(s.Salt), text...))
 	s.Digest = sum[:sharedSize:sharedSize]
 	return s
+}
+
+// afresh gives an event that was made before an erasure, and is recorded after it, what it
+// has in common with others under the digests of after it: those of before are to go.
+func (w *writer) afresh(e *Event) {
+	for i, s := range e.Uses {
+		if s.after == w.erased {
+			continue
+		}
+		again := w.keys.share(w.erased, []byte(s.Text))
+		for _, digest := range []*[]byte{&e.Who, &e.What} {
+			if bytes.Equal(*digest, s.Digest) {
+				*digest = again.Digest
+			}
+		}
+		e.Uses[i] = again
+	}
 }
 
 // pool finds the Shared of a text that it has met lately. It is a small table in

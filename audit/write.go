@@ -44,6 +44,7 @@ func (w *writer) writeHeld(events []*Event) (rejected map[int]error, err error) 
 	end := w.head
 	for i, e := range events {
 		var next head
+		w.afresh(e)
 		if err := w.nameAttempt(e, w.conn); err != nil {
 			return nil, w.fail(errors.Join(err, w.conn.exec("ROLLBACK")))
 		}

@@ -69,6 +69,7 @@ type writer struct {
 	stand     standby
 	follower  Follower // nil if nobody follows
 	followed  int      // events since the last snapshot
+	erased    int64    // up to this event claims of agents were erased last; see [writer.afresh]
 	snapped   int64    // the event that holds it; 0 if there is none
 	reader    *Reader  // for what was recorded before
 
