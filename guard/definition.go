@@ -31,21 +31,26 @@ func (s *Scanner) Inspect(ctx context.Context, tool *gateway.Tool) (string, erro
 
 // verdict is why findings quarantine a definition, "" if they do not.
 func verdict(tool *gateway.Tool, findings []gateway.Finding) string {
+	const shown = 3
 	var reasons []string
+	all := 0
 	for _, f := range findings {
 		// Nothing of a definition is redacted: agents get it whole or not at all.
 		own := f.Rule == ruleOwn && f.Action == gateway.ActionRedact
-		if own || f.Action == gateway.ActionQuarantine || f.Action == gateway.ActionBlock {
-			where := "several places"
-			if f.Where != "" {
-				where = gateway.Place(tool.Definition, f.Where, nil)
-			}
-			reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, where, f.Print))
+		if !own && f.Action != gateway.ActionQuarantine && f.Action != gateway.ActionBlock {
+			continue
 		}
+		if all++; all > shown { // a place is looked for in all of the definition
+			continue
+		}
+		where := "several places"
+		if f.Where != "" {
+			where = gateway.Place(tool.Definition, f.Where, nil)
+		}
+		reasons = append(reasons, fmt.Sprintf("%s at %s (fingerprint %s)", f.Rule, where, f.Print))
 	}
-	const shown = 3
-	if len(reasons) > shown {
-		reasons = append(reasons[:shown], fmt.Sprintf("and %d more", len(reasons)-shown))
+	if all > shown {
+		reasons = append(reasons, fmt.Sprintf("and %d more", all-shown))
 	}
 	return strings.Join(reasons, "; ")
 }

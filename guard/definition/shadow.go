@@ -227,7 +227,7 @@ const reach = 80
 const shortest = 6
 
 // mentions finds the words of a text, long enough to be a name, that have a directive
-// beside them.
+// beside them, each once: a text of nothing else is one reason, not a million.
 func mentions(where, text string) (found []mention) {
 	lower := strings.ToLower(text)
 	if len(lower) != len(text) { // some letters change their length; offsets would be off
@@ -237,6 +237,7 @@ func mentions(where, text string) (found []mention) {
 	if len(said) == 0 {
 		return nil
 	}
+	known := map[string]bool{}
 	for i := 0; i < len(lower); {
 		n := 0
 		for i+n < len(lower) && nameByte(lower[i+n]) {
@@ -246,7 +247,8 @@ func mentions(where, text string) (found []mention) {
 			i++
 			continue
 		}
-		if word := strings.TrimRight(lower[i:i+n], ".-"); (len(word) >= shortest || strings.Contains(word, "__")) && beside(said, i-reach, i+n+reach) {
+		if word := strings.TrimRight(lower[i:i+n], ".-"); (len(word) >= shortest || strings.Contains(word, "__")) && !known[word] && beside(said, i-reach, i+n+reach) {
+			known[word] = true
 			found = append(found, mention{word, where, [2]int{i, i + len(word)}})
 		}
 		i += n
