@@ -67,12 +67,13 @@ type Journal struct {
 	at       int  // the segment that is written
 	torn     bool // a write failed: what stands at its end is not known
 	openFile func(name string, flags int, perm fs.FileMode) (file, error)
-	perm     fs.FileMode // of files that are made
+	perm     fs.FileMode // of the files
 }
 
 // Open opens the segments that are there, and makes none. What they hold is for [Read];
-// before anything is appended, [Journal.Clear] has to empty them. Those that are made later
-// can be read by whom perm says: the database's own mode, as SQLite has it for its log.
+// before anything is appended, [Journal.Clear] has to empty them. They can be read by whom
+// perm says, those that are made later too: the database's own mode, as SQLite has it for
+// its log.
 func Open(path string, size int64, perm fs.FileMode) (*Journal, error) {
 	j := &Journal{path: path, names: Names(path), size: size, torn: true, openFile: openOSFile, perm: perm}
 	for i := range j.segments {
@@ -141,7 +142,7 @@ func (j *Journal) Present() error {
 	if s.f == nil {
 		return nil
 	}
-	info, err := os.Stat(name)
+	info, err := os.Lstat(name)
 	if err != nil {
 		err = fmt.Errorf("the audit journal was removed: %w", err)
 	} else if !os.SameFile(info, s.info) {

@@ -352,6 +352,47 @@ func TestModeOfSegments(t *testing.T) {
 	must(t, j.Remove())
 }
 
+// A file that stood there before is not more open than what it gets, and a link is no file:
+// what is recorded would be written, or zeros, where somebody else says.
+func TestFilesOfOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "toolward.db.journal")
+	must(t, os.WriteFile(Names(path)[0], []byte(mark), 0o600))
+	must(t, os.Chmod(Names(path)[0], 0o666))
+	j, err := Open(path, Size, 0o600)
+	must(t, err)
+	info, err := os.Stat(Names(path)[0])
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %04o", info.Mode().Perm())
+	}
+	must(t, j.Remove())
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	for what, content := range map[string][]byte{"nothing": nil, "an empty file": {}, "zeros": make([]byte, 100), "a segment": []byte(mark)} {
+		_ = os.Remove(Names(path)[0])
+		_ = os.Remove(elsewhere)
+		if content != nil {
+			must(t, os.WriteFile(elsewhere, content, 0o600))
+		}
+		must(t, os.Symlink(elsewhere, Names(path)[0]))
+		j, err := Open(path, Size, 0o600)
+		if err == nil {
+			if err = j.Clear(); err == nil {
+				err = add(t, j, 1, 1, 0)
+			}
+			_ = j.Close()
+		}
+		if err == nil {
+			t.Errorf("a link to %s is written to", what)
+		}
+		if _, err := Read(path); err == nil {
+			t.Errorf("a link to %s is read", what)
+		}
+		if b, err := os.ReadFile(elsewhere); err == nil && !bytes.Equal(b, content) {
+			t.Errorf("what stood in %s is %q", what, b)
+		}
+	}
+}
+
 func TestNotAJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "toolward.db.journal")
 	must(t, os.WriteFile(Names(path)[1], []byte("SQLite format 3\x00 and more than that"), 0o600))

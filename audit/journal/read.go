@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,7 +25,11 @@ type Entry struct {
 func Read(path string) ([]Entry, error) {
 	var runs [][]Entry
 	for _, name := range Names(path) {
-		b, err := readFile(name)
+		err := regular(name)
+		var b []byte
+		if err == nil {
+			b, err = os.ReadFile(name)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -39,16 +44,8 @@ func Read(path string) ([]Entry, error) {
 			runs = append(runs, run)
 		}
 	}
-	slices.SortFunc(runs, func(a, b []Entry) int { return int(a[0].Seq - b[0].Seq) })
+	slices.SortFunc(runs, func(a, b []Entry) int { return cmp.Compare(a[0].Seq, b[0].Seq) })
 	return slices.Concat(runs...), nil
-}
-
-// readFile reads a file, and does not wait for who writes to a pipe.
-func readFile(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", name)
-	}
-	return os.ReadFile(name)
 }
 
 // entries are the frames of a segment, up to the first that is none. The payloads lie in b.

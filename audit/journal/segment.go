@@ -32,16 +32,31 @@ type file interface {
 type osFile struct{ *os.File }
 
 func openOSFile(name string, flags int, perm fs.FileMode) (file, error) {
+	if err := regular(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	f, err := os.OpenFile(name, flags, perm)
 	if err != nil {
 		return nil, err
 	}
-	if flags&os.O_CREATE != 0 { // whatever the umask is
-		if err := f.Chmod(perm); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm() != perm { // whatever the umask is, and who made it: who may not, does not own it
+		err = f.Chmod(perm)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return osFile{f}, nil
+}
+
+// regular fails for what is no file: a link would have us write, and overwrite, where
+// somebody else says, and a pipe wait for who writes.
+func regular(name string) error {
+	info, err := os.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", name)
+	}
+	return err
 }
 
 // open opens a segment's file.
@@ -52,9 +67,6 @@ func (j *Journal) open(i, flags int) error {
 		return err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a file", name)
-	}
 	if err == nil {
 		err = ours(f)
 	}
@@ -103,7 +115,7 @@ func (j *Journal) clear(i int) error {
 	if s.f == nil {
 		return nil
 	}
-	info, err := os.Stat(j.names[i])
+	info, err := os.Lstat(j.names[i])
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.info) {
 		err = s.f.Close() // it is not ours any more
 		*s = segment{}

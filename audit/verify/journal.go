@@ -43,11 +43,11 @@ func (v *verifier) readJournal(context.Context, *sql.DB) error {
 // readSegment reads the frames of one of the journal's files.
 func (v *verifier) readSegment(suffix string) ([]frame, error) {
 	name := v.opts.Path + suffix
-	info, err := os.Stat(name)
+	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && !info.Mode().IsRegular() { // a pipe would keep whoever reads it waiting
+	if err == nil && !info.Mode().IsRegular() { // the gateway takes none, and a pipe would keep who reads it waiting
 		v.problem(0, "", "%s is not a file", name)
 		return nil, nil
 	}
