@@ -93,7 +93,7 @@ func Open(opts Options) (*Store, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(opts.Path + ".lock")
+	lock, err := lockFile(opts.lock())
 	if err != nil {
 		return nil, err
 	}

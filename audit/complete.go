@@ -41,7 +41,7 @@ func Complete(ctx context.Context, opts Options) error {
 	if lacks == 0 || err != nil {
 		return err
 	}
-	lock, err := lockFile(opts.Path + ".lock")
+	lock, err := lockFile(opts.lock())
 	switch {
 	case err == nil:
 		err = errors.Join(moveLeft(opts), lock.Close())

@@ -3,12 +3,15 @@ package audit
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"toolward/audit/journal"
+	"toolward/audit/verify"
 )
 
 // recorded are the outcomes of calls as a reader shows them that is not the gateway.
@@ -127,4 +130,31 @@ func TestKilledWhileASegmentIsMade(t *testing.T) {
 		record(t, s, `{}`, `{}`)
 		checkChain(t, s)
 	}
+}
+
+// TestRecordByALink reads and opens a record by a link to its database: as SQLite finds the
+// write-ahead log beside the database and not beside the link, so is the journal found, and
+// the lock that keeps a second gateway out.
+func TestRecordByALink(t *testing.T) {
+	_, killed, ids := journaled(t, 2)
+	link := filepath.Join(t.TempDir(), "link.db")
+	must(t, os.Symlink(killed, link))
+	for _, suffix := range []string{".keys", ".pub", ".checkpoints"} {
+		must(t, os.WriteFile(link+suffix, []byte(read(t, killed+suffix)), 0o600))
+	}
+	v, err := verify.Record(t.Context(), verify.Options{Path: link})
+	must(t, err)
+	if last := endOf(t, killed).seq + int64(2*len(ids)); v.Last != last {
+		t.Errorf("verify goes up to event %d, not %d", v.Last, last)
+	}
+	must(t, Complete(t.Context(), Options{Path: link}))
+	if got := fmt.Sprint(recorded(t, link, ids)); got != "[ok ok]" {
+		t.Errorf("got %s", got)
+	}
+	s, err := Open(Options{Path: killed})
+	must(t, err)
+	if other, err := Open(Options{Path: link}); !errors.Is(err, ErrInUse) {
+		t.Errorf("opened twice: %v, %v", err, other)
+	}
+	must(t, s.Close())
 }

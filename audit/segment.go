@@ -19,7 +19,7 @@ import (
 // whose decision that was.
 func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 	opts = opts.withDefaults()
-	lock, err := lockFile(opts.Path + ".lock")
+	lock, err := lockFile(opts.lock())
 	if err != nil {
 		return s, err
 	}

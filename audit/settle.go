@@ -9,6 +9,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"toolward/audit/journal"
+	"toolward/audit/schema"
 )
 
 // maxMove is how many bytes, estimated by weigh, one transaction moves at most, but for
@@ -162,7 +163,10 @@ func (w *writer) moveEntries(found []*entry) error {
 }
 
 // journal is where the journal stands.
-func (o Options) journal() string { return o.Path + ".journal" }
+func (o Options) journal() string { return schema.Real(o.Path) + ".journal" }
+
+// lock is the file that the writer of events locks.
+func (o Options) lock() string { return schema.Real(o.Path) + ".lock" }
 
 // insert commits events as one transaction.
 func (w *writer) insert(events []*entry) error {

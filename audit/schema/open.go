@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -17,6 +18,15 @@ import (
 func DSN(path, mode string, busy time.Duration, more string) string {
 	u := url.URL{Path: path}
 	return "file:" + u.EscapedPath() + "?mode=" + mode + "&_busy_timeout=" + strconv.FormatInt(busy.Milliseconds(), 10) + more
+}
+
+// Real is where a database stands that a link may lead to. SQLite has its log there, and
+// what belongs to the database, by whatever name it is opened, has to stand there too.
+func Real(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path // it is to be made, or whoever opens it says what is wrong
 }
 
 // Open opens a record for reading, also while a gateway writes it: its connections

@@ -197,7 +197,7 @@ class Record:
         backup = [seq for seq, b in self.statements("backup", [key for _, key in self.keys]) if b["of"] == seq - 1 and end <= seq + 1]
         self.pruned = last
         newest = max(self.claims, default=0)
-        journal = segments(self.path)  # before the database, which gets some events alone, before those that follow are there
+        journal = segments(os.path.realpath(self.path))  # before the database, which gets some events alone, before those that follow are there
         rows = self.db.execute("SELECT %s, hash, mac FROM events WHERE seq > ? ORDER BY seq" % COLUMNS, (last,)).fetchall()
         stored_last = rows[-1][SEQ] if rows else last
         for *columns, stored, mac in rows + journaled(journal, stored_last):
@@ -285,9 +285,10 @@ class Record:
 # The journal: events that the database does not have yet (`go doc toolward/audit/journal`).
 def frames(path):
     """The frames of a segment that were written whole."""
-    data = open(path, "rb").read() if os.path.isfile(path) else b""
+    there = os.path.isfile(path) and not os.path.islink(path)
+    data = open(path, "rb").read() if there else b""
     mark, last = b"toolward journal 1\n", 0
-    if os.path.exists(path) and not os.path.isfile(path) or not data.startswith(mark) and not mark.startswith(data[:len(mark)].rstrip(b"\0")):
+    if os.path.lexists(path) and not there or not data.startswith(mark) and not mark.startswith(data[:len(mark)].rstrip(b"\0")):
         problem("%s is no journal" % path)
     at = len(mark) if data.startswith(mark) else len(data)
     while at + 16 <= len(data):

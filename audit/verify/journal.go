@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"toolward/audit/schema"
 )
 
 // frame is an event in the journal.
@@ -42,7 +44,7 @@ func (v *verifier) readJournal(context.Context, *sql.DB) error {
 
 // readSegment reads the frames of one of the journal's files.
 func (v *verifier) readSegment(suffix string) ([]frame, error) {
-	name := v.opts.Path + suffix
+	name := schema.Real(v.opts.Path) + suffix
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
