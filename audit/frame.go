@@ -56,9 +56,6 @@ func (e *entry) beside(b []byte, said map[string]bool) []byte {
 	return b
 }
 
-// hashedColumns is how many columns the hash of an event covers.
-const hashedColumns = 18
-
 // errFrame is a frame that this program did not write.
 var errFrame = errors.New("it is not what the gateway writes there")
 
