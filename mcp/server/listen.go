@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"toolward/gateway"
 	"toolward/mcp"
@@ -34,8 +33,10 @@ type listener struct {
 	x       *exchange
 	methods map[string]bool // list_changed notifications it asked for
 	watched map[resource]bool
-	ready   atomic.Bool        // the acknowledgement is on its way: events may follow
 	end     context.CancelFunc // ends it in good order
+
+	mu    sync.Mutex
+	ready bool // the acknowledgement is on its way: events may follow
 }
 
 // listens are the open listeners, bounded like sessions: who has as many as it
@@ -185,11 +186,9 @@ func (x *exchange) listen(ctx context.Context) outcome {
 		}
 		defer x.srv.listens.remove(one)
 	}
-	// The acknowledgement has to come first: before it, events are not sent.
-	if err := one.send(mcp.NoteAcknowledged, []gateway.Member{{Name: "notifications", Value: gateway.JoinMembers(agreed)}}, true); err != nil {
+	if err := one.acknowledge(agreed); err != nil {
 		return x.refuse(ctx, gateway.Refuse("surface", gateway.Unsupported, "subscriptions/listen needs a client that accepts text/event-stream").Because(err))
 	}
-	one.ready.Store(true)
 	if agreed != nil {
 		select {
 		case <-until.Done():
@@ -260,6 +259,24 @@ func (one *listener) tag() json.RawMessage {
 	return gateway.JoinMembers([]gateway.Member{{Name: mcp.MetaSubscriptionID, Value: one.x.msg.ID}})
 }
 
+// acknowledge sends what was agreed on. It comes first: no event is sent before it, and
+// each one that comes after it is.
+func (one *listener) acknowledge(agreed []gateway.Member) error {
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.ready = true
+	return one.send(mcp.NoteAcknowledged, []gateway.Member{{Name: "notifications", Value: gateway.JoinMembers(agreed)}}, true)
+}
+
+// tell sends an event, if it is time for that.
+func (one *listener) tell(method string, members []gateway.Member) {
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	if one.ready {
+		_ = one.send(method, members, false) // a full queue already holds a reason to read on
+	}
+}
+
 func (one *listener) send(method string, members []gateway.Member, must bool) error {
 	if one.x.out == nil {
 		return errNoStream
@@ -304,8 +321,8 @@ func (s *Server) listChanged(method string, concerns func(a *gateway.Agent, endp
 		}
 	}
 	for _, one := range s.listens.list() {
-		if one.ready.Load() && one.methods[method] && concerns(one.x.agent, one.x.server) {
-			_ = one.send(method, nil, false)
+		if one.methods[method] && concerns(one.x.agent, one.x.server) {
+			one.tell(method, nil)
 		}
 	}
 }
@@ -326,8 +343,8 @@ func (s *Server) resourceUpdated(e gateway.Event) {
 		}
 	}
 	for _, one := range s.listens.list() {
-		if one.ready.Load() && meant(e, "", one.x.agent.Principal()) && covers(one.watched, r) && s.road.State.Admit(one.x.agent, e.Server) == nil {
-			_ = one.send(e.Method, wireUpdate(one.x.server, r), false)
+		if meant(e, "", one.x.agent.Principal()) && covers(one.watched, r) && s.road.State.Admit(one.x.agent, e.Server) == nil {
+			one.tell(e.Method, wireUpdate(one.x.server, r))
 		}
 	}
 }
