@@ -173,7 +173,10 @@ func (t *translator) public(rule, written *ast.Rule, f *fallible) (steps []claus
 	for i, e := range rule.Body {
 		if isMark(e) {
 			body := written.Body[0].Location.Offset // that of the rule if it has none
-			late := func(e *ast.Expr) bool { return body > written.Location.Offset && e.Location.Offset >= body }
+			late := func(e *ast.Expr) bool {
+				// What a template string is made of has no location.
+				return e.Location == nil || body > written.Location.Offset && e.Location.Offset >= body
+			}
 			if why == "" && slices.ContainsFunc([]*ast.Expr(rule.Body[i+1:]), late) {
 				why = "expressions in another order than they are written"
 			}
