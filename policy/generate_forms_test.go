@@ -84,6 +84,9 @@ func (a *author) composed(late bool) string {
 		return "every " + v + " in input.args." + a.pick("tags", "mixed", "items") + " { " + a.pick(v+" != "+a.value(), "is_string("+v+")", v+".n > 0", "not "+v+" == "+a.value()) + " }"
 	case 23:
 		return "some " + v + " in " + of + "\n\tsome " + u + " in " + v + "\n\t" + a.looked(u, late)
+	case 24, 25: // these are bound by what is not translated
+		return a.pick(v+" := {"+in+": "+a.value()+"}", "some "+v+"\n\tdata.helpers["+v+"]", "some "+k+" in "+of+"\n\t"+v+" := {"+k+": 1}", v+" := {"+k+": 1 | some "+k+" in "+of+"; {"+k+": 1}[_]}", v+" := data.helpers") + "\n\t" +
+			a.pick("not "+v+" == {\"a\": 1}", "not input.args.deep["+v+"]", "not "+v+"["+in+"]", "count(["+u+" | some "+u+" in "+of+"; "+u+" == "+v+"]) == 0", "every "+u+" in "+of+" {\n\t"+u+" != "+v+"\n\t}", "count({1 | input.args.deep["+v+"]}) == 0", v+".a", a.looked(v, late), "every "+u+" in "+of+" {\n\tnot "+v+"["+u+"]\n\t}")
 	}
 	return a.pick("not ", "") + a.pick("first("+in+", "+a.value()+") == "+a.value(), "first("+in+", "+in+")", "kind("+in+") == \"text\"", "kind(first("+in+", \"a\")) == \"text\"", "pairs("+of+") > 0", "any_in("+of+")", "count(found) > 0", "some_tag == "+a.value(), "by_mode[input.args.mode] == "+a.value(), "limits_of."+a.pick("r", "w", "none")+" == "+a.value(), "count(limits_of) == 1", "\"a\" in found", "deep_ok")
 }
