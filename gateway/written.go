@@ -21,11 +21,15 @@ func (c *Call) shown(stage Stage) bool {
 const unaltered = "nothing is taken out of what you send: leave the value out, or write what stands for it (a variable, a file that has it, " +
 	"the placeholder that a result showed you), and tell the user what is to be filled in"
 
+// maxReasons is how many findings a refusal has the places of: each is looked for in all of
+// the call's half, and who reads it does not get through more.
+const maxReasons = 16
+
 // blocking returns a reason for each finding that guard itself stops a half of the call
-// for.
+// for, up to maxReasons, and how many others there are.
 func (c *Call) blocking(findings []Finding) []string {
 	var reasons []string
-	written := false
+	all, written := 0, false
 	for i := range findings {
 		f := &findings[i]
 		takes := f.Action.TakesOut() && !c.shown(f.Stage)
@@ -33,7 +37,13 @@ func (c *Call) blocking(findings []Finding) []string {
 			continue
 		}
 		written = written || takes
+		if all++; all > maxReasons {
+			continue
+		}
 		reasons = append(reasons, string(f.Kind)+" found in "+string(f.Stage)+" at "+c.place(f)+" ("+f.Rule+")")
+	}
+	if all > maxReasons {
+		reasons = append(reasons, fmt.Sprintf("and %d more findings", all-maxReasons))
 	}
 	if written {
 		reasons = append(reasons, unaltered)
