@@ -227,7 +227,7 @@ func (w *writer) appendGroup(group []*waiter) error {
 		waits.err = w.nameAttempt(&waits.entry.event, w.reader)
 	}
 	if err := w.present(); err != nil {
-		return w.broken(err)
+		return w.unwritten(err)
 	}
 	end := w.frameGroup(group)
 	if w.journal.Begins(len(w.frames)) { // a segment stands for itself
@@ -245,7 +245,7 @@ func (w *writer) appendGroup(group []*waiter) error {
 		return err
 	}
 	if err != nil {
-		return w.broken(err)
+		return w.unwritten(err)
 	}
 	w.head = end
 	for _, waits := range group {
@@ -258,6 +258,14 @@ func (w *writer) appendGroup(group []*waiter) error {
 		w.rouse()
 	}
 	return nil
+}
+
+// unwritten marks the store as failed because the journal did not take events.
+func (w *writer) unwritten(err error) error {
+	if w.opts.Observe != nil {
+		w.opts.Observe(0, 0, err)
+	}
+	return w.broken(err)
 }
 
 // present fails when the database or the journal was removed or replaced. It looks when

@@ -56,8 +56,9 @@ type Options struct {
 	// names that no tool has, claims of tokens, errors. Nil finds none.
 	Find Finder
 
-	// Observe is called after each commit to the database, on the writer's goroutine,
-	// with the number of events that it moved there and the time it took. For metrics. It may be nil.
+	// Observe is called after each commit to the database with the number of events that it
+	// moved there and the time it took, and with none of both when the journal could not be
+	// written; on several goroutines. For metrics. It may be nil.
 	Observe func(events int, took time.Duration, err error)
 }
 

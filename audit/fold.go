@@ -23,7 +23,7 @@ func weigh(e *Event) int { return len(e.Body) + len(e.Text) + len(e.Beside) + 10
 // foldIfDue starts folding once the log has grown enough. It runs on the
 // writer's goroutine.
 func (w *writer) foldIfDue() {
-	if w.unfolded < foldAfter || w.folding {
+	if w.unfolded < foldAfter || w.folding || w.tasks == nil { // who moves what is left closes soon, and SQLite folds then
 		return
 	}
 	w.folding = true

@@ -103,7 +103,7 @@ func (r *rooms) openTelemetry(ctx context.Context) error {
 
 func (r *rooms) openAudit(context.Context) error {
 	commits := r.metrics.Histogram("toolward_audit_commit_seconds", "Time that a commit to the audit database took, of what waited in the journal.")
-	failures := r.metrics.Counter("toolward_audit_failures_total", "Commits of the audit record that failed.")
+	failures := r.metrics.Counter("toolward_audit_failures_total", "Writes to the audit record's journal, and commits to its database, that failed.")
 	store, err := audit.Open(audit.Options{
 		Path:         r.cfg.Audit.Path,
 		Durability:   audit.Durability(r.cfg.Audit.Durability),
@@ -115,8 +115,10 @@ func (r *rooms) openAudit(context.Context) error {
 		Log:          r.log,
 		Own:          hidden(r.cfg),
 		Find:         func(raw json.RawMessage) ([]gateway.Finding, error) { return r.now.scanner.Load().Secrets(raw) },
-		Observe: func(_ int, took time.Duration, err error) {
-			commits.Observe(took.Seconds())
+		Observe: func(events int, took time.Duration, err error) {
+			if events > 0 {
+				commits.Observe(took.Seconds())
+			}
 			if err != nil {
 				failures.Inc()
 			}
