@@ -12,11 +12,14 @@ import (
 
 // MissingError says that the database does not have what was recorded last, and why.
 type MissingError struct {
-	Events int64 // in the journal alone
+	Events int64 // in the journal alone; 0: it cannot be read
 	Cause  error
 }
 
 func (e *MissingError) Error() string {
+	if e.Events == 0 {
+		return fmt.Sprintf("what was recorded last may be in the journal, and not in the database: %v", e.Cause)
+	}
 	return fmt.Sprintf("%d events that were recorded last are in the journal, and not in the database: %v", e.Events, e.Cause)
 }
 

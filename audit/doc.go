@@ -203,6 +203,7 @@
 // of the hashes),
 // .pub (the public key, to verify with), .checkpoints and .checkpoints.1, .lock (empty but for a
 // process ID), and SQLite's own -wal and -shm, which belong to the database as the journal
-// does: moving the .db alone loses events. A standby is a file of [Event] values, one
+// does: moving the .db alone loses events. Of a database that is opened by a link, journal and
+// lock stand where it leads, as SQLite's files do. A standby is a file of [Event] values, one
 // JSON object a line, each after a number and a MAC (standby.go).
 package audit
