@@ -126,6 +126,9 @@ func (o operands) terms(deep int) []*ast.Term {
 // about random operands: the same value, or none, and OPA's own word where it
 // fails.
 func TestFunctionsAreOPAs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and long")
+	}
 	files, err := readLibrary("")
 	if err != nil {
 		t.Fatal(err)

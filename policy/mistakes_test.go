@@ -19,6 +19,9 @@ import (
 // holds every problem that is reported. A mistake about which nothing is said is
 // a failure, and so is a word about one of those named fine-….
 func TestMistakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, and long")
+	}
 	tables, err := filepath.Glob("testdata/mistakes/*.txtar")
 	if err != nil || len(tables) == 0 {
 		t.Fatal("no tables", err)

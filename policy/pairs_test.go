@@ -25,6 +25,9 @@ import (
 // TOOLWARD_SEED where to begin; a failure prints both.
 func TestRandomPoliciesDecideAsWritten(t *testing.T) {
 	pairs, seed := pairsUsually, uint64(1)
+	if testing.Short() { // under the race detector, which one goroutine has little use for
+		pairs /= 5
+	}
 	if s := os.Getenv("TOOLWARD_PAIRS"); s != "" {
 		pairs, _ = strconv.Atoi(s)
 	}
