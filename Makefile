@@ -95,7 +95,8 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
 
 cost: build ## instructions and allocations of a call and of a KiB of guard, which must not be 3 % over cmd/bench/cost.json; UPDATE=1 writes it; needs valgrind
-	$(GO) run ./cmd/bench -cost cmd/bench/cost.json $(if $(UPDATE),-update)
+	$(GO) build -trimpath -o bin/bench ./cmd/bench
+	bin/bench -cost cmd/bench/cost.json $(if $(UPDATE),-update)
 
 scale: ## a record of CALLS calls over thirty days, or DAYS, at RECORD; says what a call of it takes
 	cd audit && TOOLWARD_CALLS=$(CALLS) TOOLWARD_DAYS=$(DAYS) TOOLWARD_RECORD=$(RECORD) $(GO) test . -run '^TestRecordOfAMonth$$' -count=1 -v -timeout 4h

@@ -78,7 +78,11 @@ func (p plan) countAll(ctx context.Context) (costs, error) {
 		if thing.side != "" {
 			without, leave = counts[1], uncounted
 		}
-		c.Figures[thing.name] = figureOf(counts[i+2].since(without, thing.n), leave, allocations[thing.name])
+		f := figureOf(counts[i+2].since(without, thing.n), leave, allocations[thing.name])
+		if f.Parts["guard"] == 0 { // and so Go's runtime was not left out
+			return c, errors.New(thing.name + ": valgrind sees no names of functions; go run leaves them out, go build does not")
+		}
+		c.Figures[thing.name] = f
 	}
 	return c, nil
 }
