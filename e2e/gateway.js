@@ -66,7 +66,7 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
     log: () => log,
     mint: (subject, ...flags) => execFileSync(binary, ['token', 'mint', '--config', 'toolward.yaml', '--subject', subject, ...flags], { cwd: dir, encoding: 'utf8' }).trim(),
     // Another program sees a call within a quarter of a second.
-    sql: (query) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250) && JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(dir, 'toolward.db'), query], { encoding: 'utf8' }) || '[]'),
+    sql: (query) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500) && JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(dir, 'toolward.db'), query], { encoding: 'utf8' }) || '[]'),
     cli: (...args) => execFileSync(binary, [...args, '--config', 'toolward.yaml'], { cwd: dir, encoding: 'utf8' }),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
@@ -95,9 +95,9 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
   return g;
 }
 
-// until waits for a condition, asking ever less often, for a minute at most.
+// until waits for a condition, asking ever less often, for two minutes at most.
 export async function until(condition, what = () => 'it did not come true') {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 120_000;
   for (let pause = 20; Date.now() < deadline; pause = Math.min(pause * 1.5, 500)) {
     if (await condition()) return;
     await new Promise((r) => setTimeout(r, pause));

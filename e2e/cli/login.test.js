@@ -47,7 +47,7 @@ async function agent(who, at) {
 const inspector = (who, at) => ({ call: (tool) => run(who, [...logins[who].login(at.url).slice(0, -1), 'tools/call', '--tool-name', tool], at), close() {} });
 
 for (const [who, c] of Object.entries(logins)) {
-  describe(who, { timeout: 120_000 }, () => {
+  describe(who, { timeout: 300_000 }, () => {
     let at;
 
     before(() => {
