@@ -95,9 +95,9 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
   return g;
 }
 
-// until waits for a condition, asking ever less often, for two minutes at most.
+// until waits for a condition, asking ever less often, for a minute at most.
 export async function until(condition, what = () => 'it did not come true') {
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 60_000;
   for (let pause = 20; Date.now() < deadline; pause = Math.min(pause * 1.5, 500)) {
     if (await condition()) return;
     await new Promise((r) => setTimeout(r, pause));
