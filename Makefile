@@ -48,7 +48,7 @@ pairs: ## random policies and calls, the engine against plain OPA, a million pai
 mutate: ## what the tests of a package would notice: MUTATE=./gateway, or ./state/...; SAMPLE draws so many changes of each
 	$(GO) run ./cmd/mutate -sample $(SAMPLE) $(MUTATE)
 
-e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, and Python 3 for the second verifier
+e2e: build ## real MCP servers and clients from npm against the built binary; needs Node 20 or newer, sqlite3, strace, and Python 3 for the second verifier
 	cd e2e && npm ci --no-audit --no-fund && node --test *.test.js fidelity/*.test.js
 	$(GO) test -tags e2e -count=1 -timeout 25m ./e2e ./e2e/lab ./e2e/attacks/...
 	$(GO) test -tags e2e -count=1 ./audit -run SecondVerifier
