@@ -92,6 +92,7 @@ bench: build ## the whole pipeline against a bare reverse proxy in one run
 	$(GO) run ./cmd/bench
 	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -kinds prose,json,code,log -policies conditions,written
 	$(GO) run ./cmd/bench -conns 16 -sizes 1024 -modes session,stateless,stream
+	$(GO) run ./cmd/bench -flat -conns 16 -sizes 1024
 	$(GO) test ./guard -run '^$$' -bench 'Scan|Hostile' -benchtime 200ms -timeout 30m
 
 cost: build ## instructions and allocations of a call and of a KiB of guard, which must not be 3 % over cmd/bench/cost.json; UPDATE=1 writes it; needs valgrind

@@ -71,6 +71,9 @@ func (p plan) newLab(ctx context.Context, profile, policy string, under ...strin
 		return nil, err
 	}
 	run := append(append(under, binary), gatewayArgs(l.dir, profile)...)
+	if p.processors != "" {
+		run = append([]string{"env", "GOMAXPROCS=" + p.processors}, run...)
+	}
 	begun := time.Now()
 	if l.gateway, err = l.start(ctx, "gateway", run[0], run[1:]...); err != nil {
 		l.close()
@@ -176,11 +179,12 @@ func (l *lab) configure(upstream, policy string, tools int) error {
 	yaml := fmt.Sprintf(`listen: %s
 upstreams:
   bench: {url: "http://%s/mcp", concurrency: 256}
+auth: {local: {}, issuers: [{issuer: "%s", audience: %s, secret: "%s"}]}
 policy: {path: ./policies}
 limits: {default: {rate: 1000000/s, burst: 1000000}, concurrency: 256}
 audit: {path: ./toolward.db, durability: process}
 log: {level: warn}
-`, l.gatewayAddr, upstream)
+`, l.gatewayAddr, upstream, crowdIssuer, crowdAudience, crowdSecret)
 	if err := os.WriteFile(filepath.Join(l.dir, "toolward.yaml"), []byte(yaml), 0o600); err != nil {
 		return err
 	}

@@ -28,12 +28,13 @@ const (
 
 // target is one hop with one payload.
 type target struct {
-	mode  mode
-	addr  string
-	token string
-	tool  string
-	texts []string // of payload.args
-	pid   int      // the hop's process
+	mode   mode
+	addr   string
+	token  string
+	tokens []string // of many agents who call in turn, without a session; nil: token's alone
+	tool   string
+	texts  []string // of payload.args
+	pid    int      // the hop's process
 }
 
 // figures are what one round measured. Times are in milliseconds, cpu in
@@ -97,14 +98,15 @@ func pause(ctx context.Context, d time.Duration) {
 // measures.
 type conn struct {
 	net.Conn
-	r    *bufio.Reader
-	head []byte
-	body [][][]byte // of each call in turn, cut where its number goes
-	want []byte     // in its answer
-	out  []byte
-	in   []byte
-	id   int64
-	took []time.Duration
+	r       *bufio.Reader
+	heads   [][]byte // of the agents who call in turn
+	session string
+	body    [][][]byte // of each call in turn, cut where its number goes
+	want    []byte     // in its answer
+	out     []byte
+	in      []byte
+	id      int64
+	took    []time.Duration
 }
 
 func dialAll(t target, n int) (conns []*conn, err error) {
@@ -135,36 +137,45 @@ func dial(t target, id int64) (*conn, error) {
 		path = "/v1/tools/" + t.tool + "/call"
 	}
 	head := "POST " + path + " HTTP/1.1\r\nHost: " + t.addr + "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+	anyone := head
 	if t.token != "" {
-		head += "Authorization: Bearer " + t.token + "\r\n"
+		head += bearer(t.token)
 	}
 	meta := ""
 	switch t.mode {
 	case rest:
-		k.head, k.want = []byte(head+"Content-Length: "), []byte(`"content"`)
+		k.heads, k.want = [][]byte{[]byte(head + "Content-Length: ")}, []byte(`"content"`)
 		k.load(t.texts, "{", "}")
 		return k, nil
 	case stateless:
-		head += "Mcp-Protocol-Version: " + modern + "\r\nMcp-Method: tools/call\r\nMcp-Name: " + t.tool + "\r\n"
+		rest := "Mcp-Protocol-Version: " + modern + "\r\nMcp-Method: tools/call\r\nMcp-Name: " + t.tool + "\r\n"
+		for _, token := range t.tokens {
+			k.heads = append(k.heads, []byte(anyone+bearer(token)+rest+"Content-Length: "))
+		}
+		head += rest
 		meta = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}`
 	default:
-		session, err := k.handshake(head)
-		if err != nil {
+		if k.session, err = k.handshake(head); err != nil {
 			c.Close()
 			return nil, err
 		}
 		head += "Mcp-Protocol-Version: " + revision + "\r\n"
-		if session != "" {
-			head += "Mcp-Session-Id: " + session + "\r\n"
+		if k.session != "" {
+			head += "Mcp-Session-Id: " + k.session + "\r\n"
 		}
 		if t.mode == stream {
 			meta = `,"_meta":{"progressToken":1}`
 		}
 	}
-	k.head, k.want = []byte(head+"Content-Length: "), []byte(`"result"`)
+	k.want = []byte(`"result"`)
+	if k.heads == nil {
+		k.heads = [][]byte{[]byte(head + "Content-Length: ")}
+	}
 	k.load(t.texts, `{"jsonrpc":"2.0","id":`+numberHere+`,"method":"tools/call","params":{"name":"`+t.tool+`","arguments":{`, `}`+meta+`}}`)
 	return k, nil
 }
+
+func bearer(token string) string { return "Authorization: Bearer " + token + "\r\n" }
 
 // load makes the bodies of calls. The number in each makes every call's arguments
 // differ, so that no cache of answers or decisions could help.
@@ -208,7 +219,7 @@ func (c *conn) call(counting *atomic.Bool) error {
 	number := strconv.AppendInt(nil, c.id, 10)
 	body := c.body[c.id%int64(len(c.body))]
 	start, counted := time.Now(), counting.Load()
-	c.out = append(c.out[:0], c.head...)
+	c.out = append(c.out[:0], c.heads[c.id%int64(len(c.heads))]...)
 	length := (len(body) - 1) * len(number)
 	for _, part := range body {
 		length += len(part)

@@ -13,7 +13,8 @@
 // With -count it counts what a call takes of the gateway instead of timing it.
 // Counts hardly depend on what else the machine does, so those of different runs,
 // and of different binaries, compare. With -cost it holds some of them against
-// committed figures; `make cost` does that.
+// committed figures; `make cost` does that. With -flat it measures what should make no
+// call dearer: many tools, agents, calls on record, idle streams.
 package main
 
 import (
@@ -45,6 +46,9 @@ type plan struct {
 	calls     int // that are counted
 	functions int // that are named
 	tools     int // that the upstream has
+	before    int // calls on record, with -flat
+
+	processors string // of the gateway, "" for all
 }
 
 func main() {
@@ -78,6 +82,8 @@ func main() {
 	flag.IntVar(&p.calls, "calls", 1000, "with -count: calls that are counted")
 	flag.IntVar(&p.tools, "tools", 1, "tools that the upstream has, each with a policy file")
 	flag.IntVar(&p.functions, "functions", 0, "with -count: how many functions to name, those of the most instructions first")
+	flat := flag.Bool("flat", false, "measure instead calls with many tools, agents, calls on record and idle streams against calls without")
+	flag.IntVar(&p.before, "before", 100_000, "with -flat: calls on record")
 	cost := flag.String("cost", "", "count instead what calls and guard cost, and fail if it is 3 % over the figures of this file")
 	update := flag.Bool("update", false, "with -cost: write the file")
 	flag.Parse()
@@ -92,6 +98,9 @@ func main() {
 	run := p.run
 	if *counts {
 		run = p.count
+	}
+	if *flat {
+		run = p.flat
 	}
 	if *cost != "" {
 		run = func(ctx context.Context) error { return p.cost(ctx, *cost, *update) }
