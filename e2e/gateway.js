@@ -65,8 +65,11 @@ export async function startGateway({ policies = {}, upstreams, config = {}, read
     get child() { return child; },
     log: () => log,
     mint: (subject, ...flags) => execFileSync(binary, ['token', 'mint', '--config', 'toolward.yaml', '--subject', subject, ...flags], { cwd: dir, encoding: 'utf8' }).trim(),
-    // Another program sees a call within a quarter of a second.
-    sql: (query) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500) && JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(dir, 'toolward.db'), query], { encoding: 'utf8' }) || '[]'),
+    // A command of toolward waits until the database has what was answered; sqlite3 does not.
+    sql: (query) => {
+      g.cli('audit', 'list', '--limit', '1');
+      return JSON.parse(execFileSync('sqlite3', ['-json', '-readonly', path.join(dir, 'toolward.db'), query], { encoding: 'utf8' }) || '[]');
+    },
     cli: (...args) => execFileSync(binary, [...args, '--config', 'toolward.yaml'], { cwd: dir, encoding: 'utf8' }),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
