@@ -108,27 +108,38 @@ func MayName(raw []byte, word string) bool {
 
 // Find is the value of one member of checked JSON, false if it has none or is no
 // object. The others are passed, and nothing is kept of them.
-func Find(raw json.RawMessage, name string) (json.RawMessage, bool) {
+func Find(raw json.RawMessage, wanted string) (found json.RawMessage, ok bool) {
+	eachMember(raw, func(n name, value json.RawMessage) bool {
+		if ok = string(n.b) == wanted; ok {
+			found = value
+		}
+		return !ok
+	})
+	return found, ok
+}
+
+// eachMember goes over the members of checked JSON until f says no; over none if it
+// is no object.
+func eachMember(raw json.RawMessage, f func(n name, value json.RawMessage) bool) {
 	s := scanner{b: raw, trust: true}
 	if s.space(); s.i == len(raw) || raw[s.i] != '{' {
-		return nil, false
+		return
 	}
 	s.i++
 	for s.space(); s.i < len(raw) && raw[s.i] == '"'; s.space() {
 		n, err := s.name()
 		if err != nil {
-			return nil, false
+			return
 		}
 		value, err := s.colon(0)
-		if err != nil || string(n.b) == name {
-			return value, err == nil
+		if err != nil || !f(n, value) {
+			return
 		}
 		if s.space(); s.i == len(raw) || raw[s.i] != ',' {
-			return nil, false
+			return
 		}
 		s.i++
 	}
-	return nil, false
 }
 
 var notUTF8 = Refuse("surface", Malformed, "the JSON is not valid UTF-8")

@@ -16,6 +16,19 @@ func Decode(raw json.RawMessage) any {
 	return r.value()
 }
 
+// DecodeMembers is [Decode] of a checked object, but for the members whose names are
+// not among those wanted, which are passed over.
+func DecodeMembers(object json.RawMessage, wanted map[string]bool) map[string]any {
+	m := make(map[string]any, len(wanted))
+	eachMember(object, func(n name, value json.RawMessage) bool {
+		if wanted[string(n.b)] {
+			m[n.String()] = Decode(value)
+		}
+		return true
+	})
+	return m
+}
+
 // reader decodes checked JSON. Its texts are parts of one copy of the whole but for
 // those with escapes, and for short ones of a long value: whoever keeps a text, as
 // policy does what it remembers, must not keep megabytes with it. It relies on

@@ -17,7 +17,11 @@ import (
 // json.marshal as they are.
 
 // extent says which of the parts of input that cost much are built.
-type extent struct{ call, time, restored, result, recent, beside, meters, history bool }
+type extent struct {
+	call, time, restored, result, recent, beside, meters, history bool
+
+	args map[string]bool // names of the arguments that some rule reads; nil is all of them
+}
 
 // all of what a call has, for people and for [Engine.Explain].
 var all = extent{call: true, time: true, restored: true, result: true, recent: true, beside: true, meters: true, history: true}
@@ -29,7 +33,7 @@ func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[
 		"agent":   r.agent(c.Agent),
 		"session": sessionInput(&c.Session, with.recent),
 		"tool":    r.tool(c),
-		"args":    argsInput(c, stage),
+		"args":    argsInput(c, stage, with),
 		"guard":   guardInput(c, stage),
 	}
 	if with.call {
@@ -81,7 +85,10 @@ var besideNames = map[string]string{
 // of the call that made it: they are what its result comes of. Of a notification
 // they are those of its call, so that rules on the call's results hold for it, and
 // where the call has none of that name the notification's own parameters.
-func argsInput(c *gateway.Call, stage gateway.Stage) any {
+//
+// An agent chooses how many arguments there are and how long they are: those that no
+// rule reads are passed over.
+func argsInput(c *gateway.Call, stage gateway.Stage, with extent) any {
 	switch {
 	case c.Task != nil:
 		return c.Task.Args.Value()
@@ -92,6 +99,8 @@ func argsInput(c *gateway.Call, stage gateway.Stage) any {
 			maps.Copy(args, own)
 		}
 		return args
+	case with.args != nil:
+		return gateway.DecodeMembers(c.Args.Raw(), with.args)
 	}
 	return c.Args.Value()
 }

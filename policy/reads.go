@@ -31,7 +31,7 @@ func newReader(c *ast.Compiler) *reader {
 }
 
 func readsOf(c *ast.Compiler) reads {
-	rd, out := newReader(c), reads{}
+	rd, out := newReader(c), reads{extent: extent{args: map[string]bool{}}}
 	agent := map[string]bool{}
 	for _, name := range util.KeysSorted(c.Modules) {
 		m := c.Modules[name]
@@ -69,6 +69,15 @@ func (x *extent) add(set map[string]bool) {
 	}
 	for _, name := range []string{"meta", "task", "answers", "client"} {
 		x.beside = x.beside || touches(set, pathTo("call", name))
+	}
+	for path := range set {
+		switch rest, below := strings.CutPrefix(path, "args"+between); {
+		case path == "" || path == "args":
+			x.args = nil
+		case below && x.args != nil:
+			name, _, _ := strings.Cut(rest, between)
+			x.args[name] = true
+		}
 	}
 }
 

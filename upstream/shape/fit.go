@@ -20,7 +20,7 @@ func (w *walker) value(t *typ) error {
 func (w *walker) plain(t *typ) error {
 	switch c := w.b[w.i]; t.kind {
 	case anything:
-		w.skip()
+		w.Skip()
 		return nil
 	case shaped, dict:
 		if c == '{' {
@@ -50,7 +50,7 @@ func (w *walker) plain(t *typ) error {
 		return w.word(t)
 	case scalar:
 		start := w.i
-		v := w.skip()
+		v := w.Skip()
 		if t.fits(v) {
 			return nil
 		}
@@ -60,13 +60,13 @@ func (w *walker) plain(t *typ) error {
 		}
 		return w.misfit(t, v)
 	}
-	return w.misfit(t, w.skip())
+	return w.misfit(t, w.Skip())
 }
 
 // asEmpty takes [] for the empty object, and as an input schema also `true`.
 func (w *walker) asEmpty(t *typ) bool {
 	start := w.i
-	v := w.skip()
+	v := w.Skip()
 	if string(v) != "true" || t.mark != '=' {
 		if v[0] != '[' || len(bytes.TrimSpace(v[1:len(v)-1])) > 0 {
 			w.i = start
@@ -88,7 +88,7 @@ func (t *typ) filled() (with string, ok bool) {
 	if t.kind != shaped || t.with != "" {
 		return t.empty(), true
 	}
-	w := walker{b: []byte("{}")}
+	w := walker{Cursor: Cursor{b: []byte("{}")}}
 	if w.object(t.of) != nil {
 		return "", false
 	}
@@ -97,7 +97,7 @@ func (t *typ) filled() (with string, ok bool) {
 
 func (w *walker) schema(t *typ) error {
 	start := w.i
-	v := w.skip()
+	v := w.Skip()
 	switch {
 	case v[0] == '{':
 	case string(v) == "true":
@@ -113,7 +113,7 @@ func (w *walker) schema(t *typ) error {
 // word takes ["object"], and ["object","null"] where null cannot be, for "object".
 func (w *walker) word(t *typ) error {
 	start := w.i
-	v := w.skip()
+	v := w.Skip()
 	for _, word := range t.words {
 		if v[0] == '"' && (string(v[1:len(v)-1]) == word || bytes.IndexByte(v, '\\') >= 0 && text(v) == word) {
 			return nil
@@ -173,7 +173,7 @@ func (w *walker) rest() {
 	for w.b[w.i] == ',' {
 		w.i++
 		w.space()
-		w.skip()
+		w.Skip()
 		w.space()
 	}
 	w.note(edit{comma, w.i, ""})
@@ -182,7 +182,7 @@ func (w *walker) rest() {
 // dict is an object whose members are all of one type.
 func (w *walker) dict(t *typ) error {
 	if t.elem.kind == anything {
-		w.skip()
+		w.Skip()
 		return nil
 	}
 	m := members{w: w}
@@ -212,7 +212,7 @@ func (w *walker) object(o *object) error {
 			at = o.find(m.name)
 		}
 		if at < 0 {
-			w.skip()
+			w.Skip()
 			m.keep()
 			continue
 		}
@@ -282,10 +282,10 @@ func (o *object) variant(w *walker) *object {
 	if o.by < 0 {
 		return nil
 	}
-	look := walker{b: w.b, i: w.i}
+	look := walker{Cursor: w.Cursor}
 	m := members{w: &look}
 	for m.next() {
-		v := look.skip()
+		v := look.Skip()
 		if string(m.name) == o.members[o.by].name && v[0] != 'n' {
 			if v[0] != '"' {
 				return nil

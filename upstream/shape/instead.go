@@ -23,9 +23,9 @@ func (w *walker) saying(t *typ) error {
 	}
 	w.edits, w.changed, w.path = w.edits[:edits], w.changed[:changed], w.path[:depth]
 	w.i = start
-	v := w.skip()
+	v := w.Skip()
 	if better := mended(v); better != nil {
-		again := walker{b: better}
+		again := walker{Cursor: Cursor{b: better}}
 		again.path = again.room[:0]
 		if again.plain(t) == nil {
 			w.note(edit{start, w.i, string(again.apply())})
@@ -51,10 +51,10 @@ func instead(v json.RawMessage, err error) string {
 	}
 	var was strings.Builder
 	if v[0] == '{' {
-		w := walker{b: v}
+		w := walker{Cursor: Cursor{b: v}}
 		m := members{w: &w}
 		for m.next() {
-			name, v := string(m.name), w.skip()
+			name, v := string(m.name), w.Skip()
 			m.keep()
 			if v[0] != '"' {
 				continue

@@ -36,7 +36,7 @@ func (m *members) next() bool {
 		w.space()
 	}
 	m.start = w.i
-	m.name = w.str()
+	m.name = w.Text()
 	if bytes.IndexByte(m.name, '\\') >= 0 {
 		m.name = []byte(text(w.b[m.start:w.i])) // "na\u006de" is "name"
 	}
@@ -55,7 +55,7 @@ func (m *members) judge(t *typ) (kept bool, err error) {
 	w := m.w
 	start, edits, changed, depth := w.i, len(w.edits), len(w.changed), len(w.path)
 	if w.b[start] == 'n' && !t.null && !t.says {
-		v := w.skip()
+		v := w.Skip()
 		if t.mark == '!' {
 			return false, w.misfit(t, v)
 		}
@@ -67,7 +67,7 @@ func (m *members) judge(t *typ) (kept bool, err error) {
 		}
 		w.edits, w.changed, w.path = w.edits[:edits], w.changed[:changed], w.path[:depth]
 		w.i = start
-		w.skip()
+		w.Skip()
 		return m.replace(start, t), nil
 	}
 	m.keep()
@@ -95,7 +95,7 @@ func (m *members) cut() {
 		return
 	}
 	end := w.i
-	look := walker{b: w.b, i: w.i}
+	look := walker{Cursor: w.Cursor}
 	if look.space(); look.b[look.i] == ',' {
 		end = look.i + 1
 		w.i = end

@@ -16,10 +16,9 @@ import (
 // error says where it does not fit, and what is wanted there. The value is JSON
 // that gateway.CheckJSON accepted.
 func (s *Shapes) Fit(name string, value json.RawMessage) (fitting json.RawMessage, changed []string, err error) {
-	w := walker{b: value}
-	w.space()
+	w := walker{Cursor: Over(value)}
 	if w.b[w.i] != '{' {
-		return nil, nil, errors.New("an object is wanted, not " + what(w.skip()))
+		return nil, nil, errors.New("an object is wanted, not " + what(w.Skip()))
 	}
 	w.path = w.room[:0]
 	if err := w.object(s.named[name]); err != nil {
@@ -33,8 +32,7 @@ func (s *Shapes) Fit(name string, value json.RawMessage) (fitting json.RawMessag
 
 // walker goes over checked JSON once and allocates nothing for what fits.
 type walker struct {
-	b       []byte
-	i       int
+	Cursor
 	path    []step
 	room    [12]step // of path, which is rarely longer
 	edits   []edit
@@ -51,56 +49,6 @@ type step struct {
 type edit struct {
 	from, to int
 	with     string
-}
-
-func (w *walker) space() {
-	for w.i < len(w.b) && (w.b[w.i] == ' ' || w.b[w.i] == '\t' || w.b[w.i] == '\n' || w.b[w.i] == '\r') {
-		w.i++
-	}
-}
-
-// skip passes the value that begins here.
-func (w *walker) skip() json.RawMessage {
-	start := w.i
-	depth := 0
-	for {
-		switch c := w.b[w.i]; c {
-		case '"':
-			w.str()
-		case '{', '[':
-			depth++
-			w.i++
-		case '}', ']':
-			depth--
-			w.i++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			w.i++
-		default:
-			for w.i < len(w.b) && bytes.IndexByte([]byte(",:]} \t\n\r"), w.b[w.i]) < 0 {
-				w.i++
-			}
-		}
-		if depth == 0 {
-			return w.b[start:w.i]
-		}
-	}
-}
-
-// str passes a string and returns what stands between its quotes.
-func (w *walker) str() []byte {
-	w.i++
-	start := w.i
-	for {
-		w.i += bytes.IndexByte(w.b[w.i:], '"')
-		back := 0
-		for w.b[w.i-1-back] == '\\' {
-			back++
-		}
-		w.i++
-		if back%2 == 0 {
-			return w.b[start : w.i-1]
-		}
-	}
 }
 
 // note remembers a change at the place where the walker is.
