@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"toolward/guard/decode/inflate"
 )
 
 // decode looks for encoded text in view i and adds what it finds. Depth is
@@ -233,17 +235,13 @@ func classesOf(s string) (seen tokenClass) {
 // readable turns decoded bytes into text: as they are, unpacked, or from
 // UTF-16. It returns "" if they are none.
 func (t *Text) readable(b []byte, name string) (string, string) {
-	if len(b) > 4 {
-		switch {
-		case b[0] == 0x1f && b[1] == 0x8b:
-			b, name = t.inflate(b, t.work.zip.Gzip), join(name, "gzip")
-		case b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x5e || b[1] == 0x9c || b[1] == 0xda):
-			b, name = t.inflate(b, t.work.zip.Zlib), join(name, "zlib")
-		case bytes.Count(b, []byte{0}) >= len(b)/3:
-			b = bytes.ReplaceAll(b, []byte{0}, nil)
-		case len(b) >= 48 && !printable(b):
-			b, name = t.inflate(b, t.work.zip.Deflate), join(name, "deflate")
-		}
+	switch format := inflate.Format(b); {
+	case format != "":
+		b, name = t.inflate(b, format), join(name, format)
+	case len(b) > 4 && bytes.Count(b, []byte{0}) >= len(b)/3:
+		b = bytes.ReplaceAll(b, []byte{0}, nil)
+	case len(b) >= 48 && inflate.Deflated(b) && !printable(b):
+		b, name = t.inflate(b, inflate.Deflate), join(name, inflate.Deflate)
 	}
 	if !printable(b) {
 		return "", ""
@@ -260,12 +258,12 @@ const (
 
 // inflate unpacks b, to at most four times its size and 4 KiB: a bomb yields
 // its beginning. The bytes are valid until the next call.
-func (t *Text) inflate(b []byte, open func([]byte) (io.Reader, error)) []byte {
+func (t *Text) inflate(b []byte, format string) []byte {
 	if t.inflations--; t.inflations < 0 {
 		t.mark(Truncated, [2]int{0, len(t.Raw)}, 1)
 		return nil
 	}
-	r, err := open(b)
+	r, err := t.work.zip.Open(b, format)
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package normal
 import (
 	"strings"
 	"unicode/utf8"
+
+	"toolward/guard/decode/inflate"
 )
 
 // add makes a view of text that was hidden in span by way of via, and looks
@@ -54,7 +56,7 @@ func (t *Text) budget(via string) *int {
 // unpacked reports whether something on the way to a text was compressed, so that
 // it may be longer than what it was made from.
 func unpacked(via string) bool {
-	return strings.Contains(via, "gzip") || strings.Contains(via, "zlib") || strings.Contains(via, "deflate")
+	return strings.Contains(via, "gzip") || strings.Contains(via, "zlib") || strings.Contains(via, "bzip2") || strings.Contains(via, inflate.Deflate)
 }
 
 // join names a decoding inside another.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"toolward/guard/decode/alphabet"
+	"toolward/guard/decode/inflate"
 )
 
 func fromHex(s string) []byte {
@@ -92,15 +93,11 @@ func promising(b []byte) bool {
 	}
 	for _, c := range b {
 		if classes[c] == control && c != 0x1b {
-			return mayDeflate(b[0])
+			return inflate.Deflated(b)
 		}
 	}
 	return true
 }
-
-// mayDeflate reports whether a raw deflate stream of text may begin with b: its
-// first block has fixed or dynamic codes.
-func mayDeflate(b byte) bool { return b&7 == 5 || b&7 == 4 || b&7 == 3 || b&7 == 2 }
 
 // longestBase58 bounds the work of base58, which grows with the square.
 const longestBase58 = 128

@@ -12,22 +12,10 @@ import (
 type bitwise struct {
 	value *alphabet.Values
 	width uint
-	bits  [256]uint8 // value, 0 for bytes that are skipped …
-	size  [256]uint8 // … and width, likewise
-
-	skipped byte // one of these
 }
 
 func newBitwise(width uint, lists ...string) *bitwise {
-	a := &bitwise{value: alphabet.Of(lists...), width: width}
-	for c, v := range a.value {
-		if v >= 0 {
-			a.bits[c], a.size[c] = uint8(v), uint8(width)
-		} else {
-			a.skipped = byte(c)
-		}
-	}
-	return a
+	return &bitwise{alphabet.Of(lists...), width}
 }
 
 var (
@@ -36,9 +24,9 @@ var (
 	nibble   = newBitwise(4, alphabet.Hex, alphabet.HexUpper)
 	bit      = newBitwise(1, alphabet.Binary)
 	base58   = alphabet.Of(alphabet.Base58)
-	z85      = alphabet.Of(alphabet.Z85)
-	base85   = alphabet.Of(alphabet.Base85)
-	adobe85  = alphabet.Of(alphabet.ASCII85)
+	z85      = newRadix85(alphabet.Z85)
+	base85   = newRadix85(alphabet.Base85)
+	adobe85  = newRadix85(alphabet.ASCII85)
 )
 
 // base32s are the alphabets of base32, each in one case.
@@ -57,18 +45,29 @@ var base32s = []struct {
 	{"zbase32", lower, newBitwise(5, alphabet.ZBase32), rare},
 }
 
-// squeeze returns the values of the bytes of text that are in the alphabet,
-// and where each stands. They are valid until the next call.
-func (x *Expander) squeeze(text []byte, a *alphabet.Values) (values []byte, places []int32) {
-	values, places = slices.Grow(x.values[:0], len(text))[:len(text)], slices.Grow(x.stands[:0], len(text))[:len(text)]
+// squeeze returns the values of the bytes of text that are in the alphabet. They are valid
+// until the next call.
+func (x *Expander) squeeze(text []byte, a *alphabet.Values) []byte {
+	values := slices.Grow(x.values[:0], len(text))[:len(text)]
+	n := 0
+	for _, c := range text {
+		d := a[c]
+		values[n] = byte(d)
+		n += int(uint8(^d) >> 7) // unless it is negative
+	}
+	x.values = values[:n]
+	return x.values
+}
+
+// stood returns where each of those bytes stands in text. They are valid until the next
+// call.
+func (x *Expander) stood(text []byte, a *alphabet.Values) []int32 {
+	places := slices.Grow(x.stands[:0], len(text))[:len(text)]
 	n := 0
 	for i, c := range text {
-		d := a[c]
-		values[n], places[n] = byte(d), int32(i)
-		if d >= 0 {
-			n++
-		}
+		places[n] = int32(i)
+		n += int(uint8(^a[c]) >> 7)
 	}
-	x.values, x.stands = values[:n], places[:n]
-	return x.values, x.stands
+	x.stands = places[:n]
+	return x.stands
 }

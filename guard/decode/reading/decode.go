@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -20,9 +21,11 @@ const (
 )
 
 // worth reports whether a rare encoding is to be tried on bytes [lo,hi) of v: always,
-// or with [Expander.Mostly] if it may give text in the middle of v, and so at the middle
-// of what is more than half of it, or where [lo,hi) begins, as a compressed stream does.
-func (x *Expander) worth(v *View, lo, hi int, may func([]byte) bool) bool {
+// or with [Expander.Mostly] if it may give text from more than half of v, or if a
+// compressed stream may begin where [lo,hi) does. Text from more than half of v comes from
+// the quarter before its middle, or from the quarter behind: all reports whether all
+// that a part decodes to may be text, and begins whether a stream may begin in it.
+func (x *Expander) worth(v *View, lo, hi int, all, begins func([]byte) bool) bool {
 	const near = 64
 	middle := len(v.Text) / 2
 	switch {
@@ -30,21 +33,20 @@ func (x *Expander) worth(v *View, lo, hi int, may func([]byte) bool) bool {
 		return true
 	case middle < lo || middle >= hi:
 		return false
-	case hi-lo <= 4*near:
-		return true
 	}
-	return may(v.Text[max(lo, middle-near):min(hi, middle+near)]) || may(v.Text[lo:lo+2*near])
+	n := max(0, min(near, len(v.Text)/4-8)) // less what is rounded off of groups
+	return 2*(hi-lo) > len(v.Text) && (middle-n >= lo && all(v.Text[middle-n:middle]) || middle+n <= hi && all(v.Text[middle:middle+n])) ||
+		begins(v.Text[lo:min(hi, lo+2*near)]) || middle-near > lo && begins(v.Text[middle-near:min(hi, middle+near)])
 }
 
 // region adds what the bytes [lo,hi) of v decode to.
 func (x *Expander) region(v *View, lo, hi int) {
 	text := v.Text[lo:hi]
-	letters, hexes, binary := sieve.Count(x.blocks, lo, hi), 0, 0
+	letters, digits := sieve.Count(x.blocks, lo, hi), uint64(0)
 	for _, c := range text {
-		hexes += int(nibble.size[c])
-		binary += int(bit.size[c])
+		digits += digitKinds[c]
 	}
-	hexes /= int(nibble.width)
+	hexes, binary := int(uint32(digits)), int(digits>>32)
 	if hexes*10 >= letters*7 {
 		x.positional(v, lo, hi, nibble, "hex", usual)
 	}
@@ -55,23 +57,32 @@ func (x *Expander) region(v *View, lo, hi int) {
 	x.oneCased(v, lo, hi, lower)
 	x.oneCased(v, lo, hi, upper)
 	if (len(text)-letters)*8 >= len(text) {
-		x.radix85(v, lo, hi, adobe85, "ascii85")
-		x.radix85(v, lo, hi, z85, "z85")
-		x.radix85(v, lo, hi, base85, "base85")
+		x.groups85(v, lo, hi, adobe85, "ascii85")
+		x.groups85(v, lo, hi, z85, "z85")
+		x.groups85(v, lo, hi, base85, "base85")
 	}
 	x.radix58(v, lo, hi)
 }
 
+// digitKinds has 1 for each hexadecimal digit, and 1 in its upper half for each binary one.
+var digitKinds = func() (kinds [256]uint64) {
+	for c := range kinds {
+		if nibble.value[c] >= 0 {
+			kinds[c] = 1
+		}
+		if bit.value[c] >= 0 {
+			kinds[c] |= 1 << 32
+		}
+	}
+	return kinds
+}()
+
 // oneCased decodes the parts of a region that have letters of one case only:
 // base32, and uuencode where punctuation stands between capitals.
 func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
-	for lo < hi {
+	for lo = x.sameCase(lo, letterCase); lo+minOneCase <= hi; lo = x.sameCase(lo, letterCase) {
 		end := min(hi, x.otherCase(lo, letterCase))
-		n := 0
-		if end-lo >= minOneCase {
-			n = sieve.Count(x.blocks, lo, end)
-		}
-		if n >= minOneCase {
+		if n := sieve.Count(x.blocks, lo, end); n >= minOneCase {
 			for _, a := range base32s {
 				if a.letters == letterCase {
 					x.positional(v, lo, end, a.bits, a.name, a.use)
@@ -85,14 +96,41 @@ func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 	}
 }
 
-// otherCase returns the place of the first letter from i on that is not of a case.
+// notOf has the letters of block i that are not of a case, none behind the last one.
+func (x *Expander) notOf(letterCase uint8, i int) uint64 {
+	switch {
+	case i >= len(x.blocks):
+		return 0
+	case letterCase == lower:
+		return x.blocks[i].Upper
+	}
+	return x.blocks[i].Lower
+}
+
+// sameCase returns the first place from i on with no letter that is not of a case in
+// minOneCase bytes.
+func (x *Expander) sameCase(i int, letterCase uint8) int {
+	k := i / 64
+	for ; k < len(x.blocks); k++ {
+		free, behind := ^x.notOf(letterCase, k), ^x.notOf(letterCase, k+1)
+		for _, n := range [...]int{1, 2, 4, 8, minOneCase - 16} { // of those in a row twice as many each time
+			free, behind = free&(free>>n|behind<<(64-n)), behind&(behind>>n)
+		}
+		if k == i/64 {
+			free = free >> (i % 64) << (i % 64)
+		}
+		if free != 0 {
+			return 64*k + bits.TrailingZeros64(free)
+		}
+	}
+	return 64 * k
+}
+
+// otherCase returns the place of the first letter from i on that is not of a case, one
+// behind the text if there is none.
 func (x *Expander) otherCase(i int, letterCase uint8) int {
 	for ; i/64 < len(x.blocks); i = i/64*64 + 64 {
-		w := x.blocks[i/64].Lower
-		if letterCase == lower {
-			w = x.blocks[i/64].Upper
-		}
-		if w = w >> (i % 64); w != 0 {
+		if w := x.notOf(letterCase, i/64) >> (i % 64); w != 0 {
 			return i + bits.TrailingZeros64(w)
 		}
 	}
@@ -113,82 +151,83 @@ var backward = func() map[string]string {
 // another field may precede it. The common encodings are read
 // backwards too.
 func (x *Expander) positional(v *View, lo, hi int, a *bitwise, name string, use use) {
+	both := a.width != 5 && a.width != 1
 	if use == rare && !x.worth(v, lo, hi, func(text []byte) bool {
-		return x.phases(x.gather(text, a, false)) != 0 || a.width == 6 && x.phases(x.gather(text, a, true)) != 0
+		values := x.squeeze(text, a.value)
+		if x.allText(x.pack(values, a.width)) {
+			return true
+		}
+		reverse(values)
+		return both && x.allText(x.pack(values, a.width))
+	}, func(text []byte) bool {
+		return x.packedBegins(x.pack(x.squeeze(text, a.value), a.width))
 	}) {
 		return
 	}
-	alignments := 8
-	for int(a.width)*alignments/2%8 == 0 {
-		alignments /= 2
-	}
-	for _, backwards := range []bool{false, true} {
-		if backwards {
-			if a.width == 5 || a.width == 1 {
-				return
-			}
-			name = backward[name]
-		}
-		size := x.gather(v.Text[lo:hi], a, backwards)
-		n := size / int(a.width)
-		if !x.pay(n) {
-			return
-		}
-		set := x.phases(size)
-		if set == 0 {
-			continue
-		}
-		values, places := x.squeeze(v.Text[lo:hi], a.value)
-		if backwards {
-			reverse(values)
-			reverse(places)
-		}
-		for start := range min(alignments, n) {
-			if set>>(start*int(a.width)%8)&1 == 0 {
-				continue
-			}
-			if !x.pay(n) {
-				return
-			}
-			decoded := pack(x.packed[:0], values[start:], int(a.width))
-			x.packed = decoded
-			x.stretches(v, decoded, name, func(i int) int {
-				n := min(start+i*8/int(a.width), len(places)-1)
-				return lo + int(places[n])
-			})
-		}
+	if values := x.squeeze(v.Text[lo:hi], a.value); x.aligned(v, lo, hi, values, a, name, false) && both {
+		reverse(values)
+		x.aligned(v, lo, hi, values, a, backward[name], true)
 	}
 }
 
-// pack adds values of so many bits to out, put together to bytes.
-func pack(out, values []byte, width int) []byte {
-	out = slices.Grow(out, len(values)*width/8)
-	switch width { // the same, several at once
-	case 6:
-		for ; len(values) >= 4; values = values[4:] {
-			v := uint32(values[0])<<18 | uint32(values[1])<<12 | uint32(values[2])<<6 | uint32(values[3])
-			out = append(out, byte(v>>16), byte(v>>8), byte(v))
-		}
-	case 5:
-		for ; len(values) >= 8; values = values[8:] {
-			high := uint64(values[0])<<15 | uint64(values[1])<<10 | uint64(values[2])<<5 | uint64(values[3])
-			v := high<<20 | uint64(values[4])<<15 | uint64(values[5])<<10 | uint64(values[6])<<5 | uint64(values[7])
-			out = append(out, byte(v>>32), byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
-		}
-	case 4:
-		for ; len(values) >= 2; values = values[2:] {
-			out = append(out, values[0]<<4|values[1])
-		}
+// aligned decodes the values of bytes [lo,hi) of v at every alignment that may give text.
+// backwards is whether the last byte's is the first. It reports whether there was work left.
+func (x *Expander) aligned(v *View, lo, hi int, values []byte, a *bitwise, name string, backwards bool) bool {
+	if !x.pay(len(values)) {
+		return false
 	}
-	acc, have := uint(0), 0
-	for _, d := range values {
-		acc = acc<<width | uint(d)
-		if have += width; have >= 8 {
-			have -= 8
-			out = append(out, byte(acc>>have))
-		}
+	set := x.phases(x.pack(values, a.width), a.width)
+	if set == 0 {
+		return true
 	}
-	return out
+	alignments, width := 8, int(a.width)
+	for width*alignments/2%8 == 0 {
+		alignments /= 2
+	}
+	places := x.stood(v.Text[lo:hi], a.value)
+	if backwards {
+		reverse(places)
+	}
+	for start := range min(alignments, len(values)) {
+		if set>>(start*width%8)&1 == 0 {
+			continue
+		}
+		if !x.pay(len(values)) {
+			return false
+		}
+		decoded := pack(x.packed, values[start:], a.width)
+		x.packed = decoded
+		x.stretches(v, decoded, name, func(i int) int {
+			return lo + int(places[min(start+i*8/width, len(places)-1)])
+		})
+	}
+	return true
+}
+
+// pack puts values of so many bits together to bytes, in the memory of out if that is
+// enough. Behind the last byte are the bits left over, and zeros.
+func pack(out, values []byte, width uint) []byte {
+	n, at := len(values)*int(width)/8, 0
+	out = slices.Grow(out[:0], n+2*word)[:n+2*word]
+	for ; len(values) >= 8; values = values[8:] {
+		binary.BigEndian.PutUint64(out[at:], join(binary.BigEndian.Uint64(values), width))
+		at += int(width)
+	}
+	var last [8]byte
+	copy(last[:], values)
+	binary.BigEndian.PutUint64(out[at:], join(binary.BigEndian.Uint64(last[:]), width))
+	return out[:n]
+}
+
+// join puts the eight values of so many bits together that v has in its bytes, in its
+// highest bits.
+//
+//	0x12_06_15_2c_1b_06_3c_00 of 6 bits gives 0x48_65_6c_6c_6f_00_00_00
+func join(v uint64, width uint) uint64 {
+	v = v>>8&0x00ff_00ff_00ff_00ff<<(width&63) | v&0x00ff_00ff_00ff_00ff
+	v = v>>16&0x0000_ffff_0000_ffff<<(2*width&63) | v&0x0000_ffff_0000_ffff
+	v = v>>32<<(4*width&63) | v&0xffff_ffff
+	return v << ((64 - 8*width) & 63)
 }
 
 func reverse[T any](s []T) {

@@ -21,7 +21,7 @@ func (x *Expander) numbers(v *View) {
 
 // list reads the list of numbers that starts at v.Text[i] and returns its end.
 func (x *Expander) list(v *View, i int) int {
-	end, codes := listed(v.Text, i)
+	end, codes := x.listed(v.Text, i)
 	if codes < minStretch {
 		return end
 	}
@@ -49,29 +49,48 @@ func (x *Expander) list(v *View, i int) int {
 // listed returns where the list that starts at in[i] ends, and how many of it may be
 // character codes. It goes on over words, as long as of its first four items two begin
 // with a digit.
-func listed(in []byte, i int) (end, codes int) {
+func (x *Expander) listed(in []byte, i int) (end, codes int) {
 	end = i + 1
+	const most = 8 + 3 // bytes of an item and what sets it apart
+	window, left := uint64(0), 0
 	for items, numbers := 0, 0; i < len(in); {
-		n := token(in[i:])
+		if left <= most {
+			window, left = x.words(i), 64
+		}
+		n := bits.TrailingZeros64(^window)
 		if n == 0 || n > 8 {
 			break
 		}
 		if mayBeCode(in[i : i+n]) {
 			codes++
 		}
-		if classOf[in[i]] == digit {
+		if in[i]-'0' < 10 {
 			numbers++
 		}
-		i += n
-		end = i
-		for gap := 0; i < len(in) && gap < 3 && classOf[in[i]] == other; gap++ {
-			i++
-		}
+		end = i + n
+		apart := min(3, bits.TrailingZeros64(window>>n))
+		i, window, left = end+apart, window>>(n+apart), left-n-apart
 		if items++; items == 4 && numbers < 2 {
 			break
 		}
 	}
 	return end, codes
+}
+
+// words has bits of the letters and digits among the 64 bytes of the view from i on, the
+// lowest for the first.
+func (x *Expander) words(i int) uint64 {
+	k, shift := i/64, i%64
+	if k >= len(x.blocks) {
+		return 0
+	}
+	b := &x.blocks[k]
+	w := (b.Letter() | b.Digit) >> shift
+	if k+1 < len(x.blocks) {
+		b = &x.blocks[k+1]
+		w |= (b.Letter() | b.Digit) << 1 << (63 - shift)
+	}
+	return w
 }
 
 // token is the length of the letters and digits that b begins with, 9 for more.

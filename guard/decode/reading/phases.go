@@ -3,52 +3,18 @@ package reading
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
+
+	"toolward/guard/decode/inflate"
 )
 
-// gather makes x.bits of the characters of text that are in an alphabet, the last
-// one first if backwards, and returns how many bits they are. Zeros are behind them.
+// pack makes x.bits of values of so many bits and returns how many they are. Zeros
+// are behind them.
 //
-//	"SG-V" gives 010010 000110 010101 0…, 18
-func (x *Expander) gather(text []byte, a *bitwise, backwards bool) int {
-	most := len(text)*int(a.width)/8 + 4*word
-	out := slices.Grow(x.bits[:0], most)[:most]
-	x.bits = out
-	acc, have, at := uint64(0), uint(0), 0
-	for len(text) > 0 {
-		var four [4]byte
-		switch n := len(text); {
-		case n < 4: // with what is skipped behind it
-			for i := range four {
-				four[i] = a.skipped
-			}
-			copy(four[:], text)
-			if backwards {
-				reverse(four[:n])
-			}
-			text = nil
-		case backwards:
-			last := text[n-4:]
-			four = [4]byte{last[3], last[2], last[1], last[0]}
-			text = text[:n-4]
-		default:
-			four = [4]byte(text)
-			text = text[4:]
-		}
-		s0, s1, s2, s3 := a.size[four[0]], a.size[four[1]], a.size[four[2]], a.size[four[3]]
-		acc = acc<<(s0&63) | uint64(a.bits[four[0]])
-		acc = acc<<(s1&63) | uint64(a.bits[four[1]])
-		acc = acc<<(s2&63) | uint64(a.bits[four[2]])
-		acc = acc<<(s3&63) | uint64(a.bits[four[3]])
-		if have += uint(s0 + s1 + s2 + s3); have >= 32 { // never 64: four characters have 24 at most
-			have -= 32
-			binary.BigEndian.PutUint32(out[at:], uint32(acc>>(have&63)))
-			at += 4
-		}
-	}
-	binary.BigEndian.PutUint32(out[at:], uint32(acc<<(32-have&63)))
-	clear(out[at+4:])
-	return 8*at + int(have)
+//	18, 6, 21 of 6 bits give 010010 000110 010101 0…, 18
+func (x *Expander) pack(values []byte, width uint) int {
+	out := pack(x.bits, values, width)
+	x.bits = append(out[:len(out)+1], make([]byte, 3*word)...) // with what is less than a byte
+	return len(values) * int(width)
 }
 
 // word is how many bytes of bits are looked at in one step.
@@ -65,38 +31,78 @@ const word = 8
 //	S     G     V     s
 //	010010000110010101101100…
 //
-// bit q of a word says something of the byte whose first bit q is. Twelve bytes in
-// a row have two halves of a word in a row, of one alignment; hardly anything has.
-func (x *Expander) phases(size int) (set uint8) {
-	words := (size+7)/64 + 1
-	begins, before, half := uint64(0), uint64(0), uint64(0)
-	at := x.bits
+// bit q of a word says something of the byte whose first bit q is: that it may be the last
+// of one, two, four, eight, and minStretch readable bytes in a row.
+func (x *Expander) phases(size int, width uint) (set uint8) {
+	first, words, at := firsts[width], (size+7)/64+1, x.bits
+	var found, before, one, two, four uint64
 	w := binary.BigEndian.Uint64(at)
 	for i := range words {
 		at = at[word:]
 		next := binary.BigEndian.Uint64(at)
 		ok, magic := mayBegin(before, w, next)
-		for ; magic != 0; magic &= magic - 1 {
-			if q := bits.LeadingZeros64(magic & -magic); magicAt(w, next, q) {
-				begins |= magic & -magic
+		for magic &= first; magic != 0; magic &= magic - 1 {
+			if q := bits.LeadingZeros64(magic & -magic); magicAt(w, next, q) && x.packedAt(64*i+q, size) {
+				found |= magic & -magic
 			}
 		}
-		ok &= ok << 16
-		ok &= ok << 8 // of its first four bytes in the highest eight bits, of the others in the fifth
-		if ok>>56&(ok>>24|half) != 0 {
-			begins |= x.longEnough(i, words)
-		}
-		half = ok >> 24 & 0xff
-		before, w = w, next
+		ok &= first
+		ok2 := ok & (ok>>8 | one<<56)
+		ok4 := ok2 & (ok2>>16 | two<<48)
+		ok8 := ok4 & (ok4>>32 | four<<32)
+		found |= ok8 & four
+		before, w, one, two, four = w, next, ok, ok2, ok4
 	}
-	begins |= begins >> 32
-	begins |= begins >> 16
-	begins |= begins >> 8
+	found |= found >> 32
+	found |= found >> 16
+	found |= found >> 8
 	for p := range 8 {
-		set |= uint8(begins>>(7-p)&1) << p
+		set |= uint8(found>>(7-p)&1) << p
 	}
 	return set
 }
+
+// allText reports whether at one alignment all bytes of so many of x.bits may be text,
+// but for the first and the last, of which a part may be missing.
+func (x *Expander) allText(size int) bool {
+	all, before := ^uint64(0), uint64(0)
+	w := binary.BigEndian.Uint64(x.bits)
+	for q := 0; q < size; q += 64 {
+		next := binary.BigEndian.Uint64(x.bits[q/8+word:])
+		ok, _ := mayBegin(before, w, next)
+		if q == 0 {
+			ok |= ^(^uint64(0) >> 8)
+		}
+		if rest := size - 15 - q; rest < 64 {
+			ok |= ^uint64(0) >> max(0, rest)
+		}
+		all &= ok
+		before, w = w, next
+	}
+	all &= all << 32
+	all &= all << 16
+	all &= all << 8
+	return all>>56 != 0
+}
+
+// packedBegins reports whether a compressed stream may begin in so many of x.bits.
+func (x *Expander) packedBegins(size int) bool {
+	w := binary.BigEndian.Uint64(x.bits)
+	for q := 0; q < size; q += 64 {
+		next := binary.BigEndian.Uint64(x.bits[q/8+word:])
+		_, magic := mayBegin(0, w, next)
+		for ; magic != 0; magic &= magic - 1 {
+			if p := bits.LeadingZeros64(magic & -magic); magicAt(w, next, p) && x.packedAt(q+p, size) {
+				return true
+			}
+		}
+		w = next
+	}
+	return false
+}
+
+// firsts has for each width of values the bits that are the first of one.
+var firsts = [...]uint64{1: 1<<64 - 1, 4: 0x8888_8888_8888_8888, 5: 1<<64 - 1, 6: 0xaaaa_aaaa_aaaa_aaaa}
 
 // mayBegin returns the bits of w that may be the first of a readable byte, and those
 // that may be the first of one that a compressed stream begins with, given the words
@@ -114,31 +120,14 @@ func mayBegin(before, w, next uint64) (ok, magic uint64) {
 	return ascii | zero | goesOn | begins&behind, magic
 }
 
-// longEnough returns bits of bytes that may be the first of minStretch readable ones
-// with some in word i of so many.
-func (x *Expander) longEnough(i, words int) (begins uint64) {
-	var ok [4]uint64 // of the word before it, of it, and of the one behind
-	for k := range 3 {
-		at := i + k - 1
-		if at < 0 || at >= words {
-			continue
-		}
-		before := uint64(0)
-		if at > 0 {
-			before = binary.BigEndian.Uint64(x.bits[(at-1)*word:])
-		}
-		ok[k], _ = mayBegin(before, binary.BigEndian.Uint64(x.bits[at*word:]), binary.BigEndian.Uint64(x.bits[(at+1)*word:]))
+// packedAt reports whether a compressed stream may begin at bit q of so many of x.bits.
+func (x *Expander) packedAt(q, size int) bool {
+	var b [inflate.Head]byte
+	n := 0
+	for ; n < len(b) && q+8*n+8 <= size; n++ {
+		b[n] = byte((uint(x.bits[q/8+n])<<8 | uint(x.bits[q/8+n+1])) >> (8 - q%8))
 	}
-	// Of each byte: it, and one, three, seven and eleven behind it.
-	for _, shift := range []int{8, 16, 32} {
-		for k := range 3 {
-			ok[k] &= ok[k]<<shift | ok[k+1]>>(64-shift)
-		}
-	}
-	for k := range 3 {
-		begins |= ok[k] & (ok[k]<<32 | ok[k+1]>>32)
-	}
-	return begins
+	return inflate.Format(b[:n]) != ""
 }
 
 // magicAt reports whether at bit q of word w there is what a compressed stream begins

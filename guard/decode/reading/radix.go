@@ -6,21 +6,37 @@ import (
 	"slices"
 
 	"toolward/guard/decode/alphabet"
+	"toolward/guard/decode/inflate"
 )
 
-// radix85 decodes groups of five characters to four bytes, at every alignment.
-func (x *Expander) radix85(v *View, lo, hi int, a *alphabet.Values, name string) {
-	if !x.worth(v, lo, hi, func(text []byte) bool {
-		values, _ := x.squeeze(text, a)
-		return phases85(values) != 0
-	}) {
+// radix85 is an alphabet of which five characters stand for four bytes.
+type radix85 struct {
+	value *alphabet.Values
+	magic [256]bool // characters that a group begins with which a compressed stream begins with
+}
+
+func newRadix85(characters string) *radix85 {
+	a := &radix85{value: alphabet.Of(characters)}
+	for c, v := range a.value {
+		a.magic[c] = v >= 0 && magic85[v]
+	}
+	return a
+}
+
+// groups85 decodes groups of five characters to four bytes, at every alignment.
+func (x *Expander) groups85(v *View, lo, hi int, a *radix85, name string) {
+	if !x.worth(v, lo, hi, func(text []byte) bool { return allText85(x.squeeze(text, a.value)) }, a.packedBegins) {
 		return
 	}
-	values, places := x.squeeze(v.Text[lo:hi], a)
+	values := x.squeeze(v.Text[lo:hi], a.value)
 	if !x.pay(len(values)) {
 		return
 	}
 	set := phases85(values)
+	if set == 0 {
+		return
+	}
+	places := x.stood(v.Text[lo:hi], a.value)
 	for start := range min(5, len(values)) {
 		if set>>start&1 == 0 {
 			continue
@@ -32,6 +48,49 @@ func (x *Expander) radix85(v *View, lo, hi int, a *alphabet.Values, name string)
 		x.packed = out
 		x.stretches(v, out, name, func(i int) int { return lo + int(places[min(start+i*5/4, len(places)-1)]) })
 	}
+}
+
+// allText85 reports whether from one of the five first places on all groups may be text.
+func allText85(values []byte) bool {
+	for start := range 5 {
+		i := start
+		for i+5 <= len(values) && fits85(group85(values[i:i+5])) {
+			i += 5
+		}
+		if i+5 > len(values) {
+			return true
+		}
+	}
+	return false
+}
+
+// packedBegins reports whether a group of text may begin a compressed stream.
+func (a *radix85) packedBegins(text []byte) bool {
+	for i, c := range text {
+		if !a.magic[c] {
+			continue
+		}
+		var values [inflate.Head / 4 * 5]byte
+		n := 0
+		for _, c := range text[i:] {
+			if d := a.value[c]; d >= 0 {
+				values[n] = byte(d)
+				if n++; n == 5 && !magicAt(group85(values[:])<<32, 0, 0) || n == len(values) {
+					break
+				}
+			}
+		}
+		if packed85(values[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+// packed85 reports whether a compressed stream may begin with the bytes of groups.
+func packed85(values []byte) bool {
+	var head [inflate.Head + 4]byte
+	return inflate.Format(unradix85(head[:0], values[:min(len(values), inflate.Head/4*5)])) != ""
 }
 
 // phases85 reports which of the five first places of a group may give text: those
@@ -48,7 +107,7 @@ func phases85(values []byte) (set uint8) {
 		}
 	}
 	for i := 0; i+5 <= len(values); i++ {
-		if magic85[values[i]] && magicAt(group85(values[i:i+5])<<32, 0, 0) {
+		if magic85[values[i]] && magicAt(group85(values[i:i+5])<<32, 0, 0) && packed85(values[i:]) {
 			set |= 1 << (i % 5)
 		}
 	}

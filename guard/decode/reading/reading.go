@@ -17,6 +17,7 @@ package reading
 import (
 	"bytes"
 	"cmp"
+	"io"
 	"slices"
 
 	"toolward/guard/decode/inflate"
@@ -229,7 +230,7 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 		lo, hi := place(i), place(i+n-1)
 		x.add(v, x.keep(decoded[i:i+n]), via, min(lo, hi), max(lo, hi)+1, nil)
 	}
-	for _, first := range magics {
+	for _, first := range inflate.Magics {
 		for i := bytes.IndexByte(decoded, first); i >= 0 && i+1 < len(decoded); {
 			x.stream(v, decoded, i, via, place)
 			n := bytes.IndexByte(decoded[i+1:], first)
@@ -243,9 +244,9 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 
 // mayBePacked reports whether a compressed stream may begin in b.
 func mayBePacked(b []byte) bool {
-	for _, first := range magics {
+	for _, first := range inflate.Magics {
 		for i := bytes.IndexByte(b, first); i >= 0 && i+1 < len(b); {
-			if packed(b[i:]) != "" {
+			if inflate.Format(b[i:]) != "" {
 				return true
 			}
 			n := bytes.IndexByte(b[i+1:], first)
@@ -298,10 +299,19 @@ func inReadable(b []byte, k int) bool {
 }
 
 // stream adds what the compressed stream holds that starts at decoded[at], if
-// one does.
+// one does. One that is cut short gives what it has.
 func (x *Expander) stream(v *View, decoded []byte, at int, via string, place func(int) int) {
-	if data, name := x.inflate(decoded[at:]); data != nil {
-		x.stretches(v, data, via+">"+name, func(int) int { return place(at) })
+	format := inflate.Format(decoded[at:])
+	if format == "" || x.streams == 0 {
+		return
+	}
+	x.streams--
+	r, err := x.zip.Open(decoded[at:], format)
+	if err != nil {
+		return
+	}
+	if data, _ := io.ReadAll(io.LimitReader(r, maxInflate)); len(data) >= minDecoded {
+		x.stretches(v, data, via+">"+format, func(int) int { return place(at) })
 	}
 }
 

@@ -50,70 +50,88 @@ const (
 	sieveMax  = 72 // highest score, so that a region ends soon after what made it
 )
 
+// The states of the look for regions, five classes of the next character to each: behind
+// a character of no class, one such behind a word of a single character, and behind
+// one of a class, with which a word of no other begins or does not.
+const (
+	apart   = 8 * other
+	lonely  = 8 * 5
+	started = 8 * 5 // and its class times 8
+)
+
+// steps has what a character of a class changes in a state: the state in its upper bits,
+// and in the lowest eight what is added to the score, and 1.
+var steps = func() (steps [128]uint16) {
+	for state := range 10 {
+		last := state
+		if state >= 5 {
+			last -= 5 // other if it is lonely
+		}
+		for class := range 5 {
+			next, w := 8*class, weight[last][class]
+			switch {
+			case class == other && state > 5:
+				next = lonely
+			case class != other && last == other:
+				next += started
+				if state == 5 {
+					w = 4 // single letters with something between them: "S G V s"
+				}
+			}
+			steps[8*state+class] = uint16(next<<8 | w)
+		}
+	}
+	return steps
+}()
+
 // regions calls f for each part of v that may hold something encoded, in
 // order and without overlap: where case and digits change more often than in
 // words. It errs on the side of looking: a region that holds nothing costs
 // time only.
 func (x *Expander) regions(v *View, f func(lo, hi int)) {
-	text, hot := v.Text, x.changes()
-	score, start, marked, done := 0, 0, false, 0
-	var last uint8  // class of the character before
-	var token int   // letters and digits in a row up to it; longToken+1 is any more
-	var lonely bool // the last word begins with the last of its characters
-	for i := 0; i < len(text); i++ {
-		if score == 0 { // what adds nothing to nothing is stepped over
-			if i = next(hot, i); i >= len(text) {
+	text, hot, done := v.Text, x.changes(), 0
+	for i := next(hot, 0); i < len(text); i = next(hot, i) { // what adds nothing to nothing is stepped over
+		state, token := before(text, i)
+		start, score, most := i, 0, 0
+		for ; i < len(text); i++ {
+			class := oddClass[text[i]]
+			step := steps[(state+uint(class))%128]
+			state = uint(step >> 8)
+			score += int(step&0xff) - 1
+			if token++; class-1 >= odd-1 {
+				token = 0
+			} else if token > longToken {
+				score += 4
+			}
+			if score <= 0 {
 				break
 			}
-			last, token, lonely = before(text, i)
-			start = i
+			score = min(score, sieveMax)
+			most = max(most, score)
 		}
-		class := oddClass[text[i]]
-		w := weight[last&7][class&7]
-		if class-1 < odd-1 {
-			if token++; token > longToken {
-				w += 4
-			}
-		} else {
-			token = 0
+		if most >= sieveMark {
+			f(backTo(text, start, done), i)
+			done = i
 		}
-		if class != other {
-			begins := last == other
-			if begins && lonely && oddClass[text[i-2]] != other {
-				w = 4 // single letters with something between them: "S G V s"
-			}
-			lonely = begins
-		}
-		last = class
-		score = min(score+w-1, sieveMax)
-		if score >= sieveMark {
-			marked = true
-		}
-		if score <= 0 {
-			if marked {
-				f(backTo(text, start, done), i)
-				done = i
-			}
-			score, marked = 0, false
-		}
-	}
-	if marked {
-		f(backTo(text, start, done), len(text))
+		i++
 	}
 }
 
-// before returns what the weight of text[i] depends on beside itself.
-func before(text []byte, i int) (last uint8, token int, lonely bool) {
+// before returns the state in front of text[i], and how many letters and digits are in a
+// row there, longToken+1 for any more.
+func before(text []byte, i int) (state uint, token int) {
 	if i == 0 {
-		return other, 0, false
+		return apart, 0
 	}
-	last = oddClass[text[i-1]]
+	last := oddClass[text[i-1]]
+	if last == other && i > 1 && oddClass[text[i-2]] != other && (i == 2 || oddClass[text[i-3]] == other) {
+		return lonely, 0
+	}
 	k := i
 	for k > 0 && i-k <= longToken && classOf[text[k-1]] != other {
 		k--
 	}
-	lonely = i > 1 && last == other && oddClass[text[i-2]] != other && (i == 2 || oddClass[text[i-3]] == other)
-	return last, i - k, lonely
+	return 8 * uint(last), i - k
 }
 
 // changes returns bits of the characters of x.blocks that have a weight.

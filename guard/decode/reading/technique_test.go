@@ -36,9 +36,9 @@ func BenchmarkTechnique(b *testing.B) {
 			{"base64", each(func(lo, hi int) { x.positional(&v, lo, hi, sextet, "base64", usual) })},
 			{"base32 and uuencode", each(func(lo, hi int) { x.oneCased(&v, lo, hi, lower); x.oneCased(&v, lo, hi, upper) })},
 			{"base85", each(func(lo, hi int) {
-				x.radix85(&v, lo, hi, adobe85, "ascii85")
-				x.radix85(&v, lo, hi, z85, "z85")
-				x.radix85(&v, lo, hi, base85, "base85")
+				x.groups85(&v, lo, hi, adobe85, "ascii85")
+				x.groups85(&v, lo, hi, z85, "z85")
+				x.groups85(&v, lo, hi, base85, "base85")
 			})},
 			{"base58", each(func(lo, hi int) { x.radix58(&v, lo, hi) })},
 		} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html"
 	"slices"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -13,11 +14,16 @@ import (
 // view's turn comes.
 func (x *Expander) unescape(v *View) {
 	in := v.Text
-	starts := &escapes
-	if !quotedPrintable(in) {
-		starts = &otherEscapes
+	starts := "%&\\"
+	if quotedPrintable(in) {
+		starts = "%&\\="
 	}
-	first := escapeAt(in, 0, starts)
+	first := len(in)
+	for i := range len(starts) {
+		if k := bytes.IndexByte(in[:first], starts[i]); k >= 0 {
+			first = k
+		}
+	}
 	if first == len(in) {
 		return
 	}
@@ -30,7 +36,7 @@ func (x *Expander) unescape(v *View) {
 			if out == nil {
 				out, origin = make([]byte, 0, len(in)), make([]int32, 0, len(in))
 			}
-			out, origin = append(out, in[kept:i]...), places(origin, kept, i)
+			out, origin = append(out, in[kept:i]...), span(origin, kept, i)
 			for range len(text) {
 				origin = append(origin, int32(i))
 			}
@@ -43,12 +49,14 @@ func (x *Expander) unescape(v *View) {
 		} else {
 			i++
 		}
-		i = escapeAt(in, i, starts)
+		for i < len(in) && strings.IndexByte(starts, in[i]) < 0 {
+			i++
+		}
 	}
 	if via == "" {
 		return
 	}
-	out, origin = append(out, in[kept:]...), places(origin, kept, len(in))
+	out, origin = append(out, in[kept:]...), span(origin, kept, len(in))
 	n := len(x.views)
 	x.add(v, out, via, 0, len(in), origin)
 	for i := range x.views[n:] {
@@ -56,8 +64,8 @@ func (x *Expander) unescape(v *View) {
 	}
 }
 
-// places adds the numbers from lo to before hi.
-func places(dst []int32, lo, hi int) []int32 {
+// span adds the numbers from lo to before hi.
+func span(dst []int32, lo, hi int) []int32 {
 	n := len(dst)
 	dst = slices.Grow(dst, hi-lo)[:n+hi-lo]
 	for i := range dst[n:] {
@@ -65,21 +73,6 @@ func places(dst []int32, lo, hi int) []int32 {
 	}
 	return dst
 }
-
-// escapeAt returns the place of the first byte from i on that may start an escape.
-func escapeAt(b []byte, i int, starts *[256]bool) int {
-	for i < len(b) && !starts[b[i]] {
-		i++
-	}
-	return i
-}
-
-// escapes are the bytes that escapes start with, and otherEscapes those without
-// quoted-printable's.
-var (
-	escapes      = [256]bool{'%': true, '&': true, '\\': true, '=': true}
-	otherEscapes = [256]bool{'%': true, '&': true, '\\': true}
-)
 
 // quotedPrintable reports whether what an equals sign starts in b are escapes (RFC 2045
 // §6.7), which writes none that starts anything else: two side by side, one that hides
