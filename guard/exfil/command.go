@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"toolward/gateway"
+	"toolward/guard/literal"
 )
 
 // A way is what a command does that may take data out of the house.
@@ -95,27 +96,26 @@ const (
 // hasCommand reports whether a text has one of the hints, not within a word.
 func (d *Detector) hasCommand(text string) bool {
 	program, request := false, false
-	for row, end, ok := d.commands.Next(text, 0, 0); ok; row, end, ok = d.commands.Next(text, row, end) {
-		for _, n := range d.commands.Ends(row) {
-			lit := d.hints[n]
-			if start := end - len(lit); start > 0 && alnum(text[start-1]) && letter(lit[0]) {
-				continue
-			}
-			switch hints[lit] {
-			case alone:
-				return true
-			case named:
-				if end == len(text) || !alnum(text[end]) && text[end] != ':' && text[end] != '_' && text[end] != '-' {
-					return true
-				}
-			case runsProgram:
-				program = true
-			case inProgram:
-				request = true
-			}
-			if program && request {
+	var few [32]literal.Hit
+	for _, hit := range d.commands.Find(text, few[:0]) {
+		lit, end := d.hints[hit.Literal], int(hit.End)
+		if start := end - len(lit); start > 0 && alnum(text[start-1]) && letter(lit[0]) {
+			continue
+		}
+		switch hints[lit] {
+		case alone:
+			return true
+		case named:
+			if end == len(text) || !alnum(text[end]) && text[end] != ':' && text[end] != '_' && text[end] != '-' {
 				return true
 			}
+		case runsProgram:
+			program = true
+		case inProgram:
+			request = true
+		}
+		if program && request {
+			return true
 		}
 	}
 	return broken(text, '\\') || broken(text, '"') || broken(text, '\'')

@@ -36,7 +36,7 @@ import (
 type Detector struct {
 	pool     sync.Pool
 	hints    []string
-	commands *literal.Machine // finds them
+	commands *literal.Finder // finds them
 }
 
 // New makes a Detector.
@@ -45,7 +45,7 @@ func New() *Detector {
 	return &Detector{
 		pool:     sync.Pool{New: func() any { return &scan{x: reading.Expander{Mostly: true}} }},
 		hints:    texts,
-		commands: literal.New(texts),
+		commands: literal.NewFinder(texts),
 	}
 }
 

@@ -34,12 +34,12 @@ var sensitive = []string{".ssh/", "id_rsa", "id_ed25519", "id_ecdsa", ".aws/", "
 	"wallet.dat", "cookies.sqlite", "login data", "logins.json", ".git-credentials", ".docker/config.json", "_history", ".pgpass", ".my.cnf", ".azure/", ".config/gcloud", "gh/hosts.yml", "/environ", "/run/secrets",
 	"serviceaccount/token", "169.254.169.254", "metadata.google.internal", ".kdbx", ".p12", ".pfx", ".tfstate", "credentials.json", "credentials.csv", "master.key", "config/sam", "ntds.dit", "%appdata%", ".mozilla/", "user data/default"}
 
-var sensitiveParts = literal.New(sensitive)
+var sensitiveParts = literal.NewFinder(sensitive)
 
 // namesSensitive reports whether one of them stands in a text.
 func namesSensitive(s string) bool {
-	_, _, found := sensitiveParts.Next(s, 0, 0)
-	return found
+	var few [8]literal.Hit
+	return len(sensitiveParts.Find(s, few[:0])) > 0
 }
 
 // samples is what the names of files have that hold no secrets although they look so.

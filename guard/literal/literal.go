@@ -1,17 +1,17 @@
-// Package literal finds many fixed strings in one pass over a text: an
-// Aho-Corasick machine laid out as a dense table, and before it a filter of 32
-// KiB that says where a literal may begin by a look at every second byte, so that
-// most bytes cost no row. It is the prefilter of the detectors, which look closer
-// only where it stops. A literal of one byte switches the filter off.
+// Package literal finds many fixed strings in one pass over a text. It is the
+// prefilter of the detectors, which look closer only where it stops.
+//
+// A [Finder] reads whole texts: it looks for the rarest part of each literal, so that
+// most bytes cost little. A [Machine] is stepped byte by byte, over what its
+// caller leaves out of a text or ends it by: an Aho-Corasick machine laid out as a
+// dense table.
+//
+//	f := literal.NewFinder([]string{"token", "passwort"})
+//	for _, hit := range f.Find(s, nil) {
+//		… literal hit.Literal ends at s[:hit.End]
+//	}
 //
 // ASCII letters match in either case; other bytes match themselves.
-//
-//	m := literal.New([]string{"token", "passwort"})
-//	for row, end, ok := m.Next(s, 0, 0); ok; row, end, ok = m.Next(s, row, end) {
-//		for _, n := range m.Ends(row) {
-//			… literal n ends at s[:end]
-//		}
-//	}
 package literal
 
 import "slices"
@@ -22,9 +22,6 @@ type Machine struct {
 	shift uint     // log2 of a row's length
 	next  []uint16 // row<<shift | class; the top bit marks rows where literals end
 	ends  [][]int  // per row, the literals that end there
-	depth []uint8  // per row, how many bytes of a literal it stands for, long at most
-
-	filter filter
 }
 
 const (
@@ -57,7 +54,7 @@ func New(literals []string) *Machine {
 	}
 	width := 1 << m.shift
 	m.next = make([]uint16, width)
-	m.ends, m.depth = make([][]int, 1), make([]uint8, 1)
+	m.ends = make([][]int, 1)
 	for n, lit := range literals {
 		if lit == "" {
 			panic("literal: empty literal")
@@ -71,12 +68,11 @@ func New(literals []string) *Machine {
 				}
 				m.next[cell] = uint16(len(m.ends))
 				m.next = append(m.next, make([]uint16, width)...)
-				m.ends, m.depth = append(m.ends, nil), append(m.depth, uint8(min(i+1, long)))
+				m.ends = append(m.ends, nil)
 			}
 			row = int(m.next[cell])
 		}
 		m.ends[row] = append(m.ends[row], n)
-		m.filter.add(lit)
 	}
 	m.link(classes)
 	return m
@@ -117,37 +113,6 @@ func (m *Machine) link(classes int) {
 func (m *Machine) Step(row int, c byte) (next int, hit bool) {
 	cell := m.next[row<<m.shift|int(m.class[c])]
 	return int(cell & rowMask), cell&endsHere != 0
-}
-
-// Next returns the next place from at on where literals end, as the offset behind
-// them, and the row there. It goes on from the row and place that it returned, 0
-// and 0 at first. ok is false at the end of s.
-func (m *Machine) Next(s string, row, at int) (next, end int, ok bool) {
-	may := at - 1 // a literal may begin there: looked at last
-	for at < len(s) {
-		if row == 0 {
-			at = m.filter.skip(s, at)
-			may = at
-		}
-		cell := m.next[row<<m.shift|int(m.class[s[at]])]
-		row = int(cell & rowMask)
-		at++
-		if cell&endsHere != 0 {
-			return row, at, true
-		}
-		// The row stands for the last bytes. If no literal begins within them,
-		// they need not be walked on from.
-		if depth := int(m.depth[row]); depth < long && at-depth > may {
-			may = at - depth
-			for may < at && !m.filter.mayAt(s, may) {
-				may++
-			}
-			if may == at {
-				row = 0
-			}
-		}
-	}
-	return row, at, false
 }
 
 // Ends returns the indexes of the literals that end at a row, the longest first.

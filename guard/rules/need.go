@@ -105,9 +105,13 @@ func (n *need) begins(s string, dst []int) (_ []int, ok bool) {
 	if !n.opens || unusual(s) {
 		return dst, false
 	}
-	for row, end, more := n.machine.Next(s, 0, 0); more; row, end, more = n.machine.Next(s, row, end) {
+	row, hit := 0, false
+	for i := range len(s) {
+		if row, hit = n.machine.Step(row, s[i]); !hit {
+			continue
+		}
 		for _, lit := range n.machine.Ends(row) {
-			at := end - n.size[lit]
+			at := i + 1 - n.size[lit]
 			if n.lists[lit]>>opening == 0 || slices.Contains(dst, at) {
 				continue
 			}

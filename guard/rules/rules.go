@@ -61,7 +61,7 @@ type Set struct {
 	patterns []*regexp.Regexp
 	anchored []*regexp.Regexp // the same behind one character, at the start
 	needs    []need
-	words    *literal.Machine
+	words    *literal.Finder
 	ruleOf   []int // by word
 }
 
@@ -87,7 +87,7 @@ func New(table []Rule) (*Set, error) {
 			words, s.ruleOf = append(words, w), append(s.ruleOf, i)
 		}
 	}
-	s.words = literal.New(words)
+	s.words = literal.NewFinder(words)
 	return s, nil
 }
 
@@ -115,34 +115,37 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 // there with something between them. It reports whether it read all of the text:
 // what is made of nothing but words of rules may go over the bounds.
 func (s *Set) FindNear(text string, hits []Hit, near []int) (_ []Hit, _ []int, all bool) {
+	var few [32]literal.Hit
+	words := s.words.Find(text, few[:0])
+	if len(words) == 0 {
+		return hits, near, true
+	}
 	windows, misses := freeWindows+windowsPerKiB*(len(text)>>10), freeMisses+missesPerKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
-	for row, end, ok := s.words.Next(text, 0, 0); ok; row, end, ok = s.words.Next(text, row, end) {
-		for _, word := range s.words.Ends(row) {
-			rule := s.ruleOf[word]
-			if end < tried[rule&63] {
-				continue
-			}
-			if windows--; windows < 0 {
+	for _, word := range words {
+		rule, end := s.ruleOf[word.Literal], int(word.End)
+		if end < tried[rule&63] {
+			continue
+		}
+		if windows--; windows < 0 {
+			return hits, near, false
+		}
+		from, to := max(0, end-before), min(len(text), end+after)
+		from = max(from, min(tried[rule&63], end-32))
+		tried[rule&63] = end + after/2
+		if !s.needs[rule].met(text[from:to]) {
+			continue
+		}
+		start, stop, ok := s.match(rule, text[from:to])
+		if !ok {
+			near = append(near, end)
+			if misses--; misses < 0 {
 				return hits, near, false
 			}
-			from, to := max(0, end-before), min(len(text), end+after)
-			from = max(from, min(tried[rule&63], end-32))
-			tried[rule&63] = end + after/2
-			if !s.needs[rule].met(text[from:to]) {
-				continue
-			}
-			start, stop, ok := s.match(rule, text[from:to])
-			if !ok {
-				near = append(near, end)
-				if misses--; misses < 0 {
-					return hits, near, false
-				}
-				continue
-			}
-			hits = append(hits, Hit{rule, from + start, from + stop})
-			tried[rule&63] = from + stop
+			continue
 		}
+		hits = append(hits, Hit{rule, from + start, from + stop})
+		tried[rule&63] = from + stop
 	}
 	return hits, near, true
 }

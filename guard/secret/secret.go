@@ -5,7 +5,7 @@
 //
 // # How it works
 //
-// One pass of a dense Aho-Corasick automaton over all literals finds places
+// One look for all literals ([literal.Finder]) finds places
 // where something may stand; a hand-written matcher then reads a bounded window
 // there. A second pass strides over the text in steps of the shortest token and
 // stops only inside long runs, where a table of byte-pair frequencies
@@ -64,8 +64,8 @@ type Options struct {
 // Detector finds credentials. It is immutable and safe for concurrent use.
 type Detector struct {
 	rules    []rule
-	machine  *literal.Machine
-	triggers [][]trigger // by the machine's literal
+	literals *literal.Finder
+	triggers [][]trigger // by literal
 	short    []trigger   // whose literals stand everywhere: they are looked for in long runs only
 	begins   alphabet    // first bytes of those
 	words    vocabulary
@@ -74,9 +74,10 @@ type Detector struct {
 	keepers  *literal.Machine
 	honey    *honeypot  // nil without honeytokens
 	pool     *sync.Pool // of *encoded
+	hits     *sync.Pool // of *[]literal.Hit
 }
 
-// trigger is what to do where a literal of the automaton stands.
+// trigger is what to do where a literal stands.
 type trigger struct {
 	scan   scanner
 	rule   int     // for formats
@@ -153,7 +154,7 @@ func New(options Options) (*Detector, error) {
 
 func newDetector(options Options, rules []rule) (*Detector, error) {
 	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords), suffixes: literal.New(suffixes), keepers: literal.New(keepers),
-		pool: &sync.Pool{New: func() any { return new(encoded) }}}
+		pool: &sync.Pool{New: func() any { return new(encoded) }}, hits: &sync.Pool{New: func() any { return new([]literal.Hit) }}}
 	byLiteral := map[string][]trigger{}
 	add := func(text string, t trigger) {
 		t.length = len(text)
@@ -181,9 +182,9 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 	for text, scan := range scanners() {
 		add(text, trigger{scan: scan})
 	}
-	literals := slices.Sorted(maps.Keys(byLiteral))
-	d.machine = literal.New(literals)
-	for _, text := range literals {
+	texts := slices.Sorted(maps.Keys(byLiteral))
+	d.literals = literal.NewFinder(texts)
+	for _, text := range texts {
 		d.triggers = append(d.triggers, byLiteral[text])
 	}
 	var err error
@@ -205,16 +206,23 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 	return dst
 }
 
+// maxPooled is the most hits that memory is kept for.
+const maxPooled = 32 << 10
+
 // read appends the credentials in s, ordered by place and not overlapping.
 func (c *scan) read(dst []gateway.Finding, s string) []gateway.Finding {
 	base := len(dst)
-	for row, end, ok := c.machine.Next(s, 0, 0); ok; row, end, ok = c.machine.Next(s, row, end) {
-		for _, n := range c.machine.Ends(row) {
-			for k := range c.triggers[n] {
-				t := &c.triggers[n][k]
-				dst = c.readOn(dst, t, s, end-t.length, end)
-			}
+	hits := c.hits.Get().(*[]literal.Hit) // of its own at every depth
+	*hits = c.literals.Find(s, (*hits)[:0])
+	for _, hit := range *hits {
+		end := int(hit.End)
+		for k := range c.triggers[hit.Literal] {
+			t := &c.triggers[hit.Literal][k]
+			dst = c.readOn(dst, t, s, end-t.length, end)
 		}
+	}
+	if cap(*hits) <= maxPooled {
+		c.hits.Put(hits)
 	}
 	dst = c.scanField(dst, s)
 	dst = c.scanTokens(dst, s)
@@ -249,8 +257,8 @@ func settle(found []gateway.Finding) int {
 	return n + 1
 }
 
-// minLiteral is the fewest bytes of a literal that the automaton looks for.
-const minLiteral = 2
+// minLiteral is the fewest bytes of a literal that is looked for everywhere.
+const minLiteral = 3
 
 // scanShort looks in the run s[a:b], and behind it, for the literals that are too
 // short to be looked for everywhere: all their formats have a long run.
