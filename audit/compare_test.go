@@ -242,22 +242,65 @@ func TestCompareFindsWhatIsHidden(t *testing.T) {
 	}
 }
 
+// hides reports whether a span with a filter is not read for a word.
+func hides(blocks [wordBlocks][]byte, word string) bool {
+	_, _, hash := piece(word, 0)
+	block := blocks[wordBlock(hash)]
+	for i := 0; i < wordHashes && len(block) > 0; i++ {
+		if bit := wordBit(hash, i, len(block)); block[bit/8]&(1<<(bit%8)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Who has very many words recorded must not hide what comes after them.
+func TestFilterOfTooManyWordsHidesNone(t *testing.T) {
+	texts := slices.Values([]string{"one two three", "four five"})
+	for most, want := range map[int]bool{5: false, 4: false, 3: false} {
+		for _, word := range []string{"one", "five"} {
+			if got := hides(wordFilter(texts, most), word); got != want {
+				t.Errorf("of at most %d words, the filter hides %q: %v", most, word, got)
+			}
+		}
+	}
+	if !hides(wordFilter(texts, 5), "six") || hides(wordFilter(texts, 4), "six") {
+		t.Error("a filter hides what is not there when it has all words, and nothing when it has not")
+	}
+}
+
+// A word that is nowhere is looked for in few spans: one of 1,700 as it should be, less
+// than one of a thousand of these.
+func TestFilterHidesWhatIsNotThere(t *testing.T) {
+	blocks := wordFilter(func(yield func(string) bool) {
+		for i := range 30_000 {
+			if !yield(fmt.Sprintf("word%d %016x", i, i*7919)) {
+				return
+			}
+		}
+	}, mostWords)
+	found := 0
+	for i := range 50_000 {
+		if !hides(blocks, fmt.Sprintf("other%d", i)) {
+			found++
+		}
+	}
+	if t.Logf("%d of 50,000", found); found > 50 {
+		t.Errorf("%d of 50,000 words that are not there may be there", found)
+	}
+}
+
 // Words are found as words: the filter of a span never hides one that is there.
 func TestWordsAreFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-zA-Z0-9_äß]{1,12}`).Draw(t, "word")
 		text := `{"a":"` + rapid.SampledFrom([]string{"", "one ", `\n`, `x\u0041`, "中"}).Draw(t, "before") + word + rapid.SampledFrom([]string{"", " two", `\"`, "-3", "。"}).Draw(t, "after") + `"}`
-		blocks := wordFilter(slices.Values([]string{text}))
+		blocks := wordFilter(slices.Values([]string{text}), mostWords)
 		if !holdsWords(text, word) {
 			t.Fatalf("%q is not found in %q", word, text)
 		}
-		for start, end := range words(word) {
-			block, hash := wordAt(word[start:end])
-			for bit := range bitsOf(hash, len(blocks[block])) {
-				if blocks[block][bit/8]&(1<<(bit%8)) == 0 {
-					t.Fatalf("the filter hides %q of %q", word, text)
-				}
-			}
+		if start, end, _ := piece(word, 0); hides(blocks, word[start:end]) {
+			t.Fatalf("the filter hides %q of %q", word, text)
 		}
 	})
 	for _, c := range []struct {

@@ -56,7 +56,7 @@ func TestOpenRefusesWithTheReason(t *testing.T) {
 			must(t, os.Remove(p))
 			execIn(t, p, "CREATE TABLE x (y)")
 		}, "not an audit record of toolward (application_id 0)"},
-		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 5") }, "schema is version 5, newer than this program's 4"},
+		"newer schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 6") }, "schema is version 6, newer than this program's 5"},
 		"older schema": {func(t *testing.T, p string) { execIn(t, p, "PRAGMA user_version = 0") }, "schema is version 0, and this program knows no way"},
 		"trigger gone": {func(t *testing.T, p string) { execIn(t, p, "DROP TRIGGER events_refuse_delete") }, "events_refuse_delete is missing"},
 		"trigger softened": {func(t *testing.T, p string) {

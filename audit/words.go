@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"iter"
 	"strings"
 	"time"
@@ -23,51 +22,85 @@ const (
 	wordBlocks = 64
 	wordBits   = 16 // of filter for each word: one span of 1,700 is read in vain
 	wordHashes = 8
-	wordMost   = 64 // bytes of a word that count
 )
 
-// words yields where the words of a text begin and end: runs of letters, digits
-// and underscores, and each rune of scripts that put no spaces between words.
-// Escapes of JSON are no part of a word:
+// What a byte is to words.
+const (
+	byteApart  = iota // between words
+	byteWord          // of a word
+	byteEscape        // a backslash: an escape of JSON begins
+	byteRune          // of a rune that is looked up
+)
+
+var byteClass = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c >= utf8.RuneSelf:
+			t[c] = byteRune
+		case c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z':
+			t[c] = byteWord
+		case c == '\\':
+			t[c] = byteEscape
+		}
+	}
+	return t
+}()
+
+// piece is the first word, or escape of JSON, that begins at a place or after it: from
+// start to end, which are the same where there is none. A word is a run of letters, digits
+// and underscores, or one letter of a script that puts no spaces between words, and has a
+// hash that is not 0. An escape has none: it is no part of a word, and is not cut.
 //
-//	{"a":"one\ntwo-3"} → a, one, two, 3
-func words(text string) iter.Seq2[int, int] {
-	return func(yield func(int, int) bool) {
-		pieces(text, func(start, end int, word bool) bool { return !word || yield(start, end) })
+//	{"a":"one\ntwo-3"} → a, one, \n, two, 3
+func piece(text string, from int) (start, end int, hash uint64) {
+	for start = from; start < len(text); {
+		switch byteClass[text[start]] {
+		case byteApart:
+			start++
+			continue
+		case byteEscape:
+			return start, start + 1 + escape(text[start+1:]), 0
+		}
+		if end, hash = wordAt(text, start); end > start {
+			return start, end, hash
+		}
+		_, size := utf8.DecodeRuneInString(text[start:])
+		start += size
+	}
+	return start, start, 0
+}
+
+// wordAt is the end and the hash of the word that begins at a place; if none does, that
+// is its end. Who has a text recorded can make words of one hash: each is then looked for
+// in vain where the other is, and no more.
+func wordAt(text string, start int) (end int, hash uint64) {
+	const offset, prime = 0xcbf29ce484222325, 0x100000001b3 // FNV-1a
+	sum, size := uint64(offset), 0
+	for end = start; ; end += size {
+		for ; end < len(text) && byteClass[text[end]] == byteWord; end++ {
+			sum = (sum ^ uint64(text[end])) * prime
+		}
+		if end == len(text) || byteClass[text[end]] != byteRune {
+			return end, mixed(sum)
+		}
+		var r rune
+		r, size = utf8.DecodeRuneInString(text[end:])
+		alone := r >= 0x2e80 && unicode.IsLetter(r)
+		if alone && end > start || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return end, mixed(sum)
+		}
+		sum = (sum ^ uint64(r)) * prime
+		if alone {
+			return end + size, mixed(sum)
+		}
 	}
 }
 
-// pieces hands over words and escapes, which are not cut.
-func pieces(text string, yield func(start, end int, word bool) bool) {
-	start := -1
-	for i := 0; i < len(text); {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(text[i:])
-		}
-		alone := r >= 0x2e80 && unicode.IsLetter(r)
-		if !alone && (r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)) {
-			if start < 0 {
-				start = i
-			}
-			i += size
-			continue
-		}
-		if start >= 0 && !yield(start, i, true) {
-			return
-		}
-		start = -1
-		if r == '\\' {
-			size += escape(text[i+size:])
-		}
-		if (alone || r == '\\') && !yield(i, i+size, alone) {
-			return
-		}
-		i += size
-	}
-	if start >= 0 {
-		yield(start, len(text), true)
-	}
+// mixed spreads a sum of FNV, whose high bits are poor, over all bits. It is not 0.
+func mixed(sum uint64) uint64 {
+	sum ^= sum >> 33
+	sum *= 0xff51afd7ed558ccd
+	return max(sum^sum>>33, 1)
 }
 
 // escape is the length of what follows a backslash: "n", "u001f".
@@ -91,12 +124,9 @@ func holdsWords(text, wanted string) bool {
 		}
 		at, end := from+i, from+i+len(wanted)
 		whole := true
-		pieces(text, func(start, stop int, _ bool) bool {
-			if start < at && at < stop || start < end && end < stop {
-				whole = false
-			}
-			return whole && start < end
-		})
+		for start, stop, _ := piece(text, 0); whole && start < min(end, stop); start, stop, _ = piece(text, stop) {
+			whole = (at <= start || stop <= at) && (end <= start || stop <= end)
+		}
 		if whole {
 			return true
 		}
@@ -104,50 +134,76 @@ func holdsWords(text, wanted string) bool {
 	}
 }
 
-// place is the block of a word and the hash that its bits come of.
-func wordAt(word string) (block int, hash uint64) {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(word[:min(len(word), wordMost)])) // never fails (hash.Hash)
-	sum := h.Sum64()
-	sum ^= sum >> 33 // fnv's high bits are poor
-	sum *= 0xff51afd7ed558ccd
-	sum ^= sum >> 33
-	return int(sum % wordBlocks), sum / wordBlocks
+// wordBlock is the block that the bits of a word are in.
+func wordBlock(hash uint64) int { return int(hash >> 58) }
+
+// wordBit is one of the bits of a word in a block of a length in bytes, which is less
+// than 2^29.
+func wordBit(hash uint64, i, length int) uint {
+	at := uint32(hash) + uint32(i)*uint32(hash>>26|1)
+	return uint(uint64(at) * uint64(length*8) >> 32)
 }
 
-// bits yields the bits of a word in a block of a length in bytes.
-func bitsOf(hash uint64, length int) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		step := hash>>29 | 1
-		for i := range uint64(wordHashes) {
-			if !yield((hash + i*step) % uint64(length*8)) {
-				return
-			}
+// wordSet is a set of words, by their hashes: a table of open addresses, at most half
+// full. 0 is an empty place.
+type wordSet struct {
+	table []uint64
+	words int
+}
+
+func newWordSet(places int) *wordSet { return &wordSet{table: make([]uint64, places)} }
+
+func (s *wordSet) add(hash uint64) {
+	mask := uint64(len(s.table) - 1)
+	i := hash & mask
+	for ; s.table[i] != 0; i = (i + 1) & mask {
+		if s.table[i] == hash {
+			return
 		}
 	}
+	s.table[i] = hash
+	if s.words++; 2*s.words <= len(s.table) {
+		return
+	}
+	wider := newWordSet(2 * len(s.table))
+	for _, hash := range s.table {
+		if hash != 0 {
+			wider.add(hash)
+		}
+	}
+	*s = *wider
 }
 
-// wordFilter makes the blocks of a span's filter.
-func wordFilter(texts iter.Seq[string]) [wordBlocks][]byte {
-	seen := map[string]struct{}{}
+// mostWords is how many words a filter tells apart: 64 MiB of memory while it is made.
+const mostWords = 1 << 22
+
+// wordFilter makes the blocks of a span's filter. They are empty, and hide no word, if
+// there are more words than most.
+func wordFilter(texts iter.Seq[string], most int) (blocks [wordBlocks][]byte) {
+	seen := newWordSet(1 << 14)
 	for text := range texts {
-		for start, end := range words(text) {
-			if word := text[start:min(end, start+wordMost)]; len(seen) < 1<<22 {
-				if _, ok := seen[word]; !ok {
-					seen[strings.Clone(word)] = struct{}{}
-				}
+		for start, end, hash := piece(text, 0); start < end && seen.words <= most; start, end, hash = piece(text, end) {
+			if hash != 0 {
+				seen.add(hash)
 			}
 		}
 	}
-	length := max(8, len(seen)*wordBits/8/wordBlocks)
-	var blocks [wordBlocks][]byte
-	for i := range blocks {
-		blocks[i] = make([]byte, length)
+	length := max(8, seen.words*wordBits/8/wordBlocks)
+	if seen.words > most {
+		length = 0
 	}
-	for word := range seen {
-		block, hash := wordAt(word)
-		for bit := range bitsOf(hash, length) {
-			blocks[block][bit/8] |= 1 << (bit % 8)
+	all := make([]byte, wordBlocks*length)
+	for i := range blocks {
+		blocks[i] = all[i*length:][:length:length]
+	}
+	for _, hash := range seen.table {
+		if hash == 0 || length == 0 {
+			continue
+		}
+		block := blocks[wordBlock(hash)]
+		for i := range wordHashes {
+			bit := wordBit(hash, i, length)
+			block[bit/8] |= 1 << (bit % 8)
 		}
 	}
 	return blocks
@@ -158,8 +214,11 @@ func wordFilter(texts iter.Seq[string]) [wordBlocks][]byte {
 func (r *Reader) lacking(ctx context.Context, from, to int64, texts []string) (spans map[int64]bool, err error) {
 	spans = map[int64]bool{}
 	for _, text := range texts {
-		for start, end := range words(text) {
-			if err := r.lackingWord(ctx, from, to, text[start:end], spans); err != nil {
+		for start, end, hash := piece(text, 0); start < end; start, end, hash = piece(text, end) {
+			if hash == 0 {
+				continue
+			}
+			if err := r.lackingWord(ctx, from, to, hash, spans); err != nil {
 				return nil, fmt.Errorf("look for words: %w", err)
 			}
 		}
@@ -167,21 +226,20 @@ func (r *Reader) lacking(ctx context.Context, from, to int64, texts []string) (s
 	return spans, nil
 }
 
-func (r *Reader) lackingWord(ctx context.Context, from, to int64, word string, spans map[int64]bool) (err error) {
-	block, hash := wordAt(word)
-	rows, err := r.now(ctx).QueryContext(ctx, "SELECT span, bits FROM words WHERE block = ? AND span BETWEEN ? AND ?", block, from, to)
+func (r *Reader) lackingWord(ctx context.Context, from, to int64, hash uint64, spans map[int64]bool) (err error) {
+	rows, err := r.now(ctx).QueryContext(ctx, "SELECT span, bits FROM words WHERE block = ? AND span BETWEEN ? AND ?", wordBlock(hash), from, to)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var span int64
-		var bits sql.RawBytes
-		if err := rows.Scan(&span, &bits); err != nil {
+		var filter sql.RawBytes
+		if err := rows.Scan(&span, &filter); err != nil {
 			return err
 		}
-		for bit := range bitsOf(hash, max(1, len(bits))) {
-			if len(bits) > 0 && bits[bit/8]&(1<<(bit%8)) == 0 {
+		for i := 0; i < wordHashes && len(filter) > 0; i++ {
+			if bit := wordBit(hash, i, len(filter)); filter[bit/8]&(1<<(bit%8)) == 0 {
 				spans[span] = true
 			}
 		}
@@ -225,7 +283,7 @@ func (s *Store) spanWords(ctx context.Context, span int64) (blocks [wordBlocks][
 				return
 			}
 		}
-	})
+	}, mostWords)
 	return blocks, errors.Join(err, rows.Err())
 }
 

@@ -13,7 +13,7 @@ import (
 // "tool") and which schema it has (PRAGMA user_version).
 const (
 	ApplicationID = 0x746f6f6c
-	Version       = 4
+	Version       = 5
 )
 
 // Text is the statements that make an empty record.
