@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"toolward/audit/verify"
 	"toolward/gateway"
@@ -42,6 +43,38 @@ func BenchmarkRecord(b *testing.B) {
 			inFlight(b, 64, func() error { return s.Record(context.Background(), gateway.PhaseAttempt, c) })
 		})
 	}
+	// Whole calls, of 1 KiB each way, until the database has them.
+	b.Run("call", func(b *testing.B) {
+		s, t := openStore(b), newTypicalCalls()
+		text := strings.Repeat("for the quarterly report ", 40)[:1024-48]
+		message, err := gateway.CheckObject([]byte(`{"result":{"content":[{"type":"text","text":"` + text + `"}]}}`))
+		must(b, err)
+		var calls []*gateway.Call
+		for i := range 64 {
+			c := t.nth(b, 7*i)
+			c.Args = newCall(b, `{"path":"/srv/docs/0001.md","note":"`+text+`"}`).Args
+			calls = append(calls, c)
+		}
+		next := make(chan int, len(calls))
+		for i := range calls {
+			next <- i
+		}
+		b.ReportAllocs()
+		defer cpu(b)()
+		inFlight(b, 16, func() error {
+			i := <-next
+			defer func() { next <- i }()
+			c := *calls[i]
+			c.ID = gateway.NewCall(c.Surface, c.Kind, c.Method).ID
+			if err := s.Record(context.Background(), gateway.PhaseAttempt, &c); err != nil {
+				return err
+			}
+			c.Scanned, c.Result, c.ResultDecision = gateway.StageResult, gateway.NewResult(message.Body().Raw(), message.Body()), c.Decision
+			c.Stages.Record, c.Stages.Upstream = 310*time.Microsecond, 12*time.Millisecond
+			return s.Record(context.Background(), gateway.PhaseOutcome, &c)
+		})
+		must(b, s.Close())
+	})
 	b.Run("encode", func(b *testing.B) {
 		s := openStore(b)
 		c := benchCall(b)

@@ -18,6 +18,8 @@ type Kept struct {
 	Text   Raw       `json:"text,omitempty"`   // row of the table bodies, one line of JSON: arguments, a result, what another event keeps
 	Beside Raw       `json:"beside,omitempty"` // of the same row, an object: what was sent or said beside them
 	Uses   []*Shared `json:"uses,omitempty"`   // rows of the table interned: what many events have in common; Who and What are their digests
+
+	sound bool // the text is known to be JSON that the database takes
 }
 
 // saltSize is long enough that salts cannot be tried out for a guess at a text that

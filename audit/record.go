@@ -336,6 +336,7 @@ func (d *draft) args(c *gateway.Call) {
 	raw := c.Args.Raw()
 	line, err := d.redact(raw, partArgs, c.Findings, c.Decision.Redact, c.Args.Value)
 	d.part("args", raw, line, unread(c, gateway.StageRequest, raw, err))
+	d.sound = same(line, raw) // a parser took it ([gateway.Args])
 	d.beside(c)
 }
 
@@ -427,11 +428,15 @@ func (d *draft) result(c *gateway.Call) {
 	}
 	line, err := d.redact(raw, partResult, c.Findings, c.ResultDecision.Redact, func() any { return gateway.Decode(raw) })
 	d.part("result", raw, line, unread(c, gateway.StageResult, raw, err))
+	d.sound = same(line, c.Result.Raw) && c.Result.Checked()
 	d.yes("is_error", c.Result.IsError)
 	d.yes("redacted", c.Result.Original != nil)
 	d.number("result_mended", c.Result.Mended)
 	d.texts("result_fitted", d.all(c.Result.Fitted, maxColumn))
 }
+
+// same reports whether both are one text in memory.
+func same(a, b json.RawMessage) bool { return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] }
 
 // mainPart is what the column bytes of an event is about, and its text.
 func mainPart(eventType string) string {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"os"
@@ -314,5 +315,20 @@ func TestClosedRecordRefuses(t *testing.T) {
 	must(t, s.Close())
 	if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)); !errors.Is(err, errClosed) {
 		t.Errorf("got %v, want %v", err, errClosed)
+	}
+}
+
+// TestEightPlain holds eight bytes at a time against one at a time.
+func TestEightPlain(t *testing.T) {
+	for at := range 8 {
+		for c := range 256 {
+			for _, beside := range []byte{0x20, '!', '#', 'a', '~'} {
+				b := bytes.Repeat([]byte{beside}, 8)
+				b[at] = byte(c)
+				if got := eightPlain(binary.LittleEndian.Uint64(b)); got != plain[c] {
+					t.Fatalf("%q: %v, want %v", b, got, plain[c])
+				}
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -70,6 +71,16 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// eightPlain reports whether eight bytes are all plain. A byte is zero only where a
+// subtraction of one from it borrows; that can only be wrong behind one that is zero.
+//
+//	"the arra" → true, "y\"],\"is" → false
+func eightPlain(x uint64) bool {
+	const ones = 0x0101010101010101
+	quote, backslash, del := x^'"'*ones, x^'\\'*ones, x^0x7f*ones
+	return (x|(x-0x20*ones)|(quote-ones)|(backslash-ones)|(del-ones))&(0x80*ones) == 0
+}
+
 // appendString appends a JSON string with every unsafe rune escaped.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
@@ -131,6 +142,9 @@ func appendLine(dst, raw []byte) []byte {
 // appendInside copies a run of plain bytes, an escape or a rune of a string.
 func appendInside(dst, raw []byte, i int) ([]byte, int) {
 	start := i
+	for i+8 <= len(raw) && eightPlain(binary.LittleEndian.Uint64(raw[i:])) {
+		i += 8
+	}
 	for i < len(raw) && plain[raw[i]] {
 		i++
 	}

@@ -19,7 +19,7 @@ func (e *Event) valid() error {
 		return errors.New("it has no type")
 	case !storable(e.Body):
 		return errors.New("its body is no JSON that the database takes")
-	case e.Text != "" && !storable(e.Text), e.Beside != "" && !storable(e.Beside):
+	case e.Text != "" && !e.sound && !storable(e.Text), e.Beside != "" && !storable(e.Beside):
 		return errors.New("what stands beside it is no JSON that the database takes")
 	case e.Digest == nil && e.Text+e.Beside != "", e.Digest != nil && len(e.Salt) == 0:
 		return errors.New("what stands beside it is not sealed")
@@ -32,8 +32,9 @@ func (e *Event) valid() error {
 	return nil
 }
 
-// storable reports whether SQLite's json_valid says yes. jsontext is asked, since every text
-// of every call is looked at, and encoding/json takes eight times as long.
+// storable reports whether SQLite's json_valid says yes. jsontext is asked: encoding/json
+// takes eight times as long. Of what the road parsed it need not be asked: arguments, and a
+// result that is [gateway.Result.Checked], have [gateway.MaxDepth] levels at most.
 func storable(text Raw) bool {
 	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) && (strings.Count(string(text), "[")+strings.Count(string(text), "{") <= maxDepth || depth(text) <= maxDepth)
 }

@@ -6,7 +6,44 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"toolward/gateway"
 )
+
+// What strict parsers took is not looked at again: whatever it is, SQLite must take it.
+// What nobody has vouched for is looked at.
+func TestRoadVouchesForWhatIsStored(t *testing.T) {
+	s := openStore(t)
+	for name, text := range map[string]string{
+		"plain": `{"a":1}`, "deep": strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64), "numbers": `{"a":[1e308,-0.0,123456789012345678901234567890]}`,
+		"too deep": strings.Repeat(`{"a":[`, 600) + strings.Repeat("]}", 600), "huge": `{"a":1e999}`, "no JSON": `{"a":01}`, "cut": `{"a":"`, "duplicate": `{"a":[{"b":1,"b":2}]}`,
+	} {
+		raw := json.RawMessage(text)
+		o, err := gateway.CheckObject(raw)
+		r := gateway.NewResult(raw, &o)
+		if got := err == nil && len(o.Raw()) > 0; r.Checked() != got || got != (name == "plain" || name == "deep" || name == "numbers") {
+			t.Errorf("%s: checked is %v, want %v", name, r.Checked(), got)
+		}
+		c := newCall(t, `{}`)
+		must(t, s.Record(t.Context(), gateway.PhaseAttempt, c))
+		respond(c, text)
+		c.Result = r
+		err = s.Record(t.Context(), gateway.PhaseOutcome, c)
+		if taken := storable(Raw(text)); taken != (err == nil) {
+			t.Errorf("%s: recorded with %v", name, err)
+		}
+		if r.Checked() && !storable(Raw(text)) {
+			t.Errorf("%s is checked, and no database takes it", name)
+		}
+		if split, err := gateway.Split([]byte(text)); err == nil && gateway.NewResult(split.Raw(), &split).Checked() {
+			t.Errorf("%s: what was only split counts as checked", name)
+		}
+	}
+	settled(t, s)
+	if err := s.writer.failure(); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestStorable compares with SQLite which texts it takes for JSON: an event that was
 // appended to the journal has to get into the tables.

@@ -281,11 +281,22 @@ func NewResult(raw json.RawMessage, split *Object) *Result {
 
 // Member is a member of Raw, false if it has none of the name.
 func (r *Result) Member(name string) (json.RawMessage, bool) {
-	if s := r.split; s != nil && len(s.raw) == len(r.Raw) && &s.raw[0] == &r.Raw[0] { // else Raw was written anew
-		return s.Get(name)
+	if r.isSplit() {
+		return r.split.Get(name)
 	}
 	return Find(r.Raw, name)
 }
+
+// isSplit reports whether Raw was not written anew.
+func (r *Result) isSplit() bool {
+	s := r.split
+	return s != nil && len(s.raw) == len(r.Raw) && &s.raw[0] == &r.Raw[0]
+}
+
+// Checked reports whether Raw stands as [CheckObject] or [ParseObject] took it, with
+// nothing wrong inside: it need not be looked at again to be taken for JSON of at most
+// [MaxDepth] levels.
+func (r *Result) Checked() bool { return r.isSplit() && r.split.checked }
 
 // Bytes is the answer's JSON, whichever member it is.
 func (r *Result) Bytes() json.RawMessage {

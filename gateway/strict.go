@@ -21,6 +21,7 @@ type Object struct {
 	members []Member
 	raw     json.RawMessage
 	body    *Object // "params" or "result"; nil if it is no object, is empty, or was not looked for
+	checked bool    // by [ParseObject] or [CheckObject], which found nothing
 }
 
 // ParseObject parses one JSON object from an agent. It refuses, with a
@@ -159,7 +160,11 @@ func parse(raw json.RawMessage, s scanner) (Object, error) {
 	if err != nil && !errors.Is(err, ErrInside) {
 		return Object{}, err
 	}
-	return Object{raw: bytes.TrimSpace(raw), members: s.members, body: s.body}, err
+	checked := !s.trust && err == nil
+	if s.body != nil {
+		s.body.checked = checked
+	}
+	return Object{raw: bytes.TrimSpace(raw), members: s.members, body: s.body, checked: checked}, err
 }
 
 // Raw is the object as written.

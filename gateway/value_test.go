@@ -155,6 +155,9 @@ func TestMemberOfResult(t *testing.T) {
 	split := NewResult(raw, o.Body())
 	anew := *split
 	anew.Raw = json.RawMessage(`{"a":7,"\u0062":[2]}`)
+	if !split.Checked() || anew.Checked() || (&Result{Raw: raw}).Checked() {
+		t.Error("a result is checked as it came, and not when it was written anew, or not split")
+	}
 	for want, r := range map[string]*Result{"1": split, "7": &anew, "8": {Raw: json.RawMessage(`{"b":[2],"a":8}`)}} {
 		if got, ok := r.Member("a"); !ok || string(got) != want {
 			t.Errorf("a is %s %v, want %s", got, ok, want)
