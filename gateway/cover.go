@@ -27,7 +27,7 @@ func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 		return
 	}
 	if c.Scanned == "" {
-		report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Request(ctx, c) })
+		report, err := r.scanRequest(ctx, c)
 		if err != nil {
 			return
 		}

@@ -1,27 +1,49 @@
 package main
 
 import (
-	"math"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
-// A gateway's live heap is about ten megabytes, and each call leaves tens of
-// kilobytes behind. With Go's default the heap is marked at every doubling of
-// those ten megabytes, which takes an eighth of a call's CPU; with gcPercent it
-// is marked a quarter as often, for some 30 MiB more under load. As the heap
-// comes near gcLimit it is collected more often again, so that what many
-// callers hold at once does not add to that.
+// A gateway's live heap is twenty or thirty megabytes, and each call leaves tens of
+// kilobytes behind. With Go's default the heap is marked at every doubling of those
+// megabytes, which takes an eighth of a call's CPU. It may grow to five times what
+// lives, but by no more than gcRoom: many callers with large bodies hold more, and
+// four times that is for nothing. However much lives, it grows by at least half of
+// that, so that a large heap is not marked without end, as it would be under a limit
+// for the whole process.
 const (
-	gcPercent = 400
-	gcLimit   = 256 << 20 // bytes; soft, of all that the Go runtime holds
+	gcMost  = 400      // per cent of what lives
+	gcLeast = 50       // likewise
+	gcRoom  = 80 << 20 // bytes
 )
 
-// tuneMemory sets the collector, unless the operator did (GOGC, GOMEMLIMIT).
+// tuneMemory sets the collector, unless the operator did (GOGC). GOMEMLIMIT, if there
+// is one, holds besides.
 func tuneMemory() {
-	if was := debug.SetGCPercent(gcPercent); was != 100 {
+	if was := debug.SetGCPercent(gcMost); was != 100 {
 		debug.SetGCPercent(was)
+		return
 	}
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(gcLimit)
-	}
+	afterEachCycle(gcMost)
+}
+
+// afterEachCycle sets for the next cycle of the collector how much the heap may grow
+// in it: what is cleaned up is a word that nobody holds. What is set now is was.
+func afterEachCycle(was int) {
+	runtime.AddCleanup(new(*int), func(was int) {
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(sample)
+		now := growth(sample[0].Value.Uint64())
+		if now != was {
+			debug.SetGCPercent(now)
+		}
+		afterEachCycle(now)
+	}, was)
+}
+
+// growth is by how many per cent of what lives the heap may grow.
+func growth(live uint64) int {
+	return int(min(max(gcRoom*100/max(live, 1), gcLeast), gcMost))
 }
