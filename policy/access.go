@@ -232,7 +232,7 @@ func (r *revision) namesIn(ref ast.Ref, add func(string)) {
 			}
 		}
 	}
-	if !ref.HasPrefix(ast.MustParseRef("data.toolward")) && len(ref) > 1 {
+	if !ref.HasPrefix(libraryRef) && len(ref) > 1 {
 		walk(at)
 	}
 	for _, rule := range r.compiler.GetRulesExact(ref.GroundPrefix()) {

@@ -109,6 +109,8 @@ var publicRules = []string{ruleAllow, ruleDeny, ruleApprove, ruleRedact, ruleRev
 // function is appended, which runs if everything before it held.
 const fireName = "toolward.fired"
 
+var fireRef = ast.MustParseRef(fireName)
+
 var fireDecl = &ast.Builtin{Name: fireName, Decl: types.NewFunction(types.Args(types.N), types.B)}
 
 // marking are the capabilities of a compiler of marked modules.
@@ -134,7 +136,7 @@ func instrument(modules map[string]*ast.Module) []gateway.Rule {
 			for ; rule != nil; rule = rule.Else {
 				rules = append(rules, ruleOf(m, rule))
 				mark := ast.NewExpr([]*ast.Term{
-					ast.NewTerm(ast.MustParseRef(fireName)), ast.InternedTerm(len(rules) - 1),
+					ast.NewTerm(fireRef.Copy()), ast.InternedTerm(len(rules) - 1),
 				}).SetLocation(rule.Location)
 				for _, t := range mark.Terms.([]*ast.Term) {
 					t.Location = rule.Location

@@ -91,7 +91,7 @@ func (p *spots) unify(v, other *ast.Term) {
 // pass hands spots on to the parameters of a function of the operator's.
 func (p *spots) pass(e *ast.Expr) {
 	ref, ok := e.Operator(), true
-	if !ref.HasPrefix(ast.DefaultRootRef) || ref.HasPrefix(ast.MustParseRef("data.toolward")) {
+	if !ref.HasPrefix(ast.DefaultRootRef) || ref.HasPrefix(libraryRef) {
 		return
 	}
 	for _, f := range p.compiler.GetRulesExact(ref) {
