@@ -20,16 +20,16 @@ import "slices"
 type Machine struct {
 	class [256]uint8
 	shift uint     // log2 of a row's length
-	next  []uint16 // row<<shift | class; the top bit marks rows where literals end
+	next  []uint32 // by row | class, where a row is the place of its first cell; the top bit marks rows where literals end
 	ends  [][]int  // per row, the literals that end there
 }
 
 const (
-	endsHere = 1 << 15
+	endsHere = 1 << 31
 	rowMask  = endsHere - 1
 
 	// MaxRows bounds the distinct prefixes of all literals together.
-	MaxRows = endsHere
+	MaxRows = 1 << 15
 )
 
 // New compiles literals. None may be empty, and together they must have fewer
@@ -53,7 +53,7 @@ func New(literals []string) *Machine {
 		m.shift++
 	}
 	width := 1 << m.shift
-	m.next = make([]uint16, width)
+	m.next = make([]uint32, width)
 	m.ends = make([][]int, 1)
 	for n, lit := range literals {
 		if lit == "" {
@@ -66,8 +66,8 @@ func New(literals []string) *Machine {
 				if len(m.ends) == MaxRows {
 					panic("literal: too many literals")
 				}
-				m.next[cell] = uint16(len(m.ends))
-				m.next = append(m.next, make([]uint16, width)...)
+				m.next[cell] = uint32(len(m.ends))
+				m.next = append(m.next, make([]uint32, width)...)
 				m.ends = append(m.ends, nil)
 			}
 			row = int(m.next[cell])
@@ -97,11 +97,12 @@ func (m *Machine) link(classes int) {
 				suffix[to] = back
 				queue = append(queue, to)
 			} else {
-				m.next[cell] = uint16(back)
+				m.next[cell] = uint32(back)
 			}
 		}
 	}
 	for cell, row := range m.next {
+		m.next[cell] = row << m.shift
 		if len(m.ends[row]) > 0 {
 			m.next[cell] |= endsHere
 		}
@@ -111,12 +112,26 @@ func (m *Machine) link(classes int) {
 // Step returns the row that follows row on byte c, and whether literals end there.
 // Rows begin at 0.
 func (m *Machine) Step(row int, c byte) (next int, hit bool) {
-	cell := m.next[row<<m.shift|int(m.class[c])]
+	cell := m.next[row|int(m.class[c])]
 	return int(cell & rowMask), cell&endsHere != 0
 }
 
+// Run steps from row over s[i:] until literals end, and returns the row there and the
+// offset behind them. hit is false if none do.
+func (m *Machine) Run(row int, s string, i int) (last, end int, hit bool) {
+	next, rest := m.next, s[i:]
+	for k := range len(rest) {
+		cell := next[row|int(m.class[rest[k]])]
+		row = int(cell & rowMask)
+		if cell&endsHere != 0 {
+			return row, i + k + 1, true
+		}
+	}
+	return row, len(s), false
+}
+
 // Ends returns the indexes of the literals that end at a row, the longest first.
-func (m *Machine) Ends(row int) []int { return m.ends[row] }
+func (m *Machine) Ends(row int) []int { return m.ends[row>>m.shift] }
 
 // Fold returns c, an ASCII capital as its small letter.
 func Fold(c byte) byte {

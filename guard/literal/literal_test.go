@@ -23,6 +23,15 @@ func stepped(m *literal.Machine, literals []string, s string) []string {
 			}
 		}
 	}
+	var run []string
+	for row, end, hit := m.Run(0, s, 0); hit; row, end, hit = m.Run(row, s, end) {
+		for _, n := range m.Ends(row) {
+			run = append(run, fmt.Sprintf("%s@%d", literals[n], end))
+		}
+	}
+	if !slices.Equal(found, run) {
+		found = append(found, fmt.Sprintf("run: %v", run))
+	}
 	slices.Sort(found)
 	return found
 }

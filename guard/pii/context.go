@@ -85,19 +85,30 @@ func (r *reader) readTo(v *vocabulary, s string, from, end int) {
 	if r.read < from {
 		r.read, r.row = from, 0
 	}
-	for ; r.read < end; r.read++ {
-		next, hit := v.machine.Step(r.row, s[r.read])
-		r.row = next
-		if !hit {
-			continue
+	for hit := true; r.read < end; {
+		if r.row, r.read, hit = v.machine.Run(r.row, s[:end], r.read); !hit {
+			return
 		}
-		for _, n := range v.machine.Ends(next) {
-			if start := r.read + 1 - len(v.words[n]); standsAlone(s, start, r.read+1) {
-				r.recent[r.n%recentWords] = mention{start, r.read + 1, v.topics[n]}
+		for _, n := range v.machine.Ends(r.row) {
+			if start := r.read - len(v.words[n]); standsAlone(s, start, r.read) {
+				r.recent[r.n%recentWords] = mention{start, r.read, v.topics[n]}
 				r.n++
 			}
 		}
 	}
+}
+
+// topicsOf is what the words of a name say together.
+func (v *vocabulary) topicsOf(name string) (said topics) {
+	if name == "" {
+		return said
+	}
+	var r reader
+	r.readTo(v, name, 0, len(name))
+	for _, m := range r.recent[:min(r.n, recentWords)] {
+		said.join(m.topics)
+	}
+	return said
 }
 
 // standsAlone reports whether s[i:j] is a word: no letter of the same case
@@ -125,6 +136,9 @@ func (t *text) around(start, end int) context {
 		stop = end + i
 	}
 	t.words.readTo(t.d.words, t.s, max(0, start-before), stop)
+	if !t.named {
+		t.key, t.named = t.d.words.topicsOf(t.name), true
+	}
 	c := context{said: t.key, close: t.key}
 	for i := max(0, t.words.n-recentWords); i < t.words.n; i++ {
 		m := &t.words.recent[i%recentWords]

@@ -171,9 +171,12 @@ func streetBefore(s string, a, b int) match {
 	for i > 0 && a-i < 40 && s[i-1] != ' ' && s[i-1] != '\n' && s[i-1] != '"' && s[i-1] != ':' && s[i-1] != ',' {
 		i--
 	}
-	word := s[i : a-1]
+	word := strings.TrimSuffix(s[i:a-1], ",")
+	if word == "" || !isCapital(word[0]) && word[0] < 0x80 {
+		return match{}
+	}
 	for _, end := range []string{"straße", "strasse", "str.", "weg", "platz", "allee", "gasse", "straat", "gatan", "vägen", "gata", "veien"} {
-		if len(word) > len(end)+2 && strings.HasSuffix(strings.TrimSuffix(word, ","), end) && (isCapital(word[0]) || word[0] >= 0x80) {
+		if len(s[i:a-1]) > len(end)+2 && strings.HasSuffix(word, end) {
 			return match{rule: "address", start: i, end: b, severity: gateway.SeverityLow, score: 0.75}
 		}
 	}
@@ -194,9 +197,10 @@ func lineWords(s string, i, n int) int {
 	return i
 }
 
+// isOneOf reports whether a word, which is not empty, is one of a list in small letters.
 func isOneOf(word string, list []string) bool {
 	for _, w := range list {
-		if strings.EqualFold(word, w) {
+		if (literal.Fold(word[0]) == w[0] || word[0]|w[0] >= 0x80) && strings.EqualFold(word, w) {
 			return true
 		}
 	}

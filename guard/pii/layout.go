@@ -28,8 +28,9 @@ const (
 // layoutTrie finds the rules of a layout group by group, so that a series of
 // numbers that is no layout is left after one or two steps.
 type layoutTrie struct {
-	next  [][]layoutEdge // by node
-	rules [][]layoutRule // by node
+	root  [maxDigits + 1]int // nodes behind a first group, by its size; 0 if there is none
+	next  [][]layoutEdge     // by node
+	rules [][]layoutRule     // by node
 }
 
 // layoutStep is a group of digits.
@@ -83,23 +84,26 @@ func newLayoutTrie(rules []numberRule) layoutTrie {
 			trie.rules[node] = append(trie.rules[node], layoutRule{n, k < r.plain})
 		}
 	}
+	for _, e := range trie.next[0] {
+		trie.root[e.size] = e.to
+	}
 	return trie
 }
 
-// layout tries the number rules on the first groups, as many as some layout has,
+// layout tries the number rules on the first groups, the first of which may begin a number, as many as some layout has,
 // the longest first.
 func (d *Detector) layout(t *text, groups []group) match {
-	if !opens(t.s, groups[0].start) {
+	node := d.layouts.root[groups[0].end-groups[0].start]
+	if node == 0 {
 		return match{}
 	}
 	var nodes [maxGroups]int
-	n, node := 0, 0
+	nodes[0] = node
+	n := 1
 	for ; n < len(groups); n++ {
-		step := layoutStep{size: groups[n].end - groups[n].start}
-		if n > 0 {
-			if step.separator = t.s[groups[n-1].end]; step.separator == 0xc2 {
-				step.separator = ' ' // no-break
-			}
+		step := layoutStep{t.s[groups[n-1].end], groups[n].end - groups[n].start}
+		if step.separator == 0xc2 {
+			step.separator = ' ' // no-break
 		}
 		if node = d.layouts.step(node, step); node < 0 {
 			break

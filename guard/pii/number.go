@@ -1,5 +1,7 @@
 package pii
 
+import "strings"
+
 // group is a run of digits in s.
 type group struct{ start, end int }
 
@@ -23,6 +25,9 @@ func (d *Detector) number(t *text, i int) (match, int) {
 		a++
 	}
 	if a == i && (b == len(s) || !isAlnum(s[b])) {
+		if m := timestamp(s, i); m > 0 {
+			return match{}, m
+		}
 		return d.digits(t, i, b)
 	}
 	end := b
@@ -33,6 +38,9 @@ func (d *Detector) number(t *text, i int) (match, int) {
 		for end < len(s) && isAlnum(s[end]) {
 			end++
 		}
+		return match{}, end
+	}
+	if !opens(s, a) { // for no rule
 		return match{}, end
 	}
 	if a == i && b-i <= 2 { // 12th
@@ -52,8 +60,18 @@ func (d *Detector) number(t *text, i int) (match, int) {
 // digits judges the groups of digits that begin with s[i:b].
 func (d *Detector) digits(t *text, i, b int) (match, int) {
 	s := t.s
-	if b-i > maxDigits {
+	if b-i > maxDigits || !opens(s, i) {
 		return match{}, b
+	}
+	if b-i <= 2 {
+		if m := t.spelledDate(i, b); m.rule != "" {
+			return m, m.end
+		}
+	}
+	// 42 orders: no rule's value begins so.
+	short := b-i < 6 && (!goesOn(s, b) || b-i <= 2 && s[b] == ' ')
+	if short && separatorAt(s, b) == 0 {
+		return t.address(i, b), b
 	}
 	var groups [maxGroups]group
 	groups[0] = group{i, b}
@@ -74,17 +92,11 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 		groups[n] = group{from, to}
 		n++
 	}
-	if b-i <= 2 {
-		if m := t.spelledDate(i, b); m.rule != "" {
-			return m, m.end
-		}
-	}
-	// 42 orders: no rule's value begins so.
-	if n == 1 && b-i < 6 && (!goesOn(s, b) || b-i <= 2 && s[b] == ' ') {
+	if short && n == 1 {
 		return t.address(i, b), b
 	}
 	m := d.layout(t, groups[:n])
-	if m.rule == "" || m.score < named {
+	if (m.rule == "" || m.score < named) && groups[n-1].end-i >= fewestPhone {
 		if phone := t.phone(groups[:n]); phone.rule != "" {
 			m = phone
 		}
@@ -109,6 +121,24 @@ func (d *Detector) digits(t *text, i, b int) (match, int) {
 		}
 	}
 	return t.address(i, b), b
+}
+
+// timestamp returns where the seconds begin of the date and time (RFC 3339) at s[i:], 0
+// if there is none there. No rule finds anything in it: but for spaces and signs that
+// may stand before the number of a house, a telephone or another group.
+//
+//	"2026-01-04T10:00:00Z" is gone on from at the last 00
+func timestamp(s string, i int) int {
+	const form = "0000-00-00T00:00:"
+	if i+len(form) >= len(s) || s[i+4] != '-' || s[i+10] != 'T' || i > 0 && strings.IndexByte("\"\n=[<:,", s[i-1]) < 0 {
+		return 0
+	}
+	for k := range len(form) {
+		if c := s[i+k]; c != form[k] && (form[k] != '0' || !isDigit(c)) {
+			return 0
+		}
+	}
+	return i + len(form)
 }
 
 // goesOn reports whether letters follow the digits that end at s[i] over a

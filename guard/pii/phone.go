@@ -2,6 +2,9 @@ package pii
 
 import "toolward/gateway"
 
+// fewestPhone is the fewest digits of a telephone number.
+const fewestPhone = 7
+
 // phone judges groups as a telephone number: international with a plus (E.164),
 // North American by its plan, national ones by a leading zero and a word.
 func (t *text) phone(groups []group) match {
@@ -19,7 +22,7 @@ func (t *text) phone(groups []group) match {
 			break
 		}
 		n += copy(digits[n:], s[g.start:g.end])
-		if n < 7 || !closes(s, g.end) && !(plus && k > 0) {
+		if n < fewestPhone || !closes(s, g.end) && !(plus && k > 0) {
 			continue
 		}
 		if m := t.phoneOf(string(digits[:n]), groups[:k+1], plus, paren); m.rule != "" {

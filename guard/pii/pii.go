@@ -68,14 +68,7 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 	if first == len(s) {
 		return dst
 	}
-	t := text{d: d, s: s}
-	if key != "" {
-		t.words.readTo(d.words, key, 0, len(key))
-		for _, m := range t.words.recent[:min(t.words.n, recentWords)] {
-			t.key.join(m.topics)
-		}
-		t.words = reader{}
-	}
+	t := text{d: d, s: s, name: key}
 	base := len(dst)
 	for i := first; i < len(s); i = nextStop(s, i) {
 		var m match
@@ -123,9 +116,11 @@ func nextStop(s string, i int) int {
 
 // text is a string under scan.
 type text struct {
-	d   *Detector
-	s   string
-	key topics // what the name of its field says
+	d     *Detector
+	s     string
+	name  string // of its field …
+	key   topics // … and what it says …
+	named bool   // … once that is known
 
 	words reader
 }
@@ -147,7 +142,7 @@ func (m match) finding() gateway.Finding {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+func isLetter(c byte) bool { return c|0x20-'a' < 26 }
 
 func isAlnum(c byte) bool { return isDigit(c) || isLetter(c) }
 

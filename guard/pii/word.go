@@ -13,7 +13,7 @@ const maxWord = 34
 // wordRule is an identifier that is written with letters and digits.
 type wordRule struct {
 	id      string
-	form    string   // A letter, 9 digit, * either, other bytes themselves; upper case
+	form    string   // A letter, 9 digit, * either, V either but I, O and Q, other bytes themselves; upper case
 	named   bool     // needs a word that names it, unless it has one of the layouts
 	layouts []string // with separators
 	check   func(w string) bool
@@ -43,7 +43,7 @@ var wordRules = []wordRule{
 	{id: "cl-rut", form: "99999999A", layouts: []string{"99.999.999-A", "99999999-A"}, check: isRUTK, words: []string{"rut", "run"}, named: true},
 	{id: "ie-pps", form: "9999999A", named: true, check: isPPS, words: []string{"pps", "ppsn"}},
 	{id: "ie-pps", form: "9999999AA", named: true, check: isPPS, words: []string{"pps", "ppsn"}},
-	{id: "vin", form: "*****************", named: true, check: isVIN, words: []string{"vin", "vehicle", "chassis"}},
+	{id: "vin", form: "VVVVVVVVVVVVVVVVV", named: true, check: isVIN, words: []string{"vin", "vehicle", "chassis"}},
 }
 
 // word judges the letters and digits from s[a:], alone and joined over single
@@ -69,6 +69,9 @@ func (t *text) word(a int) match {
 			} else {
 				cases[s[i]>>5&1] = true
 				open &= t.d.forms.letter[n]
+				if buf[n] == 'I' || buf[n] == 'O' || buf[n] == 'Q' {
+					open &^= t.d.forms.clear[n]
+				}
 			}
 			if open == 0 || cases[0] && cases[1] {
 				break
@@ -94,7 +97,8 @@ func (t *text) word(a int) match {
 // forms says which forms the beginning of a word may be of: a bit for each.
 type forms struct {
 	all           uint32
-	letter, digit [maxWord]uint32     // that have one there
+	letter, digit [maxWord]uint32     // that have one there …
+	clear         [maxWord]uint32     // … and none of those that look like digits
 	ended         [maxWord + 1]uint32 // that may end before there
 }
 
@@ -109,6 +113,9 @@ func (f *forms) add(n int, form string) {
 	for i, c := range []byte(form) {
 		if c != '9' {
 			f.letter[i] |= 1 << n
+		}
+		if c == 'V' {
+			f.clear[i] |= 1 << n
 		}
 		if c != 'A' {
 			f.digit[i] |= 1 << n
@@ -168,7 +175,7 @@ func fits(w, form string) bool {
 			if !isDigit(c) {
 				return false
 			}
-		case '*':
+		case '*', 'V':
 		default:
 			if c != form[i] {
 				return false

@@ -76,16 +76,12 @@ func (n *need) met(s string) bool {
 	if n.machine == nil {
 		return true
 	}
-	row, hit := 0, false
 	opened, next, behind := !n.opens, 0, 0 // the list that is looked for, and where the one before ended
-	for i := range len(s) {
-		if row, hit = n.machine.Step(row, s[i]); !hit {
-			continue
-		}
+	for row, end, hit := n.machine.Run(0, s, 0); hit; row, end, hit = n.machine.Run(row, s, end) {
 		for _, lit := range n.machine.Ends(row) {
 			opened = opened || n.lists[lit]>>opening != 0
-			if n.lists[lit]>>next&1 != 0 && i+1-n.size[lit] >= behind {
-				next, behind = next+1, i+1
+			if n.lists[lit]>>next&1 != 0 && end-n.size[lit] >= behind {
+				next, behind = next+1, end
 				break
 			}
 		}
@@ -105,13 +101,9 @@ func (n *need) begins(s string, dst []int) (_ []int, ok bool) {
 	if !n.opens || unusual(s) {
 		return dst, false
 	}
-	row, hit := 0, false
-	for i := range len(s) {
-		if row, hit = n.machine.Step(row, s[i]); !hit {
-			continue
-		}
+	for row, end, hit := n.machine.Run(0, s, 0); hit; row, end, hit = n.machine.Run(row, s, end) {
 		for _, lit := range n.machine.Ends(row) {
-			at := i + 1 - n.size[lit]
+			at := end - n.size[lit]
 			if n.lists[lit]>>opening == 0 || slices.Contains(dst, at) {
 				continue
 			}

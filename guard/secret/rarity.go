@@ -133,15 +133,8 @@ func (d *Detector) isPlaceholder(token string) bool {
 
 // contains reports whether any of the machine's literals stands in s.
 func contains(m *literal.Machine, s string) bool {
-	row := 0
-	for i := range len(s) {
-		next, hit := m.Step(row, s[i])
-		if hit {
-			return true
-		}
-		row = next
-	}
-	return false
+	_, _, hit := m.Run(0, s, 0)
+	return hit
 }
 
 // containsFold is strings.Contains without regard to ASCII case; word is lower
