@@ -65,9 +65,8 @@ type Options struct {
 type Detector struct {
 	rules    []rule
 	literals *literal.Finder
-	triggers [][]trigger // by literal
-	short    []trigger   // whose literals stand everywhere: they are looked for in long runs only
-	begins   alphabet    // first bytes of those
+	triggers [][]trigger    // by literal
+	short    [256][]trigger // by the first byte of literals that stand everywhere: they are looked for in long runs only
 	words    vocabulary
 	fillers  *literal.Machine // placeholderWords
 	suffixes *literal.Machine
@@ -173,7 +172,7 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 			}
 			t := trigger{rule: n, form: form, anchor: anchor, length: len(form[anchor].lit)}
 			if lit := form[anchor].lit; t.length < minLiteral {
-				d.short, d.begins[lit[0]] = append(d.short, t), true
+				d.short[lit[0]] = append(d.short[lit[0]], t)
 				continue
 			}
 			add(form[anchor].lit, t)
@@ -266,11 +265,8 @@ const minLiteral = 3
 //	\h{32}-\h{8}-\h{8}    \w{24}.\k{6}.\k{27}
 func (c *scan) scanShort(dst []gateway.Finding, s string, a, b int) []gateway.Finding {
 	for i := a; i <= b && i < len(s); i++ {
-		if !c.begins[s[i]] {
-			continue
-		}
-		for k := range c.short {
-			if t := &c.short[k]; strings.HasPrefix(s[i:], t.form[t.anchor].lit) {
+		for k := range c.short[s[i]] {
+			if t := &c.short[s[i]][k]; strings.HasPrefix(s[i:], t.form[t.anchor].lit) {
 				dst = c.scanForm(dst, t, s, i, i+t.length)
 			}
 		}
