@@ -28,6 +28,7 @@ func TestFindingText(t *testing.T) {
 	for want, f := range map[string]Finding{
 		"hunter2":          {Where: "/a/key~11", Span: [2]int{4, 11}},
 		"see hunter2 here": {Where: "/a/key~11", Span: [2]int{4, 99}},
+		"here":             {Where: "/a/key~11", Span: [2]int{12, 16}},
 		"key/1":            {Where: "/a/key~11", Key: true},
 		"ey":               {Where: "/a/key~11", Key: true, Span: [2]int{1, 3}},
 		"":                 {Where: "/b"},

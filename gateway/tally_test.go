@@ -20,6 +20,7 @@ func TestWhatIsAddedWithEachPhase(t *testing.T) {
 		want  string
 	}{
 		{PhaseAttempt, "", "asked asked-memory"},
+		{PhaseAttempt, PolicyDenied, "asked asked-memory"}, // what denies comes after
 		{PhaseOutcome, "", "came came-memory"},
 		{PhaseOutcome, UpstreamTimeout, "came came-memory"},
 		{PhaseOutcome, Withheld, "asked-denied came came-denied came-memory"},
