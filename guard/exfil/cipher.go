@@ -1,10 +1,12 @@
 package exfil
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 
 	"toolward/gateway"
+	"toolward/guard/decode/sieve"
 )
 
 // files are members that hold encoded files by design.
@@ -13,11 +15,16 @@ var files = set("content", "contents", "data", "file", "blob", "bytes", "base64"
 
 // enciphered finds text that is readable only after decoding.
 func (s *scan) enciphered() {
-	text := s.beside()
+	text, blocks := s.beside()
 	if len(text) < minPayload {
 		return
 	}
-	if via, n := s.decoded(text); n >= 2*minPayload || n >= minPayload && n*3 >= len(text) {
+	if len(text) > 6*minPayload { // what is shorter than that is no finding
+		s.x.Least = 2 * minPayload
+	}
+	via, n := s.decoded(text, blocks)
+	s.x.Least = 0
+	if n >= 2*minPayload || n >= minPayload && n*3 >= len(text) {
 		severity, score := gateway.SeverityMedium, 0.6
 		if files[strings.ToLower(s.t.Name)] && via == "base64" && !strings.ContainsRune(text, ' ') || jwt(text) {
 			severity, score = gateway.SeverityLow, 0.2
@@ -36,25 +43,31 @@ func (s *scan) enciphered() {
 		return
 	}
 	if len(text) <= 8<<10 {
-		if via := s.cipher(text); via != "" {
+		if via := s.cipher(text, blocks); via != "" {
 			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
 		}
 	}
 }
 
-// beside is the text without its URLs, which were judged as such.
-func (s *scan) beside() string {
+// beside is the text without its URLs, which were judged as such, and its blocks.
+func (s *scan) beside() (string, []sieve.Block) {
+	text := s.text
 	if len(s.links) == 0 {
-		return s.text
+		if s.t.Blocks != nil {
+			return text, s.t.Blocks
+		}
+	} else {
+		var b strings.Builder
+		at := 0
+		for _, l := range s.links {
+			b.WriteString(s.text[at:l.lo])
+			at = l.hi
+		}
+		b.WriteString(s.text[at:])
+		text = b.String()
 	}
-	var b strings.Builder
-	at := 0
-	for _, l := range s.links {
-		b.WriteString(s.text[at:l.lo])
-		at = l.hi
-	}
-	b.WriteString(s.text[at:])
-	return b.String()
+	s.blocks = sieve.Read(s.blocks, text)
+	return text, s.blocks
 }
 
 // common are short words that hardly any English text of a few lines lacks.
@@ -93,38 +106,51 @@ const maxWords = 400
 
 // shortWords adds to words the runs of two to four ASCII letters among the first
 // maxWords runs of s, and returns them and the number of runs.
-func shortWords(words []short, s string) ([]short, int) {
-	n := 0
-	for i := 0; i < len(s) && n < maxWords; i++ {
-		from := i
-		for i < len(s) && s[i]|0x20-'a' < 26 {
-			i++
+func shortWords(words []short, s string, blocks []sieve.Block) ([]short, int) {
+	n, before := 0, uint64(0)
+	for k := range blocks {
+		letters := blocks[k].Letter()
+		starts := letters &^ (letters<<1 | before)
+		before = letters >> 63
+		more := bits.OnesCount64(starts)
+		for ; n+more > maxWords; more-- {
+			starts &^= 1 << (63 - bits.LeadingZeros64(starts))
 		}
-		switch i - from {
-		case 0:
-			continue
-		case 2:
-			words = append(words, short(s[from]|0x20)<<8|short(s[from+1]|0x20))
-		case 3:
-			words = append(words, short(s[from]|0x20)<<16|short(s[from+1]|0x20)<<8|short(s[from+2]|0x20))
-		case 4:
-			words = append(words, short(s[from]|0x20)<<24|short(s[from+1]|0x20)<<16|short(s[from+2]|0x20)<<8|short(s[from+3]|0x20))
+		n += more
+		behind := uint64(0) // the letters that follow
+		if k+1 < len(blocks) {
+			behind = blocks[k+1].Letter()
 		}
-		n++
+		second, third := letters>>1|behind<<63, letters>>2|behind<<62
+		fourth, fifth := letters>>3|behind<<61, letters>>4|behind<<60
+		for starts &= second &^ (third & fourth & fifth); starts != 0; starts &= starts - 1 {
+			bit, at := starts&-starts, 64*k+bits.TrailingZeros64(starts)
+			word := short(s[at]|0x20)<<8 | short(s[at+1]|0x20)
+			if third&bit != 0 {
+				word = word<<8 | short(s[at+2]|0x20)
+				if fourth&bit != 0 {
+					word = word<<8 | short(s[at+3]|0x20)
+				}
+			}
+			words = append(words, word)
+		}
+		if n == maxWords {
+			break
+		}
 	}
 	return words, n
 }
 
 // cipher names the simple cipher that turns s into English: swapped case, a
 // Caesar shift, Atbash, or reversal. "" if there is none, or if s is English already.
-func (c *scan) cipher(s string) string {
-	if swapped(s) {
+func (c *scan) cipher(s string, blocks []sieve.Block) string {
+	if swapped(s, blocks) {
 		return "swapped-case"
 	}
 	if strings.Count(s, " ") < 4 {
 		return ""
 	}
-	words, n := shortWords(c.words[:0], s)
+	words, n := shortWords(c.words[:0], s, blocks)
 	c.words = words
 	plain, need := 0, max(3, n/7)
 	for _, w := range words {
@@ -206,8 +232,8 @@ func (w short) reversed() short {
 }
 
 // swapped reports whether the case of a text was turned round: "tHE rOBOT".
-func swapped(s string) bool {
-	if !turns(s) {
+func swapped(s string, blocks []sieve.Block) bool {
+	if !turns(blocks) {
 		return false
 	}
 	n, all := 0, 0
@@ -223,18 +249,18 @@ func swapped(s string) bool {
 	return n >= 2 && n*4 >= all
 }
 
-// turns reports whether two small letters stand before capitals, which two words
+// turns reports whether two small letters stand before two capitals each, which two words
 // of swapped case need.
-func turns(s string) bool {
+func turns(blocks []sieve.Block) bool {
 	n := 0
-	for i := 1; i < len(s); i++ {
-		if s[i]-'A' < 26 && s[i-1]-'a' < 26 {
-			if n++; n == 2 {
-				return true
-			}
+	for k := range blocks {
+		b, behind := &blocks[k], uint64(0)
+		if k+1 < len(blocks) {
+			behind = blocks[k+1].Upper
 		}
+		n += bits.OnesCount64(b.Lower & (b.Upper>>1 | behind<<63) & (b.Upper>>2 | behind<<62))
 	}
-	return false
+	return n >= 2
 }
 
 // hits counts the common words among deciphered ones; one alone, however often, counts for

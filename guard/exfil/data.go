@@ -27,7 +27,7 @@ func (s *scan) dataURIs() {
 		media := head[:comma]
 		textual := strings.HasPrefix(media, "text/") || strings.HasPrefix(media, "application/json") || strings.HasPrefix(media, "application/xml")
 		if textual && strings.HasSuffix(media, ";base64") {
-			if via, n := s.decoded(s.text[at+comma+1 : hi]); n >= 2*minPayload {
+			if via, n := s.decoded(s.text[at+comma+1:hi], nil); n >= 2*minPayload {
 				s.add(RuleDataURI, gateway.SeverityLow, 0.4, i, hi, via)
 			}
 		}

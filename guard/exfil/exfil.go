@@ -29,6 +29,7 @@ import (
 
 	"toolward/gateway"
 	"toolward/guard/decode/reading"
+	"toolward/guard/decode/sieve"
 	"toolward/guard/literal"
 )
 
@@ -70,6 +71,8 @@ type Text struct {
 	Text string
 	Name string // of the member whose value it is, "" if there is none
 	Sent bool   // it is sent by an agent, not returned to it
+
+	Blocks []sieve.Block // what [sieve.Read] says of the text; nil has it read
 }
 
 // Scan appends the findings in a text to dst, ordered by place. Kind, Rule,
@@ -115,6 +118,8 @@ type scan struct {
 	x     reading.Expander
 	buf   []byte
 	words []short // short ones of a text
+
+	blocks []sieve.Block // of what is beside the links
 
 	pipe      []command       // the pipeline that is read …
 	next      []command       // … and what of it follows the command that is judged
@@ -162,8 +167,8 @@ func sample(s string) string {
 
 // decoded returns how the text reads that is hidden in s, "" if nothing is:
 // the longest reading, other than s and plain escapes of it, that looks like
-// language or structured data.
-func (s *scan) decoded(text string) (via string, n int) {
+// language or structured data. blocks are what [sieve.Read] says of it; nil has it read.
+func (s *scan) decoded(text string, blocks []sieve.Block) (via string, n int) {
 	if s.spent > maxSpent*len(s.text)+freeSpent {
 		if !s.truncated {
 			s.truncated = true
@@ -172,7 +177,7 @@ func (s *scan) decoded(text string) (via string, n int) {
 		return "", 0
 	}
 	s.buf = append(s.buf[:0], text...)
-	views, _ := s.x.Expand(s.buf, nil)
+	views, _ := s.x.Expand(s.buf, blocks, nil)
 	s.spent += s.x.Spent()
 	for i := range views {
 		v := &views[i]

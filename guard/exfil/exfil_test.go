@@ -165,7 +165,7 @@ func FuzzScan(f *testing.F) {
 	d := New()
 	f.Fuzz(func(t *testing.T, text, name string, sent bool) {
 		last := 0
-		for _, f := range d.Scan(nil, Text{text, name, sent}) {
+		for _, f := range d.Scan(nil, Text{Text: text, Name: name, Sent: sent}) {
 			if f.Span[0] < last || f.Span[1] <= f.Span[0] || f.Span[1] > len(text) || f.Rule == "" {
 				t.Errorf("%+v in %d bytes", f, len(text))
 			}

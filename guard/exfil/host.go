@@ -25,7 +25,7 @@ func (s *scan) name(lo, hi int, host string) {
 		return
 	}
 	data := strings.Join(labels[:len(labels)-2], ".")
-	if via, n := s.decoded(data); n >= minPayload-4 {
+	if via, n := s.decoded(data, nil); n >= minPayload-4 {
 		s.add(RuleHost, gateway.SeverityHigh, 0.9, lo, hi, via)
 		return
 	}

@@ -27,7 +27,7 @@ func (s *scan) query(l link, query string) {
 				b.WriteString(value)
 			}
 		}
-		if via, n := s.decoded(b.String()); n >= 2*minPayload {
+		if via, n := s.decoded(b.String(), nil); n >= 2*minPayload {
 			s.add(RuleEncoded, gateway.SeverityMedium, 0.7, l.lo, l.hi, via+">pieces")
 		}
 	}
@@ -40,7 +40,7 @@ func (s *scan) part(l link, name, value string, path bool) {
 	}
 	lower := strings.ToLower(name)
 	if !jwt(value) && !opaque[lower] {
-		if via, n := s.decoded(value); n >= minPayload {
+		if via, n := s.decoded(value, nil); n >= minPayload {
 			switch {
 			case l.image:
 				s.add(RuleEncoded, gateway.SeverityHigh, 0.95, l.lo, l.hi, via)

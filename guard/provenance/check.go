@@ -67,7 +67,7 @@ func (c *checker) readings(text []byte, cuts []int) {
 		return
 	}
 	c.cuts = cuts
-	views, truncated := c.x.Expand(text, cuts)
+	views, truncated := c.x.Expand(text, nil, cuts)
 	c.spent += c.x.Spent()
 	c.truncated = c.truncated || truncated
 	for i := range views {

@@ -15,7 +15,7 @@ func (s *Store) Learn(name, id string, sent, result []Field) {
 	var streams []stream
 	total := 0
 	for _, text := range joined(result, false) {
-		views, _ := x.Expand(text.text, text.starts)
+		views, _ := x.Expand(text.text, nil, text.starts)
 		for i := range views {
 			syms, _ := appendSymbols(nil, nil, views[i].Text)
 			if len(syms) >= gram {

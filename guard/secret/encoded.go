@@ -273,7 +273,7 @@ func (c *scan) nested(dst []gateway.Finding, e *encoded, text, via string, place
 	}
 	direct := len(dst)
 	if c.thorough < maxThorough*c.whole+freeWork {
-		views, _ := e.x.Expand([]byte(text), nil)
+		views, _ := e.x.Expand([]byte(text), nil, nil)
 		c.thorough += len(text) + e.x.Spent()
 		for i := range views[1:] {
 			v := &views[1+i]

@@ -126,7 +126,7 @@ func remains(left, token string) string {
 			all = append(all, v.Text)
 		}
 		norm.Release()
-		views, _ := x.Expand([]byte(text), nil)
+		views, _ := x.Expand([]byte(text), nil, nil)
 		for i := range views {
 			all = append(all, string(views[i].Text))
 		}

@@ -7,33 +7,49 @@ import (
 	"strings"
 
 	"toolward/guard/decode/inflate"
+	"toolward/guard/decode/sieve"
 )
 
 // decode looks for encoded text in view i and adds what it finds. Depth is
 // that of view i. In the deepest views it only looks whether there is more, which
 // [Text.add] marks.
 func (t *Text) decode(i, depth int) {
-	t.tokens(i, depth)
+	blocks := t.look(i, depth)
+	t.tokens(i, depth, blocks)
 	if depth >= t.owner.opts.Depth {
 		return
 	}
-	t.series(i, depth)
-	t.split(i, depth)
+	t.series(i, depth, blocks)
+	t.split(i, depth, blocks)
 	t.segments(i, depth)
 	if !strings.HasSuffix(t.Views[i].Via, "quoted-printable") {
 		t.quotedPrintable(i, depth)
 	}
 }
 
+// look returns the blocks of view i, in memory of its depth: those of deeper views are read
+// while it is decoded.
+func (t *Text) look(i, depth int) []sieve.Block {
+	v := &t.Views[i]
+	if v.exact && v.segs == nil && len(v.Text) == len(t.Raw) {
+		return t.blocks
+	}
+	for len(t.levels) <= depth {
+		t.levels = append(t.levels, nil)
+	}
+	t.levels[depth] = sieve.Read(t.levels[depth], v.Text)
+	return t.levels[depth]
+}
+
 // shortestToken is how long a word must be to be tried as encoded, in bytes.
 const shortestToken = 16
 
 // tokens tries every long run of bytes without a space.
-func (t *Text) tokens(i, depth int) {
+func (t *Text) tokens(i, depth int, blocks []sieve.Block) {
 	src := t.Views[i].Text
 	tried := 0 // what base85 was tried on ends here
 	for at := 0; at < len(src); {
-		if at = longRun(src, at); at == len(src) {
+		if at = sieve.Run(blocks, at, shortestToken, token); at >= len(src) {
 			break
 		}
 		from := at
@@ -74,22 +90,7 @@ func (t *Text) tokens(i, depth int) {
 	}
 }
 
-// longRun returns where the next run of at least shortestToken bytes of tokens
-// begins, from at on, which stands before none or behind one; len(src) if there is
-// none. Most words are shorter, so a run is looked for by its last byte first.
-func longRun(src string, at int) int {
-	for at+shortestToken <= len(src) {
-		k := at + shortestToken - 1
-		for k >= at && tokenByte[src[k]] {
-			k--
-		}
-		if k < at {
-			return at
-		}
-		at = k + 1
-	}
-	return len(src)
-}
+func token(b *sieve.Block) uint64 { return b.Token }
 
 // continued returns the end of a block of base64 that an encoder broke into
 // lines of equal width, given its first line; to itself if it is but one. Each
@@ -142,8 +143,8 @@ const (
 	base64Classes = hasLower | hasUpper | hasDigit | hasBase64
 )
 
-// tokenByte has the bytes that encodings of bytes use; tokenClasses what each
-// is. Quotes, commas, angle brackets and braces end a token.
+// tokenByte has the bytes that encodings of bytes use, as [sieve.Block.Token]; tokenClasses
+// what each is.
 var tokenByte, tokenClasses = func() (set [256]bool, class [256]tokenClass) {
 	for c := byte('!'); c <= '~'; c++ {
 		switch {

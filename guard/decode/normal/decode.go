@@ -21,7 +21,7 @@ func (t *Text) add(text, via string, span [2]int, depth int) {
 	*left -= len(text)
 	i := len(t.Views)
 	t.Views = append(t.Views, View{Text: text, Via: via, Span: span})
-	t.settle(i, depth)
+	t.settle(i, depth, t.look(i, depth))
 	t.decode(i, depth)
 }
 

@@ -88,15 +88,16 @@ func ascii16(s string) []byte {
 // promising reports whether the first bytes of something decoded may be the
 // beginning of text, compressed or not, or of more to decode.
 func promising(b []byte) bool {
-	if b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x78 || b[1] == 0 || b[0] == 0 {
+	if b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x78 {
 		return true
 	}
+	odd := 0 // UTF-16 has zeros, terminals ESC, and any text may have one that is none
 	for _, c := range b {
-		if classes[c] == control && c != 0x1b {
-			return inflate.Deflated(b)
+		if classes[c] == control && c != 0x1b && c != 0 {
+			odd++
 		}
 	}
-	return true
+	return odd < 2 || inflate.Deflated(b)
 }
 
 // longestBase58 bounds the work of base58, which grows with the square.

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"toolward/guard/decode/inflate"
+	"toolward/guard/decode/sieve"
 )
 
 // worker holds the buffers that one Text reuses.
@@ -43,7 +44,8 @@ var classes = func() (c [256]class) {
 func (t *Text) inPlace() {
 	v := View{Text: t.Raw, Span: [2]int{0, len(t.Raw)}, exact: true}
 	t.Views = append(t.Views, v)
-	t.settle(0, 0)
+	t.blocks = sieve.Read(t.blocks, t.Raw)
+	t.settle(0, 0, t.blocks)
 }
 
 // rounds bounds how often escapes are undone in escapes. JSON in JSON in JSON
@@ -52,14 +54,15 @@ const rounds = 6
 
 // settle undoes in place whatever can be undone in view i, round after round:
 // an escape may hide another (%2569, &amp;#105;), or an invisible character.
-func (t *Text) settle(i, depth int) {
+// blocks are those of the view.
+func (t *Text) settle(i, depth int, blocks []sieve.Block) {
 	for range rounds {
 		v := &t.Views[i]
-		at := next(v.Text, 0)
-		if at == len(v.Text) {
+		at := sieve.Next(blocks, 0, special)
+		if at >= len(v.Text) {
 			return
 		}
-		p := pass{t: t, v: v, src: v.Text, w: &t.work.rw, at: at}
+		p := pass{t: t, v: v, src: v.Text, w: &t.work.rw, at: at, blocks: blocks}
 		p.w.out, p.w.segs = p.w.out[:0], p.w.segs[:0]
 		p.run()
 		if !p.changed {
@@ -77,22 +80,19 @@ func (t *Text) settle(i, depth int) {
 		if !p.again {
 			return
 		}
+		blocks = t.look(i, depth)
 	}
 }
 
-// next returns the place of the first byte from at on that is not plain.
-func next(s string, at int) int {
-	for at < len(s) && classes[s[at]] == plain {
-		at++
-	}
-	return at
-}
+// special has the bytes that are not plain.
+func special(b *sieve.Block) uint64 { return b.Special }
 
 // pass is one rewriting of a view.
 type pass struct {
 	t       *Text
 	v       *View
 	src     string
+	blocks  []sieve.Block // of src
 	w       *rewriter
 	at      int // next byte to look at
 	kept    int // everything before is written or dropped
@@ -125,7 +125,7 @@ func (p *pass) run() {
 	for p.at < len(p.src) {
 		switch classes[p.src[p.at]] {
 		case plain:
-			p.at = next(p.src, p.at)
+			p.at = min(len(p.src), sieve.Next(p.blocks, p.at, special))
 		case escape:
 			p.escape()
 		case control:

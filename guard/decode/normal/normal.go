@@ -33,7 +33,11 @@
 //	}
 package normal
 
-import "sync"
+import (
+	"sync"
+
+	"toolward/guard/decode/sieve"
+)
 
 // Options bounds the work of a [Normalizer]. Zero values are the defaults.
 type Options struct {
@@ -75,6 +79,9 @@ type Text struct {
 	pack  int // … and unpacked ones
 	work  worker
 
+	blocks []sieve.Block   // of Raw …
+	levels [][]sieve.Block // … and of the view that is decoded at each depth
+
 	marks      markIndex
 	marked     [kinds]uint16 // marks of each kind
 	truncated  int           // index of the mark Truncated, if there is one
@@ -84,6 +91,9 @@ type Text struct {
 // Clean is the whole text as a model would read it: Views[0].Text. It is the
 // same string as Raw when there was nothing to undo.
 func (t *Text) Clean() string { return t.Views[0].Text }
+
+// Blocks says of which kinds the bytes of Raw are. It is valid until Release.
+func (t *Text) Blocks() []sieve.Block { return t.blocks }
 
 // maxPooled is the longest text whose memory is used again, in bytes.
 const maxPooled = 256 << 10
@@ -97,7 +107,7 @@ func (t *Text) Release() {
 			return
 		}
 		clear(t.Views)
-		*t = Text{Views: t.Views[:0], Marks: t.Marks[:0], work: t.work, marks: t.marks}
+		*t = Text{Views: t.Views[:0], Marks: t.Marks[:0], work: t.work, marks: t.marks, blocks: t.blocks, levels: t.levels}
 		n.pool.Put(t)
 	}
 }

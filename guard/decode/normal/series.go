@@ -1,10 +1,12 @@
 package normal
 
 import (
+	mathbits "math/bits"
 	"strings"
 	"unicode/utf8"
 
 	"toolward/guard/decode/alphabet"
+	"toolward/guard/decode/sieve"
 )
 
 // A series is a row of short groups of one kind that spell a text: letters set
@@ -59,7 +61,7 @@ func codeLetter(w string) byte {
 type span struct{ from, to int }
 
 // series finds rows of groups in view i and adds what they spell.
-func (t *Text) series(i, depth int) {
+func (t *Text) series(i, depth int, blocks []sieve.Block) {
 	src := t.Views[i].Text
 	var kind, alt group // what all groups of the row are, and may also be
 	row := t.work.row[:0]
@@ -73,60 +75,56 @@ func (t *Text) series(i, depth int) {
 		}
 		row, kind, alt = row[:0], noGroup, noGroup
 	}
-	for at := 0; at < len(src); {
-		for at < len(src) && separates[src[at]] {
-			at++
-		}
-		from := at
-		for at < len(src) && !separates[src[at]] {
-			at++
-		}
-		if at == from {
-			break
-		}
-		if at-from > 2 && letter(src[from]) && src[from+1] != '+' && (at-from == 3 || !codeHeads[src[from]|0x20][src[from+1]&31]) {
-			if len(row) > 0 { // a word, and no code word
-				flush()
+	before := uint64(1) // the byte in front of a block sets apart
+	for k := range blocks {
+		apart := blocks[k].Apart
+		starts := ^apart & (apart<<1 | before)
+		for before = apart >> 63; starts != 0; starts &= starts - 1 {
+			first := mathbits.TrailingZeros64(starts)
+			from := 64*k + first
+			if from >= len(src) {
+				break
 			}
-			continue
-		}
-		if at-from > 10 {
-			if len(row) > 0 {
-				flush()
+			at := from + mathbits.TrailingZeros64(apart>>first)
+			if apart>>first == 0 { // it goes on in the next block
+				at = min(len(src), sieve.Next(blocks, 64*k+64, func(b *sieve.Block) uint64 { return b.Apart }))
 			}
-			continue
-		}
-		k, a := classify(src[from:at])
-		switch {
-		case k == noGroup:
-			if len(row) > 0 {
-				flush()
+			if at-from > 2 && letter(src[from]) && src[from+1] != '+' && (at-from == 3 || !codeHeads[src[from]|0x20][src[from+1]&31]) {
+				if len(row) > 0 { // a word, and no code word
+					flush()
+				}
+				continue
 			}
-			continue
-		case len(row) == 0:
-			kind, alt = k, a
-		case k == kind && a == alt:
-		case k == kind || a == kind:
-			alt = noGroup
-		case k == alt || alt != noGroup && a == alt:
-			kind, alt = alt, noGroup
-		default:
-			flush()
-			kind, alt = k, a
+			if at-from > 10 {
+				if len(row) > 0 {
+					flush()
+				}
+				continue
+			}
+			k, a := classify(src[from:at])
+			switch {
+			case k == noGroup:
+				if len(row) > 0 {
+					flush()
+				}
+				continue
+			case len(row) == 0:
+				kind, alt = k, a
+			case k == kind && a == alt:
+			case k == kind || a == kind:
+				alt = noGroup
+			case k == alt || alt != noGroup && a == alt:
+				kind, alt = alt, noGroup
+			default:
+				flush()
+				kind, alt = k, a
+			}
+			row = append(row, span{from, at})
 		}
-		row = append(row, span{from, at})
 	}
 	flush()
 	t.work.row = row[:0]
 }
-
-// separates has the bytes between groups.
-var separates = func() (set [256]bool) {
-	for _, c := range []byte(" \t\r\n,;:_/|*[]()\"'") {
-		set[c] = true
-	}
-	return set
-}()
 
 // classify says what a group is, and what else it may be.
 func classify(w string) (kind, alt group) {

@@ -1,6 +1,11 @@
 package normal
 
-import "strings"
+import (
+	mathbits "math/bits"
+	"strings"
+
+	"toolward/guard/decode/sieve"
+)
 
 // Words that are cut by signs: "i.g.n.o.r.e", "ig-no-re", "ig<b></b>nore". A
 // word counts when its pieces have at most pieceLength letters and one sign
@@ -12,21 +17,6 @@ const (
 	splitGap    = 48 // bytes between two of them
 )
 
-// cuts has the signs that words are cut by, and the one that begins a tag.
-var cuts = func() (set [256]bool) {
-	set = splits
-	set['<'] = true
-	return set
-}()
-
-// nextCut is the place of the first of them from at on, len(src) if there is none.
-func nextCut(src string, at int) int {
-	for at < len(src) && !cuts[src[at]] {
-		at++
-	}
-	return at
-}
-
 // splits has the signs that words are cut by.
 var splits = func() (set [256]bool) {
 	for _, c := range []byte(".-*_~^+/\\`'=:#") {
@@ -36,7 +26,7 @@ var splits = func() (set [256]bool) {
 }()
 
 // split finds rows of words cut by signs in view i and adds them joined.
-func (t *Text) split(i, depth int) {
+func (t *Text) split(i, depth int, blocks []sieve.Block) {
 	src := t.Views[i].Text
 	first, last, words := 0, 0, 0
 	flush := func() {
@@ -47,21 +37,33 @@ func (t *Text) split(i, depth int) {
 		}
 		words = 0
 	}
-	for at := nextCut(src, 1); at+1 < len(src); at = nextCut(src, at+1) {
-		if letterIndex[src[at-1]] == 26 {
-			continue
+	next := 1
+	for k := range blocks {
+		b := &blocks[k]
+		before, behind := b.Letter()<<1, b.Letter()>>1
+		if k > 0 {
+			before |= blocks[k-1].Letter() >> 63
 		}
-		from, to := cutWord(src, at)
-		if to == 0 {
-			continue
+		if k+1 < len(blocks) {
+			behind |= blocks[k+1].Letter() << 63
 		}
-		if words > 0 && from-last > splitGap {
-			flush()
+		for cuts := b.Cut & before; cuts != 0; cuts &= cuts - 1 {
+			at := 64*k + mathbits.TrailingZeros64(cuts)
+			if at < next || at+1 >= len(src) || cuts&-cuts&behind == 0 && src[at] != '<' {
+				continue
+			}
+			from, to := cutWord(src, at)
+			if to == 0 {
+				continue
+			}
+			if words > 0 && from-last > splitGap {
+				flush()
+			}
+			if words == 0 {
+				first = from
+			}
+			words, last, next = words+1, to, to+1
 		}
-		if words == 0 {
-			first = from
-		}
-		words, last, at = words+1, to, to
 	}
 	flush()
 }

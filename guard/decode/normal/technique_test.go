@@ -3,6 +3,7 @@ package normal
 import (
 	"testing"
 
+	"toolward/guard/decode/sieve"
 	"toolward/guard/guardtest"
 )
 
@@ -19,10 +20,11 @@ func BenchmarkTechnique(b *testing.B) {
 			name string
 			find func(i, depth int)
 		}{
-			{"in place", func(i, depth int) { text.settle(i, depth) }},
-			{"long words: base64, hex, base32, base58, base85", text.tokens},
-			{"series: spaced, codes, Morse, spelling", text.series},
-			{"split words", text.split},
+			{"in place", func(i, depth int) { text.settle(i, depth, text.blocks) }},
+			{"sieve", func(i, depth int) { text.blocks = sieve.Read(text.blocks, text.Raw) }},
+			{"long words: base64, hex, base32, base58, base85", func(i, depth int) { text.tokens(i, depth, text.blocks) }},
+			{"series: spaced, codes, Morse, spelling", func(i, depth int) { text.series(i, depth, text.blocks) }},
+			{"split words", func(i, depth int) { text.split(i, depth, text.blocks) }},
 			{"ciphers: reversed, rotated, leet", text.segments},
 			{"quoted-printable", text.quotedPrintable},
 		} {

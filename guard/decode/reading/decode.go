@@ -2,7 +2,6 @@ package reading
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"toolward/guard/decode/sieve"
@@ -80,9 +79,19 @@ var digitKinds = func() (kinds [256]uint64) {
 // oneCased decodes the parts of a region that have letters of one case only:
 // base32, and uuencode where punctuation stands between capitals.
 func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
-	for lo = x.sameCase(lo, letterCase); lo+minOneCase <= hi; lo = x.sameCase(lo, letterCase) {
-		end := min(hi, x.otherCase(lo, letterCase))
-		if n := sieve.Count(x.blocks, lo, end); n >= minOneCase {
+	other := func(b *sieve.Block) uint64 { return otherCased(b, letterCase) }
+	same := func(b *sieve.Block) uint64 { return ^otherCased(b, letterCase) }
+	least := minOneCase
+	if v.plain {
+		least = max(least, min(64, x.Least*8/5))
+	}
+	for {
+		lo = sieve.Run(x.blocks, lo, least, same)
+		if lo+least > hi {
+			return
+		}
+		end := min(hi, sieve.Next(x.blocks, lo, other))
+		if n := sieve.Count(x.blocks, lo, end); n >= least {
 			for _, a := range base32s {
 				if a.letters == letterCase {
 					x.positional(v, lo, end, a.bits, a.name, a.use)
@@ -96,45 +105,12 @@ func (x *Expander) oneCased(v *View, lo, hi int, letterCase uint8) {
 	}
 }
 
-// notOf has the letters of block i that are not of a case, none behind the last one.
-func (x *Expander) notOf(letterCase uint8, i int) uint64 {
-	switch {
-	case i >= len(x.blocks):
-		return 0
-	case letterCase == lower:
-		return x.blocks[i].Upper
+// otherCased has the letters of a block that are not of a case.
+func otherCased(b *sieve.Block, letterCase uint8) uint64 {
+	if letterCase == lower {
+		return b.Upper
 	}
-	return x.blocks[i].Lower
-}
-
-// sameCase returns the first place from i on with no letter that is not of a case in
-// minOneCase bytes.
-func (x *Expander) sameCase(i int, letterCase uint8) int {
-	k := i / 64
-	for ; k < len(x.blocks); k++ {
-		free, behind := ^x.notOf(letterCase, k), ^x.notOf(letterCase, k+1)
-		for _, n := range [...]int{1, 2, 4, 8, minOneCase - 16} { // of those in a row twice as many each time
-			free, behind = free&(free>>n|behind<<(64-n)), behind&(behind>>n)
-		}
-		if k == i/64 {
-			free = free >> (i % 64) << (i % 64)
-		}
-		if free != 0 {
-			return 64*k + bits.TrailingZeros64(free)
-		}
-	}
-	return 64 * k
-}
-
-// otherCase returns the place of the first letter from i on that is not of a case, one
-// behind the text if there is none.
-func (x *Expander) otherCase(i int, letterCase uint8) int {
-	for ; i/64 < len(x.blocks); i = i/64*64 + 64 {
-		if w := x.notOf(letterCase, i/64) >> (i % 64); w != 0 {
-			return i + bits.TrailingZeros64(w)
-		}
-	}
-	return i
+	return b.Lower
 }
 
 // backward are the names of encodings that are read from the end.
@@ -173,6 +149,9 @@ func (x *Expander) positional(v *View, lo, hi int, a *bitwise, name string, use 
 // aligned decodes the values of bytes [lo,hi) of v at every alignment that may give text.
 // backwards is whether the last byte's is the first. It reports whether there was work left.
 func (x *Expander) aligned(v *View, lo, hi int, values []byte, a *bitwise, name string, backwards bool) bool {
+	if v.plain && len(values)*int(a.width) < 8*x.Least {
+		return true
+	}
 	if !x.pay(len(values)) {
 		return false
 	}

@@ -3,19 +3,16 @@ package reading
 import (
 	"math/bits"
 	"slices"
+
+	"toolward/guard/decode/sieve"
 )
 
 // numbers adds the readings of lists of character codes: decimal, hexadecimal
 // with 0x, octal and binary ones.
 func (x *Expander) numbers(v *View) {
-	for i := 0; i < len(v.Text); {
-		k := i / 64
-		at := 64*k + bits.TrailingZeros64(x.blocks[k].Digit>>(i%64)<<(i%64))
-		if at == 64*(k+1) {
-			i = at
-			continue
-		}
-		i = x.list(v, at)
+	digits := func(b *sieve.Block) uint64 { return b.Digit }
+	for i := sieve.Next(x.blocks, 0, digits); i < len(v.Text); i = sieve.Next(x.blocks, i, digits) {
+		i = x.list(v, i)
 	}
 }
 
@@ -55,7 +52,7 @@ func (x *Expander) listed(in []byte, i int) (end, codes int) {
 	window, left := uint64(0), 0
 	for items, numbers := 0, 0; i < len(in); {
 		if left <= most {
-			window, left = x.words(i), 64
+			window, left = sieve.Window(x.blocks, i, (*sieve.Block).Word), 64
 		}
 		n := bits.TrailingZeros64(^window)
 		if n == 0 || n > 8 {
@@ -75,22 +72,6 @@ func (x *Expander) listed(in []byte, i int) (end, codes int) {
 		}
 	}
 	return end, codes
-}
-
-// words has bits of the letters and digits among the 64 bytes of the view from i on, the
-// lowest for the first.
-func (x *Expander) words(i int) uint64 {
-	k, shift := i/64, i%64
-	if k >= len(x.blocks) {
-		return 0
-	}
-	b := &x.blocks[k]
-	w := (b.Letter() | b.Digit) >> shift
-	if k+1 < len(x.blocks) {
-		b = &x.blocks[k+1]
-		w |= (b.Letter() | b.Digit) << 1 << (63 - shift)
-	}
-	return w
 }
 
 // token is the length of the letters and digits that b begins with, 9 for more.

@@ -68,6 +68,10 @@ type Expander struct {
 	// text: any but base64, base32, hexadecimal, binary and character codes.
 	Mostly bool
 
+	// Least leaves out what the usual encodings give in less than so many bytes, and what
+	// that may hold in turn. Zero leaves out nothing.
+	Least int
+
 	views   []View
 	budget  int // bytes of readings left
 	work    int // bytes of decoding left …
@@ -85,8 +89,10 @@ type Expander struct {
 
 	narrow []byte // decoded bytes without the zeros among them
 
+	own    []sieve.Block // memory for them
 	blocks []sieve.Block // of the view that is looked at …
-	hot    []uint64      // … and where it may become a region
+	hot    []uint64      // … where it may become a region …
+	gains  []uint64      // … and by how much, of each eight bytes
 
 	tried []extent // regions of the text itself
 
@@ -100,9 +106,10 @@ type Expander struct {
 
 // Expand returns text and its other readings, the text itself first; they are
 // valid until the next call. What would not fit the bounds is left out, and
-// truncated is true. cuts are the offsets where another field starts, in
-// order, for encodings that only decode as a whole; nil is none.
-func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool) {
+// truncated is true. blocks are what [sieve.Read] says of the text; nil has it read. cuts
+// are the offsets where another field starts, in order, for encodings that only decode as
+// a whole; nil is none.
+func (x *Expander) Expand(text []byte, blocks []sieve.Block, cuts []int) (views []View, truncated bool) {
 	x.cuts, x.texts, x.origins, x.tried = cuts, x.texts[:0], x.origins[:0], x.tried[:0]
 	x.views = append(x.views[:0], View{Text: text, end: len(text), plain: true})
 	x.budget, x.work, x.streams = maxGrowth*len(text)+freeGrowth, maxPasses*len(text)+freePasses, maxStreams
@@ -112,7 +119,10 @@ func (x *Expander) Expand(text []byte, cuts []int) (views []View, truncated bool
 			continue
 		}
 		v := x.views[i] // a copy: add may move the slice
-		x.blocks = sieve.Read(x.blocks, v.Text)
+		if x.blocks = blocks; i > 0 || blocks == nil {
+			x.own = sieve.Read(x.own, v.Text)
+			x.blocks = x.own
+		}
 		x.unescape(&v)
 		x.numbers(&v)
 		x.morse(&v)

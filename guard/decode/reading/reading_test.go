@@ -26,7 +26,7 @@ const bzip2Text = "QlpoOTFBWSZTWUWd7mEAAAQTgEAABAA////wIAAxRoaAAAAx6ammTIYRtG1HY
 // read reports whether text can be read in encoded, and how.
 func read(encoded string, cuts []int, text string) (via string, ok bool) {
 	var x Expander
-	views, _ := x.Expand([]byte(encoded), cuts)
+	views, _ := x.Expand([]byte(encoded), nil, cuts)
 	for i := range views {
 		if strings.Contains(string(views[i].Text), text) {
 			return views[i].Via, true
@@ -67,7 +67,7 @@ func TestBombsEnd(t *testing.T) {
 	for name, b := range map[string][]byte{"bomb": bomb, "nested": nested} {
 		var x Expander
 		text := []byte(base64.StdEncoding.EncodeToString(b))
-		views, _ := x.Expand(text, nil)
+		views, _ := x.Expand(text, nil, nil)
 		if n := size(views); n > maxGrowth*len(text)+freeGrowth+len(text) {
 			t.Errorf("%s: %d bytes of readings from %d", name, n, len(text))
 		}
@@ -95,7 +95,7 @@ func TestTextAmongZerosComesFromWhereItStands(t *testing.T) {
 	zeros := strings.Repeat("00", 60)
 	text := zeros + hex.EncodeToString([]byte(plain)) + zeros
 	var x Expander
-	views, _ := x.Expand([]byte(text), nil)
+	views, _ := x.Expand([]byte(text), nil, nil)
 	i := slices.IndexFunc(views, func(v View) bool { return string(v.Text) == plain })
 	if i < 0 {
 		t.Fatalf("not read: %d readings", len(views))
@@ -126,7 +126,7 @@ func TestWorkIsLinear(t *testing.T) {
 			for length := 1 << 10; length <= 1<<20; length <<= 5 {
 				text := []byte(strings.Repeat(unit, length/len(unit)+1)[:length])
 				var x Expander
-				views, _ := x.Expand(text, nil)
+				views, _ := x.Expand(text, nil, nil)
 				work := maxPasses*length + freePasses - x.work
 				if work > (maxPasses+8)*length+freePasses+64<<10 || size(views) > (maxGrowth+1)*length+freeGrowth {
 					t.Errorf("%d bytes: %d of work, %d of readings", length, work, size(views))
@@ -215,7 +215,7 @@ func TestSeedsReachEveryDecoder(t *testing.T) {
 	var x Expander
 	reached := map[string]bool{}
 	for _, s := range seeds() {
-		views, _ := x.Expand([]byte(s), nil)
+		views, _ := x.Expand([]byte(s), nil, nil)
 		for i := range views {
 			for name := range strings.SplitSeq(views[i].Via, ">") {
 				reached[name] = true
@@ -244,7 +244,7 @@ func FuzzExpand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		var x Expander
 		given := bytes.Clone(text)
-		views, _ := x.Expand(text, []int{0, cut})
+		views, _ := x.Expand(text, nil, []int{0, cut})
 		if !bytes.Equal(text, given) || !bytes.Equal(views[0].Text, text) || views[0].Via != "" {
 			t.Fatal("the text was changed, or is not the first reading")
 		}
@@ -276,7 +276,7 @@ func TestMostlyLeavesOutLittle(t *testing.T) {
 		}{{encoded, true}, {beside[:len(beside)/3] + encoded, true}, {encoded + beside[:len(beside)/3], true},
 			{encoded[:len(encoded)/2] + strings.Repeat(" ", 60) + encoded[len(encoded)/2:], true}, {encoded + beside + beside, name == "base64"}, {beside + beside + encoded, name == "base64"}} {
 			for _, x := range []Expander{{Mostly: true}, {}} {
-				views, _ := x.Expand([]byte(c.text), nil)
+				views, _ := x.Expand([]byte(c.text), nil, nil)
 				got := slices.ContainsFunc(views, func(v View) bool { return strings.Contains(string(v.Text), plain) })
 				if want := c.most || !x.Mostly; got != want {
 					t.Errorf("%s, Mostly %v, %d of %d bytes: read %v", name, x.Mostly, len(encoded), len(c.text), got)
@@ -300,7 +300,7 @@ func TestMostlyReadsCompressedStreams(t *testing.T) {
 	} {
 		for place, data := range map[string][]byte{"first": slices.Concat(stream, noise), "middle": slices.Concat(noise, stream, noise[40:])} {
 			x := Expander{Mostly: true}
-			views, _ := x.Expand([]byte(encode(data)), nil)
+			views, _ := x.Expand([]byte(encode(data)), nil, nil)
 			if !slices.ContainsFunc(views, func(v View) bool { return strings.Contains(string(v.Text), plain) }) {
 				t.Errorf("%s, %s: not read", name, place)
 			}
@@ -318,7 +318,7 @@ func TestQuotedPrintable(t *testing.T) {
 		"name=x id=7 a=b c=d meet me =\nat=20noon.": "name=x id=7 a=b c=d meet me at noon.",
 	} {
 		var x Expander
-		views, _ := x.Expand([]byte(text), nil)
+		views, _ := x.Expand([]byte(text), nil, nil)
 		got := ""
 		for i := range views[1:] {
 			got = string(views[1+i].Text)

@@ -88,9 +88,39 @@ var steps = func() (steps [128]uint16) {
 // order and without overlap: where case and digits change more often than in
 // words. It errs on the side of looking: a region that holds nothing costs
 // time only.
+//
+// The score is followed where it may become high enough. It starts and ends within
+// parts for which this is told of eight bytes at once: from one such place to the next
+// it loses seven at the least, if it is not gone, and wins what they weigh at the most.
 func (x *Expander) regions(v *View, f func(lo, hi int)) {
-	text, hot, done := v.Text, x.changes(), 0
-	for i := next(hot, 0); i < len(text); i = next(hot, i) { // what adds nothing to nothing is stepped over
+	most, start, may, done := 0, 0, false, 0
+	x.weigh()
+	for i, gains := range x.gains {
+		if most == 0 && gains == 0 {
+			continue
+		}
+		for k := range 8 {
+			if most == 0 {
+				start = 64*i + 8*k
+			}
+			gain := int(gains >> (8 * k) & 0xff)
+			may = may || most+gain > sieveMark
+			most = min(max(gain+max(most-8, -1), 0), sieveMax)
+			if most == 0 && may {
+				done, may = x.score(v, start, 64*i+8*k+8, done, f), false
+			}
+		}
+	}
+	if may {
+		x.score(v, start, len(v.Text), done, f)
+	}
+}
+
+// score follows the score from start to end. It returns where the last region ends,
+// done if there is none.
+func (x *Expander) score(v *View, start, end, done int, f func(lo, hi int)) int {
+	text, hot := v.Text[:min(end, len(v.Text))], x.hot
+	for i := next(hot, start); i < len(text); i = next(hot, i) { // what adds nothing to nothing is stepped over
 		state, token := before(text, i)
 		start, score, most := i, 0, 0
 		for ; i < len(text); i++ {
@@ -115,6 +145,7 @@ func (x *Expander) regions(v *View, f func(lo, hi int)) {
 		}
 		i++
 	}
+	return done
 }
 
 // before returns the state in front of text[i], and how many letters and digits are in a
@@ -134,20 +165,20 @@ func before(text []byte, i int) (state uint, token int) {
 	return 8 * uint(last), i - k
 }
 
-// changes returns bits of the characters of x.blocks that have a weight.
-func (x *Expander) changes() []uint64 {
-	hot := x.hot[:0]
+// weigh makes bits of the characters of x.blocks that have a weight, and of each eight what
+// they weigh.
+func (x *Expander) weigh() {
+	x.hot, x.gains = x.hot[:0], x.gains[:0]
 	var was changing
 	for i := range x.blocks {
 		b, ahead := &x.blocks[i], uint64(0)
 		if i+1 < len(x.blocks) {
 			n := &x.blocks[i+1]
-			ahead = (n.Lower | n.Upper | n.Digit | n.Odd) << 63
+			ahead = (n.Word() | n.Odd) << 63
 		}
-		hot = append(hot, was.of(b, ahead))
+		hot, gains := was.of(b, ahead)
+		x.hot, x.gains = append(x.hot, hot), append(x.gains, gains)
 	}
-	x.hot = hot
-	return hot
 }
 
 // changing is what the bits of a block depend on in the block before.
@@ -160,24 +191,37 @@ type changing struct {
 // of returns the characters of a block that have a weight: by their class and that of
 // the one before, in a long token, and single ones behind single ones. ahead is
 // whether the next block goes on with a word.
-func (was *changing) of(b *sieve.Block, ahead uint64) uint64 {
-	now := changing{lower: b.Lower, upper: b.Upper, digit: b.Digit, odd: b.Odd, any: b.Lower | b.Upper | b.Digit | b.Odd}
+func (was *changing) of(b *sieve.Block, ahead uint64) (hot, gains uint64) {
+	now := changing{lower: b.Lower, upper: b.Upper, digit: b.Digit, odd: b.Odd, any: b.Word() | b.Odd}
 	l, u, d, o := b.Lower<<1|was.lower>>63, b.Upper<<1|was.upper>>63, b.Digit<<1|was.digit>>63, b.Odd<<1|was.odd>>63
-	hot := b.Upper&(l|u|d|o) | b.Digit&(l|u|d|o) | b.Lower&(u|d|o) | b.Odd&(l|u|d)
 
-	word, r, w := b.Letter()|b.Digit, &now.row, &was.row
+	word, r, w := b.Word(), &now.row, &was.row
 	r[0] = word & (word<<1 | (was.lower|was.upper|was.digit)>>63)
 	r[1] = r[0] & (r[0]<<2 | w[0]>>62)
 	r[2] = r[1] & (r[1]<<4 | w[1]>>60)
 	r[3] = r[2] & (r[2]<<8 | w[2]>>56)
 	r[4] = r[3] & (r[3]<<4 | w[3]>>60)
-	hot |= r[4] & (word<<20 | (was.lower|was.upper|was.digit)>>44)
+	long := r[4] & (word<<20 | (was.lower|was.upper|was.digit)>>44)
 
 	begins := now.any &^ (now.any<<1 | was.any>>63)
 	now.alone = begins &^ (now.any>>1 | ahead)
-	hot |= begins & (now.alone<<2 | was.alone>>62)
+	lonely := begins & (now.alone<<2 | was.alone>>62)
 	*was = now
-	return hot
+
+	ten, eight := b.Digit&(l|u)|b.Letter()&d, b.Upper&l // as weight has them
+	three, two := b.Lower&u|b.Odd&(l|u|d)|word&o, b.Upper&u|b.Digit&d
+	hot = ten | eight | three | two | long | lonely
+	if hot == 0 {
+		return 0, 0
+	}
+	return hot, 10*counts(ten) + 8*counts(eight) + 3*counts(three) + 2*counts(two) + 4*counts(long|lonely)
+}
+
+// counts has in each byte how many bits that byte of v has.
+func counts(v uint64) uint64 {
+	v -= v >> 1 & 0x5555555555555555
+	v = v&0x3333333333333333 + v>>2&0x3333333333333333
+	return (v + v>>4) & 0x0f0f0f0f0f0f0f0f
 }
 
 // next returns the first place from i on that has a bit, 64 times their number at

@@ -17,7 +17,7 @@ func BenchmarkTechnique(b *testing.B) {
 	for _, k := range clean {
 		x := Expander{Mostly: true}
 		text := []byte(k.Text(16 << 10))
-		x.Expand(text, nil) // for its buffers
+		x.Expand(text, nil, nil) // for its buffers
 		v := View{Text: text, end: len(text), plain: true}
 		x.blocks = sieve.Read(x.blocks, text)
 		each := func(f func(lo, hi int)) func() {
