@@ -151,7 +151,7 @@ func (sc *scan) text(l *leaf) (found []gateway.Finding) {
 	if l.kind != leafNumber {
 		found = sc.injection(found, t, l)
 		found = sc.hidden(found, t)
-		found = sc.s.exfil.Scan(found, exfil.Text{Text: l.text, Name: l.name, Sent: sc.sends, Blocks: t.Blocks()})
+		found = sc.s.exfil.Scan(found, exfil.Text{Text: l.text, Name: l.name, Sent: sc.sends, Blocks: t.Blocks(), Cipher: t.Cipher()})
 	}
 	return found
 }

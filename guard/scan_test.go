@@ -395,3 +395,33 @@ func TestFindingsBelowLongNames(t *testing.T) {
 		t.Errorf("%d redacted and %d blocked, with %d bytes of pointers", redacted, blocked, pointers)
 	}
 }
+
+// What most of an argument says under a cipher is told by what was decoded for all
+// detectors: the words of data are no order.
+func TestArgumentUnderACipherIsAFinding(t *testing.T) {
+	s := newScanner(t, Options{})
+	for text, want := range map[string]string{
+		"Gur nppbhag bs gur bjare vf va gur onax naq lbh unir gb cnl sbe vg":                                "rot13",
+		"eht tnuocca fo eht renwo si ni eht knab dna uoy evah ot yap rof ti":                                "reversed",
+		"The account of the owner is in the bank and you have to pay for it":                                "",
+		`{"target_object_id": "pot_1", "operation_id": "turn_off_stove", "arguments": {"stove_id": "one"}}`: "",
+	} {
+		body, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := s.Request(t.Context(), newCall(t, demo, `{"body":`+string(body)+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range report.Findings {
+			if f.Rule == "exfil.encoded-text" {
+				got = f.Via
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package exfil
 
 import (
 	"math/bits"
-	"strconv"
 	"strings"
 
 	"toolward/gateway"
@@ -42,10 +41,12 @@ func (s *scan) enciphered() {
 		s.add(RuleEncipher, gateway.SeverityLow, 0.5, 0, len(s.text), "json>json")
 		return
 	}
-	if len(text) <= 8<<10 {
-		if via := s.cipher(text, blocks); via != "" {
-			s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
-		}
+	via = s.t.Cipher
+	if via == "" && swapped(text, blocks) {
+		via = "swapped-case"
+	}
+	if via != "" && strings.Count(text, " ") >= 4 {
+		s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
 	}
 }
 
@@ -68,167 +69,6 @@ func (s *scan) beside() (string, []sieve.Block) {
 	}
 	s.blocks = sieve.Read(s.blocks, text)
 	return text, s.blocks
-}
-
-// common are short words that hardly any English text of a few lines lacks.
-var common = packed("the", "and", "of", "to", "in", "is", "for", "on", "with", "that", "this", "are", "was", "from", "you", "your", "have", "has", "not", "by", "at", "it", "as", "be", "my", "me", "all", "or")
-
-// mayBeCommon is false for most words that are not common, by their hash, and
-// mayBePattern for most patterns that no common word has.
-var mayBeCommon, mayBePattern = func() (words, patterns [1 << 12]bool) {
-	for w := range common {
-		words[w.hash()], patterns[w.pattern().hash()] = true, true
-	}
-	return words, patterns
-}()
-
-func (w short) hash() uint32 { return uint32(w) * 0x9e3779b1 >> 20 }
-
-func (w short) common() bool { return mayBeCommon[w.hash()] && common[w] }
-
-// short is a word of at most four letters, lower case, the last one lowest.
-type short uint32
-
-func packed(words ...string) map[short]bool {
-	m := map[short]bool{}
-	for _, w := range words {
-		var p short
-		for i := range len(w) {
-			p = p<<8 | short(w[i])
-		}
-		m[p] = true
-	}
-	return m
-}
-
-// maxWords is how many words of a text are looked at for ciphers.
-const maxWords = 400
-
-// shortWords adds to words the runs of two to four ASCII letters among the first
-// maxWords runs of s, and returns them and the number of runs.
-func shortWords(words []short, s string, blocks []sieve.Block) ([]short, int) {
-	n, before := 0, uint64(0)
-	for k := range blocks {
-		letters := blocks[k].Letter()
-		starts := letters &^ (letters<<1 | before)
-		before = letters >> 63
-		more := bits.OnesCount64(starts)
-		for ; n+more > maxWords; more-- {
-			starts &^= 1 << (63 - bits.LeadingZeros64(starts))
-		}
-		n += more
-		behind := uint64(0) // the letters that follow
-		if k+1 < len(blocks) {
-			behind = blocks[k+1].Letter()
-		}
-		second, third := letters>>1|behind<<63, letters>>2|behind<<62
-		fourth, fifth := letters>>3|behind<<61, letters>>4|behind<<60
-		for starts &= second &^ (third & fourth & fifth); starts != 0; starts &= starts - 1 {
-			bit, at := starts&-starts, 64*k+bits.TrailingZeros64(starts)
-			word := short(s[at]|0x20)<<8 | short(s[at+1]|0x20)
-			if third&bit != 0 {
-				word = word<<8 | short(s[at+2]|0x20)
-				if fourth&bit != 0 {
-					word = word<<8 | short(s[at+3]|0x20)
-				}
-			}
-			words = append(words, word)
-		}
-		if n == maxWords {
-			break
-		}
-	}
-	return words, n
-}
-
-// cipher names the simple cipher that turns s into English: swapped case, a
-// Caesar shift, Atbash, or reversal. "" if there is none, or if s is English already.
-func (c *scan) cipher(s string, blocks []sieve.Block) string {
-	if swapped(s, blocks) {
-		return "swapped-case"
-	}
-	if strings.Count(s, " ") < 4 {
-		return ""
-	}
-	words, n := shortWords(c.words[:0], s, blocks)
-	c.words = words
-	plain, need := 0, max(3, n/7)
-	for _, w := range words {
-		if w.common() {
-			plain++
-		}
-	}
-	if n < 5 || plain > need/3 {
-		return ""
-	}
-	var shifts [26]int // words that each shift makes common ones
-	for _, w := range words {
-		p := w.pattern()
-		if !mayBePattern[p.hash()] {
-			continue
-		}
-		for _, first := range byPattern[p] {
-			shifts[(first+26-w.first())%26]++
-		}
-	}
-	for i, n := range shifts[1:] {
-		shift := i + 1
-		if n >= need && hits(words, func(b byte) byte { return 'a' + (b-'a'+byte(shift))%26 }) >= need {
-			if shift == 13 {
-				return "rot13"
-			}
-			return "caesar" + strconv.Itoa(26-shift)
-		}
-	}
-	if hits(words, func(b byte) byte { return 'z' - (b - 'a') }) >= need {
-		return "atbash"
-	}
-	for i := range words {
-		words[i] = words[i].reversed()
-	}
-	if hits(words, func(b byte) byte { return b }) >= need {
-		return "reversed"
-	}
-	return ""
-}
-
-// byPattern has the first letters of the common words of a pattern.
-var byPattern = func() map[short][]byte {
-	m := map[short][]byte{}
-	for w := range common {
-		m[w.pattern()] = append(m[w.pattern()], w.first())
-	}
-	return m
-}()
-
-// first is the word's first letter.
-func (w short) first() byte {
-	for w > 0xff {
-		w >>= 8
-	}
-	return byte(w)
-}
-
-// pattern is the word shifted to begin with an a, which every shift of it has in
-// common: "bc" and "xy" are "ab".
-func (w short) pattern() short {
-	by, p := w.first()-'a', short(0)
-	for at := 0; w>>at > 0; at += 8 {
-		c := byte(w>>at) - by
-		if c < 'a' {
-			c += 26
-		}
-		p |= short(c) << at
-	}
-	return p
-}
-
-func (w short) reversed() short {
-	var r short
-	for ; w > 0; w >>= 8 {
-		r = r<<8 | w&0xff
-	}
-	return r
 }
 
 // swapped reports whether the case of a text was turned round: "tHE rOBOT".
@@ -261,28 +101,6 @@ func turns(blocks []sieve.Block) bool {
 		n += bits.OnesCount64(b.Lower & (b.Upper>>1 | behind<<63) & (b.Upper>>2 | behind<<62))
 	}
 	return n >= 2
-}
-
-// hits counts the common words among deciphered ones; one alone, however often, counts for
-// none: "target_object_id … object_id … stove_id" has "to" for "id".
-func hits(words []short, f func(byte) byte) int {
-	n, first, different := 0, short(0), false
-	for _, w := range words {
-		var plain short
-		for at := 0; w>>at > 0; at += 8 {
-			plain |= short(f(byte(w>>at))) << at
-		}
-		if plain.common() {
-			if n++; n == 1 {
-				first = plain
-			}
-			different = different || plain != first
-		}
-	}
-	if !different {
-		return 0
-	}
-	return n
 }
 
 // escaped reports whether a text holds, outside URLs, escapes of characters

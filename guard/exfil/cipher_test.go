@@ -1,35 +1,29 @@
 package exfil
 
 import (
-	"slices"
 	"strings"
 	"testing"
-
-	"toolward/guard/decode/sieve"
 )
 
-// FuzzShortWords holds the words that are taken from bits against those of a look at each
-// byte.
-func FuzzShortWords(f *testing.F) {
-	f.Add("To be or not, that is ThE question2answer a12bc")
-	f.Add(strings.Repeat("of ", 21) + "many" + strings.Repeat(" in", 500))
-	f.Fuzz(func(t *testing.T, s string) {
-		var want []short
-		n := 0
-		for run := range strings.FieldsFuncSeq(s, func(r rune) bool { return r > 0x7f || !letter(byte(r)) }) {
-			if n++; n <= maxWords && len(run) >= 2 && len(run) <= 4 {
-				w := short(0)
-				for i := range len(run) {
-					w = w<<8 | short(run[i]|0x20)
-				}
-				want = append(want, w)
-			}
+// What can be read under a cipher, or has its case turned round, is a finding as a whole.
+func TestCipheredTextIsFound(t *testing.T) {
+	d := New()
+	for _, c := range []struct {
+		text Text
+		want string
+	}{
+		{Text{Text: "Gur nppbhag bs gur bjare vf va gur onax", Cipher: "rot13", Sent: true}, "rot13"},
+		{Text{Text: "tHE aCCOUNT oF tHE oWNER iS iN tHE bANK", Sent: true}, "swapped-case"},
+		{Text{Text: "The iPhone of the owner and his iPad are in the bank", Sent: true}, ""},
+	} {
+		got := ""
+		for _, f := range d.Scan(nil, c.text) {
+			got = f.Via
 		}
-		got, all := shortWords(nil, s, sieve.Read(nil, s))
-		if all != min(n, maxWords) || !slices.Equal(got, want) {
-			t.Fatalf("%d runs, %x, want %d, %x of %q", all, got, min(n, maxWords), want, s)
+		if got != c.want {
+			t.Errorf("%q: %q, want %q", c.text.Text, got, c.want)
 		}
-	})
+	}
 }
 
 // What is hidden in fewer bytes than a finding needs is not looked for in a longer text,
@@ -39,7 +33,7 @@ func TestShortReadingsCountInShortTexts(t *testing.T) {
 	const hidden = "TWVldCBtZSBhdCBub29uLg" // 16 bytes
 	for text, want := range map[string]bool{
 		hidden: true,
-		"see " + hidden + " for it, which is behind us now and soon forgotten by all of them": false,
+		"see " + hidden + " for it, which is behind us now and soon forgotten by all of them":                              false,
 		"see " + hidden + strings.Repeat("TWVldCBtZSBhdCBub29u", 2) + " for it, which is behind us now and soon forgotten": true,
 	} {
 		found := d.Scan(nil, Text{Text: text, Sent: true})

@@ -73,6 +73,7 @@ type Text struct {
 	Sent bool   // it is sent by an agent, not returned to it
 
 	Blocks []sieve.Block // what [sieve.Read] says of the text; nil has it read
+	Cipher string        // that most of it can be read under, as guard/decode/normal has it
 }
 
 // Scan appends the findings in a text to dst, ordered by place. Kind, Rule,
@@ -117,7 +118,6 @@ type scan struct {
 	links []link // its URLs, in order
 	x     reading.Expander
 	buf   []byte
-	words []short // short ones of a text
 
 	blocks []sieve.Block // of what is beside the links
 

@@ -122,6 +122,23 @@ func (t *Text) found(i, depth int, f found) {
 	}
 }
 
+// Cipher names what turns most of Raw into text, if its letters were turned into others or
+// put in reverse: "caesar", "rot13", "atbash" or "reversed", else "".
+func (t *Text) Cipher() string {
+	name, covered := "", 0
+	for i := range t.Views {
+		switch v := &t.Views[i]; v.Via {
+		case "caesar", "rot13", "atbash", "reversed":
+			name = v.Via
+			covered += v.Span[1] - v.Span[0]
+		}
+	}
+	if 2*covered < len(t.Raw) {
+		return ""
+	}
+	return name
+}
+
 // endsSegment has the bytes that end a segment. Ciphers leave them alone.
 var endsSegment = func() (set [256]bool) {
 	for _, c := range []byte(".!?\n\"|{}") {

@@ -271,3 +271,25 @@ func TestMarksIn(t *testing.T) {
 		}
 	}
 }
+
+// A cipher is told from the parts of a text that it makes readable, if those are most of it.
+func TestCipherIsThatOfMostOfTheText(t *testing.T) {
+	const owner = "The account of the owner is in the bank and you have to pay for it. "
+	turn := func(s string, shift int, mirrored bool) string { return string(rotate(nil, s, shift, mirrored)) }
+	for text, want := range map[string]string{
+		owner:                                     "",
+		turn(owner, 13, false):                    "rot13",
+		turn(owner, 4, false):                     "caesar",
+		turn(owner, 25, true):                     "atbash",
+		reverse(owner):                            "reversed",
+		string(reversedWords(nil, owner)):         "reversed",
+		turn(owner, 13, false) + owner + owner:    "",
+		turn(owner+owner, 13, false) + owner[:60]: "rot13",
+	} {
+		n := New(Options{}).Normalize(text)
+		if got := n.Cipher(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		n.Release()
+	}
+}
