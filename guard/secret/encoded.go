@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"slices"
 	"strings"
 
 	"toolward/gateway"
@@ -10,23 +9,20 @@ import (
 
 // Credentials that are encoded inside something longer: in the middle of a
 // base64 text, behind NAME=, in a URL, before a full stop. guard/decode/normal decodes
-// what is encoded as a whole; here every alignment of every long run is tried
-// for so many bytes of text in a row as chance does not give.
+// what is encoded as a whole; here guard/decode/reading tries every alignment of the long
+// runs that may be text.
 const (
 	minEncoded  = 20       // shortest run that is decoded
 	minReadable = 14       // bytes of text in a row that are looked at
 	maxChunk    = 16 << 10 // bytes of a run that are decoded at once …
 	overlap     = 1 << 10  // … and how much of it is decoded with the next, too
-	maxDepth    = 4        // encodings within encodings
 )
 
-// Bounds on the work for one text, in bytes as a multiple of it, and what a
-// short text may take beyond that: for all that is decoded, and for that in
-// which every other way of writing is tried too.
+// Bounds on the work for one text: bytes decoded, as a multiple of it, and what a short
+// text may take beyond that.
 const (
-	maxDecoded  = 4
-	maxThorough = 1
-	freeWork    = 32 << 10
+	maxWork  = 8
+	freeWork = 256 << 10
 )
 
 // encoded is a run that may be encoded, without the line ends in it.
@@ -35,10 +31,8 @@ type encoded struct {
 	base   int     // of the first byte in the whole text
 	places []int32 // where each byte stands behind base; nil if one after the other
 
-	lines  []int32 // places, to be used again
-	values []uint8 // of text in some alphabet
-	bytes  []byte  // decoded
-	x      reading.Expander
+	lines []int32 // places, to be used again
+	x     reading.Expander
 }
 
 // place returns where byte i of the run stands.
@@ -138,177 +132,52 @@ func lineEnd(s string, i int) int {
 	return 0
 }
 
-// decodeRun looks for text in e by every encoding.
+// decodeRun scans what e can be read as, and what the hexadecimal digits among it can.
 func (c *scan) decodeRun(dst []gateway.Finding, e *encoded) []gateway.Finding {
-	if textInBase64(e.text) {
-		dst = c.decodeBase64(dst, e)
-	}
+	dst = c.decodePart(dst, e, 0, len(e.text))
 	for from, to := nextHex(e.text, 0); from < len(e.text); from, to = nextHex(e.text, to) {
-		dst = c.decodeHex(dst, e, from, to)
-	}
-	if streams(e.text) {
-		dst = c.nested(dst, e, string(e.text), "", func(int, int) (int, int) { return 0, len(e.text) })
-	}
-	return dst
-}
-
-// isText has the bytes that text is made of. Zero is one of them, as UTF-16 has it.
-var isText = func() (set [256]bool) {
-	for c := byte(' '); c <= '~'; c++ {
-		set[c] = true
-	}
-	set['\n'], set['\r'], set['\t'], set[0] = true, true, true, true
-	return set
-}()
-
-// sextet has the value of each letter of base64, either alphabet.
-var sextet = func() (value [256]uint8) {
-	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") {
-		value[c] = uint8(i)
-	}
-	value['+'], value['-'], value['/'], value['_'] = 62, 62, 63, 63
-	return value
-}()
-
-// pairText says for two neighbours of base64 which of the bytes that they may
-// have between them are text: bit k for byte k of a group.
-var pairText = func() (set [1 << 12]uint8) {
-	for a := range 64 {
-		for b := range 64 {
-			for k, v := range [3]byte{byte(a<<2 | b>>4), byte(a<<4 | b>>2), byte(a<<6 | b)} {
-				if isText[v] {
-					set[a<<6|b] |= 1 << k
-				}
-			}
-		}
-	}
-	return set
-}()
-
-// decodeBase64 follows the four alignments at once, and decodes where one has text
-// for long enough.
-func (c *scan) decodeBase64(dst []gateway.Finding, e *encoded) []gateway.Finding {
-	e.values = slices.Grow(e.values[:0], len(e.text))[:len(e.text)]
-	for i, b := range e.text {
-		e.values[i] = sextet[b]
-	}
-	var length [4]int // bytes of text so far, of the groups that begin at this place modulo 4
-	for i := range len(e.values) - 1 {
-		m := pairText[int(e.values[i])<<6|int(e.values[i+1])]
-		for k := range 3 {
-			at := (i - k) & 3
-			switch {
-			case m>>k&1 != 0:
-				length[at]++
-			case length[at] < minReadable:
-				length[at] = 0
-			default:
-				dst = c.base64Text(dst, e, at, (i-k)/4*3+k, length[at])
-				length[at] = 0
-			}
-		}
-	}
-	for at, n := range length {
-		if chars := len(e.values) - at; n >= minReadable {
-			dst = c.base64Text(dst, e, at, chars/4*3+max(0, chars%4-1), n)
+		if to-from < len(e.text) {
+			dst = c.decodePart(dst, e, from, to)
 		}
 	}
 	return dst
 }
 
-// base64Text decodes the n bytes before byte last of the groups that begin at
-// values[start:].
-func (c *scan) base64Text(dst []gateway.Finding, e *encoded, start, last, n int) []gateway.Finding {
-	first := max(0, last-n)
-	text := e.bytes[:0]
-	for b := first; b < last; b++ {
-		v, k := e.values[start+b/3*4+b%3:], b%3*2
-		text = append(text, v[0]<<(2+k)|v[1]>>(4-k))
-	}
-	e.bytes = text
-	return c.readable(dst, e, text, "base64", func(from, to int) (int, int) {
-		return start + (first+from)/3*4 + (first+from)%3, start + (first+to-1)/3*4 + (first+to-1)%3 + 2
-	})
-}
-
-// stretches scans the parts of decoded bytes that are text.
-func (c *scan) stretches(dst []gateway.Finding, e *encoded, decoded []byte, via string, place func(from, to int) (int, int)) []gateway.Finding {
-	for i := 0; i < len(decoded); {
-		k := i
-		for k < len(decoded) && isText[decoded[k]] {
-			k++
-		}
-		if k-i >= minReadable {
-			start := i
-			dst = c.readable(dst, e, decoded[i:k], via, func(from, to int) (int, int) { return place(start+from, start+to) })
-		}
-		i = k + 1
-	}
-	return dst
-}
-
-// readable scans a text that was decoded; place says which part of the run bytes
-// from to to of it were.
-func (c *scan) readable(dst []gateway.Finding, e *encoded, text []byte, via string, place func(from, to int) (int, int)) []gateway.Finding {
-	narrow := strings.ReplaceAll(string(text), "\x00", "")
-	if len(narrow) < minReadable {
+// decodePart scans what e.text[a:b] can be read as.
+func (c *scan) decodePart(dst []gateway.Finding, e *encoded, a, b int) []gateway.Finding {
+	if c.work > maxWork*c.whole+freeWork {
 		return dst
 	}
-	if len(narrow) < len(text) {
-		lo, hi := place(0, len(text))
-		return c.nested(dst, e, narrow, via+">utf-16", func(int, int) (int, int) { return lo, hi })
-	}
-	return c.nested(dst, e, narrow, via, place)
-}
-
-// nested scans text that was decoded, and what it holds in turn. With no via it
-// is the run itself, and only what it holds is scanned.
-func (c *scan) nested(dst []gateway.Finding, e *encoded, text, via string, place func(from, to int) (int, int)) []gateway.Finding {
-	from := len(dst)
-	if c.work += len(text); c.work > maxDecoded*c.whole+freeWork {
-		return dst
-	}
-	if via != "" {
-		dst = c.within(dst, text, c.depth+1)
-	}
-	direct := len(dst)
-	if c.thorough < maxThorough*c.whole+freeWork {
-		views, _ := e.x.Expand([]byte(text), nil, nil)
-		c.thorough += len(text) + e.x.Spent()
-		for i := range views[1:] {
-			v := &views[1+i]
-			before := len(dst)
-			dst = c.within(dst, string(v.Text), maxDepth)
-			for k := before; k < len(dst); k++ {
-				dst[k].Via = joinVia(v.Via, dst[k].Via)
-			}
-		}
-	}
-	kept := from
-	for k := from; k < len(dst); k++ {
-		f := dst[k]
-		if f.Score < sureScore {
+	views, _ := e.x.Expand(e.text[a:b], nil, nil)
+	c.work += b - a + e.x.Spent()
+	kept := len(dst)
+	for i := range views[1:] {
+		v := &views[1+i]
+		if len(v.Text) < minReadable {
 			continue
 		}
-		lo, hi := 0, len(text)
-		if k < direct {
-			lo, hi = f.Span[0], f.Span[1]
+		sub := scan{Detector: c.Detector, key: c.key, decoding: true}
+		dst = sub.read(dst, string(v.Text))
+		for _, f := range dst[kept:] {
+			if f.Score < sureScore {
+				continue
+			}
+			lo, hi := a, b
+			if v.Depth == 1 && !strings.Contains(v.Via, ">") { // what is packed or turned round does not say where it was
+				lo, hi = max(a, a+v.At(f.Span[0])-group), min(b, a+v.At(f.Span[1]-1)+group)
+			}
+			f.Span, f.Via = [2]int{e.place(lo), e.place(hi-1) + 1}, joinVia(v.Via, f.Via)
+			dst[kept] = f
+			kept++
 		}
-		lo, hi = place(lo, hi)
-		f.Span, f.Via = [2]int{e.place(lo), e.place(hi-1) + 1}, joinVia(via, f.Via)
-		dst[kept] = f
-		kept++
+		dst = dst[:kept]
 	}
-	return dst[:kept]
-}
-
-// within reads a text that was decoded.
-func (c *scan) within(dst []gateway.Finding, text string, depth int) []gateway.Finding {
-	sub := scan{Detector: c.Detector, key: c.key, depth: depth, whole: c.whole, work: c.work, thorough: c.thorough}
-	dst = sub.read(dst, text)
-	c.work, c.thorough = sub.work, sub.thorough
 	return dst
 }
+
+// group is the most letters that encodings write some bytes in together; which of them
+// stand for one of those is not known.
+const group = 8
 
 func joinVia(outer, inner string) string {
 	if outer == "" || inner == "" {

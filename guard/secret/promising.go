@@ -1,5 +1,7 @@
 package secret
 
+import encoding "toolward/guard/decode/alphabet"
+
 // The looks at a run that tell, without decoding it, whether it may be text in
 // some encoding. Names, paths and hashes end here, so these are what clean
 // traffic costs: a few loads for every four letters.
@@ -13,6 +15,9 @@ func promising[T string | []byte](run T) bool {
 	return from < len(run) || streams(run)
 }
 
+// sextet has the value of each letter of base64, either alphabet.
+var sextet = encoding.Of(encoding.Base64, encoding.Base64URL)
+
 // inText says whether a letter of base64 may be the first, second and third of a
 // group that is text: of its three bytes the highest bits are in those. A
 // byte of text is from 0x20 to 0x7e, a line end, a tab or zero; with the fourth
@@ -20,7 +25,7 @@ func promising[T string | []byte](run T) bool {
 var inText = func() (set [256]uint8) {
 	for i := range 256 {
 		v := sextet[i]
-		if !tokenRun[i] {
+		if v < 0 {
 			continue
 		}
 		if v >= 8 && v < 32 || v == 0 || v == 2 || v == 3 {

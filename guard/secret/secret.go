@@ -49,6 +49,7 @@ import (
 	"sync"
 
 	"toolward/gateway"
+	"toolward/guard/decode/reading"
 	"toolward/guard/literal"
 )
 
@@ -138,11 +139,10 @@ type scan struct {
 	key  string
 	runs runs
 
-	depth    int // encodings that s was in
-	decoded  int // where the part of s ends that was decoded
-	whole    int // bytes of the text that Scan was given …
-	work     int // … and those that were decoded from it …
-	thorough int // … and tried in every way
+	decoding bool // s was decoded
+	decoded  int  // where the part of s ends that was decoded
+	whole    int  // bytes of s …
+	work     int  // … and those that were decoded from it
 }
 
 // New compiles the detector. It fails on honeytokens that are too short, or too
@@ -153,7 +153,7 @@ func New(options Options) (*Detector, error) {
 
 func newDetector(options Options, rules []rule) (*Detector, error) {
 	d := &Detector{rules: rules, words: newVocabulary(), fillers: literal.New(placeholderWords), suffixes: literal.New(suffixes), keepers: literal.New(keepers),
-		pool: &sync.Pool{New: func() any { return new(encoded) }}, hits: &sync.Pool{New: func() any { return new([]literal.Hit) }}}
+		pool: &sync.Pool{New: func() any { return &encoded{x: reading.Expander{Mostly: true}} }}, hits: &sync.Pool{New: func() any { return new([]literal.Hit) }}}
 	byLiteral := map[string][]trigger{}
 	add := func(text string, t trigger) {
 		t.length = len(text)

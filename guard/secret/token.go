@@ -42,7 +42,7 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 			a++
 		}
 		dst = c.judgeRun(dst, s, a, b)
-		if b-a >= minEncoded && c.depth < maxDepth {
+		if b-a >= minEncoded && !c.decoding {
 			dst = c.scanEncoded(dst, s, a, b)
 		}
 	}
