@@ -96,7 +96,14 @@ func (x *Expander) regions(v *View, f func(lo, hi int)) {
 	most, start, may, done := 0, 0, false, 0
 	x.weigh()
 	for i, gains := range x.gains {
-		if most == 0 && gains == 0 {
+		all := gains&0x00ff00ff00ff00ff + gains>>8&0x00ff00ff00ff00ff
+		if all = all * 0x0001000100010001 >> 48; most+int(all) <= sieveMark { // as of nearly all text
+			if most == 0 {
+				start = 64 * i
+			}
+			if most = int(all); most == 0 && may {
+				done, may = x.score(v, start, 64*i+64, done, f), false
+			}
 			continue
 		}
 		for k := range 8 {

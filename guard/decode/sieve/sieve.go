@@ -159,10 +159,17 @@ func read(text *[64]byte, n int) Block {
 		if 8*k >= n {
 			break
 		}
-		p := text[8*k : 8*k+8]
-		v := kinds[p[0]] | kinds[p[1]]<<1 | kinds[p[2]]<<2 | kinds[p[3]]<<3 | kinds[p[4]]<<4 | kinds[p[5]]<<5 | kinds[p[6]]<<6 | kinds[p[7]]<<7
+		p := (*[8]byte)(text[8*k : 8*k+8])
+		v := kinds[p[7]]<<1 | kinds[p[6]]
+		v = v<<1 | kinds[p[5]]
+		v = v<<1 | kinds[p[4]]
+		v = v<<1 | kinds[p[3]]
+		v = v<<1 | kinds[p[2]]
+		v = v<<1 | kinds[p[1]]
+		v = v<<1 | kinds[p[0]]
 		of[0][k], of[1][k], of[2][k], of[3][k] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
-		of[4][k], of[5][k], of[6][k], of[7][k] = byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56)
+		v >>= 32
+		of[4][k], of[5][k], of[6][k], of[7][k] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
 	}
 	there := ^uint64(0) >> (64 - n)
 	bits := func(kind int) uint64 { return binary.LittleEndian.Uint64(of[kind][:]) & there }
