@@ -45,10 +45,13 @@ func (s *scan) enciphered() {
 	if via == "" && swapped(text, blocks) {
 		via = "swapped-case"
 	}
-	if via != "" && strings.Count(text, " ") >= 4 {
+	if via != "" && len(text) >= minCiphered && strings.Count(text, " ") >= 4 {
 		s.add(RuleEncipher, gateway.SeverityMedium, 0.7, 0, len(s.text), via)
 	}
 }
+
+// minCiphered is the fewest bytes in which a cipher is none by chance.
+const minCiphered = 40
 
 // beside is the text without its URLs, which were judged as such, and its blocks.
 func (s *scan) beside() (string, []sieve.Block) {

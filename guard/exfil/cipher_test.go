@@ -12,8 +12,9 @@ func TestCipheredTextIsFound(t *testing.T) {
 		text Text
 		want string
 	}{
-		{Text{Text: "Gur nppbhag bs gur bjare vf va gur onax", Cipher: "rot13", Sent: true}, "rot13"},
-		{Text{Text: "tHE aCCOUNT oF tHE oWNER iS iN tHE bANK", Sent: true}, "swapped-case"},
+		{Text{Text: "Gur nppbhag bs gur bjare vf va gur onax.", Cipher: "rot13", Sent: true}, "rot13"},
+		{Text{Text: "sudo -u samford -g sudo ls /etc", Cipher: "reversed", Sent: true}, ""},
+		{Text{Text: "tHE aCCOUNT oF tHE oWNER iS iN tHE bANK.", Sent: true}, "swapped-case"},
 		{Text{Text: "The iPhone of the owner and his iPad are in the bank", Sent: true}, ""},
 	} {
 		got := ""

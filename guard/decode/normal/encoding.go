@@ -12,6 +12,9 @@ import (
 	"toolward/guard/decode/inflate"
 )
 
+// hexValue has the value of each hexadecimal digit, -1 for other bytes.
+var hexValue = alphabet.Of(alphabet.Hex, alphabet.HexUpper)
+
 func fromHex(s string) []byte {
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	if len(s)%2 != 0 || len(s) < shortestToken || strings.Trim(s[:8], "0123456789abcdefABCDEF") != "" {

@@ -3,6 +3,7 @@ package normal
 import (
 	"unicode/utf8"
 
+	"toolward/guard/decode/escape"
 	"toolward/guard/decode/inflate"
 	"toolward/guard/decode/sieve"
 )
@@ -19,10 +20,10 @@ type worker struct {
 type class uint8
 
 const (
-	plain   class = iota
-	escape        // & % \
-	control       // below space, except tab and line ends; ESC; DEL
-	wide          // part of a character beyond ASCII
+	plain    class = iota
+	escaping       // & % \
+	control        // below space, except tab and line ends; ESC; DEL
+	wide           // part of a character beyond ASCII
 )
 
 // classes has the class of each byte.
@@ -30,7 +31,7 @@ var classes = func() (c [256]class) {
 	for i := range c {
 		switch {
 		case i == '&' || i == '%' || i == '\\':
-			c[i] = escape
+			c[i] = escaping
 		case i >= 0x80:
 			c[i] = wide
 		case i < ' ' && i != '\t' && i != '\n' && i != '\r' || i == 0x7f:
@@ -126,7 +127,7 @@ func (p *pass) run() {
 		switch classes[p.src[p.at]] {
 		case plain:
 			p.at = min(len(p.src), sieve.Next(p.blocks, p.at, special))
-		case escape:
+		case escaping:
 			p.escape()
 		case control:
 			p.control()
@@ -193,11 +194,11 @@ func (p *pass) escape() {
 	s, n := "", 0
 	switch p.src[p.at] {
 	case '&':
-		s, n = htmlEscape(p.src[p.at:])
+		s, n = escape.HTML(p.src[p.at:])
 	case '%':
-		s, n = urlEscape(p.src[p.at:])
+		s, n = escape.URL(p.src[p.at:])
 	case '\\':
-		s, n = backslash(p.src[p.at:])
+		s, n = escape.Backslash(p.src[p.at:])
 	}
 	if n == 0 {
 		p.at++
@@ -212,7 +213,7 @@ func (p *pass) escape() {
 	p.replace(s, p.at+n)
 	// The escape may have made the start of another with what follows:
 	// "&#92;u0069", "%26#105;".
-	if len(s) > 0 && classes[s[len(s)-1]] == escape {
+	if len(s) > 0 && classes[s[len(s)-1]] == escaping {
 		p.again = true
 	}
 }

@@ -293,3 +293,12 @@ func TestCipherIsThatOfMostOfTheText(t *testing.T) {
 		n.Release()
 	}
 }
+
+// A zero written as an escape is nothing between two letters, as one that stands there.
+func TestEscapedZerosAreNothing(t *testing.T) {
+	n := New(Options{}).Normalize("i&#0;g&#x0;n\\u0000o\\x00re%00 it")
+	defer n.Release()
+	if got := n.Clean(); got != "ignore it" {
+		t.Errorf("%q", got)
+	}
+}

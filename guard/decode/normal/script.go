@@ -113,6 +113,12 @@ func stable(r rune) bool {
 // braille is the cell of each letter, as the low byte of its character.
 const braille = "\x01\x03\x09\x19\x11\x0b\x1b\x13\x0a\x1a\x05\x07\x0d\x1d\x15\x0f\x1f\x17\x0e\x1e\x25\x27\x3a\x2d\x3d\x35"
 
+// Letters, of which one is a string without an allocation.
+const (
+	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	smalls   = "abcdefghijklmnopqrstuvwxyz"
+)
+
 // fold returns the plain form of the character at p.at: NFKC, ASCII
 // punctuation and spaces, letters in boxes and circles.
 func (p *pass) fold(r rune, n int) string {
@@ -128,18 +134,18 @@ func (p *pass) fold(r rune, n int) string {
 	case r == 0xa0 || r >= 0x2000 && r <= 0x200a || r == 0x202f || r == 0x205f || r == 0x3000 || r == 0x1680 || r == 0x2800:
 		return " "
 	case r >= 0x1f150 && r <= 0x1f169:
-		return ascii['A'+r-0x1f150 : 'B'+r-0x1f150]
+		return capitals[r-0x1f150 : r-0x1f150+1]
 	case r >= 0x1f170 && r <= 0x1f189:
-		return ascii['A'+r-0x1f170 : 'B'+r-0x1f170]
+		return capitals[r-0x1f170 : r-0x1f170+1]
 	case r >= 0x2801 && r <= 0x283f:
 		if k := strings.IndexByte(braille, byte(r-0x2800)); k >= 0 {
-			return ascii['a'+k : 'b'+k]
+			return smalls[k : k+1]
 		}
 	case r >= 0x1f1e6 && r <= 0x1f1ff:
 		if p.flag() {
 			return p.src[p.at : p.at+n]
 		}
-		return ascii['a'+r-0x1f1e6 : 'b'+r-0x1f1e6]
+		return smalls[r-0x1f1e6 : r-0x1f1e6+1]
 	}
 	p.t.work.scratch = norm.NFKC.AppendString(p.t.work.scratch[:0], p.src[p.at:p.at+n])
 	if string(p.t.work.scratch) == p.src[p.at:p.at+n] {

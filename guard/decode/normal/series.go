@@ -2,6 +2,7 @@ package normal
 
 import (
 	mathbits "math/bits"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -138,7 +139,7 @@ func classify(w string) (kind, alt group) {
 	if letter(c) {
 		switch n := len(w); {
 		case n >= 6 && w[1] == '+' && c|0x20 == 'u':
-			if _, end, ok := hexRune(w, 2, 4, 6); ok && end == n {
+			if _, ok := pointed(w); ok {
 				return codePoint, noGroup
 			}
 		case n == 1:
@@ -177,6 +178,14 @@ func classify(w string) (kind, alt group) {
 	return noGroup, noGroup
 }
 
+// pointed is the character that a code point names.
+//
+//	U+0041 is 'A'
+func pointed(w string) (rune, bool) {
+	r, err := strconv.ParseUint(w[2:], 16, 21)
+	return rune(r), err == nil && len(w) <= 8 && utf8.ValidRune(rune(r))
+}
+
 // spell adds what a row of groups says, if that is text.
 func (t *Text) spell(i, depth int, row []span, kind group) {
 	v := &t.Views[i]
@@ -205,7 +214,7 @@ func (t *Text) spell(i, depth int, row []span, kind group) {
 	case codePoint:
 		name = "code-points"
 		for _, g := range row {
-			r, _, _ := hexRune(v.Text[:g.to], g.from+2, 4, 6) // classify saw that it is one
+			r, _ := pointed(v.Text[g.from:g.to]) // classify saw that it is one
 			out = utf8.AppendRune(out, r)
 		}
 	case morse:

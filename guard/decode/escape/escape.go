@@ -1,4 +1,11 @@
-package normal
+// Package escape reads the escapes of HTML, URLs, JSON, C, JavaScript and Python, for all
+// that undoes them. Each of its functions reads one at the start of a text and returns what
+// it stands for and its length, 0 if there is none.
+//
+//	escape.HTML("&#105;gnore")      is "i", 6
+//	escape.URL("%C3%A9t%C3%A9")     is "é", 6
+//	escape.Backslash(`\u0069gnore`) is "i", 6
+package escape
 
 import (
 	"html"
@@ -30,16 +37,18 @@ func hexRune(s string, i, least, most int) (r rune, end int, ok bool) {
 	return r, end, end-i >= least && r <= utf8.MaxRune && (r < 0xd800 || r > 0xdfff)
 }
 
-// htmlEscape reads a character reference at the start of s (HTML §13.5), with
-// or without its semicolon if numeric. It returns its text and its length, 0
-// if there is none.
-func htmlEscape(s string) (string, int) {
+// HTML reads a character reference at the start of s (HTML §13.5), with
+// or without its semicolon if numeric.
+func HTML(s string) (string, int) {
 	if len(s) < 4 {
 		return "", 0
 	}
 	if s[1] != '#' {
 		for i := 1; i < len(s) && i < 34; i++ {
 			if s[i] == ';' {
+				if u, ok := common[s[1:i]]; ok {
+					return u, i + 1
+				}
 				if u := html.UnescapeString(s[:i+1]); u != s[:i+1] {
 					return u, i + 1
 				}
@@ -68,7 +77,7 @@ func htmlEscape(s string) (string, int) {
 			}
 		}
 	}
-	if !ok || r == 0 || r > utf8.MaxRune || r >= 0xd800 && r <= 0xdfff {
+	if !ok || r > utf8.MaxRune || r >= 0xd800 && r <= 0xdfff {
 		return "", 0
 	}
 	if i < len(s) && s[i] == ';' {
@@ -77,9 +86,12 @@ func htmlEscape(s string) (string, int) {
 	return runeString(r), i
 }
 
-// urlEscape reads one percent-encoded character (RFC 3986 §2.1, all bytes of
+// common are references whose look-up needs no allocation.
+var common = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u00a0"}
+
+// URL reads one percent-encoded character (RFC 3986 §2.1, all bytes of
 // it if UTF-8), or %uXXXX, at the start of s.
-func urlEscape(s string) (string, int) {
+func URL(s string) (string, int) {
 	if len(s) >= 6 && s[1]|0x20 == 'u' {
 		if r, _, ok := hexRune(s, 2, 4, 4); ok {
 			return runeString(r), 6
@@ -106,9 +118,9 @@ func urlEscape(s string) (string, int) {
 	return "", 0
 }
 
-// backslash reads an escape of JSON (RFC 8259 §7), C, JavaScript or Python at
+// Backslash reads an escape of JSON (RFC 8259 §7), C, JavaScript or Python at
 // the start of s. Surrogate pairs are one character.
-func backslash(s string) (string, int) {
+func Backslash(s string) (string, int) {
 	if len(s) < 2 {
 		return "", 0
 	}
@@ -172,6 +184,8 @@ func escapedBytes(s string, one func(string) (byte, bool)) (string, int) {
 }
 
 func octal(b byte) bool { return b >= '0' && b <= '7' }
+
+func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
 func unicodeEscape(s string) (string, int) {
 	if len(s) > 3 && s[2] == '{' {
