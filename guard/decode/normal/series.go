@@ -61,7 +61,8 @@ func codeLetter(w string) byte {
 // span of a group in a view.
 type span struct{ from, to int }
 
-// series finds rows of groups in view i and adds what they spell.
+// series finds rows of groups in view i and adds what they spell. Of each fewest groups the
+// last is looked at first: if it is of no kind, none of them is in a row that is long enough.
 func (t *Text) series(i, depth int, blocks []sieve.Block) {
 	src := t.Views[i].Text
 	var kind, alt group // what all groups of the row are, and may also be
@@ -76,33 +77,23 @@ func (t *Text) series(i, depth int, blocks []sieve.Block) {
 		}
 		row, kind, alt = row[:0], noGroup, noGroup
 	}
-	before := uint64(1) // the byte in front of a block sets apart
-	for k := range blocks {
-		apart := blocks[k].Apart
-		starts := ^apart & (apart<<1 | before)
-		for before = apart >> 63; starts != 0; starts &= starts - 1 {
-			first := mathbits.TrailingZeros64(starts)
-			from := 64*k + first
-			if from >= len(src) {
+	groups := groups{blocks: blocks, before: 1}
+	for n := fewest; n == fewest; {
+		var starts [fewest]int
+		for n = 0; n < fewest; n++ {
+			if starts[n] = groups.next(); starts[n] >= len(src) {
 				break
 			}
-			at := from + mathbits.TrailingZeros64(apart>>first)
-			if apart>>first == 0 { // it goes on in the next block
-				at = min(len(src), sieve.Next(blocks, 64*k+64, func(b *sieve.Block) uint64 { return b.Apart }))
+		}
+		if len(row) == 0 && (n < fewest || groups.kindless(src, starts[fewest-1])) {
+			continue
+		}
+		for _, from := range starts[:n] {
+			at := groups.end(src, from)
+			k, a := noGroup, noGroup
+			if at-from <= longestGroup {
+				k, a = classify(src[from:at])
 			}
-			if at-from > 2 && letter(src[from]) && src[from+1] != '+' && (at-from == 3 || !codeHeads[src[from]|0x20][src[from+1]&31]) {
-				if len(row) > 0 { // a word, and no code word
-					flush()
-				}
-				continue
-			}
-			if at-from > 10 {
-				if len(row) > 0 {
-					flush()
-				}
-				continue
-			}
-			k, a := classify(src[from:at])
 			switch {
 			case k == noGroup:
 				if len(row) > 0 {
@@ -125,6 +116,48 @@ func (t *Text) series(i, depth int, blocks []sieve.Block) {
 	}
 	flush()
 	t.work.row = row[:0]
+}
+
+// longestGroup is the most bytes of a group that is of some kind.
+const longestGroup = 10
+
+// groups are what [sieve.Block.Apart] sets apart.
+type groups struct {
+	blocks []sieve.Block
+	k      int    // the next block
+	starts uint64 // in the one before it that are left
+	before uint64 // whether its last byte sets apart
+}
+
+// next returns where the next group starts, behind the text if there is none.
+func (g *groups) next() int {
+	for g.starts == 0 {
+		if g.k == len(g.blocks) {
+			return 64 * g.k
+		}
+		apart := g.blocks[g.k].Apart
+		g.starts = ^apart & (apart<<1 | g.before)
+		g.before = apart >> 63
+		g.k++
+	}
+	first := mathbits.TrailingZeros64(g.starts)
+	g.starts &= g.starts - 1
+	return 64*(g.k-1) + first
+}
+
+// end returns where the group ends that starts at src[from].
+func (g *groups) end(src string, from int) int {
+	return min(len(src), sieve.Next(g.blocks, from, func(b *sieve.Block) uint64 { return b.Apart }))
+}
+
+// kindless reports whether the group at src[from] is of no kind.
+func (g *groups) kindless(src string, from int) bool {
+	at := g.end(src, from)
+	if at-from > longestGroup {
+		return true
+	}
+	kind, _ := classify(src[from:at])
+	return kind == noGroup
 }
 
 // classify says what a group is, and what else it may be.
