@@ -30,6 +30,11 @@ type conn struct {
 	interned              map[string]int64 // by digest, the event for which it was last written
 }
 
+// pageSize is of the database, in bytes. Of a page with texts of a KiB a fifth stays empty
+// where it has 4 KiB, and a twelfth where it has 8; but a transaction writes the last page of
+// every index, whole, and with 16 KiB a call alone takes half as much again of the processor.
+const pageSize = 8 << 10
+
 // dial opens the database for writing and checks that it is ours. With fresh,
 // the file is empty and the schema is made.
 func dial(opts Options, fresh bool) (*conn, error) {
@@ -123,7 +128,7 @@ func (c *conn) synchronous(d Durability) error {
 
 func (c *conn) create() error {
 	// Pages that a prune frees can be given back to the disk, a few at a time.
-	if err := c.exec("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+	if err := c.exec("PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
 		return err
 	}
 	return c.exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema.Text, schema.ApplicationID, schema.Version))

@@ -13,7 +13,7 @@ import (
 // and with nothing left in it the log starts over. Should folding fail, the writer does it by itself at [ownFold].
 const (
 	foldAfter = 32 << 20 // bytes added to the log, estimated by weigh
-	ownFold   = "16000"  // pages (PRAGMA wal_autocheckpoint)
+	ownFold   = "8000"   // pages (PRAGMA wal_autocheckpoint)
 )
 
 // weigh estimates what an event adds to the log, without the last page of each index,

@@ -169,7 +169,7 @@ func (w *writer) serve() {
 // A prune gives space back to the disk when so many pages, and so large a part
 // of all, are free. Below, what is recorded next uses them.
 const (
-	freePages = 4096 // of 4 KiB
+	freePages = 2048 // 16 MiB
 	freePart  = 4    // a quarter
 )
 
@@ -188,7 +188,7 @@ func (w *writer) giveBack() error {
 		if free == 0 || first && (free < freePages || free < all/freePart) {
 			return nil
 		}
-		if _, err := w.conn.rows("PRAGMA incremental_vacuum(1024)"); err != nil {
+		if _, err := w.conn.rows("PRAGMA incremental_vacuum(512)"); err != nil {
 			return w.fail(err)
 		}
 		w.serve()

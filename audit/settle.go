@@ -104,7 +104,7 @@ func (w *writer) move() error {
 			return err
 		}
 		w.has(w.moving[:n])
-		w.unfolded += size + 6*4096
+		w.unfolded += size + 6*pageSize
 		w.foldIfDue()
 	}
 }

@@ -87,7 +87,7 @@ func (t *typicalCalls) fill(tb testing.TB, s *Store, calls int) {
 // A call of 1.2 KB took 3,776 bytes of file when each event repeated the agent,
 // the tool and the history.
 func TestSizeOfACall(t *testing.T) {
-	const calls, budget = 5000, 2100
+	const calls, budget = 5000, 2050
 	s := openStore(t)
 	newTypicalCalls().fill(t, s, calls)
 	must(t, s.Close())

@@ -79,7 +79,7 @@ func (w *writer) writeHeld(events []*Event) (rejected map[int]error, err error) 
 	for _, e := range events {
 		w.unfolded += weigh(e)
 	}
-	w.unfolded += 6 * 4096
+	w.unfolded += 6 * pageSize
 	w.foldIfDue()
 	return rejected, nil
 }

@@ -32,7 +32,7 @@ CREATE TABLE events (
 CREATE TABLE bodies (
   seq  INTEGER PRIMARY KEY,          -- of the event
   salt BLOB NOT NULL,
-  text TEXT CHECK (json_valid(text)),     -- of call.attempt and call.refusal: the arguments; of call.outcome: the result; of others: what they keep here
+  text TEXT,                         -- JSON: of call.attempt and call.refusal: the arguments; of call.outcome: the result; of others: what they keep here
   beside TEXT CHECK (json_valid(beside))  -- object: beside, what was sent with the arguments; said, by the upstream during the call; remembered, what policy keeps of the call
 ) STRICT;
 

@@ -4,6 +4,7 @@ package attacks
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -88,12 +89,13 @@ var tamperings = []tampering{
 	}, off: "its text is not the one that was recorded", on: "its text is not the one that was recorded"},
 	{name: "11 two pages exchanged", do: func(t *testing.T, s *scene) {
 		b := []byte(s.read(t, ""))
-		one, two := bytes.Index(b, []byte("marker-3-"))&^4095, bytes.LastIndex(b, []byte("call.attempt"))&^4095
+		size := int(binary.BigEndian.Uint16(b[16:])) // of a page (SQLite's file format, 1.3.2)
+		one, two := bytes.Index(b, []byte("marker-3-"))&^(size-1), bytes.LastIndex(b, []byte("call.attempt"))&^(size-1)
 		if one < 0 || two < 0 || one == two {
 			t.Fatalf("the texts are at %d and %d", one, two)
 		}
-		page := bytes.Clone(b[one : one+4096])
-		copy(b[one:], b[two:two+4096])
+		page := bytes.Clone(b[one : one+size])
+		copy(b[one:], b[two:two+size])
 		copy(b[two:], page)
 		s.write(t, "", string(b))
 	}, off: "damaged", on: "damaged"},
