@@ -129,10 +129,10 @@ func moveLeft(opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if astray > 0 {
+	if len(astray) > 0 {
 		return fmt.Errorf("they do not follow event %d, the last that does; `toolward audit verify` says more", end.seq+int64(len(found)))
 	}
-	if err := w.take(found); err != nil {
+	if err := w.take(found, nil); err != nil {
 		return err
 	}
 	err = w.journal.Remove()

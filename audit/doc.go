@@ -78,7 +78,7 @@
 //
 // A start takes the frames that follow the database's last event, up to the first that
 // does not follow or is not the gateway's own, and moves them; what stands behind that is
-// none of the record's. A journal is empty when nothing was recorded for a second or two,
+// none of the record's, and an audit.astray event says up to which number there was any. A journal is empty when nothing was recorded for a second or two,
 // and gone when the record was closed.
 //
 // # What stands beside the events

@@ -147,17 +147,17 @@ func (f *netstrings) number() int64 {
 }
 
 // following are the entries of a journal that follow an event, as far as they are the
-// gateway's own, and the last number of those that do not, 0 if there are none.
-func following(entries []journal.Entry, after head, keys *Keys) (found []*entry, astray int64) {
+// gateway's own, and the numbers of those behind that do not.
+func following(entries []journal.Entry, after head, keys *Keys) (found []*entry, astray []int64) {
 	said := map[string]*Shared{}
 	for _, frame := range entries {
 		before, e, err := parseFrame(frame.Payload, said)
 		switch {
 		case frame.Seq <= after.seq:
-		case err == nil && astray == 0 && e.event.Seq == after.seq+1 && before == after.hash && e.genuine(keys):
+		case err == nil && len(astray) == 0 && e.event.Seq == after.seq+1 && before == after.hash && e.genuine(keys):
 			found, after = append(found, e), e.head()
 		default:
-			astray = frame.Seq
+			astray = append(astray, frame.Seq)
 		}
 	}
 	return found, astray

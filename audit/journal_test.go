@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -326,6 +327,47 @@ func TestVerifyFindsChangedJournal(t *testing.T) {
 	}
 }
 
+// Who changes one event of the journal has a start give up all behind it. The record says
+// so from then on, the log as an error, and verify.
+func TestStartSaysWhatItGivesUp(t *testing.T) {
+	_, killed, ids := journaled(t, 3)
+	name := journal.Names(Options{Path: killed}.journal())[0]
+	changed := reframed(t, []byte(read(t, name)), []byte(ids[1]), []byte(strings.Repeat("0", len(ids[1]))))
+	must(t, os.WriteFile(name, changed, 0o600))
+	entries, err := journal.Read(Options{Path: killed}.journal())
+	must(t, err)
+	keys, err := LoadKeys(killed + ".keys")
+	must(t, err)
+	found, astray := following(entries, endOf(t, killed), keys)
+	if len(found) == 0 || len(astray) == 0 {
+		t.Fatalf("%d follow and %d do not", len(found), len(astray))
+	}
+	last := found[len(found)-1].head()
+
+	var log bytes.Buffer
+	s, err := Open(Options{Path: killed, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))})
+	must(t, err)
+	must(t, s.Close())
+	if !strings.Contains(log.String(), "are given up") {
+		t.Errorf("the log says %q", log.String())
+	}
+	want := fmt.Sprintf(`{"after":%d,"events":%d,"through":%d}`, last.seq, len(astray), astray[len(astray)-1])
+	r, err := OpenReader(killed)
+	must(t, err)
+	defer r.Close()
+	rows, err := r.rows("SELECT seq, body FROM events WHERE type = ? AND call IS NULL", TypeAstray)
+	must(t, err)
+	if len(rows) != 1 || rows[0][0] != last.seq+1 || rows[0][1] != want {
+		t.Errorf("on record is %v, want event %d: %s", rows, last.seq+1, want)
+	}
+	v := verified(t, killed, killed+".checkpoints")
+	if len(v.Problems) > 0 || !slices.ContainsFunc(v.Notices, func(n string) bool {
+		return strings.Contains(n, fmt.Sprintf("event %d: a start found %d in the journal, up to number %d, which did not follow event %d", last.seq+1, len(astray), astray[len(astray)-1], last.seq))
+	}) {
+		t.Errorf("verify says %v, %v", v.Problems, v.Notices)
+	}
+}
+
 // TestVerifyBesideAGateway has a gateway go on while its record is verified: the journal is
 // emptied, an event of its own goes to the database alone, and a call is in the journal when
 // the walk over the database, as it was before, is over.
@@ -372,7 +414,7 @@ func TestVerifyFindsForgedBeside(t *testing.T) {
 		}
 		must(t, os.WriteFile(name, forged, 0o600))
 		if entries, err := journal.Read(Options{Path: killed}.journal()); err == nil {
-			if found, astray := following(entries, end, keys); astray == 0 {
+			if found, astray := following(entries, end, keys); len(astray) == 0 {
 				t.Errorf("%s: a start takes all %d", what, len(found))
 			}
 		}

@@ -116,33 +116,38 @@ func (w *writer) openJournal() error {
 	if err != nil {
 		return err
 	}
-	if astray > 0 {
-		w.opts.Log.Warn("the journal holds events that do not follow what the database and it have: the power was lost, or the database is an older copy, or somebody wrote there",
-			"up to event", astray, "the record ends at", w.end.seq+int64(len(found)))
-	}
 	if n := len(found); n > 0 {
 		w.opts.Log.Info("events of the journal are taken into the audit database", "events", n)
 	}
-	return w.take(found)
+	return w.take(found, astray)
 }
 
 // left is what the journal holds behind the end of the record ([following]).
-func (w *writer) left() (found []*entry, astray int64, err error) {
+func (w *writer) left() (found []*entry, astray []int64, err error) {
 	entries, err := journal.Read(w.opts.journal())
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	found, astray = following(entries, w.end, w.keys)
 	return found, astray, nil
 }
 
-// take moves events into the database and empties the journal.
-func (w *writer) take(found []*entry) (err error) {
+// take moves events into the database and empties the journal. Of those that do not follow
+// the record says for good that they were there: whoever changes one in the journal would
+// else have a start throw away all that stands behind it, and nothing would tell.
+func (w *writer) take(found []*entry, astray []int64) (err error) {
 	if w.journal, err = w.opened(); err != nil {
 		return err
 	}
 	if err := w.moveEntries(found); err != nil {
 		return err
+	}
+	if n := len(astray); n > 0 {
+		w.opts.Log.Error("events of the journal do not follow what the record has, and are given up: the power was lost, or the database is an older copy, or somebody wrote there",
+			"events", n, "the last of them", astray[n-1], "the record ends at", w.end.seq)
+		if _, err := w.write([]*Event{ownEvent(TypeAstray, map[string]int64{"after": w.end.seq, "through": astray[n-1], "events": int64(n)})}); err != nil {
+			return err
+		}
 	}
 	return w.journal.Clear()
 }

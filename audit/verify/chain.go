@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -79,6 +80,9 @@ func (v *verifier) event(r *rowView) {
 	if r.own("audit.checkpoint") {
 		v.insideCheckpoint(r)
 	}
+	if r.own("audit.astray") {
+		v.givenUp(r)
+	}
 	if v.Events == 0 {
 		v.First = r.seq
 	}
@@ -88,6 +92,16 @@ func (v *verifier) event(r *rowView) {
 	v.good = claim{seq: r.seq, hash: append(v.good.hash[:0], r.hash...)}
 	v.Hash = base64.StdEncoding.EncodeToString(r.hash)
 	v.compare(r.seq, r.hash)
+}
+
+// givenUp says what a start found in the journal and did not take.
+func (v *verifier) givenUp(r *rowView) {
+	var lost struct{ After, Through, Events int64 }
+	if json.Unmarshal([]byte(r.column("body")), &lost) != nil {
+		return // the chain says whether it is what was recorded
+	}
+	v.Notices = append(v.Notices, fmt.Sprintf("event %d: a start found %d in the journal, up to number %d, which did not follow event %d, and gave up what they said: the power was lost, or somebody changed the journal or the database",
+		r.seq, lost.Events, lost.Through, lost.After))
 }
 
 // chained is the hash of an event after another's.
