@@ -84,11 +84,17 @@ func (w *writer) goOn() (stood int, err error) {
 	return w.takeOver()
 }
 
-// reconnect opens the database and finds the end of the chain where it was
+// reconnect opens the database, if it is the file that was open before, and finds the end of the chain where it was
 // left, or after events whose commit succeeded although it was reported as
 // failed: they are in the record, so they count from now on, and not only after
 // the next start.
+//
+// Another file in its place is not looked at. The write-ahead log of the one that was there
+// lies beside it, and SQLite would read both as one: what the log has proves nothing of the rest.
 func (w *writer) reconnect() error {
+	if err := w.sameFile(); err != nil {
+		return err
+	}
 	if err := w.connect(); err != nil {
 		return err
 	}
