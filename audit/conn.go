@@ -211,35 +211,36 @@ func (c *conn) rows(query string, args ...driver.Value) ([][]driver.Value, error
 	}
 }
 
-// add inserts an event inside the open transaction. What is NULL is not handed over:
-// each value is a call into C.
+// add inserts an event inside the open transaction.
 func (c *conn) add(e *Event, hash, mac []byte) error {
 	if err := c.addKept(e); err != nil {
 		return err
 	}
 	c.args = c.args[:0]
-	c.bind(1, e.Seq)
-	c.bind(2, e.TimeUnixMs)
-	c.bind(3, c.boxed(e.Type))
+	c.bind(e.Seq)
+	c.bind(e.TimeUnixMs)
+	c.bind(c.boxed(e.Type))
 	if e.Of != 0 {
-		c.bind(4, e.Of)
+		c.bind(e.Of)
 	} else {
-		c.bind(4, word(e.Call))
+		c.bind(word(e.Call))
 	}
-	for i, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
-		c.bind(5+i, c.boxed(s))
+	for _, s := range [...]string{e.Agent, e.Server, e.Tool, e.Kind, e.Effect, e.Code, e.Session, e.Outcome} {
+		c.bind(c.boxed(s))
 	}
-	for i, n := range [...]int64{e.Us, e.Bytes} {
+	for _, n := range [...]int64{e.Us, e.Bytes} {
 		if n != 0 {
-			c.bind(13+i, n)
+			c.bind(n)
+		} else {
+			c.bind(nil)
 		}
 	}
-	c.bind(15, c.blobs[0].of(e.Who))
-	c.bind(16, c.blobs[1].of(e.What))
-	c.bind(17, string(e.Body))
-	c.bind(18, c.blobs[2].of(e.Digest))
-	c.bind(19, c.blobs[3].of(hash))
-	c.bind(20, c.blobs[4].of(mac))
+	c.bind(c.blobs[0].of(e.Who))
+	c.bind(c.blobs[1].of(e.What))
+	c.bind(string(e.Body))
+	c.bind(c.blobs[2].of(e.Digest))
+	c.bind(c.blobs[3].of(hash))
+	c.bind(c.blobs[4].of(mac))
 	err := run(c.insert, c.args)
 	if err != nil && e.Digest != nil {
 		err = errors.Join(err, c.exec("DELETE FROM bodies WHERE seq = ?", e.Seq))
@@ -312,25 +313,25 @@ func (c *conn) at(seq int64) (head, error) {
 	return h, nil
 }
 
-// bind adds the value of a parameter to those of the statement that runs next. Who
-// has none is NULL.
-func (c *conn) bind(parameter int, v driver.Value) {
-	if v != nil {
-		c.args = append(c.args, driver.NamedValue{Ordinal: parameter, Value: v})
-	}
+// bind adds the value of the next parameter to those of the statement that runs next.
+func (c *conn) bind(v driver.Value) {
+	c.args = append(c.args, driver.NamedValue{Ordinal: len(c.args) + 1, Value: v})
 }
 
 // do executes a prepared statement with a few values.
 func (c *conn) do(stmt driver.Stmt, values ...driver.Value) error {
-	_, err := c.change(stmt, values...)
-	return err
+	c.args = c.args[:0]
+	for _, v := range values {
+		c.bind(v)
+	}
+	return run(stmt, c.args)
 }
 
 // change executes a prepared statement and returns how many rows it changed.
 func (c *conn) change(stmt driver.Stmt, values ...driver.Value) (int64, error) {
 	c.args = c.args[:0]
-	for i, v := range values {
-		c.bind(i+1, v)
+	for _, v := range values {
+		c.bind(v)
 	}
 	result, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
 	if err != nil {
@@ -339,10 +340,21 @@ func (c *conn) change(stmt driver.Stmt, values ...driver.Value) (int64, error) {
 	return result.RowsAffected()
 }
 
-// run executes a prepared statement.
+// run executes a prepared statement that yields no rows. It asks for some all the same: then
+// the driver hands over all values in one call into C, and not each in one of its own. It
+// keeps a buffer for that, of the size of the longest, so what is very long goes the other way.
 func run(stmt driver.Stmt, args []driver.NamedValue) error {
-	_, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), args)
-	return err
+	for i := range args {
+		if text, ok := args[i].Value.(string); ok && len(text) > maxBuffer {
+			_, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), args)
+			return err
+		}
+	}
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(context.Background(), args)
+	if err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // close closes the connection.

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,4 +182,20 @@ func TestColumnsOfOneEventAreNotThoseOfAnother(t *testing.T) {
 			t.Errorf("column %d is %v, want NULL", i, v)
 		}
 	}
+}
+
+// Texts go to SQLite in one of two ways, by their length.
+func TestTextsOfAnyLengthAreStored(t *testing.T) {
+	s := openStore(t)
+	for _, length := range []int{0, 1, 4 << 10, maxBuffer - 20, maxBuffer + 20, 1 << 20} {
+		text := `{"definition":"` + strings.Repeat("a", length) + `"}`
+		seq, err := s.Append(t.Context(), Event{Type: TypeStart, Body: `{}`, Kept: Kept{Text: Raw(text)}})
+		must(t, err)
+		var stored string
+		must(t, s.Reader.now(t.Context()).QueryRow("SELECT text FROM bodies WHERE seq = ?", seq).Scan(&stored))
+		if stored != text {
+			t.Errorf("of %d bytes %d are stored", len(text), len(stored))
+		}
+	}
+	checkChain(t, s)
 }

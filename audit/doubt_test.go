@@ -17,8 +17,8 @@ import (
 // commit whose answer was lost.
 type lying struct{ driver.Stmt }
 
-func (l lying) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if _, err := l.Stmt.(driver.StmtExecContext).ExecContext(ctx, args); err != nil {
+func (l lying) QueryContext(_ context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := run(l.Stmt, args); err != nil {
 		return nil, err
 	}
 	return nil, errors.New("disk I/O error")

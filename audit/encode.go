@@ -50,22 +50,30 @@ func stages(o *object, s gateway.Stages) {
 func session(o *object, s *gateway.Session) {
 	o.number("calls", s.Calls)
 	if len(s.Recent) > 0 {
-		o.text("recent", recentSum(s.Recent))
+		n := len(o.b)
+		o.b = appendRecent(o.b, s.Recent) // there is room, and what is summed up goes again
+		sum := crc32.Checksum(o.b[n:], castagnoli)
+		o.b = o.b[:n]
+		o.text("recent", sumText(sum))
 	}
 }
 
 // recentSum is a check sum over recent calls, oldest first: CRC-32C over
 // "tool\x1feffect\n" of each, in hexadecimal.
 func recentSum(recent []gateway.Recent) string {
-	var line [128]byte
-	sum := uint32(0)
-	for _, r := range recent {
-		b := append(line[:0], r.Tool...)
-		b = append(append(append(b, 0x1f), r.Effect...), '\n')
-		sum = crc32.Update(sum, castagnoli, b)
-	}
-	return fmt.Sprintf("%08x", sum)
+	return sumText(crc32.Checksum(appendRecent(nil, recent), castagnoli))
 }
+
+func appendRecent(b []byte, recent []gateway.Recent) []byte {
+	for _, r := range recent {
+		b = append(b, r.Tool...)
+		b = append(append(append(b, 0x1f), r.Effect...), '\n')
+	}
+	return b
+}
+
+// sumText is a sum as eight digits.
+func sumText(sum uint32) string { return strconv.FormatUint(1<<32|uint64(sum), 16)[1:] }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

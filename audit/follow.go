@@ -53,9 +53,10 @@ func (s *Store) attach(ctx context.Context, f Follower) error {
 	if err != nil {
 		return fmt.Errorf("audit database %s: %w", s.opts.Path, err)
 	}
+	db := &remembering{answering: s.writer.conn, issuers: map[string][][]driver.Value{}}
 	err = s.Fold(ctx, from, func(e Event) error {
 		s.writer.followed++
-		entry, err := told(&e, s.writer.conn)
+		entry, err := told(&e, db)
 		if err == nil {
 			s.writer.tell(f, entry)
 		}
@@ -71,6 +72,29 @@ func (s *Store) attach(ctx context.Context, f Follower) error {
 // answering answers questions about what the database has.
 type answering interface {
 	rows(query string, args ...driver.Value) ([][]driver.Value, error)
+}
+
+// remembering answers again what it was asked about whoever asked: that never changes, and a
+// start asks it for each of up to [snapshotEvery] events.
+type remembering struct {
+	answering
+	issuers map[string][][]driver.Value // by digest
+}
+
+func (r *remembering) rows(query string, args ...driver.Value) ([][]driver.Value, error) {
+	if query != issuerOf {
+		return r.answering.rows(query, args...)
+	}
+	digest, _ := args[0].([]byte)
+	rows, ok := r.issuers[string(digest)]
+	if ok {
+		return rows, nil
+	}
+	rows, err := r.answering.rows(query, args...)
+	if err == nil {
+		r.issuers[string(digest)] = rows
+	}
+	return rows, err
 }
 
 // newestSnapshot is the newest snapshot of the record's own, and the number of its
@@ -206,6 +230,9 @@ func keptOf(e *Event, db answering) (text, beside []byte, err error) {
 	return []byte(kept), []byte(with), nil
 }
 
+// issuerOf is who vouches for whoever asked, in the place that [recalledBy] reads it from.
+const issuerOf = "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer', NULL FROM interned WHERE digest = ?"
+
 // recalledBy reads what a call's event left behind from the record.
 func recalledBy(e *Event, entry *gateway.Entry, db answering) error {
 	var b struct {
@@ -234,7 +261,7 @@ func recalledBy(e *Event, entry *gateway.Entry, db answering) error {
 	if e.Type != TypeOutcome && e.Who == nil {
 		return nil // it names nobody beside its columns
 	}
-	query, args := "SELECT NULL, NULL, NULL, text ->> '$.agent.issuer', NULL FROM interned WHERE digest = ?", values(e.Who)
+	query, args := issuerOf, values(e.Who)
 	if e.Type == TypeOutcome {
 		entry.Labels, entry.Why = b.Labels, gateway.Suspicion(b.Findings)
 		query, args = `SELECT a.call, a.session, a.agent, who.text ->> '$.agent.issuer', a.tool FROM events a LEFT JOIN interned who ON who.digest = a.who
