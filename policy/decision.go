@@ -127,11 +127,24 @@ func (r *revision) interpret(c *gateway.Call, stage gateway.Stage, o outcome) (g
 }
 
 func field(doc ast.Object, name string) ast.Value {
-	if t := doc.Get(ast.InternedTerm(name)); t != nil {
+	term, usual := fieldNames[name]
+	if !usual {
+		term = ast.InternedTerm(name)
+	}
+	if t := doc.Get(term); t != nil {
 		return t.Value
 	}
 	return nil
 }
+
+// fieldNames are those of a decision document, made once: each call looks for all.
+var fieldNames = func() map[string]*ast.Term {
+	names := map[string]*ast.Term{}
+	for _, name := range []string{"effect", "reasons", "label", "reveal", "redact"} {
+		names[name] = ast.StringTerm(name)
+	}
+	return names
+}()
 
 // texts returns a set of strings, sorted. Anything else in the set, or no set,
 // is an error: what was meant cannot be known.

@@ -16,28 +16,30 @@ import (
 // There must be no AST value among the maps, because OPA gives them to
 // json.marshal as they are.
 
-// extent says which of the parts of input that cost much are built.
+// extent says which parts of input are built: those that some rule reads.
 type extent struct {
-	call, time, restored, result, recent, beside, meters, history bool
-
-	args map[string]bool // names of the arguments that some rule reads; nil is all of them
+	call, session, guard, args        members
+	restored, result, meters, history bool
 }
 
+// members are names in an object of input; nil is all of them.
+type members map[string]bool
+
+func (m members) has(name string) bool { return m == nil || m[name] }
+
 // all of what a call has, for people and for [Engine.Explain].
-var all = extent{call: true, time: true, restored: true, result: true, recent: true, beside: true, meters: true, history: true}
+var all = extent{restored: true, result: true, meters: true, history: true}
 
 // input builds the input document of a stage of a call.
 func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[string]any {
 	in := map[string]any{
 		"stage":   string(stage),
 		"agent":   r.agent(c.Agent),
-		"session": sessionInput(&c.Session, with.recent),
+		"session": sessionInput(&c.Session, with.session),
 		"tool":    r.tool(c),
 		"args":    argsInput(c, stage, with),
-		"guard":   guardInput(c, stage),
-	}
-	if with.call {
-		in["call"] = callInput(c, with)
+		"guard":   guardInput(c, stage, with.guard),
+		"call":    callInput(c, with.call),
 	}
 	if with.restored {
 		in["restored"] = restoredInput(c.Restored)
@@ -54,22 +56,27 @@ func (r *revision) input(c *gateway.Call, stage gateway.Stage, with extent) map[
 	return in
 }
 
-func callInput(c *gateway.Call, with extent) map[string]any {
-	m := map[string]any{
-		"id": c.ID, "surface": string(c.Surface), "protocol": c.Protocol, "kind": string(c.Kind), "method": c.Method,
+func callInput(c *gateway.Call, with members) map[string]any {
+	m := make(map[string]any, 8)
+	for _, of := range [...]struct{ name, value string }{
+		{"id", c.ID}, {"surface", string(c.Surface)}, {"protocol", c.Protocol}, {"kind", string(c.Kind)}, {"method", c.Method},
+	} {
+		if with.has(of.name) {
+			m[of.name] = of.value
+		}
 	}
-	if with.time {
+	if with.has("time") {
 		m["time"] = c.Time.UTC().Format(time.RFC3339Nano)
 	}
-	if !with.beside {
-		return m
-	}
 	for member, name := range besideNames {
+		if !with.has(name) {
+			continue
+		}
 		if raw := c.Beside(member); raw != nil {
 			m[name] = gateway.Decode(raw)
 		}
 	}
-	if c.Origin != nil && c.Origin.ClientInfo() != nil {
+	if with.has("client") && c.Origin != nil && c.Origin.ClientInfo() != nil {
 		m["client"] = gateway.Decode(c.Origin.ClientInfo())
 	}
 	return m
@@ -107,9 +114,18 @@ func argsInput(c *gateway.Call, stage gateway.Stage, with extent) any {
 
 func resultInput(res *gateway.Result) any { return gateway.Decode(res.Bytes()) }
 
-func sessionInput(s *gateway.Session, recent bool) map[string]any {
-	m := map[string]any{"id": s.ID, "calls": s.Calls, "labels": orEmpty(s.Labels)}
-	if recent {
+func sessionInput(s *gateway.Session, with members) map[string]any {
+	m := make(map[string]any, 4)
+	if with.has("id") {
+		m["id"] = s.ID
+	}
+	if with.has("calls") {
+		m["calls"] = s.Calls
+	}
+	if with.has("labels") {
+		m["labels"] = orEmpty(s.Labels)
+	}
+	if with.has("recent") {
 		list := make([]any, len(s.Recent))
 		for i, r := range s.Recent {
 			list[i] = map[string]any{"tool": r.Tool, "effect": string(r.Effect)}
@@ -120,14 +136,21 @@ func sessionInput(s *gateway.Session, recent bool) map[string]any {
 }
 
 // guardInput holds the findings of the stage that is being judged.
-func guardInput(c *gateway.Call, stage gateway.Stage) map[string]any {
-	findings := make([]any, 0, len(c.Findings))
-	for i := range c.Findings {
-		if f := &c.Findings[i]; f.Stage == stage {
-			findings = append(findings, findingInput(f))
-		}
+func guardInput(c *gateway.Call, stage gateway.Stage, with members) map[string]any {
+	m := make(map[string]any, 2)
+	if with.has("score") {
+		m["score"] = c.Score
 	}
-	return map[string]any{"score": c.Score, "findings": findings}
+	if with.has("findings") {
+		findings := make([]any, 0, len(c.Findings))
+		for i := range c.Findings {
+			if f := &c.Findings[i]; f.Stage == stage {
+				findings = append(findings, findingInput(f))
+			}
+		}
+		m["findings"] = findings
+	}
+	return m
 }
 
 // restoredInput says what will be put back where, and never the values.

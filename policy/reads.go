@@ -31,7 +31,7 @@ func newReader(c *ast.Compiler) *reader {
 }
 
 func readsOf(c *ast.Compiler) reads {
-	rd, out := newReader(c), reads{extent: extent{args: map[string]bool{}}}
+	rd, out := newReader(c), reads{extent: extent{call: members{}, session: members{}, guard: members{}, args: members{}}}
 	agent := map[string]bool{}
 	for _, name := range util.KeysSorted(c.Modules) {
 		m := c.Modules[name]
@@ -61,22 +61,18 @@ func readsOf(c *ast.Compiler) reads {
 
 // add adds what a rule reads.
 func (x *extent) add(set map[string]bool) {
-	for what, path := range map[*bool]string{
-		&x.call: "call", &x.time: pathTo("call", "time"), &x.restored: "restored", &x.result: "result", &x.recent: pathTo("session", "recent"),
-		&x.meters: "meters", &x.history: "history",
-	} {
+	for what, path := range map[*bool]string{&x.restored: "restored", &x.result: "result", &x.meters: "meters", &x.history: "history"} {
 		*what = *what || touches(set, path)
 	}
-	for _, name := range []string{"meta", "task", "answers", "client"} {
-		x.beside = x.beside || touches(set, pathTo("call", name))
-	}
-	for path := range set {
-		switch rest, below := strings.CutPrefix(path, "args"+between); {
-		case path == "" || path == "args":
-			x.args = nil
-		case below && x.args != nil:
-			name, _, _ := strings.Cut(rest, between)
-			x.args[name] = true
+	for of, part := range map[*members]string{&x.call: "call", &x.session: "session", &x.guard: "guard", &x.args: "args"} {
+		for path := range set {
+			switch rest, below := strings.CutPrefix(path, part+between); {
+			case path == "" || path == part:
+				*of = nil
+			case below && *of != nil:
+				name, _, _ := strings.Cut(rest, between)
+				(*of)[name] = true
+			}
 		}
 	}
 }

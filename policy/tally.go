@@ -108,7 +108,7 @@ type countQuestion struct {
 // once for all of them.
 func (r *revision) count(ctx context.Context, limit time.Duration, c *gateway.Call, stage gateway.Stage, t *gateway.Tally) error {
 	in := map[string]any{
-		"stage": string(stage), "call": callInput(c, r.reads.extent), "agent": r.agent(c.Agent), "tool": r.tool(c), "args": argsInput(c, stage, r.reads.extent),
+		"stage": string(stage), "call": callInput(c, r.reads.call), "agent": r.agent(c.Agent), "tool": r.tool(c), "args": argsInput(c, stage, r.reads.extent),
 	}
 	late := stage == gateway.StageResult
 	if late {

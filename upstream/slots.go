@@ -16,8 +16,9 @@ type slots struct {
 	all  chan struct{}
 	most int // of one agent
 
-	mu sync.Mutex
-	of map[string]*agentSlots // by principal; only those who hold one or wait for one
+	mu    sync.Mutex
+	of    map[string]*agentSlots // by principal; only those who hold one or wait for one
+	spare *agentSlots            // of who was the last to have none; nil for none
 }
 
 // agentSlots are those of one agent.
@@ -36,15 +37,24 @@ func newSlots(concurrency int) *slots {
 func (s *server) enter(ctx context.Context, a *gateway.Agent) (leave func(), err error) {
 	who := a.Principal()
 	own := s.slots.join(who)
-	wait := time.NewTimer(s.cfg.QueueWait)
-	defer wait.Stop()
+	var late <-chan time.Time // nobody waits for most
 	for _, next := range [2]chan struct{}{own.taken, s.slots.all} {
+		select {
+		case next <- struct{}{}:
+			continue
+		default:
+		}
+		if late == nil {
+			wait := time.NewTimer(s.cfg.QueueWait)
+			defer wait.Stop()
+			late = wait.C
+		}
 		select {
 		case next <- struct{}{}:
 			continue
 		case <-ctx.Done():
 			err = gateway.Refuse("upstream", gateway.Cancelled, "the call ended while it waited for upstream "+s.cfg.Name)
-		case <-wait.C:
+		case <-late:
 			err = s.full()
 		}
 		if next == s.slots.all {
@@ -72,7 +82,9 @@ func (s *slots) join(who string) *agentSlots {
 	defer s.mu.Unlock()
 	own := s.of[who]
 	if own == nil {
-		own = &agentSlots{taken: make(chan struct{}, s.most)}
+		if own, s.spare = s.spare, nil; own == nil {
+			own = &agentSlots{taken: make(chan struct{}, s.most)}
+		}
 		s.of[who] = own
 	}
 	own.users++
@@ -84,5 +96,6 @@ func (s *slots) part(who string, own *agentSlots) {
 	defer s.mu.Unlock()
 	if own.users--; own.users == 0 {
 		delete(s.of, who)
+		s.spare = own
 	}
 }
