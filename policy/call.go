@@ -40,6 +40,16 @@ func (f *application) value(a *answering) (v any, ok bool) {
 	return v, s == given && !a.unsure
 }
 
+// narrowed is a yes or no that is no wherever the first is.
+type narrowed struct{ first, then term }
+
+func (n *narrowed) value(a *answering) (any, bool) {
+	if v, ok := n.first.value(a); !ok || v == false {
+		return v, ok
+	}
+	return n.then.value(a)
+}
+
 // What functions cost for a byte of a text, in 1/256 of 20 ns. Of those that compare all
 // that a value has counts, which may be deep.
 const (

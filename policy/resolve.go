@@ -135,8 +135,32 @@ func (t *translator) native(f native, name, key string, operands []operand) oper
 	case "gt", "gte", "lt", "lte", "neq":
 		a.each = costCompared
 		return operand{a, key}
+	case "contains":
+		return t.once(t.contains(a, operands[0]), key)
 	}
 	return t.once(a, key)
+}
+
+// beginning is how many bytes of what a text is to contain are looked for first. Texts
+// that are refused for what they contain are refused for many things, which often begin
+// alike: none of them is there if that is not, which is found once.
+//
+//	contains(input.args.text, "case-17-closed")   →   "case-", for all cases
+const beginning = 5
+
+// contains is a.
+func (t *translator) contains(a *application, text operand) term {
+	c, _ := a.b.(*constant)
+	if c == nil || text.key == "" {
+		return a
+	}
+	needle, _ := c.is.(string)
+	if len(needle) <= beginning {
+		return a
+	}
+	start := needle[:beginning]
+	first := t.once(&application{run: a.run, a: text.of, b: &constant{start}, each: a.each}, "contains("+text.key+", "+strconv.Quote(start)+")")
+	return &narrowed{first: first.of, then: a}
 }
 
 // walk is walk(of, out).
