@@ -375,22 +375,25 @@ func plain(b []byte) int {
 		ones = 0x0101010101010101
 		high = 0x8080808080808080
 	)
-	n := 0
-	for ; len(b)-n >= 8; n += 8 {
-		x := binary.LittleEndian.Uint64(b[n:])
-		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		// A byte's high bit ends up set where it is special; the borrow can only
-		// add false alarms above a true one, and the lowest is taken.
-		if special := ((x-ones*0x20)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & high; special != 0 {
-			return n + bits.TrailingZeros64(special)/8
+	rest := b
+	for len(rest) >= 8 {
+		x := binary.LittleEndian.Uint64(rest)
+		// With its second bit turned a quote is a space, and what was one is not: what is
+		// below 0x21 then is a quote or a control character. A byte's high bit ends up set
+		// where it is special; the borrow can only add false alarms above a true one, and
+		// the lowest is taken.
+		slash := x ^ ones*'\\'
+		if special := ((x^ones*2-ones*0x21)&^x | (slash-ones)&^slash) & high; special != 0 {
+			return len(b) - len(rest) + bits.TrailingZeros64(special)/8
+		}
+		rest = rest[8:]
+	}
+	for i, c := range rest {
+		if c < 0x20 || c == '"' || c == '\\' {
+			return len(b) - len(rest) + i
 		}
 	}
-	for ; n < len(b); n++ {
-		if c := b[n]; c < 0x20 || c == '"' || c == '\\' {
-			break
-		}
-	}
-	return n
+	return len(b)
 }
 
 // escape scans what follows a backslash. A surrogate must be half of a pair.
