@@ -38,7 +38,7 @@ func (x *exchange) call(ctx context.Context) outcome {
 	if result.Error != nil {
 		return outcome{failure: result.Error}
 	}
-	return outcome{result: x.era.complete(x.msg.Method, x.sealState(c, x.era.project(c, x.mapResult(c, result.Raw))))}
+	return outcome{result: x.era.complete(x.msg.Method, x.sealState(c, x.era.project(c, x.mapResult(c, result))))}
 }
 
 // newCall makes the Call of a request, without what the request answers. The

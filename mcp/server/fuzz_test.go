@@ -42,7 +42,7 @@ func FuzzSplice(f *testing.F) {
 		}
 		for _, kind := range []gateway.Kind{gateway.KindTool, gateway.KindPrompt, gateway.KindResource} {
 			x := &exchange{}
-			mapped := x.mapResult(&gateway.Call{Kind: kind, Tool: &gateway.Tool{Server: "s"}}, raw)
+			mapped := x.mapResult(&gateway.Call{Kind: kind, Tool: &gateway.Tool{Server: "s"}}, &gateway.Result{Raw: raw})
 			if err := gateway.CheckJSON(mapped); err != nil {
 				t.Errorf("mapResult broke %s: %v", in, err)
 			}

@@ -87,8 +87,12 @@ func cleanMeta(meta gateway.Object) json.RawMessage {
 
 // mapResult gives the URIs in an upstream's result the form they have on /mcp.
 // On /mcp/{server} the result stays as it is.
-func (x *exchange) mapResult(c *gateway.Call, result json.RawMessage) json.RawMessage {
-	if x.server != "" || c.Tool == nil || !gateway.MayName(result, "uri") && !mayNameView(result) {
+func (x *exchange) mapResult(c *gateway.Call, of *gateway.Result) json.RawMessage {
+	result := of.Raw
+	if x.server != "" || c.Tool == nil {
+		return result
+	}
+	if meta, _ := of.Member("_meta"); !gateway.MayName(result, "uri") && !mayNameView(meta) {
 		return result
 	}
 	o, err := gateway.Split(result)
