@@ -14,30 +14,73 @@ const manyBytes = 16 << 10
 // takes besides, some times the body, is not held for all of them: 64 callers with 64
 // KiB each took a third more of the processor than one, for memory that is in no
 // cache. Small bodies never wait.
+//
+// Who comes first is read first, but of one agent no more wait there than can be read:
+// the others wait before that, so that nobody stands behind all that another sends.
 type turns struct {
 	once sync.Once
-	free chan struct{}
+	all  chan struct{}
+
+	mu sync.Mutex
+	of map[string]*agentTurns // by principal; only those who have one or wait for one
+}
+
+// agentTurns are those of one agent.
+type agentTurns struct {
+	taken chan struct{}
+	users int // bodies that are read or wait; guarded by turns.mu
 }
 
 // take waits for a turn, and returns how to end it. Who is stopped meanwhile waits no
 // longer: guard looks at ctx itself.
-func (t *turns) take(ctx context.Context, size int) (end func()) {
+func (t *turns) take(ctx context.Context, a *Agent, size int) (end func()) {
 	if size < manyBytes {
 		return func() {}
 	}
-	t.once.Do(func() { t.free = make(chan struct{}, runtime.GOMAXPROCS(0)) })
+	who := ""
+	if a != nil {
+		who = a.Principal()
+	}
+	own := t.join(who)
 	select {
-	case t.free <- struct{}{}:
-		return func() { <-t.free }
+	case own.taken <- struct{}{}:
 	case <-ctx.Done():
-		return func() {}
+		return func() { t.part(who, own) }
+	}
+	select {
+	case t.all <- struct{}{}:
+		return func() { <-t.all; <-own.taken; t.part(who, own) }
+	case <-ctx.Done():
+		return func() { <-own.taken; t.part(who, own) }
+	}
+}
+
+func (t *turns) join(who string) *agentTurns {
+	n := runtime.GOMAXPROCS(0)
+	t.once.Do(func() { t.all, t.of = make(chan struct{}, n), map[string]*agentTurns{} })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own := t.of[who]
+	if own == nil {
+		own = &agentTurns{taken: make(chan struct{}, n)}
+		t.of[who] = own
+	}
+	own.users++
+	return own
+}
+
+func (t *turns) part(who string, own *agentTurns) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if own.users--; own.users == 0 {
+		delete(t.of, who)
 	}
 }
 
 // scanRequest is guard on a request.
 func (r *Road) scanRequest(ctx context.Context, c *Call) (Report, error) {
 	return timed(&c.Stages.Guard, func() (Report, error) {
-		defer r.turns.take(ctx, len(c.Args.Raw()))()
+		defer r.turns.take(ctx, c.Agent, len(c.Args.Raw()))()
 		return r.guardOf(c).Request(ctx, c)
 	})
 }
@@ -45,7 +88,7 @@ func (r *Road) scanRequest(ctx context.Context, c *Call) (Report, error) {
 // scanResult is guard on a result.
 func (r *Road) scanResult(ctx context.Context, c *Call) (Report, error) {
 	return timed(&c.Stages.Guard, func() (Report, error) {
-		defer r.turns.take(ctx, len(c.Result.Bytes()))()
+		defer r.turns.take(ctx, c.Agent, len(c.Result.Bytes()))()
 		return r.guardOf(c).Result(ctx, c)
 	})
 }

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"runtime"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,7 +20,7 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		n := int32(runtime.GOMAXPROCS(0))
 		for range n + 2 {
 			go func() {
-				defer all.take(t.Context(), manyBytes)()
+				defer all.take(t.Context(), nil, manyBytes)()
 				inside.Add(1)
 				<-next
 				inside.Add(-1)
@@ -28,10 +30,10 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		if got := inside.Load(); got != n {
 			t.Fatalf("%d of %d are inside, want %d", got, n+2, n)
 		}
-		all.take(t.Context(), manyBytes-1)()
+		all.take(t.Context(), nil, manyBytes-1)()
 		gone, stop := context.WithCancel(t.Context())
 		stop()
-		all.take(gone, manyBytes)()
+		all.take(gone, nil, manyBytes)()
 		next <- struct{}{}
 		next <- struct{}{}
 		synctest.Wait()
@@ -42,6 +44,42 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		synctest.Wait()
 		if got := inside.Load(); got != 0 {
 			t.Errorf("%d are inside at the end", got)
+		}
+	})
+}
+
+// Who sends many large bodies is not read before all others.
+func TestAgentsTakeTurnsWithLargeBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all turns
+		n := runtime.GOMAXPROCS(0)
+		next := make(chan struct{})
+		var read []string
+		var mu sync.Mutex
+		send := func(who string) {
+			defer all.take(t.Context(), &Agent{ID: who}, manyBytes)()
+			<-next
+			mu.Lock()
+			read = append(read, who)
+			mu.Unlock()
+		}
+		for range 10 * n {
+			go send("mallory")
+		}
+		synctest.Wait()
+		go send("alice")
+		synctest.Wait()
+		for range 2*n + 1 {
+			next <- struct{}{}
+			synctest.Wait()
+		}
+		if !slices.Contains(read, "alice") {
+			t.Errorf("after %d bodies alice is not read: %q", len(read), read)
+		}
+		close(next)
+		synctest.Wait()
+		if len(read) != 10*n+1 || len(all.of) != 0 || len(all.all) != 0 {
+			t.Errorf("%d are read, and %d agents and %d turns are left", len(read), len(all.of), len(all.all))
 		}
 	})
 }
