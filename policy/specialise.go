@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
 )
@@ -61,7 +59,11 @@ type definition struct{ root, rule string }
 
 // definitions lists, in a fixed order, the packages that define a rule.
 func definitions(modules map[string]*ast.Module) map[definition][]address {
-	out := map[definition][]address{}
+	type defined struct {
+		what definition
+		by   address
+	}
+	out, seen := map[definition][]address{}, map[defined]bool{}
 	for _, name := range util.KeysSorted(modules) {
 		a, ok := addressOf(modules[name].Package)
 		if !ok {
@@ -69,7 +71,8 @@ func definitions(modules map[string]*ast.Module) map[definition][]address {
 		}
 		for _, rule := range modules[name].Rules {
 			d := definition{`"` + a.root + `"`, `"` + ruleName(rule) + `"`}
-			if !slices.Contains(out[d], a) {
+			if !seen[defined{d, a}] {
+				seen[defined{d, a}] = true
 				out[d] = append(out[d], a)
 			}
 		}
