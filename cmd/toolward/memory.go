@@ -10,12 +10,12 @@ import (
 // kilobytes behind. With Go's default the heap is marked at every doubling of those
 // megabytes, which takes an eighth of a call's CPU. It may grow to five times what
 // lives, but by no more than gcRoom: many callers with large bodies hold more, and
-// four times that is for nothing. However much lives, it grows by at least half of
-// that, so that a large heap is not marked without end, as it would be under a limit
-// for the whole process.
+// four times that is for nothing. However much lives, as of a thousand tools, the heap
+// may double, as it does by default: under a limit for the whole process it is marked
+// without end when it comes near that.
 const (
 	gcMost  = 400      // per cent of what lives
-	gcLeast = 50       // likewise
+	gcLeast = 100      // likewise
 	gcRoom  = 80 << 20 // bytes
 )
 
