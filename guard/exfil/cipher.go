@@ -18,7 +18,7 @@ func (s *scan) enciphered() {
 	if len(text) < minPayload {
 		return
 	}
-	if len(text) > 6*minPayload { // what is shorter than that is no finding
+	if len(text) > 6*minPayload { // in which fewer bytes than that are no finding
 		s.x.Least = 2 * minPayload
 	}
 	via, n := s.decoded(text, blocks)

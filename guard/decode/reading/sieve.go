@@ -89,9 +89,9 @@ var steps = func() (steps [128]uint16) {
 // words. It errs on the side of looking: a region that holds nothing costs
 // time only.
 //
-// The score is followed where it may become high enough. It starts and ends within
-// parts for which this is told of eight bytes at once: from one such place to the next
-// it loses seven at the least, if it is not gone, and wins what they weigh at the most.
+// The score is followed where it may become high enough. That is told of eight bytes at
+// once, or of 64: at their end it is no more than what they weigh and what was there
+// before, less eight, or than what they weigh, less one.
 func (x *Expander) regions(v *View, f func(lo, hi int)) {
 	most, start, may, done := 0, 0, false, 0
 	x.weigh()
