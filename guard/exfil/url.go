@@ -43,16 +43,18 @@ func (s *scan) link(i int) link {
 	markdown := l.lo >= 2 && s.text[l.lo-2:l.lo] == "](" || l.lo >= 3 && s.text[l.lo-3:l.lo] == "](<"
 	depth := 0
 	for ; l.hi < len(s.text); l.hi++ {
-		switch c := s.text[l.hi]; {
-		case c <= ' ' || c == '"' || c == '\'' || c == '<' || c == '>' || c == '`' || c == '\\' || c == 0x7f:
+		c := s.text[l.hi]
+		if !urlSign[c] {
+			continue
+		}
+		switch {
 		case c == '(':
 			depth++
 			continue
 		case c == ')' && depth > 0:
 			depth--
 			continue
-		case c == ')' && markdown:
-		default:
+		case c == ')' && !markdown:
 			continue
 		}
 		break
@@ -61,6 +63,14 @@ func (s *scan) link(i int) link {
 	return l
 }
 
+// urlSign has the bytes that no URL has, and parentheses, which may end one.
+var urlSign = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c <= ' ' || c == 0x7f || strings.IndexByte("\"'<>`\\()", byte(c)) >= 0
+	}
+	return set
+}()
+
 // image reports whether the URL at lo is that of a Markdown or HTML image, a
 // style, or anything else that is fetched when the text is shown.
 func (s *scan) image(lo int) bool {
@@ -68,7 +78,7 @@ func (s *scan) image(lo int) bool {
 	if i := s.lastImage(before); i >= 0 && !strings.Contains(before[i:], ")") && strings.Contains(before[i:], "](") {
 		return true
 	}
-	if i := strings.LastIndexByte(before, '<'); i >= 0 && !strings.ContainsRune(before[i:], '>') {
+	if i := lastByte(before, '<'); i >= 0 && strings.IndexByte(before[i:], '>') < 0 {
 		tag := strings.ToLower(before[i:min(len(before), i+8)])
 		for _, t := range []string{"<img", "<image", "<iframe", "<link", "<script", "<video", "<audio", "<embed", "<object", "<source"} {
 			if strings.HasPrefix(tag, t[:min(len(t), len(tag))]) {
@@ -76,11 +86,23 @@ func (s *scan) image(lo int) bool {
 			}
 		}
 	}
-	if strings.HasSuffix(strings.TrimRight(before, `"'\`), "url(") {
+	end := len(before)
+	for end > 0 && (before[end-1] == '"' || before[end-1] == '\'' || before[end-1] == '\\') {
+		end--
+	}
+	if strings.HasSuffix(before[:end], "url(") {
 		return true
 	}
-	line := before[strings.LastIndexByte(before, '\n')+1:] // "[ref]: https://…" beside "![x][ref]"
-	return strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]: ") && s.hasImage()
+	// "[ref]: https://…" beside "![x][ref]"
+	return strings.HasSuffix(before, "]: ") && before[lastByte(before, '\n')+1] == '[' && s.hasImage()
+}
+
+// lastByte is [strings.LastIndexByte] for what hardly any text has: to see that is cheap.
+func lastByte(s string, c byte) int {
+	if strings.IndexByte(s, c) < 0 {
+		return -1
+	}
+	return strings.LastIndexByte(s, c)
 }
 
 // lastImage is where the last Markdown image in a part of the text begins, -1 if
@@ -108,9 +130,9 @@ func (s *scan) url(l link) {
 	u := s.text[l.lo:l.hi]
 	rest := u[strings.Index(u, "://")+3:]
 	base := l.hi - len(rest)
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
+	end := 0
+	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' {
+		end++
 	}
 	before := len(s.out)
 	s.host(l, rest[:end], base)

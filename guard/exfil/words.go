@@ -55,7 +55,7 @@ func spoken(labels []string, host string) weight {
 // "/jane-smith/account/045-2491-7987/balance/50000". An address of an API has names
 // and one number: "/accounts/0452491/balance".
 func said(path string) bool {
-	if strings.Count(path, "/") < 2 && !strings.ContainsAny(path, "-_+") {
+	if mostParts(path) < 4 && strings.IndexByte(path, '@') < 0 || strings.Count(path, "/") < 2 && !strings.ContainsAny(path, "-_+") {
 		return false
 	}
 	words, named, numbers, verbs := 0, 0, 0, 0
@@ -78,6 +78,17 @@ func said(path string) bool {
 		}
 	}
 	return named > 0 && verbs > 0 && words >= 4 || named >= 2 && numbers >= 3 && words >= 6 || email(path) && named > 0 && numbers > 0
+}
+
+// mostParts is how many words a path may have.
+func mostParts(path string) int {
+	n := 1
+	for i := range len(path) {
+		if !alnum(path[i]) && (path[i] == '/' || parts(rune(path[i]))) {
+			n++
+		}
+	}
+	return n
 }
 
 // parts reports a sign between the words of a path.
@@ -135,11 +146,23 @@ func (s *scan) mailto() {
 	}
 }
 
-// fileNames and headerNames are members whose value is a name or a header.
-var (
-	fileNames   = set("path", "file", "filename", "file_name", "file_path", "filepath", "dest", "destination", "branch", "branch_name", "new_branch", "tag", "tag_name", "ref", "bucket", "key", "object", "folder")
-	headerNames = set("user-agent", "user_agent", "useragent", "cookie")
-)
+// isFileName and isHeaderName report members whose value is a name or a header. They are
+// asked about every member, and a switch is cheaper than a map.
+func isFileName(member string) bool {
+	switch member {
+	case "path", "file", "filename", "file_name", "file_path", "filepath", "dest", "destination", "branch", "branch_name", "new_branch", "tag", "tag_name", "ref", "bucket", "key", "object", "folder":
+		return true
+	}
+	return false
+}
+
+func isHeaderName(member string) bool {
+	switch member {
+	case "user-agent", "user_agent", "useragent", "cookie":
+		return true
+	}
+	return false
+}
 
 // member judges values of members that a tool sends as a name or a header.
 func (s *scan) member() {
@@ -147,11 +170,11 @@ func (s *scan) member() {
 	w := nothing
 	switch {
 	case len(text) > 1<<10:
-	case fileNames[name]:
+	case isFileName(name):
 		if base := text[strings.LastIndexAny(text, `/\`)+1:]; told(base) {
 			w = routine
 		}
-	case headerNames[name], strings.HasPrefix(name, "x-") && !customary[name]:
+	case isHeaderName(name), strings.HasPrefix(name, "x-") && !customary[name]:
 		if tells(name, text) {
 			w = output
 		}

@@ -21,10 +21,13 @@ const (
 )
 
 // vocabulary maps words of identifiers and prose to what they say.
-type vocabulary map[string]mention
+type vocabulary struct {
+	said    map[string]mention
+	lengths [1 << 10]uint32 // by the first two bytes of words, by five bits of each: how long they are, as bits
+}
 
-func newVocabulary() vocabulary {
-	v := vocabulary{}
+func newVocabulary() *vocabulary {
+	v := &vocabulary{said: map[string]mention{}}
 	for said, names := range map[mention][]string{
 		strong: {"secret", "secrets", "token", "tokens", "password", "passwd", "pwd", "pass", "passphrase", "passcode", "apikey", "apikeys", "apitoken", "authtoken",
 			"accesstoken", "refreshtoken", "bearertoken", "authkey", "secretkey", "accesskey", "privatekey", "signingkey", "encryptionkey", "masterkey", "sharedkey",
@@ -45,25 +48,29 @@ func newVocabulary() vocabulary {
 			"chunk", "module", "package", "peer", "policy", "field", "label", "hint", "placeholder", "required", "strength", "manager", "rotation", "reader", "provider", "method", "endpoint", "status", "scope", "at", "issuer"},
 	} {
 		for _, name := range names {
-			v[name] = said
+			v.said[name] = said
+			v.lengths[begin(name, 0)] |= 1 << len(name)
 		}
 	}
 	return v
 }
 
+// begin is where the lengths of the words are kept that begin as s[i:] does.
+func begin(s string, i int) int { return int(s[i]&31)<<5 | int(s[i+1]&31) }
+
 // maxWord is the longest word that is looked up, in bytes.
 const maxWord = 24
 
 // look says what s[i:j] means, in any ASCII case.
-func (v vocabulary) look(s string, i, j int) mention {
-	if j-i > maxWord {
+func (v *vocabulary) look(s string, i, j int) mention {
+	if j-i > maxWord || j-i < 2 || v.lengths[begin(s, i)]>>(j-i)&1 == 0 {
 		return unsaid
 	}
 	var word [maxWord]byte
 	for n := i; n < j; n++ {
 		word[n-i] = literal.Fold(s[n])
 	}
-	return v[string(word[:j-i])]
+	return v.said[string(word[:j-i])]
 }
 
 func isWordByte(c byte) bool { return alnum[c] || c >= 0x80 }
@@ -97,16 +104,25 @@ func wordBefore(s string, floor, end int) (i, j int, ok bool) {
 
 // field returns the part of a JSON pointer that names a value: the last member,
 // and the one before it where the last says nothing (/credentials/value, /tokens/0).
-func (v vocabulary) field(pointer string) string {
+func (v *vocabulary) field(pointer string) string {
 	cut := strings.LastIndexByte(pointer, '/')
 	if cut <= 0 {
 		return pointer[cut+1:]
 	}
 	last := pointer[cut+1:]
-	if _, err := strconv.Atoi(last); err != nil && v.name(last, 0, len(last)) != container {
+	if !isIndex(last) && v.name(last, 0, len(last)) != container {
 		return last
 	}
 	return pointer[strings.LastIndexByte(pointer[:cut], '/')+1:]
+}
+
+// isIndex reports a number, as the members of a list have.
+func isIndex(name string) bool {
+	if name == "" || alnum[name[0]] && name[0] > '9' { // what is no number is dear to ask about
+		return false
+	}
+	_, err := strconv.Atoi(name)
+	return err == nil
 }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
@@ -116,7 +132,7 @@ func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 // rest: sync_token is not a token. One that qualifies does so behind a strong word:
 // token_type is not a token, job_token is. "key" is strong after a word that
 // says what it opens.
-func (v vocabulary) name(s string, floor, end int) mention {
+func (v *vocabulary) name(s string, floor, end int) mention {
 	said := unsaid
 	weaks, unknown := 0, 0
 	for i, j, ok := wordBefore(s, floor, end); ok; i, j, ok = wordBefore(s, floor, i) {
@@ -233,7 +249,7 @@ func handsOver(text string) bool {
 // to, or else the nearest telling word of the text before it. near is true if
 // that is the name itself or a word at most four away. key is the name of the
 // field whose value s is.
-func (v vocabulary) context(key, s string, start int) (said mention, near bool) {
+func (v *vocabulary) context(key, s string, start int) (said mention, near bool) {
 	from, to, ok := assigned(s, start)
 	if ok && to == start-1 && s[to] == ':' {
 		if id := idBefore(s, from, to); id < to { // 123456:TOKEN

@@ -72,7 +72,7 @@ func (c *scan) scanShortSecret(dst []gateway.Finding, s string, start, end int) 
 
 // scanField judges the whole value of a field whose name says that it is a secret.
 func (c *scan) scanField(dst []gateway.Finding, s string) []gateway.Finding {
-	if c.key == "" || len(s) < 5 || len(s) > maxPassword || strings.ContainsAny(s, " \t\n") || c.words.name(c.key, 0, len(c.key)) != strong {
+	if c.key == "" || len(s) < 5 || len(s) > maxPassword || strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 || strings.IndexByte(s, '\n') >= 0 || c.words.name(c.key, 0, len(c.key)) != strong {
 		return dst
 	}
 	for _, word := range passwordWords {

@@ -68,7 +68,7 @@ type Detector struct {
 	literals *literal.Finder
 	triggers [][]trigger    // by literal
 	short    [256][]trigger // by the first byte of literals that stand everywhere: they are looked for in long runs only
-	words    vocabulary
+	words    *vocabulary
 	fillers  *literal.Machine // placeholderWords
 	suffixes *literal.Machine
 	keepers  *literal.Machine

@@ -17,7 +17,7 @@ var defaultPasswords = []string{"password", "passwd", "pass", "pw", "pwd", "secr
 // Passwords that hold a raw slash or at sign are common in connection strings
 // though the RFC forbids them, so the last at sign of the word counts there.
 func (c *scan) scanURL(dst []gateway.Finding, s string, start, end int) []gateway.Finding {
-	if start == 0 || !alnum[s[start-1]] {
+	if start == 0 || !alnum[s[start-1]] || strings.IndexByte(s[end:min(len(s), end+maxUserinfo)], '@') < 0 {
 		return dst
 	}
 	at, colon := -1, -1
