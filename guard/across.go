@@ -72,9 +72,7 @@ func (sc *scan) across() {
 	}
 	_, over := sc.s.model.Judge(t, surface, lowest)
 	var secrets []gateway.Finding
-	if len(over) > 0 {
-		secrets = sc.secrets(nil, t, "")
-	}
+	looked := false
 	for _, v := range over {
 		limit := limit
 		inside := 0
@@ -97,10 +95,17 @@ func (sc *scan) across() {
 				f.Rule = v.Rules[named]
 			}
 		}
-		f.Sample = excerpt(text, f.Span, secrets)
 		own := v.Score >= limit && (named >= 0 || v.Words >= fewestWords)
+		asks := sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked
+		if !own && !asks {
+			continue
+		}
+		if !looked {
+			secrets, looked = sc.secrets(nil, t, ""), true
+		}
+		f.Sample = excerpt(text, f.Span, secrets)
 		switch {
-		case sc.s.judge.asks(v.Score) && len(sc.asked) < maxAsked:
+		case asks:
 			sc.asked = append(sc.asked, question{f, sc.ask(t, v), text, place{outside: true}, own})
 		case own:
 			sc.score = max(sc.score, v.Score)

@@ -70,6 +70,25 @@ func (sc *scan) doubled(raw json.RawMessage) {
 
 // once is what is found in a text, which is read once however often it stands there.
 func (sc *scan) once(l *leaf) []gateway.Finding {
+	if len(l.text) > maxClean || sc.s.judge != nil {
+		return sc.undoubled(l)
+	}
+	if sc.clean == nil {
+		sc.clean = cleanPool.Get().(*clean)
+	}
+	place, is := sc.clean.place(l)
+	if *place == is {
+		return nil
+	}
+	found := sc.undoubled(l)
+	if len(found) == 0 {
+		*place = is
+	}
+	return found
+}
+
+// undoubled is what is found in a text that a result may have twice.
+func (sc *scan) undoubled(l *leaf) []gateway.Finding {
 	d := sc.doubles
 	if d == nil || len(l.text) < minDouble || l.kind != leafText || l.key || l.whole {
 		return sc.text(l)

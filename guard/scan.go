@@ -33,6 +33,7 @@ type scan struct {
 	places   []place            // and where each stands
 	asked    []question         // for the external judge
 	short    joined             // texts that may be parts of one
+	clean    *clean             // short texts in which nothing was found
 	doubles  *doubles           // texts that may stand there twice; nil if none is looked for
 	argv     argv               // lists that may be commands, of what an agent sends
 	pointers int                // bytes of long pointers
@@ -81,6 +82,10 @@ func (sc *scan) run(walk func()) (report gateway.Report, err error) {
 		}
 	}()
 	walk()
+	if sc.clean != nil {
+		sc.clean.release()
+		sc.clean = nil
+	}
 	if sc.sends && sc.traced {
 		sc.copies()
 		sc.disguised()

@@ -11,11 +11,18 @@ import (
 // A leaf is one text inside a JSON value: a string, the name of a member, or a
 // number long enough to be somebody's.
 type leaf struct {
-	path  []byte // RFC 6901 pointer
-	name  string // of the nearest member around it, its last maxName bytes; "" if none
-	text  string // as a reader of the JSON gets it
-	key   bool   // it is the member's name
-	whole bool   // it is not a string: a span of it means all of it
+	path []byte // RFC 6901 pointer
+	name string // of the nearest member around it, its last maxName bytes; "" if none
+	text string // as a reader of the JSON gets it
+
+	// What of the path detectors may heed, beside the name: how many lists the text is in
+	// below the member of that name, and the member around that member's object, "" if that
+	// is in a list.
+	listed int
+	around string
+
+	key   bool // it is the member's name
+	whole bool // it is not a string: a span of it means all of it
 	kind  leafKind
 }
 
@@ -56,6 +63,9 @@ type walker struct {
 	path  []byte // pointer to the current value
 	visit func(*leaf)
 	leaf  leaf
+
+	listed int    // lists around the current value, within …
+	around string // … the object that is the value of this member
 }
 
 // walk calls visit for every leaf of raw, in order. The leaf is only valid
@@ -87,8 +97,10 @@ func (w *walker) value(name string, parent int) {
 		return
 	}
 	switch c := w.in[w.at]; {
+	case c == '{' && parent >= 0:
+		w.object(name)
 	case c == '{':
-		w.object()
+		w.object("")
 	case c == '[':
 		w.array(name)
 	case c == '"':
@@ -133,7 +145,7 @@ func (w *walker) emit(l leaf) {
 	if l.text == "" {
 		return
 	}
-	l.path = w.path
+	l.path, l.listed, l.around = w.path, w.listed, w.around
 	w.leaf = l
 	w.visit(&w.leaf)
 }
@@ -149,9 +161,12 @@ func (w *walker) word() {
 	}
 }
 
-func (w *walker) object() {
+// object reads an object, the value of a member or, if around is "", of none.
+func (w *walker) object(around string) {
 	w.at++ // {
 	w.space()
+	outer, listed := w.around, w.listed
+	w.around, w.listed = around, 0
 	length, start := len(w.path), w.at
 	for w.at < len(w.in) && w.in[w.at] == '"' {
 		name := w.str()
@@ -168,13 +183,14 @@ func (w *walker) object() {
 		}
 	}
 	w.at++ // }
-	w.path = w.path[:length]
+	w.path, w.around, w.listed = w.path[:length], outer, listed
 }
 
 func (w *walker) array(name string) {
 	w.at++ // [
 	w.space()
 	length := len(w.path)
+	w.listed++
 	for i := 0; w.at < len(w.in) && w.in[w.at] != ']'; i++ {
 		w.path = strconv.AppendInt(append(w.path[:length], '/'), int64(i), 10)
 		before := w.at
@@ -188,6 +204,7 @@ func (w *walker) array(name string) {
 	}
 	w.at++ // ]
 	w.path = w.path[:length]
+	w.listed--
 }
 
 // str reads a string.
