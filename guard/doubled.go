@@ -60,12 +60,33 @@ func (sc *scan) doubled(raw json.RawMessage) {
 		return
 	}
 	d := &doubles{found: map[string][]gateway.Finding{}, long: map[string]bool{}}
-	walk(structured, func(l *leaf) {
-		if len(l.text) >= minLong && l.kind == leafText && !l.key {
-			d.long[l.text] = true
-		}
-	})
+	if hasLong(string(structured)) {
+		walk(structured, func(l *leaf) {
+			if len(l.text) >= minLong && l.kind == leafText && !l.key {
+				d.long[l.text] = true
+			}
+		})
+	}
 	sc.doubles = d
+}
+
+// hasLong reports whether a JSON value has a string as long as is left out.
+func hasLong(s string) bool {
+	for at := strings.IndexByte(s, '"'); at >= 0; {
+		end := at + 1
+		for end = special(s, end); end < len(s) && s[end] != '"'; end = special(s, end) {
+			end += 2
+		}
+		if end-at > minLong {
+			return true
+		}
+		n := strings.IndexByte(s[min(end+1, len(s)):], '"')
+		if n < 0 {
+			return false
+		}
+		at = end + 1 + n
+	}
+	return false
 }
 
 // once is what is found in a text, which is read once however often it stands there.

@@ -103,10 +103,12 @@ func (sc *scan) distinct(found []gateway.Finding, text string) []gateway.Finding
 	count := map[gateway.FindingKind]int{}
 	first := map[gateway.FindingKind]int{}
 	for i, f := range found {
-		near := kept[max(0, len(kept)-2*maxPerLeaf):]
-		if slices.ContainsFunc(near, func(k gateway.Finding) bool {
-			return k.Kind == f.Kind && k.Rule == f.Rule && k.Span[0] < f.Span[1] && f.Span[0] < k.Span[1]
-		}) {
+		again := false
+		for j := max(0, len(kept)-2*maxPerLeaf); j < len(kept) && !again; j++ {
+			k := &kept[j]
+			again = k.Span[0] < f.Span[1] && f.Span[0] < k.Span[1] && k.Kind == f.Kind && k.Rule == f.Rule
+		}
+		if again {
 			continue
 		}
 		if count[f.Kind]++; count[f.Kind] == 1 {
