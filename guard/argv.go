@@ -20,8 +20,17 @@ type argv struct {
 // longestArgv is how much is put together of one call, in bytes.
 const longestArgv = 16 << 10
 
-// programs are names of members that say which program the list is for.
-var programs = map[string]bool{"command": true, "cmd": true, "program": true, "executable": true, "exe": true, "bin": true, "binary": true, "entrypoint": true}
+// isProgram reports the name of a member that says which program the list is for, in any case.
+func isProgram(name string) bool {
+	if name == "" || strings.IndexByte("cpebCPEB", name[0]) < 0 { // most are spared the rest
+		return false
+	}
+	switch strings.ToLower(name) {
+	case "command", "cmd", "program", "executable", "exe", "bin", "binary", "entrypoint":
+		return true
+	}
+	return false
+}
 
 // add takes a leaf in.
 func (a *argv) add(l *leaf) {
@@ -30,7 +39,7 @@ func (a *argv) add(l *leaf) {
 	}
 	slash := bytes.LastIndexByte(l.path, '/')
 	if slash < 0 || slash+1 == len(l.path) || l.path[slash+1] < '0' || l.path[slash+1] > '9' {
-		if a.at = nil; programs[strings.ToLower(l.name)] && strings.IndexByte(l.text, ' ') < 0 {
+		if a.at = nil; isProgram(l.name) && strings.IndexByte(l.text, ' ') < 0 {
 			a.command = l.text
 		}
 		return

@@ -106,12 +106,12 @@ func (w *walker) value(name string, parent int) {
 		w.array(name)
 	case c == '"':
 		text := w.str()
-		w.emit(leaf{name: name, text: text, kind: w.media(name, parent)})
+		w.emit(name, text, w.media(name, parent), false)
 	case c == '-' || c >= '0' && c <= '9':
 		start := w.at
 		w.word()
 		if w.at-start >= minNumber {
-			w.emit(leaf{name: name, text: w.in[start:w.at], whole: true, kind: leafNumber})
+			w.emit(name, w.in[start:w.at], leafNumber, false)
 		}
 	default:
 		w.word()
@@ -142,12 +142,11 @@ func textual(mime string) bool {
 		strings.HasSuffix(mime, "javascript") || strings.HasSuffix(mime, "markdown")
 }
 
-func (w *walker) emit(l leaf) {
-	if l.text == "" {
+func (w *walker) emit(name, text string, kind leafKind, key bool) {
+	if text == "" {
 		return
 	}
-	l.path, l.listed, l.around = w.path, w.listed, w.around
-	w.leaf = l
+	w.leaf = leaf{path: w.path, name: name, text: text, listed: w.listed, around: w.around, key: key, whole: kind == leafNumber, kind: kind}
 	w.visit(&w.leaf)
 }
 
@@ -173,7 +172,7 @@ func (w *walker) object(around string) {
 		name := w.str()
 		w.path = gateway.AppendPointer(w.path[:length], name)
 		short := name[max(0, len(name)-maxName):]
-		w.emit(leaf{name: short, text: name, key: true})
+		w.emit(short, name, leafText, true)
 		w.space()
 		w.at++ // :
 		w.space()
