@@ -35,9 +35,10 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 		}
 		floor = b
 		i = b + minToken
-		if b-a >= minToken {
-			dst = c.scanShort(dst, s, a, b)
+		if b-a < minToken {
+			continue
 		}
+		dst = c.scanShort(dst, s, a, b)
 		if isEscapeTail(s, a) {
 			a++
 		}
