@@ -2,7 +2,6 @@ package classify
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"toolward/guard/decode/normal"
 	"toolward/guard/rules"
@@ -33,7 +32,6 @@ type wordsApart struct {
 	out   []byte
 	found []Window               // that are orders as they stand
 	hits  []rules.Hit            // in what was read apart
-	last  int                    // where the word before ends, -1 if there is none
 	count [1 << countBits]uint16 // how often each word stands there, by slot
 }
 
@@ -117,7 +115,7 @@ func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
 			}
 			continue
 		}
-		if start := int(tok.start); last >= 0 && (start-last != 1 || text[last] != ' ') && !ordinary(text[last:start], tok.shape) {
+		if last >= 0 && !beside(text, last, tok) && !ordinary(text, last, tok) {
 			gaps++
 		}
 		n := &a.count[slot(tok.hash)]
@@ -128,42 +126,44 @@ func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
 	if gaps*5 < count && len(toks) < 3*count && (most <= 5 || int(most)*5 <= count) {
 		return // prose, which most texts are
 	}
-	a.out, a.last = a.out[:0], -1
+	a.out = a.out[:0]
 	kept, odd := 0, 0
-	put := func(tok *token, w string) {
-		if a.last >= 0 && !ordinary(text[a.last:tok.start], tok.shape) {
-			odd++
-		}
-		a.put(w, tok.shape)
-		kept, a.last = kept+1, int(tok.end)
-	}
+	last = -1
 	for k := 0; k < len(toks); k++ {
 		tok := &toks[k]
-		w := text[tok.start:tok.end]
-		if end := tagEnd(text, toks, k); end > k {
-			k = end - 1
+		switch tok.shape {
+		case markToken:
+			if end := tagEnd(text, toks, k); end > k {
+				k = end - 1
+			} else if ends(text, toks, k) && len(a.out) > 0 {
+				a.out = append(a.out, text[tok.start])
+			}
+			continue
+		case identToken:
+			n := a.pieces(text[tok.start:tok.end])
+			kept, odd, last = kept+n, odd+n, int(tok.end)
+			continue
+		case wordToken, cjkToken:
+			if !isWord(tok) {
+				continue
+			}
+			if n := &a.count[slot(tok.hash)]; *n > 5 && int(*n)*5 > count { // the same word again and again …
+				if *n == mostCount {
+					continue
+				}
+				*n = mostCount // … but once it may be the order's
+			}
+		case numberToken:
 			continue
 		}
-		switch {
-		case tok.shape == identToken:
-			n := a.pieces(w)
-			kept, odd = kept+n, odd+n
-			a.last = int(tok.end)
-		case tok.shape == markToken:
-			if ends(text, toks, k) && len(a.out) > 0 {
-				a.out = append(a.out, w[0])
-			}
-		case tok.shape == urlToken || tok.shape == emailToken || tok.shape == pathToken:
-			put(tok, w)
-		case !isWord(tok):
-		case a.count[slot(tok.hash)] > 5 && int(a.count[slot(tok.hash)])*5 > count: // the same word again and again …
-			if a.count[slot(tok.hash)] != mostCount {
-				a.count[slot(tok.hash)] = mostCount // … but once it may be the order's
-				put(tok, w)
-			}
-		default:
-			put(tok, w)
+		if last >= 0 && !beside(text, last, tok) && !ordinary(text, last, tok) {
+			odd++
 		}
+		if len(a.out) > 0 && tok.shape != cjkToken {
+			a.out = append(a.out, ' ')
+		}
+		a.out = append(a.out, text[tok.start:tok.end]...)
+		kept, last = kept+1, int(tok.end)
 	}
 	if kept < fewestApart || odd*4 <= kept && len(toks) <= 3*kept {
 		return
@@ -176,12 +176,14 @@ func (j *judge) setApart(m *Model, t *normal.Text, i int, toks []token) {
 	}
 }
 
-// ordinary reports whether a gap before a word is as in prose: a blank, with a
-// sign before it or not; in a script without blanks, nothing.
-func ordinary(gap string, s shape) bool {
+// ordinary reports whether what stands between the word that ends at last and tok is
+// as in prose: a blank, with a sign before it or not; in a script without blanks,
+// nothing.
+func ordinary(text string, last int, tok *token) bool {
+	gap := text[last:tok.start]
 	switch len(gap) {
 	case 0:
-		return s == cjkToken
+		return tok.shape == cjkToken
 	case 1:
 		return gap == " "
 	case 2:
@@ -190,6 +192,11 @@ func ordinary(gap string, s shape) bool {
 		return gap == "、" || gap == "。" || gap == "，"
 	}
 	return false
+}
+
+// beside reports whether a blank stands there, as mostly.
+func beside(text string, last int, tok *token) bool {
+	return int(tok.start)-last == 1 && text[last] == ' '
 }
 
 // isWord reports whether a token is a word: of two letters at least, all of
@@ -204,21 +211,21 @@ func isWord(t *token) bool {
 	return false
 }
 
-// put writes a word.
-func (a *wordsApart) put(w string, s shape) {
-	if len(a.out) > 0 && s != cjkToken {
-		a.out = append(a.out, ' ')
-	}
-	a.out = append(a.out, w...)
-}
-
 // pieces writes the words that an identifier is made of: ignore_all_rules.
 func (a *wordsApart) pieces(w string) (words int) {
-	for piece := range strings.FieldsFuncSeq(w, func(r rune) bool { return r < utf8.RuneSelf && byteKinds[byte(r)] != kLetter }) {
-		if len(piece) > 1 {
-			a.put(piece, wordToken)
+	for i := 0; i < len(w); {
+		start := i
+		for i < len(w) && (byteKinds[w[i]] == kLetter || byteKinds[w[i]] == kWide) {
+			i++
+		}
+		if i-start > 1 {
+			if len(a.out) > 0 {
+				a.out = append(a.out, ' ')
+			}
+			a.out = append(a.out, w[start:i]...)
 			words++
 		}
+		i++
 	}
 	return words
 }
