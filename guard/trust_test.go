@@ -17,9 +17,8 @@ func scoring(t *testing.T, score float64, limits classify.Limits) *classify.Mode
 	if err != nil {
 		t.Fatal(err)
 	}
-	sparse := make([]float32, 1<<classify.Bits)
-	sparse[0] = 1e-9 // the scale of weights is that of the largest
-	w := classify.Weights{Sparse: sparse, Dense: make([]float32, classify.DenseSize), Slope: 1, Offset: math.Log(score / (1 - score)), Limits: limits}
+	same := classify.Linear{Sparse: make([]float32, 1<<classify.Bits), Dense: make([]float32, classify.DenseSize), Slope: 1, Offset: math.Log(score / (1 - score))}
+	w := classify.Weights{Published: same, Written: same, Limits: limits}
 	var b bytes.Buffer
 	if err := w.Write(&b, set); err != nil {
 		t.Fatal(err)

@@ -2,17 +2,17 @@ package classify
 
 // known is what a word alone says, wherever it stands.
 type known struct {
-	hash    uint32 // of the folded word
-	sum     int32  // of the weights of its features; 0 while training
-	count   uint8  // of them
-	concept concept
+	hash               uint32 // of the folded word, scrambled
+	published, written int16  // sums of the weights of its features; 0 while training
+	count              uint8  // of them
+	concept            concept
 }
 
 // wordCache remembers what words alone say. Entries are compared by the word
 // itself, so what a text scores never depends on what was scored before.
 type wordCache struct {
 	lex     *lexicon
-	weights *[1 << Bits]int8 // nil while training
+	weights *buckets // nil while training
 	entries [1 << cacheBits]cachedWord
 }
 
@@ -55,10 +55,13 @@ func (c *wordCache) fold(w string) known {
 
 // weigh computes what w says.
 func (c *wordCache) weigh(w string) known {
-	k := known{hash: wordHash(w)}
-	k.concept = c.lex.word(w, k.hash)
-	sum := features{weights: c.weights}
-	sum.word(w, k.hash)
-	k.sum, k.count = sum.sum, uint8(sum.count)
+	h := wordHash(w)
+	k := known{hash: scramble(h), concept: c.lex.word(w, h)}
+	if c.weights != nil {
+		var buf [longestWord]uint32 // one feature for the word, one less than its bytes for its parts
+		list := appendWord(buf[:0], w, k.hash)
+		s := c.weights.of(list)
+		k.published, k.written, k.count = int16(s.published), int16(s.written), uint8(len(list))
+	}
 	return k
 }

@@ -1,9 +1,11 @@
 // Package classify gives a text the probability that it holds an order to the
 // model that will read it.
 //
-// A [Model] is a linear classifier with hashed features, a MiB of weights,
-// embedded in the binary and trained by guard/train; it is deterministic and
-// needs nothing but this package. It reads every view of a [normal.Text]
+// A [Model] is two linear classifiers over the same hashed features, a MiB of
+// weights each, embedded in the binary and trained by guard/train: one knows how
+// attacks are worded that were published, the other how people word orders who
+// know none of them. The likelier answer counts. It is deterministic and needs
+// nothing but this package. It reads every view of a [normal.Text]
 // sentence by sentence, judges each sentence alone and together with its
 // neighbours, and answers with the window that scores highest: an order of one
 // line in 200 KiB of log is found as if it stood alone.
@@ -45,18 +47,22 @@ type Verdict struct {
 
 // Model judges texts. It is safe for concurrent use.
 type Model struct {
-	weights *[1 << Bits]int8
-	scale   float32
-	dense   [denseSize]float32
-	slope   float64 // probability = 1/(1+exp(-(slope*logit+offset)))
-	offset  float64
-	limits  Limits
-	nearly  float64 // logits of these scores
-	surely  float64
+	weights            *buckets
+	published, written linear // what the sums of the weights mean
+	limits             Limits
+	found, most        float64 // log-odds that the written weights count from, and up to
+	nearly, surely     float64 // … of these scores
 
 	lex  *lexicon
 	set  *rules.Set
 	pool sync.Pool
+}
+
+// linear makes log-odds of the sum of a set's weights.
+type linear struct {
+	unit   float64 // what a sum of 1 is worth
+	dense  [denseSize]float64
+	offset float64
 }
 
 // Limits are the scores from which something is made of a text by default.
@@ -78,7 +84,7 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best float6
 		j = &judge{x: newExtractor(m.lex, m.weights)}
 	}
 	defer m.pool.Put(j)
-	limit := m.logit(threshold)
+	limit := logit(threshold)
 	top := math.Inf(-1)
 	near, sure := min(limit, m.nearly), m.surely
 	for i := 0; i < len(t.Views); i++ { // what is set apart adds to them
@@ -100,7 +106,7 @@ func (m *Model) Judge(t *normal.Text, s Surface, threshold float64) (best float6
 	if math.IsInf(top, -1) {
 		return 0, nil
 	}
-	return m.probability(top), over
+	return probability(top), over
 }
 
 // judge holds the buffers of one judgement.
@@ -125,19 +131,28 @@ func (j *judge) view(m *Model, t *normal.Text, i int, s Surface) {
 	j.scores = j.scores[:0]
 	for k := range j.windows {
 		w := &j.windows[k]
-		var sum float32
-		var n int32
+		var sum sums
+		n := int32(0)
 		for _, p := range j.x.parts[w.first:w.last] {
-			sum += float32(p.sum) * m.scale
+			sum.add(p.sums)
 			n += p.count
 		}
-		z := float64(sum) * Norm(int(n))
+		norm := Norm(int(n))
 		j.dense = dense(j.dense[:0], t, w, s, j.hits)
-		for _, d := range j.dense {
-			z += float64(m.dense[d])
+		z := m.published.logOdds(sum.published, norm, j.dense)
+		if written := m.written.logOdds(sum.written, norm, j.dense); written >= m.found {
+			z = max(z, min(written, m.most))
 		}
 		j.scores = append(j.scores, z)
 	}
+}
+
+func (l *linear) logOdds(sum int32, norm float64, dense []uint16) float64 {
+	z := float64(sum)*l.unit*norm + l.offset
+	for _, d := range dense {
+		z += l.dense[d]
+	}
+	return z
 }
 
 // Norm is what the sum over n features is multiplied by. The constant keeps
@@ -158,7 +173,7 @@ func (j *judge) rules(m *Model, w *Window) []string {
 
 func (m *Model) verdict(t *normal.Text, w *Window, z float64, rules []string, words int) Verdict {
 	v := &t.Views[w.View]
-	return Verdict{Score: m.probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via, Rules: rules, Words: words}
+	return Verdict{Score: probability(z), Span: v.Raw(w.Start, w.End), View: w.View, Via: v.Via, Rules: rules, Words: words}
 }
 
 // join adds w to over, merged with the last one if they overlap.
@@ -176,11 +191,7 @@ func (m *Model) join(over []Verdict, t *normal.Text, w *Window, z float64, rules
 	return append(over, v)
 }
 
-func (m *Model) probability(z float64) float64 {
-	return 1 / (1 + math.Exp(-(m.slope*z + m.offset)))
-}
+func probability(logOdds float64) float64 { return 1 / (1 + math.Exp(-logOdds)) }
 
 // logit is the inverse of probability.
-func (m *Model) logit(p float64) float64 {
-	return (math.Log(p/(1-p)) - m.offset) / m.slope
-}
+func logit(p float64) float64 { return math.Log(p / (1 - p)) }

@@ -117,17 +117,18 @@ func TestJudgeAgreesWithTheFeaturesOfTraining(t *testing.T) {
 	} {
 		text := n.Normalize(s)
 		best, _ := m.Judge(text, ToolResult, 0.5)
-		top := math.Inf(-1)
+		top := 0.0
 		for _, w := range x.Samples(text, ToolResult) {
-			var sum float32
+			var sum sums
 			for _, f := range w.Sparse {
-				sum += float32(m.weights[f])
+				sum.add(sums{int32(m.weights[f].published), int32(m.weights[f].written)})
 			}
-			z := float64(sum*m.scale) * Norm(len(w.Sparse))
-			for _, d := range w.Dense {
-				z += float64(m.dense[d])
+			norm := Norm(len(w.Sparse))
+			z := m.published.logOdds(sum.published, norm, w.Dense)
+			if written := m.written.logOdds(sum.written, norm, w.Dense); written >= logit(m.limits.Found) {
+				z = max(z, min(written, m.most))
 			}
-			top = max(top, m.probability(z))
+			top = max(top, probability(z))
 		}
 		if math.Abs(top-best) > 1e-6 {
 			t.Errorf("Judge(%q) scores %v, its features %v", s, best, top)

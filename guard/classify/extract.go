@@ -24,7 +24,7 @@ func (s *Sample) Clone() Sample {
 // Bits is the logarithm of the number of buckets.
 const Bits = 20
 
-func bucket(f uint32) uint32 { return f * 0x9e3779b1 >> (32 - Bits) }
+func bucket(f uint32) uint32 { return f >> (32 - Bits) }
 
 // Extractor makes samples. It is not safe for concurrent use.
 type Extractor struct {
@@ -45,8 +45,8 @@ func (e *Extractor) Samples(t *normal.Text, s Surface) []Sample {
 	for i := range t.Views {
 		e.x.run(t.Views[i].Text, s)
 		e.hits = e.set.Find(t.Views[i].Text, e.hits[:0])
-		buckets, prints := make([]uint32, len(e.x.feats.list)), make([]uint32, len(e.x.parts))
-		for k, f := range e.x.feats.list {
+		buckets, prints := make([]uint32, len(e.x.list)), make([]uint32, len(e.x.parts))
+		for k, f := range e.x.list {
 			buckets[k] = bucket(f)
 		}
 		for k := range prints {
@@ -72,7 +72,7 @@ func (x *extractor) print(k int) uint32 {
 	h := uint32(hashSeed)
 	for _, t := range x.tok.tokens[x.tok.sents[k].first:x.tok.sents[k].last] {
 		if t.shape != markToken {
-			h = mix(h, t.hash, 0)
+			h = scramble(h ^ t.hash)
 		}
 	}
 	return h

@@ -100,7 +100,9 @@ func (t *tokenizer) run(s string) {
 			continue // nothing was added
 		case kLetter:
 			if n := t.plain(s, i); n > 0 {
-				i += n
+				if i += n; i < len(s) && s[i] == ' ' {
+					i++
+				}
 			} else {
 				i = t.word(s, i)
 			}
@@ -142,7 +144,7 @@ func (t *tokenizer) cut(hard bool) {
 
 // add appends a token that is no word.
 func (t *tokenizer) add(start, end int, hash uint32, sh shape) {
-	t.tokens = append(t.tokens, token{start: int32(start), end: int32(end), known: known{hash: hash}, shape: sh})
+	t.tokens = append(t.tokens, token{start: int32(start), end: int32(end), known: known{hash: scramble(hash)}, shape: sh})
 }
 
 // endsLine reports whether the line break at i ends a sentence: the line does

@@ -106,7 +106,7 @@ scan:
 	case letters == 0:
 		t.tokens = append(t.tokens, token{start: int32(start), end: int32(i), known: known{hash: '0' * hashPrime}, shape: numberToken, digits: true})
 	case humps > 0 && letters > 3 && letters > 3*humps: // more humps are aLtErNaTiNg case
-		t.tokens = append(t.tokens, token{start: int32(start), end: int32(i), known: known{hash: wordHash(s[start:i])}, shape: identToken, digits: digits > 0})
+		t.tokens = append(t.tokens, token{start: int32(start), end: int32(i), known: known{hash: scramble(wordHash(s[start:i]))}, shape: identToken, digits: digits > 0})
 	default:
 		t.tokens = append(t.tokens, token{start: int32(start), end: int32(i), known: t.words.fold(s[start:i]), shape: wordToken, upper: uppers == letters && letters > 1, digits: digits > 0})
 	}

@@ -10,11 +10,23 @@ import (
 	"toolward/guard/rules"
 )
 
-// Amounts of synthetic text, and how much a row of it weighs against a real one.
+// Amounts of synthetic text, and how much a row of it, and of text written by hand,
+// weighs against a real one.
 const (
 	syntheticRows   = 54000
 	syntheticWeight = 0.3
 	syntheticSeed   = 7
+	writtenWeight   = 1
+)
+
+// How much more weighs, where the orders written by hand are learned, what there is of
+// a kind; and of the harmless synthetic rows, in which they would be lost, one in so
+// many is there.
+const (
+	moreReal      = 2
+	moreOrdinary  = 2.5
+	moreOrders    = 1.5
+	syntheticStep = 20
 )
 
 // doc is a row with its features.
@@ -34,12 +46,13 @@ type corpus struct {
 	texts     []eval.Row // written by hand
 	real      []doc      // of rows
 	synthetic []doc
+	written   []doc    // of texts
 	ordinary  []doc    // of files
 	sources   []string // of rows and files; those with attacks first
 }
 
 func newCorpus(rows, files, texts []eval.Row, set *rules.Set) *corpus {
-	c := &corpus{set: set, rows: rows, files: files, texts: texts, real: featurize(rows, set, whole), sources: append(byAttacks(rows), byAttacks(files)...)}
+	c := &corpus{set: set, rows: rows, files: files, texts: texts, real: featurize(rows, set, whole), written: featurize(texts, set, whole), sources: append(byAttacks(rows), byAttacks(files)...)}
 	c.synthetic = featurize(newSynth(syntheticSeed, rows).rows(syntheticRows), set, whole)
 	count := map[string]int{}
 	for i := range c.real {
@@ -53,24 +66,63 @@ func newCorpus(rows, files, texts []eval.Row, set *rules.Set) *corpus {
 	for i := range c.synthetic {
 		c.synthetic[i].weight = syntheticWeight
 	}
-	locate(c.real, c.synthetic)
+	for i := range c.written {
+		c.written[i].weight = writtenWeight
+	}
+	locate(c.real, c.synthetic, c.written)
 	if len(files) > 0 {
-		c.ordinary = mine(files, set, trainMean(c.all()))
+		c.ordinary = mine(files, set, train(c.published(none)))
+		written := mine(files, set, train(c.handwritten(none)))
+		for i := range c.ordinary {
+			c.ordinary[i].windows = append(c.ordinary[i].windows, written[i].windows...)
+		}
 	}
 	return c
 }
 
-// all is every document.
-func (c *corpus) all() []*doc { return c.without(func(*eval.Row) bool { return false }) }
+// none leaves no row out.
+func none(*eval.Row) bool { return false }
 
-// without is every document whose row is not left out.
-func (c *corpus) without(out func(*eval.Row) bool) []*doc {
-	var docs []*doc
+// published is what the weights learn from that know published attacks: all but what
+// was written by hand, and what is left out.
+func (c *corpus) published(out func(*eval.Row) bool) (docs []*doc) {
 	for _, list := range [][]doc{c.real, c.synthetic, c.ordinary} {
 		for i := range list {
 			if !out(list[i].row) {
 				docs = append(docs, &list[i])
 			}
+		}
+	}
+	return docs
+}
+
+// handwritten is what the others learn from: the texts written by hand, and what is
+// harmless of all else.
+func (c *corpus) handwritten(out func(*eval.Row) bool) (docs []*doc) {
+	add := func(d doc, more float64) {
+		if !out(d.row) {
+			d.weight *= more
+			docs = append(docs, &d)
+		}
+	}
+	for i := range c.written {
+		more := 1.0
+		if c.written[i].positive {
+			more = moreOrders
+		}
+		add(c.written[i], more)
+	}
+	for i := range c.real {
+		if !c.real[i].positive {
+			add(c.real[i], moreReal)
+		}
+	}
+	for i := range c.ordinary {
+		add(c.ordinary[i], moreOrdinary)
+	}
+	for i := 0; i < len(c.synthetic); i += syntheticStep {
+		if !c.synthetic[i].positive {
+			add(c.synthetic[i], 1)
 		}
 	}
 	return docs

@@ -20,7 +20,10 @@ func (v *validation) write(w io.Writer, errors bool) error {
 		return err
 	}
 	quoting := eval.Measure(slices.DeleteFunc(rows, func(j eval.Judged) bool { return j.Row.Variant == "quotes_attack" }))
-	fmt.Fprintf(w, "probability = 1/(1+exp(-(%.3f*score%+.3f))), found from %.3f, suspected from %.3f, certain from %.3f\n", v.slope, v.offset, v.limits.Found, v.limits.Suspect, v.limits.Certain)
+	for _, s := range []scale{v.published, v.written} {
+		fmt.Fprintf(w, "probability = 1/(1+exp(-(%.3f*score%+.3f)))\n", s.slope, s.offset)
+	}
+	fmt.Fprintf(w, "found from %.3f, suspected from %.3f, certain from %.3f\n", v.limits.Found, v.limits.Suspect, v.limits.Certain)
 	fmt.Fprintf(w, "without documents that quote an attack: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *quoting.All.Injection.Recall01, *quoting.All.Injection.Recall001)
 	fmt.Fprintf(w, "hidden text, no hidden attack in training: recall %.3f at 1 %%, %.3f at 0.1 %%\n", *v.unseen.Recall01, *v.unseen.Recall001)
 	if err := v.writeTexts(w); err != nil {

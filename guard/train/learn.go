@@ -9,14 +9,13 @@ import (
 
 // Settings of the training, chosen by cross-validation.
 const (
-	seeds     = 2     // models that are averaged
-	epochs    = 12    // passes over the rows
+	epochs    = 8     // passes over the rows
 	rate      = 0.2   // AdaGrad's step
 	decay     = 0.3   // step in pass e is rate/(1+decay*e)
 	shrink    = 0.015 // L2 on bucket weights, for each time a bucket is used
 	negatives = 3     // windows of a benign row that are taught in a pass: the worst
 	nearby    = 8     // … and that are looked at in the passes between
-	looks     = 4     // passes from one look at all windows to the next but one
+	looks     = 3     // passes from one look at all windows to the next
 )
 
 // model is weights in training, with AdaGrad's sums of squares.
@@ -68,9 +67,9 @@ func (m *model) best(d *doc) (float64, int) {
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-// train makes one model.
-func train(docs []*doc, seed uint64) *model {
-	rng := rand.New(rand.NewPCG(seed, 1))
+// train makes a model.
+func train(docs []*doc) *model {
+	rng := rand.New(rand.NewPCG(1, 1))
 	m := newModel()
 	order := rng.Perm(len(docs))
 	near := make([][]int32, len(docs))
@@ -83,7 +82,7 @@ func train(docs []*doc, seed uint64) *model {
 			case d.positive:
 				m.attack(d, e == 0, rng, rate)
 			default:
-				near[k] = m.benign(d, near[k], e%looks < 2, rate)
+				near[k] = m.benign(d, near[k], e%looks == 0, rate)
 			}
 		}
 	}
@@ -111,8 +110,8 @@ type scored struct {
 	i int32
 }
 
-// benign teaches the windows of d that most look like attacks. Most never do: two
-// passes of each four look at all, the others at those that were near in the last.
+// benign teaches the windows of d that most look like attacks. Most never do: one
+// pass of each three looks at all, the others at those that were near in it.
 func (m *model) benign(d *doc, near []int32, all bool, rate float32) []int32 {
 	var worst [nearby]scored
 	n := 0
@@ -146,20 +145,4 @@ func (m *model) benign(d *doc, near []int32, all bool, rate float32) []int32 {
 		m.step(&d.windows[s.i], d.weight*sigmoid(s.z), rate)
 	}
 	return near
-}
-
-// trainMean averages the models of several seeds, which differ in the order of
-// rows.
-func trainMean(docs []*doc) *model {
-	mean := newModel()
-	for seed := range uint64(seeds) {
-		m := train(docs, seed+1)
-		for i, w := range m.w {
-			mean.w[i] += w / seeds
-		}
-		for i, w := range m.dw {
-			mean.dw[i] += w / seeds
-		}
-	}
-	return mean
 }

@@ -7,20 +7,21 @@
 //
 // The same data and the same code make the same file, on the same
 // architecture: every random choice has a seed, and the sums are made in one
-// order. Training takes the labelled rows of -data, synthetic ones, made from the
-// wordings in attacks.txt, benign.txt and tongues.txt and placed in benign
-// rows, and of each ordinary file the windows that a model without such files
-// takes for orders most. A positive row is a bag: only its highest-scoring window is taught to be
-// an attack, and only among windows that no benign row has too, so that the
-// text around an attack is not learned with it.
+// order. Two sets of weights are learned over the same features. One learns from the
+// labelled rows of -data, and from synthetic ones, made from the wordings in attacks.txt,
+// benign.txt and tongues.txt and placed in benign rows; the other from the texts of
+// guard/train/written, which people wrote who knew none of these, and from what is
+// benign of the rest. Both learn of each ordinary file the windows that models which know
+// fewer such files take for orders most. A positive row is a bag: only its
+// highest-scoring window is taught to be an attack, and only among windows that no benign
+// row has too, so that the text around an attack is not learned with it.
 //
-// Cross-validation trains eight models, each without some sources of labelled
-// rows, some kinds of ordinary files and an eighth of the packages that those are
-// from; no two sources with attacks are left out together. Each row and file is judged
-// by the model that has not seen its source, as guard would; so are the texts of
-// guard/train/written, which no model has seen. From the scores come the
-// calibration (Platt: a logistic curve that turns the score into the probability
-// at the data's share of attacks) and the default limits.
+// Cross-validation trains eight such pairs, each without some sources of labelled
+// rows, some kinds of ordinary files, an eighth of the packages that those are
+// from, and some writers; no two sources with attacks are left out together. Each row,
+// file and text is judged by the pair that has not seen its source, as guard would. From
+// the scores come the calibration (Platt: a logistic curve that turns the score into the
+// probability at the data's share of attacks) and the default limits.
 package main
 
 import (
@@ -29,7 +30,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"toolward/guard/classify"
 	"toolward/guard/eval"
 	"toolward/guard/rules"
 )
@@ -37,7 +37,7 @@ import (
 func main() {
 	data := flag.String("data", "../shared/data/guard/dev.jsonl.gz", "labelled rows, JSON lines, gzipped or not")
 	ordinary := flag.String("ordinary", "", "ordinary files that guard/train/ordinary gathered; required")
-	written := flag.String("written", "guard/train/written", "folder of texts that were written by hand to measure by, a file for each writer")
+	written := flag.String("written", "guard/train/written", "folder of texts that were written by hand, a file for each writer")
 	out := flag.String("out", "", "write the model here")
 	cv := flag.Bool("cv", false, "only cross-validate, and print the figures")
 	errors := flag.Bool("errors", false, "list the mistakes of the cross-validation")
@@ -80,8 +80,7 @@ func run(data, ordinary, written, out, letters string, cv, errors bool) error {
 	if err := v.write(os.Stdout, errors); err != nil || cv {
 		return err
 	}
-	m := trainMean(c.all())
-	w := classify.Weights{Sparse: m.w, Dense: m.dw, Slope: v.slope, Offset: v.offset, Limits: v.limits}
+	w := v.weights(c.train(none))
 	f, err := os.Create(out)
 	if err != nil {
 		return err

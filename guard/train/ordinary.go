@@ -13,7 +13,7 @@ import (
 // which no model ever takes for an order: those that look most like one to a model
 // that knows no such file are kept, and a few beside.
 const (
-	keptLikely     = 20
+	keptLikely     = 14
 	keptAny        = 4
 	ordinaryWeight = 0.8 // of a file, against a row of labelled data
 )

@@ -73,7 +73,7 @@ func TestTrainLearnsWhatTellsTheClassesApart(t *testing.T) {
 		}
 		docs = append(docs, &doc{windows: []classify.Sample{s}, weight: 1, positive: positive, use: []int{0}})
 	}
-	m := trainMean(docs)
+	m := train(docs)
 	attack, _ := m.best(docs[0])
 	benign, _ := m.best(docs[1])
 	if attack <= 0 || benign >= 0 {
@@ -94,9 +94,9 @@ func TestPlattMakesProbabilities(t *testing.T) {
 			judged = append(judged, eval.Judged{Row: row(label), Scores: eval.Scores{eval.Injection: {Value: sigmoid(z)}}})
 		}
 	}
-	slope, offset := platt(judged)
+	s := platt(judged)
 	for z, want := range map[float64]float64{0: 0.25, 1: 0.75} {
-		if got := sigmoid(slope*z + offset); math.Abs(got-want) > 1e-6 {
+		if got := sigmoid(s.slope*z + s.offset); math.Abs(got-want) > 1e-6 {
 			t.Errorf("probability at %v = %v, want %v", z, got, want)
 		}
 	}

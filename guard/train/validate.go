@@ -16,14 +16,19 @@ import (
 	"toolward/guard/eval"
 )
 
-// folds is how many models judge what they have not seen.
+// folds is how many pairs of models judge what they have not seen.
 const folds = 8
 
-// Shares of rows and files that may exceed a limit in cross-validation.
+// Shares of rows and files that may exceed a limit in cross-validation, by the score of
+// the weights that know published attacks and, besides, by that of the others, which
+// never block by themselves.
 var (
 	mayFind    = shares{ordinary: 0.001, topical: 0.02, files: 0.012}
-	maySuspect = shares{ordinary: 0.0005, topical: 0.01, files: 0.004}
-	mayBlock   = shares{ordinary: 0.0003, topical: 0.005, files: 0.0007} // wordings of rules block besides
+	maySuspect = shares{ordinary: 0.0005, topical: 0.01, files: 0.003}
+	mayBlock   = shares{ordinary: 0.0003, topical: 0.005, files: 0.0008} // wordings of rules block besides
+
+	moreFound     = shares{ordinary: 0.001, topical: 0.01, files: 0.012}
+	moreSuspected = shares{ordinary: 0.0003, topical: 0.003, files: 0.0006}
 )
 
 // shares are of ordinary tool traffic, of texts about models, prompts and attacks,
@@ -34,16 +39,30 @@ type shares struct{ ordinary, topical, files float64 }
 // sources are ordinary traffic.
 var topical = []string{"prompt-eng-guide", "mitre-atlas", "cursorrules", "awesome-prompts", "garak"}
 
-// validation is the outcome of leaving out each source, kind of file and package.
+// validation is the outcome of leaving out each source, kind of file, package and
+// writer.
 type validation struct {
 	rows     []eval.Judged // labelled data: by a model that has not seen the source
-	texts    []eval.Judged // written by hand: none of them
+	texts    []eval.Judged // written by hand: … the writer
 	kinds    []eval.Judged // ordinary files: … the kind of file
 	packages []eval.Judged // … the package
 	unseen   *eval.Figures // hidden text, with no hidden text of any method in training
 
-	slope, offset float64
-	limits        classify.Limits
+	published, written scale
+	limits             classify.Limits
+}
+
+// scale makes log-odds of a model's sums.
+type scale struct{ slope, offset float64 }
+
+// silent is the scale of weights that say nothing.
+var silent = scale{0, -50}
+
+// pair is the models of two trainings on the same rows but for the attacks.
+type pair struct{ published, written *model }
+
+func (c *corpus) train(out func(*eval.Row) bool) pair {
+	return pair{train(c.published(out)), train(c.handwritten(out))}
 }
 
 // fold says which fold leaves a row out: one with attacks has the first folds to
@@ -60,30 +79,36 @@ func packageFold(group string) int {
 }
 
 func (c *corpus) validate() (*validation, error) {
-	models := make([]*model, folds+1)
+	models := make([]pair, folds+1)
 	train := func(i int) {
-		models[i] = trainMean(c.without(func(r *eval.Row) bool {
+		models[i] = c.train(func(r *eval.Row) bool {
 			if i == folds {
 				return r.Source == "obfuscated" || r.Label == eval.Injection && strings.HasPrefix(r.Source, "synthetic:obfuscated")
 			}
 			if strings.HasPrefix(r.Source, "synthetic:") {
 				return false
 			}
-			return c.fold(r.Source) == i || isFile(r) && packageFold(r.Group) == i
-		}))
+			return c.fold(r.Source) == i || (isFile(r) && packageFold(r.Group) == i) || (byHand(r) && packageFold(r.Source) == i)
+		})
 	}
 	inParallel(len(models), train)
-	v := &validation{slope: 1, limits: classify.Limits{Found: 0.5, Suspect: 0.5, Certain: 0.5}}
-	if err := v.judge(c, models); err != nil {
+	// The scores of each model alone, as they are, from which the scales and limits come.
+	first := &validation{published: scale{1, 0}, written: silent, limits: classify.Limits{Found: 0.5, Suspect: 0.5, Certain: 0.5}}
+	if err := first.judge(c, models); err != nil {
 		return nil, err
 	}
-	v.calibrate()
+	second := &validation{published: silent, written: scale{1, 0}, limits: classify.Limits{Found: 1e-12, Suspect: 1 - 1e-12, Certain: 1 - 1e-12}}
+	if err := second.judge(c, models); err != nil {
+		return nil, err
+	}
+	v := &validation{}
+	v.calibrate(first, second)
 	return v, v.judge(c, models)
 }
 
 // judge has each row and file judged by the model that has not seen it, as the
 // gateway would with the limits of v.
-func (v *validation) judge(c *corpus, models []*model) error {
+func (v *validation) judge(c *corpus, models []pair) error {
 	scanners := make([]*guard.Scanner, len(models))
 	for i, m := range models {
 		var err error
@@ -119,11 +144,18 @@ func (v *validation) judge(c *corpus, models []*model) error {
 	return errors.Join(e1, e2, e3, e4, e5)
 }
 
-// scanner is guard with a model that was just trained.
-func (c *corpus) scanner(m *model, v *validation) (*guard.Scanner, error) {
+// weights are a pair of models, of which v has the scales and limits.
+func (v *validation) weights(m pair) *classify.Weights {
+	linear := func(m *model, s scale) classify.Linear {
+		return classify.Linear{Sparse: m.w, Dense: m.dw, Slope: s.slope, Offset: s.offset}
+	}
+	return &classify.Weights{Published: linear(m.published, v.published), Written: linear(m.written, v.written), Limits: v.limits}
+}
+
+// scanner is guard with models that were just trained.
+func (c *corpus) scanner(m pair, v *validation) (*guard.Scanner, error) {
 	var b bytes.Buffer
-	w := classify.Weights{Sparse: m.w, Dense: m.dw, Slope: v.slope, Offset: v.offset, Limits: v.limits}
-	if err := w.Write(&b, c.set); err != nil {
+	if err := v.weights(m).Write(&b, c.set); err != nil {
 		return nil, err
 	}
 	model, err := classify.Read(&b, c.set)
@@ -151,17 +183,22 @@ func inParallel(n int, do func(int)) {
 	wg.Wait()
 }
 
-// calibrate fits the probability curve to the scores, which are the logits' own
-// sigmoids so far, and sets the limits.
-func (v *validation) calibrate() {
-	slope, offset := platt(v.rows)
-	limit := func(may shares) float64 {
-		z := max(quantile(v.rows, may.ordinary, ordinary), quantile(v.rows, may.topical, about),
-			quantile(slices.Concat(v.kinds, v.packages), may.files, isFile))
-		return sigmoid(slope*z + offset)
-	}
-	v.slope, v.offset = slope, offset
-	v.limits = classify.Limits{Found: limit(mayFind), Suspect: limit(maySuspect), Certain: limit(mayBlock)}
+// calibrate fits the probability curve to the scores of the models of published
+// attacks, which are the sums' own sigmoids, and sets the limits. The scale of the
+// others is laid so that as much exceeds the first two limits as may.
+func (v *validation) calibrate(published, written *validation) {
+	v.published = platt(published.rows)
+	limit := func(may shares) float64 { return v.published.slope*published.over(may) + v.published.offset }
+	found, suspect := limit(mayFind), limit(maySuspect)
+	v.limits = classify.Limits{Found: sigmoid(found), Suspect: sigmoid(suspect), Certain: sigmoid(limit(mayBlock))}
+	first, second := written.over(moreFound), written.over(moreSuspected)
+	v.written.slope = (suspect - found) / (second - first)
+	v.written.offset = found - v.written.slope*first
+}
+
+// over is the logit that as many rows and files exceed as may.
+func (v *validation) over(may shares) float64 {
+	return max(quantile(v.rows, may.ordinary, ordinary), quantile(v.rows, may.topical, about), quantile(slices.Concat(v.kinds, v.packages), may.files, isFile))
 }
 
 // about and ordinary tell the benign rows of tool surfaces apart.
@@ -172,6 +209,9 @@ func about(r *eval.Row) bool {
 func ordinary(r *eval.Row) bool {
 	return r.Label == eval.Benign && r.Surface != "user_prompt" && !slices.Contains(topical, r.Source)
 }
+
+// byHand reports whether a row is one of the texts written by hand.
+func byHand(r *eval.Row) bool { return strings.HasPrefix(r.Source, "written-") }
 
 func isFile(r *eval.Row) bool { return strings.HasPrefix(r.Source, "ordinary/") }
 
@@ -198,8 +238,8 @@ func quantile(judged []eval.Judged, share float64, of func(*eval.Row) bool) floa
 }
 
 // platt fits slope and offset of the logistic curve by Newton's method.
-func platt(judged []eval.Judged) (slope, offset float64) {
-	slope = 1
+func platt(judged []eval.Judged) scale {
+	slope, offset := 1.0, 0.0
 	for range 50 {
 		var ga, gb, haa, hab, hbb float64
 		for i := range judged {
@@ -223,7 +263,7 @@ func platt(judged []eval.Judged) (slope, offset float64) {
 		slope -= (hbb*ga - hab*gb) / det
 		offset -= (haa*gb - hab*ga) / det
 	}
-	return slope, offset
+	return scale{slope, offset}
 }
 
 // byAttacks puts sources with attacks first, the most first.

@@ -43,33 +43,48 @@ func TestFoldsPartSourcesWithAttacks(t *testing.T) {
 	}
 }
 
-// Limits rise, and leave as many ordinary files over them as they may.
+// Limits rise, and leave as many ordinary files over them as they may: so many by the
+// scores of published attacks, and no more besides by those of written orders.
 func TestCalibrateSetsLimitsOnFiles(t *testing.T) {
-	v := &validation{slope: 1}
 	score := func(source string, label eval.Label, z float64) eval.Judged {
 		return eval.Judged{Row: &eval.Row{Source: source, Label: label, Surface: "tool_result"}, Scores: eval.Scores{eval.Injection: {Value: sigmoid(z)}}}
 	}
-	for i := range 400 {
-		v.rows = append(v.rows, score("api", eval.Benign, -6+float64(i)/100), score("asb", eval.Injection, -4+float64(i)/40))
+	judged := func(stretch float64) *validation {
+		v := &validation{}
+		for i := range 400 {
+			v.rows = append(v.rows, score("api", eval.Benign, -6+float64(i)/100), score("asb", eval.Injection, -4+float64(i)/40))
+		}
+		for i := range 10000 {
+			v.kinds = append(v.kinds, score("ordinary/readme", eval.Benign, stretch*(-8+float64(i)/1000)))
+			v.packages = append(v.packages, score("ordinary/readme", eval.Benign, stretch*(-9+float64(i)/1000)))
+		}
+		return v
 	}
-	for i := range 10000 {
-		v.kinds = append(v.kinds, score("ordinary/readme", eval.Benign, -8+float64(i)/1000))
-		v.packages = append(v.packages, score("ordinary/readme", eval.Benign, -9+float64(i)/1000))
-	}
-	v.calibrate()
-	for _, tt := range []struct {
-		name  string
-		limit float64
-		share float64
-	}{{"found", v.limits.Found, mayFind.files}, {"suspected", v.limits.Suspect, maySuspect.files}, {"certain", v.limits.Certain, mayBlock.files}} {
-		over := 0
-		for _, j := range slices.Concat(v.kinds, v.packages) {
-			if sigmoid(v.slope*logit(&j)+v.offset) > tt.limit+1e-12 {
-				over++
+	published, written, v := judged(1), judged(0.5), &validation{}
+	v.calibrate(published, written)
+	over := func(judged *validation, s scale, limit float64) (n int) {
+		for _, j := range slices.Concat(judged.kinds, judged.packages) {
+			if sigmoid(s.slope*logit(&j)+s.offset) > limit+1e-12 {
+				n++
 			}
 		}
-		if want := int(tt.share * 20000); over > want || over < want-1 {
-			t.Errorf("%s from %.4f: %d of 20000 files, want %d", tt.name, tt.limit, over, want)
+		return n
+	}
+	for _, tt := range []struct {
+		name   string
+		judged *validation
+		scale  scale
+		limit  float64
+		share  float64
+	}{
+		{"found", published, v.published, v.limits.Found, mayFind.files},
+		{"suspected", published, v.published, v.limits.Suspect, maySuspect.files},
+		{"certain", published, v.published, v.limits.Certain, mayBlock.files},
+		{"found by the others", written, v.written, v.limits.Found, moreFound.files},
+		{"suspected by the others", written, v.written, v.limits.Suspect, moreSuspected.files},
+	} {
+		if got, want := over(tt.judged, tt.scale, tt.limit), int(tt.share*20000); got > want || got < want-1 {
+			t.Errorf("%s from %.4f: %d of 20000 files, want %d", tt.name, tt.limit, got, want)
 		}
 	}
 	if !(v.limits.Found < v.limits.Suspect && v.limits.Suspect < v.limits.Certain) {
