@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -98,4 +99,39 @@ func TestSizeOfACall(t *testing.T) {
 	if per > budget {
 		t.Errorf("a call takes %d bytes of the file, want at most %d", per, budget)
 	}
+}
+
+// SQLite writes what a statement would undo to a temporary file from the first that changes
+// more than 64 KiB on: two writes for each page that any statement changes, a fifth of what
+// the kernel does for a call.
+func TestWriterHasNoTemporaryFile(t *testing.T) {
+	s := openStore(t)
+	must(t, s.writer.do(t.Context(), func() error {
+		for _, statement := range []string{
+			"BEGIN", "INSERT INTO words WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 99) SELECT 0, i, zeroblob(4000) FROM n",
+			"UPDATE words SET bits = zeroblob(4001)",
+		} {
+			if err := s.writer.conn.exec(statement); err != nil {
+				return err
+			}
+		}
+		for _, name := range temporaryFiles(t) {
+			t.Errorf("it has %s", name)
+		}
+		return s.writer.conn.exec("ROLLBACK")
+	}))
+}
+
+// temporaryFiles are the files without a name that this process has open, where /proc tells:
+// SQLite's, of which it has no other.
+func temporaryFiles(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/self/fd/*")
+	must(t, err)
+	for _, fd := range all {
+		if name, err := os.Readlink(fd); err == nil && (strings.Contains(name, "etilqs_") || strings.Contains(name, "/#")) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
