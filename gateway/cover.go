@@ -12,10 +12,6 @@ const quick = 4 << 10
 // neither is what a call over a limit holds: to refuse it must cost less than
 // to make it.
 func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
-	size := len(c.Args.Raw())
-	for _, m := range c.Extra {
-		size += len(m.Value)
-	}
 	switch {
 	case c.Decision.Effect != "", refusal.Step == "policy": // both were asked
 		return
@@ -23,7 +19,7 @@ func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 		return
 	case refusal.Step == "guard" && c.Scanned == "": // it could not
 		return
-	case refusal.Step == "limit", refusal.Step == "block" && size > quick:
+	case refusal.Step == "limit", refusal.Step == "block" && c.size() > quick:
 		return
 	}
 	if c.Scanned == "" {

@@ -213,6 +213,7 @@ type Call struct {
 	held  Reservation // written by the road: what state holds for the call while it is under way
 	guard Guard       // written by the road: who judges it; nil before that is asked
 	holds Holder      // written by the road: its upstream, while that must not go
+	turn  func()      // written by the road: ends the turn of its body with guard; nil if it has none
 }
 
 // Member is one member of a JSON object, its value as written.

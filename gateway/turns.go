@@ -13,7 +13,8 @@ const manyBytes = 16 << 10
 // is computing and nothing else, so none of them is done later for it, and what it
 // takes besides, some times the body, is not held for all of them: 64 callers with 64
 // KiB each took a third more of the processor than one, for memory that is in no
-// cache. Small bodies never wait.
+// cache. Small bodies never wait, and who waits for something else has no turn
+// ([Call.EndTurn]).
 //
 // Who comes first is read first, but of one agent no more wait there than can be read:
 // the others wait before that, so that nobody stands behind all that another sends.
@@ -77,10 +78,29 @@ func (t *turns) part(who string, own *agentTurns) {
 	}
 }
 
+// EndTurn lets another large body be read. Guard says so before it waits, as for a
+// classifier on another machine: it then reads no more.
+func (c *Call) EndTurn() {
+	if end := c.turn; end != nil {
+		c.turn = nil
+		end()
+	}
+}
+
+// size is how many bytes an agent sent to be judged.
+func (c *Call) size() int {
+	n := len(c.Args.Raw())
+	for i := range c.Extra {
+		n += len(c.Extra[i].Value)
+	}
+	return n
+}
+
 // scanRequest is guard on a request.
 func (r *Road) scanRequest(ctx context.Context, c *Call) (Report, error) {
 	return timed(&c.Stages.Guard, func() (Report, error) {
-		defer r.turns.take(ctx, c.Agent, len(c.Args.Raw()))()
+		c.turn = r.turns.take(ctx, c.Agent, c.size())
+		defer c.EndTurn()
 		return r.guardOf(c).Request(ctx, c)
 	})
 }
@@ -88,7 +108,8 @@ func (r *Road) scanRequest(ctx context.Context, c *Call) (Report, error) {
 // scanResult is guard on a result.
 func (r *Road) scanResult(ctx context.Context, c *Call) (Report, error) {
 	return timed(&c.Stages.Guard, func() (Report, error) {
-		defer r.turns.take(ctx, c.Agent, len(c.Result.Bytes()))()
+		c.turn = r.turns.take(ctx, c.Agent, len(c.Result.Bytes()))
+		defer c.EndTurn()
 		return r.guardOf(c).Result(ctx, c)
 	})
 }

@@ -83,3 +83,29 @@ func TestAgentsTakeTurnsWithLargeBodies(t *testing.T) {
 		}
 	})
 }
+
+// A body is as large as all that guard reads of it: answers to questions are bounded by
+// nothing but the message.
+func TestAnswersMakeABodyLarge(t *testing.T) {
+	r := newRooms()
+	road := r.road()
+	c := NewCall(SurfaceMCP, KindTool, "tools/call")
+	c.Extra = []Member{{Name: MemberAnswers, Value: make([]byte, manyBytes)}}
+	taken := 0
+	guard := observed{r, func() { taken = len(road.turns.all) }}
+	road.Guard = guard
+	if _, err := road.scanRequest(t.Context(), c); err != nil || taken != 1 || len(road.turns.all) != 0 {
+		t.Errorf("%d turns while guard reads, %d after it, %v", taken, len(road.turns.all), err)
+	}
+}
+
+// observed is guard that says when it reads.
+type observed struct {
+	Guard
+	reads func()
+}
+
+func (o observed) Request(ctx context.Context, c *Call) (Report, error) {
+	o.reads()
+	return o.Guard.Request(ctx, c)
+}

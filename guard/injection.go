@@ -234,6 +234,9 @@ func (sc *scan) consult() {
 	for i := range ask {
 		texts[i] = ask[i].text
 	}
+	if sc.call != nil {
+		sc.call.EndTurn()
+	}
 	scores, err := j.scores(sc.ctx, texts)
 	switch {
 	case err != nil && j.OnFailure == FailBlock:
