@@ -136,7 +136,7 @@ func instrument(modules map[string]*ast.Module) []gateway.Rule {
 			for ; rule != nil; rule = rule.Else {
 				rules = append(rules, ruleOf(m, rule))
 				mark := ast.NewExpr([]*ast.Term{
-					ast.NewTerm(fireRef.Copy()), ast.InternedTerm(len(rules) - 1),
+					ast.NewTerm(fireRef.Copy()), ast.NewTerm(ast.InternedTerm(len(rules) - 1).Value),
 				}).SetLocation(rule.Location)
 				for _, t := range mark.Terms.([]*ast.Term) {
 					t.Location = rule.Location

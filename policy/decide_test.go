@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"toolward/gateway"
 )
@@ -264,6 +265,19 @@ func TestPolicyCannotForgeMarks(t *testing.T) {
 	d := decide(t, e, readCall(t, `{}`))
 	if d.Effect != gateway.EffectAllow || len(d.Rules) != 1 || d.Rules[0].Line != 3 {
 		t.Errorf("%+v, want one rule", d)
+	}
+}
+
+// OPA hands out one term for each small number: where a rule stands is not written
+// into it, which others read and write at the same time.
+func TestMarksShareNoTerms(t *testing.T) {
+	modules, problems := parse([]file{{name: "p.rego", content: []byte("package tools.files.read_file\n\nallow if input.args.a == 1\n")}})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	instrument(modules)
+	if at := ast.InternedTerm(0).Location; at != nil {
+		t.Errorf("the number of every first rule stands at %s", at)
 	}
 }
 
