@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -22,10 +23,10 @@ const (
 // tuneMemory sets the collector, unless the operator did (GOGC). GOMEMLIMIT, if there
 // is one, holds besides.
 func tuneMemory() {
-	if was := debug.SetGCPercent(gcMost); was != 100 {
-		debug.SetGCPercent(was)
+	if os.Getenv("GOGC") != "" {
 		return
 	}
+	debug.SetGCPercent(gcMost)
 	afterEachCycle(gcMost)
 }
 
