@@ -39,7 +39,6 @@ type glance struct {
 	size     span     // of an object
 	length   span     // of a text, in characters
 	texts    [][]byte // which are all that a text can be, unless nil
-	only     bool     // one of texts, or null, and nothing else
 	pattern  jsonschema.Regexp
 	format   *jsonschema.Format
 	number   *span // of an integer; nil for any number
