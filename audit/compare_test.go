@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -266,6 +267,25 @@ func TestFilterOfTooManyWordsHidesNone(t *testing.T) {
 	}
 	if !hides(wordFilter(texts, 5), "six") || hides(wordFilter(texts, 4), "six") {
 		t.Error("a filter hides what is not there when it has all words, and nothing when it has not")
+	}
+}
+
+// Words whose hashes end alike, which anybody can look for, must not all be compared with
+// each other while a filter is made.
+func TestWordSetSpreadsWhatEndsAlike(t *testing.T) {
+	s := newWordSet(14, rand.Uint64()|1)
+	for range 20_000 {
+		s.add(rand.Uint64()<<24 | 7)
+	}
+	run, longest := 0, 0
+	for _, hash := range s.table {
+		if run++; hash == 0 {
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	if s.words != 20_000 || longest > 1000 {
+		t.Errorf("%d words, and of %d places %d in a row are taken", s.words, len(s.table), longest)
 	}
 }
 

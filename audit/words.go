@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode"
@@ -145,17 +146,23 @@ func wordBit(hash uint64, i, length int) uint {
 }
 
 // wordSet is a set of words, by their hashes: a table of open addresses, at most half
-// full. 0 is an empty place.
+// full. 0 is an empty place. Where the search for a place begins nobody can foresee, or
+// words could be recorded that all begin at one, and each would be compared with all.
 type wordSet struct {
 	table []uint64
 	words int
+	shift int    // 64 less the bits of a place
+	odd   uint64 // random
 }
 
-func newWordSet(places int) *wordSet { return &wordSet{table: make([]uint64, places)} }
+// newWordSet makes one of 2^bits places.
+func newWordSet(bits int, odd uint64) *wordSet {
+	return &wordSet{table: make([]uint64, 1<<bits), shift: 64 - bits, odd: odd}
+}
 
 func (s *wordSet) add(hash uint64) {
 	mask := uint64(len(s.table) - 1)
-	i := hash & mask
+	i := hash * s.odd >> s.shift
 	for ; s.table[i] != 0; i = (i + 1) & mask {
 		if s.table[i] == hash {
 			return
@@ -165,7 +172,7 @@ func (s *wordSet) add(hash uint64) {
 	if s.words++; 2*s.words <= len(s.table) {
 		return
 	}
-	wider := newWordSet(2 * len(s.table))
+	wider := newWordSet(65-s.shift, s.odd)
 	for _, hash := range s.table {
 		if hash != 0 {
 			wider.add(hash)
@@ -180,7 +187,7 @@ const mostWords = 1 << 22
 // wordFilter makes the blocks of a span's filter. They are empty, and hide no word, if
 // there are more words than most.
 func wordFilter(texts iter.Seq[string], most int) (blocks [wordBlocks][]byte) {
-	seen := newWordSet(1 << 14)
+	seen := newWordSet(14, rand.Uint64()|1)
 	for text := range texts {
 		for start, end, hash := piece(text, 0); start < end && seen.words <= most; start, end, hash = piece(text, end) {
 			if hash != 0 {
