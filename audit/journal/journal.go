@@ -119,8 +119,8 @@ func (j *Journal) Append(frames []byte, last, settled int64) error {
 			return err
 		}
 	}
-	if _, err := s.f.WriteAt(frames, s.end); err != nil {
-		j.torn = true
+	if n, err := s.f.WriteAt(frames, s.end); err != nil {
+		j.torn, s.high = true, max(s.high, s.end+int64(n)) // a part may stand there, until [Journal.Clear]
 		return fmt.Errorf("audit journal: %w", err)
 	}
 	s.end += int64(len(frames))

@@ -182,12 +182,8 @@ func TestClearLeavesNothing(t *testing.T) {
 	must(t, j.Append(Frame(nil, 2, func(b []byte) []byte { return append(b, "Synthetic other"...) }), 2, 0))
 	must(t, j.Append(Frame(nil, 3, func(b []byte) []byte { return append(b, "Synthetic short"...) }), 3, 2)) // over the first
 	must(t, j.Clear())
-	for _, name := range Names(path) {
-		b, err := os.ReadFile(name)
-		must(t, err)
-		if rest := bytes.Trim(bytes.TrimPrefix(b, []byte(mark)), "\x00"); len(rest) > 0 {
-			t.Errorf("%s holds %q", name, rest)
-		}
+	if left := remains(t, path); len(left) > 0 {
+		t.Errorf("%q is left", left)
 	}
 	if j.Used() {
 		t.Error("it is used")
@@ -200,6 +196,20 @@ func TestClearLeavesNothing(t *testing.T) {
 	if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// remains is what stands in the segments besides their marks.
+func remains(t *testing.T, path string) (all []byte) {
+	t.Helper()
+	for _, name := range Names(path) {
+		b, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		must(t, err)
+		all = append(all, bytes.Trim(bytes.TrimPrefix(b, []byte(mark)), "\x00")...)
+	}
+	return all
 }
 
 // Who removes or replaces a segment has what comes refused, until it begins anew.
@@ -290,6 +300,9 @@ func TestEveryWriteFails(t *testing.T) {
 					}
 				}
 				must(t, j.Clear())
+				if left := remains(t, path); len(left) > 0 {
+					t.Fatalf("fault %d, part %d: %q is left when it is cleared", n, part, left)
+				}
 				settled = acknowledged
 				seq = acknowledged // again
 			}
