@@ -330,10 +330,23 @@ func TestVerifyFindsChangedJournal(t *testing.T) {
 // Who changes one event of the journal has a start give up all behind it. The record says
 // so from then on, the log as an error, and verify.
 func TestStartSaysWhatItGivesUp(t *testing.T) {
+	for name, change := range map[string]func(whole, id, other []byte) []byte{
+		"whole":                func(whole, id, other []byte) []byte { return reframed(t, whole, id, other) },
+		"its sum is not right": func(whole, id, other []byte) []byte { return bytes.Replace(whole, id, other, 1) },
+	} {
+		t.Run(name, func(t *testing.T) { startSaysWhatItGivesUp(t, change) })
+	}
+}
+
+func startSaysWhatItGivesUp(t *testing.T, change func(whole, id, other []byte) []byte) {
+	t.Helper()
 	_, killed, ids := journaled(t, 3)
 	name := journal.Names(Options{Path: killed}.journal())[0]
-	changed := reframed(t, []byte(read(t, name)), []byte(ids[1]), []byte(strings.Repeat("0", len(ids[1]))))
+	changed := change([]byte(read(t, name)), []byte(ids[1]), []byte(strings.Repeat("0", len(ids[1]))))
 	must(t, os.WriteFile(name, changed, 0o600))
+	if v := verified(t, killed, killed+".checkpoints"); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not follow event") {
+		t.Errorf("before that, verify says %v", v.Problems)
+	}
 	entries, err := journal.Read(Options{Path: killed}.journal())
 	must(t, err)
 	keys, err := LoadKeys(killed + ".keys")

@@ -74,6 +74,7 @@ func TestSecondVerifierReadsTheJournal(t *testing.T) {
 	}{
 		"as it is": {whole, true}, "torn": {events[:len(events)-9], true}, "empty": {nil, true},
 		"a text changed": {changed, false}, "a column changed": {moved, false},
+		"a sum not right": {bytes.Replace(whole, []byte(`{"n":2}`), []byte(`{"n":7}`), 1), false},
 		"another method":  {reframed(t, whole, []byte("tools/call"), []byte("tools/cull")), false},
 		"no attempt's ID": {reframed(t, whole, id, none), false}, "no journal": {[]byte("SQLite format 3\x00"), false},
 	} {

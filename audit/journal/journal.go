@@ -6,7 +6,7 @@
 //
 //   - What [Journal.Append] returned nil for survives the death of the process at
 //     any instant, and after [Journal.Sync] the loss of power.
-//   - A frame that was not written whole is none, and neither is what stands behind it.
+//   - A frame that was not written whole is none.
 //   - No frame is written over before the database has its event: the caller says up to
 //     which event that is.
 //   - The files stay at two segments of a bounded size each, and one frame more.
@@ -29,9 +29,10 @@
 //	          payload
 //
 // The first frame of a segment may have any number, the next has a greater one. A frame
-// of a number that is not, or whose sum is wrong, or that the file is too short for, is
-// left from an earlier use of the segment or was never finished: the segment ends before
-// it. The segment whose first frame has the lower number is read first.
+// of a number that is not, or that the file is too short for, is left from an earlier use of
+// the segment or was never finished: the segment ends before it. One whose sum is wrong
+// is passed over: what follows it was written later, and is to be missed. The segment whose
+// first frame has the lower number is read first.
 package journal
 
 import (

@@ -48,7 +48,8 @@ func Read(path string) ([]Entry, error) {
 	return slices.Concat(runs...), nil
 }
 
-// entries are the frames of a segment, up to the first that is none. The payloads lie in b.
+// entries are the frames of a segment, up to the first that is none; one of a wrong sum is
+// passed over, as far as its length says. The payloads lie in b.
 func entries(b []byte) (all []Entry, err error) {
 	rest, ours := marked(b)
 	if !ours {
@@ -59,16 +60,16 @@ func entries(b []byte) (all []Entry, err error) {
 		if length == 0 || uint64(length) > uint64(len(rest)-header) {
 			break
 		}
-		n := int(length)
-		seq := int64(binary.LittleEndian.Uint64(rest[8:]))
-		if crc32.Checksum(rest[8:header+n], castagnoli) != binary.LittleEndian.Uint32(rest[4:]) {
-			break
+		frame := rest[:header+int(length)]
+		rest = rest[len(frame):]
+		if crc32.Checksum(frame[8:], castagnoli) != binary.LittleEndian.Uint32(frame[4:]) {
+			continue
 		}
+		seq := int64(binary.LittleEndian.Uint64(frame[8:]))
 		if seq <= 0 || len(all) > 0 && seq <= all[len(all)-1].Seq {
 			break
 		}
-		all = append(all, Entry{Seq: seq, Payload: rest[header : header+n : header+n]})
-		rest = rest[header+n:]
+		all = append(all, Entry{Seq: seq, Payload: slices.Clip(frame[header:])})
 	}
 	return all, nil
 }

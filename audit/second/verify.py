@@ -294,10 +294,16 @@ def frames(path):
     while at + 16 <= len(data):
         length, total, seq = struct.unpack_from("<IIQ", data, at)
         payload = data[at + 16:at + 16 + length]
-        if length == 0 or len(payload) < length or seq <= last or crc32c(data[at + 8:at + 16 + length]) != total:
+        if length == 0 or len(payload) < length:
+            return
+        total_is = crc32c(data[at + 8:at + 16 + length])
+        at += 16 + length
+        if total_is != total:
+            continue
+        if seq <= last:
             return
         yield seq, payload
-        at, last = at + 16 + length, seq
+        last = seq
 
 
 def crc32c(data):

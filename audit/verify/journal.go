@@ -128,8 +128,8 @@ func shortSum(saltAndText []byte) []byte {
 	return sum[:16]
 }
 
-// framesOf are the frames of a segment, up to the first that was not written whole, and
-// whether it is one: of one that was just being made the mark may not be whole.
+// framesOf are the frames of a segment that were written whole, also behind one that was
+// changed, and whether it is one: of one that was just being made the mark may not be whole.
 func framesOf(b []byte) (all []frame, ours bool) {
 	const mark = "toolward journal 1\n"
 	rest, whole := bytes.CutPrefix(b, []byte(mark))
@@ -138,14 +138,18 @@ func framesOf(b []byte) (all []frame, ours bool) {
 	}
 	for last := int64(0); len(rest) >= 16; {
 		length, sum, seq := uint64(binary.LittleEndian.Uint32(rest)), binary.LittleEndian.Uint32(rest[4:]), int64(binary.LittleEndian.Uint64(rest[8:]))
-		if length == 0 || length > uint64(len(rest)-16) || seq <= last {
+		if length == 0 || length > uint64(len(rest)-16) {
 			break
 		}
-		if crc32.Checksum(rest[8:16+length], crc32.MakeTable(crc32.Castagnoli)) != sum {
+		whole := rest[:16+length]
+		rest = rest[len(whole):]
+		if crc32.Checksum(whole[8:], crc32.MakeTable(crc32.Castagnoli)) != sum {
+			continue
+		}
+		if seq <= last {
 			break
 		}
-		all = append(all, frame{seq, rest[16 : 16+length]})
-		rest, last = rest[16+length:], seq
+		all, last = append(all, frame{seq, whole[16:]}), seq
 	}
 	return all, true
 }
