@@ -375,7 +375,7 @@ func startSaysWhatItGivesUp(t *testing.T, change func(whole, id, other []byte) [
 	}
 	v := verified(t, killed, killed+".checkpoints")
 	if len(v.Problems) > 0 || !slices.ContainsFunc(v.Notices, func(n string) bool {
-		return strings.Contains(n, fmt.Sprintf("event %d: a start found %d in the journal, up to number %d, which did not follow event %d", last.seq+1, len(astray), astray[len(astray)-1], last.seq))
+		return strings.Contains(n, fmt.Sprintf("event %d: %d were found in the journal, up to number %d, which did not follow event %d", last.seq+1, len(astray), astray[len(astray)-1], last.seq))
 	}) {
 		t.Errorf("verify says %v, %v", v.Problems, v.Notices)
 	}

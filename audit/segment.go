@@ -57,7 +57,8 @@ func NewSegment(opts Options, by, why string, gap bool) (s Segment, err error) {
 }
 
 // carried is what the journal holds behind the last event of the record's own: it was
-// answered for, and its numbers are others' rows, so the segment has it anew.
+// answered for, and its numbers are others' rows, so the segment has it anew. Of what does
+// not follow it says that it was there.
 func (w *writer) carried(s Segment) (events []*Event, err error) {
 	entries, err := journal.Read(w.opts.journal())
 	if err != nil {
@@ -65,10 +66,13 @@ func (w *writer) carried(s Segment) (events []*Event, err error) {
 	}
 	after := head{seq: s.After}
 	copy(after.hash[:], s.Hash)
-	found, _ := following(entries, after, w.keys)
+	found, astray := following(entries, after, w.keys)
 	for _, e := range found {
 		e.event.Of = 0 // its attempt has another number now
 		events = append(events, &e.event)
+	}
+	if len(astray) > 0 {
+		events = append(events, givenUp(after.seq+int64(len(found)), astray))
 	}
 	return events, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"toolward/audit/journal"
 	"toolward/audit/verify"
 )
 
@@ -110,6 +111,27 @@ func TestNewSegmentInAnOlderCopy(t *testing.T) {
 	must(t, s.Close()) // 12 events, checkpoints of 5, 7, 11
 	must(t, os.WriteFile(path, []byte(older), 0o600))
 	goOn(t, path, true, nil, [][2]int64{{7, 11}})
+}
+
+// What the journal has and does not follow goes with a new segment, and it says so.
+func TestNewSegmentSaysWhatItGivesUp(t *testing.T) {
+	_, killed, ids := journaled(t, 3)
+	name := journal.Names(Options{Path: killed}.journal())[0]
+	must(t, os.WriteFile(name, reframed(t, []byte(read(t, name)), []byte(ids[1]), []byte(strings.Repeat("0", len(ids[1])))), 0o600))
+	keys, err := LoadKeys(killed + ".keys")
+	must(t, err)
+	entries, err := journal.Read(Options{Path: killed}.journal())
+	must(t, err)
+	end := endOf(t, killed)
+	found, astray := following(entries, end, keys)
+	tamper(t, killed, fmt.Sprintf(`INSERT INTO events SELECT %d, time_unix_ms, type, call, agent, server, tool, kind, effect, code, session, outcome, us, bytes, who, what, body, digest, hash, mac FROM events WHERE seq = 3`, end.seq+1))
+	segment, err := NewSegment(Options{Path: killed}, "rita", "a row of nobody's", false)
+	must(t, err)
+	v := verified(t, killed)
+	want := fmt.Sprintf("event %d: %d were found in the journal, up to number %d, which did not follow event %d", segment.Event+int64(len(found))+1, len(astray), astray[len(astray)-1], end.seq+int64(len(found)))
+	if len(v.Problems) > 0 || !slices.ContainsFunc(v.Notices, func(n string) bool { return strings.Contains(n, want) }) {
+		t.Errorf("verify says %v, %v, want %q", v.Problems, v.Notices, want)
+	}
 }
 
 // Somebody who has not the key cannot declare anything.

@@ -145,11 +145,17 @@ func (w *writer) take(found []*entry, astray []int64) (err error) {
 	if n := len(astray); n > 0 {
 		w.opts.Log.Error("events of the journal do not follow what the record has, and are given up: the power was lost, or the database is an older copy, or somebody wrote there",
 			"events", n, "the last of them", astray[n-1], "the record ends at", w.end.seq)
-		if _, err := w.write([]*Event{ownEvent(TypeAstray, map[string]int64{"after": w.end.seq, "through": astray[n-1], "events": int64(n)})}); err != nil {
+		if _, err := w.write([]*Event{givenUp(w.end.seq, astray)}); err != nil {
 			return err
 		}
 	}
 	return w.journal.Clear()
+}
+
+// givenUp says of events of the journal that they do not follow the last one that does.
+func givenUp(after int64, astray []int64) *Event {
+	n := len(astray)
+	return ownEvent(TypeAstray, map[string]int64{"after": after, "through": astray[n-1], "events": int64(n)})
 }
 
 // opened is the journal's files. Who may read the database may read what they hold; nobody

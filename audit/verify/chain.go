@@ -94,13 +94,13 @@ func (v *verifier) event(r *rowView) {
 	v.compare(r.seq, r.hash)
 }
 
-// givenUp says what a start found in the journal and did not take.
+// givenUp says what a start, or a new segment, found in the journal and did not take.
 func (v *verifier) givenUp(r *rowView) {
 	var lost struct{ After, Through, Events int64 }
 	if json.Unmarshal([]byte(r.column("body")), &lost) != nil {
 		return // the chain says whether it is what was recorded
 	}
-	v.Notices = append(v.Notices, fmt.Sprintf("event %d: a start found %d in the journal, up to number %d, which did not follow event %d, and gave up what they said: the power was lost, or somebody changed the journal or the database",
+	v.Notices = append(v.Notices, fmt.Sprintf("event %d: %d were found in the journal, up to number %d, which did not follow event %d, and what they said was given up: the power was lost, or somebody changed the journal or the database",
 		r.seq, lost.Events, lost.Through, lost.After))
 }
 
