@@ -289,6 +289,17 @@ func TestWordSetSpreadsWhatEndsAlike(t *testing.T) {
 	}
 }
 
+// The word that is one too many does not have the table of all others grow.
+func TestWordSetOfTooManyWordsStays(t *testing.T) {
+	s := newWordSet(1, 0x9e3779b97f4a7c15)
+	for hash := range uint64(mostWords + 1) {
+		s.add(hash + 1)
+	}
+	if size := 8 * len(s.table); s.words != mostWords+1 || size > 64<<20 {
+		t.Errorf("%d words take %d bytes", s.words, size)
+	}
+}
+
 // A word that is nowhere is looked for in few spans: one of 1,700 as it should be, less
 // than one of a thousand of these.
 func TestFilterHidesWhatIsNotThere(t *testing.T) {

@@ -181,8 +181,9 @@ func (s *wordSet) add(hash uint64) {
 	*s = *wider
 }
 
-// mostWords is how many words a filter tells apart: 64 MiB of memory while it is made.
-const mostWords = 1 << 22
+// mostWords is how many words a filter tells apart. With one more, which says that there are
+// too many, the table that they are in is just half full: it takes 64 MiB.
+const mostWords = 1<<22 - 1
 
 // wordFilter makes the blocks of a span's filter. They are empty, and hide no word, if
 // there are more words than most.
