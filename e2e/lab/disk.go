@@ -264,7 +264,7 @@ func (w *Watched) At(t testing.TB, moment int, dir string, random *rand.Rand) {
 	now := maps.Clone(w.base)        // what a program sees
 	disk := maps.Clone(w.base)       // what is known to be on the disk
 	open := map[string][]deed{}      // writes that are not
-	asked := map[string]int{}        // how many of them were there when it was asked last
+	asked := map[string][]int{}      // how many of them were there when it was asked, by who is not told yet
 	unnamed := map[string]struct{}{} // files that are not in their folder yet
 	for _, d := range w.done[:moment] {
 		switch d.what {
@@ -279,17 +279,20 @@ func (w *Watched) At(t testing.TB, moment int, dir string, random *rand.Rand) {
 			now[d.name] = d.on(now[d.name])
 			open[d.name] = append(open[d.name], d)
 		case asks:
-			asked[d.name] = len(open[d.name])
+			asked[d.name] = append(asked[d.name], len(open[d.name]))
 		case told:
 			if d.name == "." {
 				clear(unnamed)
 				continue
 			}
-			n := min(asked[d.name], len(open[d.name]))
+			n := asked[d.name][0] // whoever is told, no less was meant
 			for _, was := range open[d.name][:n] {
 				disk[d.name] = was.on(disk[d.name])
 			}
-			open[d.name], asked[d.name] = open[d.name][n:], 0
+			open[d.name], asked[d.name] = open[d.name][n:], asked[d.name][1:]
+			for i := range asked[d.name] {
+				asked[d.name][i] = max(0, asked[d.name][i]-n)
+			}
 		}
 	}
 	if random != nil {
