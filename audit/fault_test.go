@@ -286,14 +286,16 @@ func TestWaitingForRoom(t *testing.T) {
 		_ = s.writer.do(t.Context(), func() error { close(held); <-hold; return nil })
 	})
 	<-held
-	for range 4 {
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)))
+	must(t, s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`))) // there is no more room
+	for range 2 {
 		wg.Go(func() {
 			if err := s.Record(t.Context(), gateway.PhaseAttempt, newCall(t, `{}`)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for s.Queued() < 2 {
+	for !s.writer.waits() {
 		runtime.Gosched()
 	}
 	close(hold)

@@ -45,7 +45,7 @@ func (p plan) flat(ctx context.Context) error {
 	fmt.Printf("%s; %d rounds of %s; medians; %s\n\n", machine(), p.rounds, p.duration, cell{stateless, p.kinds[0], p.sizes[0], p.policies[0], p.conns[0]})
 	fmt.Println("| with | CPU µs/call without | with | ratio | ready ms without | with | MiB without | with | idle CPU ms/s |")
 	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-	for _, c := range []crowd{{tools: 1000}, {agents: 10_000}, {calls: p.before}, {streams: 1000}, {processors: "1"}} {
+	for _, c := range []crowd{{tools: 1000}, {agents: 10_000}, {calls: max(p.before, 1)}, {streams: 1000}, {processors: "1"}} {
 		if err := p.crowded(ctx, c); err != nil {
 			return fmt.Errorf("%s: %w", c, err)
 		}
