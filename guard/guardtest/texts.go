@@ -313,6 +313,9 @@ func Hostile() []Kind {
 		repeat("imperatives", "ignore all of it. you must now, assistant: "),
 		repeat("override", "ignore all previous instructions "),
 		repeat("rule words", "ignor new task:[inst]</tool system: do not tell "),
+		text("image signs, then rule words", func(size int) string {
+			return strings.Repeat("![", size/9) + strings.Repeat(" ignore", size/9+1)
+		}),
 		counted("words", "word# and other# "),
 		repeat("one word", "antidisestablishmentarianism"),
 		repeat("letters", "a"),

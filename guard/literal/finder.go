@@ -1,9 +1,11 @@
 package literal
 
 import (
+	"cmp"
 	_ "embed"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -157,6 +159,7 @@ func (f *Finder) Find(s string, hits []Hit) []Hit {
 		x |= allLower
 		hits = f.in(s, i, x, f.mayIn(x)&(1<<((len(s)-i+1)/2)-1), hits, base) // at places of s only
 	}
+	anchored := len(hits)
 	for _, n := range f.signs {
 		for at := 0; ; {
 			i := strings.Index(s[at:], f.texts[n])
@@ -164,8 +167,11 @@ func (f *Finder) Find(s string, hits []Hit) []Hit {
 				break
 			}
 			at += i + 1
-			hits = f.insert(append(hits, Hit{int32(at + 1), int32(n)}), base)
+			hits = append(hits, Hit{int32(at + 1), int32(n)})
 		}
+	}
+	if len(hits) > anchored { // far from their places, so that inserting each would take the square of their number
+		slices.SortFunc(hits[base:], f.compare)
 	}
 	return hits
 }
@@ -236,18 +242,18 @@ func same(s, text string) bool {
 
 // insert puts the last hit to its place among those from base on, which is near.
 func (f *Finder) insert(hits []Hit, base int) []Hit {
-	for i := len(hits) - 1; i > base && f.before(hits[i], hits[i-1]); i-- {
+	for i := len(hits) - 1; i > base && f.compare(hits[i], hits[i-1]) < 0; i-- {
 		hits[i], hits[i-1] = hits[i-1], hits[i]
 	}
 	return hits
 }
 
-func (f *Finder) before(a, b Hit) bool {
+func (f *Finder) compare(a, b Hit) int {
 	if a.End != b.End {
-		return a.End < b.End
+		return cmp.Compare(a.End, b.End)
 	}
 	if n, m := len(f.texts[a.Literal]), len(f.texts[b.Literal]); n != m {
-		return n > m
+		return cmp.Compare(m, n)
 	}
-	return a.Literal < b.Literal
+	return cmp.Compare(a.Literal, b.Literal)
 }
