@@ -111,6 +111,12 @@ var transformations = []hiding{
 	{"base64 of zlib", func(s string) string { return std(deflated(s)) }},
 	{"base64 of UTF-16", func(s string) string { return std(utf16le(s)) }},
 	{"base64 of UTF-16, big end first", func(s string) string { return std(append([]byte{0}, utf16le(s)...)) }},
+	{"base64 of UTF-16 among bytes", func(s string) string {
+		return std([]byte("\x9c\xe1\x83" + string(utf16le(s)) + "\xff" + strings.Repeat("\x8f\x11\xa3", 60)))
+	}},
+	{"hex of UTF-16 behind text", func(s string) string {
+		return hex.EncodeToString([]byte("\x02" + strings.Repeat("some more of the words ", 12) + "\x00" + string(utf16le(" "+s+" "))))
+	}},
 	{"base64 in URL escapes", func(s string) string { return eachByte("%%%02x", "")(std([]byte(s))) }},
 	{"base64 with zero-width spaces", func(s string) string { return between("\u200b")(std([]byte(s))) }},
 	{"hex", of(hex.EncodeToString, "", "")},

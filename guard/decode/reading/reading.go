@@ -218,23 +218,12 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 	case len(decoded)-zeros < minStretch:
 		return
 	case zeros > len(decoded)/4: // UTF-16 or UTF-32
-		x.narrow = x.narrow[:0]
-		for _, b := range decoded {
-			if b != 0 {
-				x.narrow = append(x.narrow, b)
-			}
-		}
-		if _, n := stretch(x.narrow, 0); n == 0 && !mayBePacked(x.narrow) {
-			return // as of nearly all lists of numbers
-		}
-		letters, origin := slices.Clone(x.narrow), make([]int32, 0, len(x.narrow)) // views come to lie in x's own
-		for i, b := range decoded {
-			if b != 0 {
-				origin = append(origin, int32(i))
-			}
-		}
-		x.stretches(v, letters, via+">utf-16", func(i int) int { return place(int(origin[i])) })
+		x.narrowed(v, decoded, via, place)
 		return
+	case zeros > 0: // in a part of it
+		for i, n := wide(decoded, 0); n > 0; i, n = wide(decoded, i+n) {
+			x.narrowed(v, decoded[i:i+n], via, func(k int) int { return place(i + k) })
+		}
 	}
 	for i, n := stretch(decoded, 0); n > 0; i, n = stretch(decoded, i+n+1) {
 		lo, hi := place(i), place(i+n-1)
@@ -250,6 +239,51 @@ func (x *Expander) stretches(v *View, decoded []byte, via string, place func(int
 			i += 1 + n
 		}
 	}
+}
+
+// narrowed is stretches of decoded bytes without the zeros among them.
+func (x *Expander) narrowed(v *View, decoded []byte, via string, place func(int) int) {
+	x.narrow = x.narrow[:0]
+	for _, b := range decoded {
+		if b != 0 {
+			x.narrow = append(x.narrow, b)
+		}
+	}
+	if _, n := stretch(x.narrow, 0); n == 0 && !mayBePacked(x.narrow) {
+		return // as of nearly all lists of numbers
+	}
+	letters, origin := slices.Clone(x.narrow), make([]int32, 0, len(x.narrow)) // views come to lie in x's own
+	for i, b := range decoded {
+		if b != 0 {
+			origin = append(origin, int32(i))
+		}
+	}
+	x.stretches(v, letters, via+">utf-16", func(i int) int { return place(int(origin[i])) })
+}
+
+// wide returns the first part of b from i on that is readable but for zeros between its
+// bytes, and its length; 0 if there is none with minStretch bytes beside them.
+//
+//	… 9c e1 "k" 00 "e" 00 "y" 00 … 83
+//	        the part, to its last letter
+func wide(b []byte, i int) (start, n int) {
+	for i < len(b) {
+		if b[i] == 0 || !inReadable(b, i) {
+			i++
+			continue
+		}
+		start = i
+		letters, behind := 0, 0 // and where the last of them ends
+		for ; i < len(b) && (b[i] == 0 || inReadable(b, i)); i++ {
+			if b[i] != 0 {
+				letters, behind = letters+1, i+1
+			}
+		}
+		if letters >= minStretch && letters < behind-start {
+			return start, behind - start
+		}
+	}
+	return len(b), 0
 }
 
 // mayBePacked reports whether a compressed stream may begin in b.

@@ -44,6 +44,9 @@ func TestNestedReadings(t *testing.T) {
 		{"escaped", "%22" + strings.ReplaceAll(plain, " ", "%2520") + "%22", "url>url"},
 		{"surrogates", strings.Replace(plain, "quick", `quick`, 1) + ` \ud83e\udd8a`, ""},
 		{"gzip", b64(zip([]byte(plain))), "base64>gzip"},
+		{"UTF-16 among bytes", b64(slices.Concat(bytes.Repeat([]byte{0x9c, 0xe1, 0x83}, 60), []byte("\x00"), wider(plain), bytes.Repeat([]byte{0x8f, 0x11, 0xa3}, 60))), "base64>utf-16"},
+		{"UTF-16 behind text", b64(slices.Concat([]byte(strings.Repeat("some other words ", 20)), wider(plain))), "base64>utf-16"},
+		{"zeros behind strings", b64(slices.Concat([]byte(plain), make([]byte, 5), bytes.Repeat([]byte{0x8f, 0x11, 0xa3}, 60))), "base64"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if via, ok := read(c.encoded, nil, plain); !ok || via != c.via {
@@ -51,6 +54,14 @@ func TestNestedReadings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wider is s in UTF-16, the low bytes first.
+func wider(s string) (b []byte) {
+	for i := range len(s) {
+		b = append(b, s[i], 0)
+	}
+	return b
 }
 
 // A stream that holds itself (Russ Cox, "Zip Files All The Way Down", 2010)
