@@ -16,6 +16,7 @@ const (
 	minReadable = 14       // bytes of text in a row that are looked at
 	maxChunk    = 16 << 10 // bytes of a run that are decoded at once …
 	overlap     = 1 << 10  // … and how much of it is decoded with the next, too
+	maxDepth    = 4        // encodings within encodings whose runs are told apart
 )
 
 // Bounds on the work for one text: bytes decoded, as a multiple of it, and what a short
@@ -156,8 +157,12 @@ func (c *scan) decodePart(dst []gateway.Finding, e *encoded, a, b int) []gateway
 		if len(v.Text) < minReadable {
 			continue
 		}
-		sub := scan{Detector: c.Detector, key: c.key, decoding: true}
+		sub := scan{Detector: c.Detector, key: c.key, depth: maxDepth, whole: c.whole, work: c.work}
+		if v.Depth == 1 { // what is encoded in it may end at a space, over which guard/decode/reading goes on
+			sub.depth = c.depth + 1
+		}
 		dst = sub.read(dst, string(v.Text))
+		c.work = sub.work
 		for _, f := range dst[kept:] {
 			if f.Score < sureScore {
 				continue

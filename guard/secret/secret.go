@@ -139,10 +139,10 @@ type scan struct {
 	key  string
 	runs runs
 
-	decoding bool // s was decoded
-	decoded  int  // where the part of s ends that was decoded
-	whole    int  // bytes of s …
-	work     int  // … and those that were decoded from it
+	depth   int // encodings that s was in
+	decoded int // where the part of s ends that was decoded
+	whole   int // bytes of the text that Scan was given …
+	work    int // … and those that were decoded from it
 }
 
 // New compiles the detector. It fails on honeytokens that are too short, or too

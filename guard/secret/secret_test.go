@@ -344,3 +344,20 @@ func FuzzEncoded(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatIsEncodedInEncodedWordsEndsAtASpace: read on over the space, the key would have a
+// letter more, and be none.
+func TestWhatIsEncodedInEncodedWordsEndsAtASpace(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	key := "AI" + "zaSyD3kq8Lm2Np5Rt7Vw9Xz1Bc4Df6Gh0JjKx"
+	std := base64.StdEncoding.EncodeToString
+	for _, s := range []string{
+		"z" + std([]byte("it is "+std([]byte(key))+" and ends here")),
+		"z" + std([]byte("the budget of the group had "+hex.EncodeToString([]byte(key))+" The committee met on Tuesday")),
+		"z" + std([]byte("it is "+std([]byte("so "+std([]byte(key))+" and ends here"))+" and ends here")),
+	} {
+		if found := d.Scan(nil, "", s); len(found) != 1 || found[0].Rule != "secret.google-api-key" {
+			t.Errorf("%s: %+v", s, found)
+		}
+	}
+}

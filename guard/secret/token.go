@@ -43,7 +43,7 @@ func (c *scan) scanTokens(dst []gateway.Finding, s string) []gateway.Finding {
 			a++
 		}
 		dst = c.judgeRun(dst, s, a, b)
-		if b-a >= minEncoded && !c.decoding {
+		if b-a >= minEncoded && c.depth < maxDepth {
 			dst = c.scanEncoded(dst, s, a, b)
 		}
 	}
