@@ -20,9 +20,10 @@ const (
 )
 
 // Bounds on the work for one text: bytes decoded, as a multiple of it, and what a short
-// text may take beyond that.
+// text may take beyond that. It is more than guard/decode/reading spends on any long run,
+// so that none before a credential uses up what that needs.
 const (
-	maxWork  = 8
+	maxWork  = 24
 	freeWork = 256 << 10
 )
 

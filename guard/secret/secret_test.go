@@ -361,3 +361,18 @@ func TestWhatIsEncodedInEncodedWordsEndsAtASpace(t *testing.T) {
 		}
 	}
 }
+
+// TestFillersUseUpNoWork puts much that can be decoded before an encoded key.
+func TestFillersUseUpNoWork(t *testing.T) {
+	d := newDetector(t, secret.Options{})
+	std := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	key := "z" + std("it is "+"AI"+"zaSyD3kq8Lm2Np5Rt7Vw9Xz1Bc4Df6Gh0JjKx"+" and ends here")
+	for name, filler := range map[string]string{
+		"a long text": "z" + std(strings.Repeat("The committee met on Tuesday to discuss the plan for the new library, and most of its members were in favour. ", 3600)),
+		"words":       strings.Repeat("z"+std("so "+std("so "+std("a remark on it")+" x")+" x")+" ", 4000),
+	} {
+		if found := d.Scan(nil, "", filler+" "+key); len(found) != 1 || found[0].Rule != "secret.google-api-key" {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
