@@ -3,9 +3,12 @@
 package field
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +56,7 @@ func events(t *testing.T, g *lab.Gateway, db string) (all []event) {
 // field is there at least once.
 func TestEveryTypeOfEvent(t *testing.T) {
 	var all []event
-	for _, scene := range []func(*testing.T) []event{decisions, resets, strangersAndLogins, clientsAndTokens, oldRecord, stoppedCommands} {
+	for _, scene := range []func(*testing.T) []event{decisions, resets, strangersAndLogins, clientsAndTokens, oldRecord, stoppedCommands, astray} {
 		all = append(all, scene(t)...)
 	}
 	fields, beside := map[string]map[string]bool{}, map[string]map[string]bool{}
@@ -141,3 +144,32 @@ func of(all []event, eventType string) (some []event) {
 
 // said is an event's body as text.
 func said(e event) string { return fmt.Sprint(e.Body) }
+
+// astray are the events of a record in whose journal somebody changed one, after the
+// gateway was killed.
+func astray(t *testing.T) []event {
+	g := lab.Start(t, lab.Options{})
+	unlock := g.Lock(t) // so that calls stay in the journal
+	marker := lab.Marker()
+	for _, text := range []string{marker, lab.Marker()} {
+		if a := lab.REST.Call(t, g, g.Tester(), "echo", lab.Text(text)); a.Code != "" {
+			t.Fatalf("a call got %+v", a)
+		}
+	}
+	g.Kill()
+	unlock()
+	path := filepath.Join(g.Dir, "toolward.db.journal.0")
+	journal, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(journal, []byte(marker), []byte(strings.Repeat("x", len(marker))), 1)
+	if bytes.Equal(changed, journal) {
+		t.Fatal("the call is not in the journal")
+	}
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.Restart(t)
+	return events(t, g, "")
+}
