@@ -122,21 +122,35 @@ func (t *Text) found(i, depth int, f found) {
 	}
 }
 
-// Cipher names what turns most of Raw into text, if its letters were turned into others or
-// put in reverse: "caesar", "rot13", "atbash" or "reversed", else "".
+// fewestCiphered is how many letters are turned into others on purpose. In fewer it is chance.
+const fewestCiphered = 30
+
+// Cipher names what turns most letters of Raw into text, if they were turned into others or
+// put in reverse: "caesar", "rot13", "atbash" or "reversed", else "". What is no letter says
+// nothing: digits beside a cipher do not hide it.
 func (t *Text) Cipher() string {
 	name, covered := "", 0
 	for i := range t.Views {
 		switch v := &t.Views[i]; v.Via {
 		case "caesar", "rot13", "atbash", "reversed":
 			name = v.Via
-			covered += v.Span[1] - v.Span[0]
+			covered += lettersIn(t.Raw[v.Span[0]:v.Span[1]])
 		}
 	}
-	if 2*covered < len(t.Raw) {
+	if covered < fewestCiphered || 2*covered < lettersIn(t.Raw) {
 		return ""
 	}
 	return name
+}
+
+// lettersIn counts those of ASCII.
+func lettersIn(s string) (n int) {
+	for i := range len(s) {
+		if c := s[i] | 0x20; c >= 'a' && c <= 'z' {
+			n++
+		}
+	}
+	return n
 }
 
 // endsSegment has the bytes that end a segment. Ciphers leave them alone.

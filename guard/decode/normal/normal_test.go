@@ -285,6 +285,13 @@ func TestCipherIsThatOfMostOfTheText(t *testing.T) {
 		string(reversedWords(nil, owner)):         "reversed",
 		turn(owner, 13, false) + owner + owner:    "",
 		turn(owner+owner, 13, false) + owner[:60]: "rot13",
+
+		// what is no letter does not hide it, nor make one of a few words
+		turn(owner, 13, false) + "\n" + strings.Repeat("4711 ", 60):                      "rot13",
+		strings.Repeat("#-#;", 80) + "\n" + turn(owner, 4, false):                        "caesar",
+		strings.Repeat("17:04:59.123 ", 20) + "\n" + turn(owner, 25, true):               "atbash",
+		reverse(owner) + "\n" + strings.Repeat("2026-11-29 ", 20):                        "reversed",
+		turn("the account of the owner", 13, false) + "\n" + strings.Repeat("4711 ", 60): "",
 	} {
 		n := New(Options{}).Normalize(text)
 		if got := n.Cipher(); got != want {
