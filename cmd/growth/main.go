@@ -35,7 +35,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	root := flag.String("root", ".", "directory of the repository")
-	factor := flag.Float64("factor", 1.4, "how many times as much a KiB of a larger text may cost")
+	factor := flag.Float64("factor", 1.5, "how many times as much a KiB of a larger text may cost")
 	only := flag.String("kind", "", "the only kind of text")
 	most := flag.Int("max", 256<<10, "the largest text, in bytes")
 	flag.Parse()
