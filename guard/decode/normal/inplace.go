@@ -126,7 +126,7 @@ func (p *pass) run() {
 	for p.at < len(p.src) {
 		switch classes[p.src[p.at]] {
 		case plain:
-			p.at = min(len(p.src), sieve.Next(p.blocks, p.at, special))
+			p.at = min(len(p.src), sieve.Next(p.blocks, p.at+1, special))
 		case escaping:
 			p.escape()
 		case control:
