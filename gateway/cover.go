@@ -19,11 +19,11 @@ func (r *Road) cover(ctx context.Context, c *Call, refusal *Refusal) {
 		return
 	case refusal.Step == "guard" && c.Scanned == "": // it could not
 		return
-	case refusal.Step == "limit", refusal.Step == "block" && c.size() > quick:
+	case refusal.Step == "limit", refusal.Step == "block" && c.Size() > quick:
 		return
 	}
 	if c.Scanned == "" {
-		report, err := r.scanRequest(ctx, c)
+		report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Request(ctx, c) })
 		if err != nil {
 			return
 		}

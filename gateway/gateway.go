@@ -213,7 +213,16 @@ type Call struct {
 	held  Reservation // written by the road: what state holds for the call while it is under way
 	guard Guard       // written by the road: who judges it; nil before that is asked
 	holds Holder      // written by the road: its upstream, while that must not go
-	turn  func()      // written by the road: ends the turn of its body with guard; nil if it has none
+}
+
+// Size is how many bytes an agent sent to be judged: arguments, and what stands
+// beside them.
+func (c *Call) Size() int {
+	n := len(c.Args.Raw())
+	for i := range c.Extra {
+		n += len(c.Extra[i].Value)
+	}
+	return n
 }
 
 // Member is one member of a JSON object, its value as written.

@@ -22,7 +22,6 @@ type Road struct {
 	Recorder  Recorder
 	Observers []Observer
 
-	turns    turns        // of large bodies, with guard
 	changing sync.RWMutex // held by [Road.Change]; by calls while they look up what they are judged by
 }
 
@@ -307,7 +306,7 @@ func (r *Road) judge(ctx context.Context, c *Call) *Refusal {
 	if c.Restored, refusal = r.carried(c); refusal != nil {
 		return refusal
 	}
-	report, err := r.scanRequest(ctx, c)
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Request(ctx, c) })
 	if err != nil {
 		return AsRefusal("guard", err)
 	}
@@ -402,7 +401,7 @@ func (r *Road) judgeResult(ctx context.Context, c *Call) *Refusal {
 	if err != nil {
 		return withheld("policy", "policy failed on what the result adds to meters").Because(err)
 	}
-	report, err := r.scanResult(ctx, c)
+	report, err := timed(&c.Stages.Guard, func() (Report, error) { return r.guardOf(c).Result(ctx, c) })
 	if err != nil {
 		return withheld("guard", "the result could not be scanned").Because(err)
 	}

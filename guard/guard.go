@@ -47,9 +47,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"toolward/gateway"
+	"toolward/gateway/fair"
 	"toolward/guard/classify"
 	"toolward/guard/decode/normal"
 	"toolward/guard/exfil"
@@ -85,6 +87,7 @@ type Scanner struct {
 	vault   *vault.Vault      // nil if nothing is kept
 	decoys  *provenance.Store // honeytokens, to find them disguised; nil if there are none
 	reaches *reaches
+	large   *fair.Places // for bodies of largeBytes, by principal
 }
 
 var _ gateway.Guard = (*Scanner)(nil)
@@ -108,6 +111,7 @@ func New(o Options) (*Scanner, error) {
 		worded: map[string]bool{}, telling: map[string]bool{},
 		traces: provenance.New(o.Provenance),
 		vault:  o.Vault, reaches: &reaches{},
+		large: fair.New(runtime.GOMAXPROCS(0), runtime.GOMAXPROCS(0)),
 	}
 	for _, r := range rules.Table {
 		s.worded[r.ID], s.telling[r.ID] = r.Severity == rules.High, r.Severity == rules.Medium
@@ -152,6 +156,8 @@ func (s *Scanner) With(o Options) (*Scanner, error) {
 // kinds what an upstream sends.
 func (s *Scanner) Request(ctx context.Context, c *gateway.Call) (gateway.Report, error) {
 	sc := s.start(ctx, c, gateway.StageRequest, !c.Kind.Reverse())
+	sc.turn(c.Size())
+	defer sc.endTurn()
 	return sc.run(func() {
 		sc.json(c.Args.Raw())
 		sc.extra(c.Extra)
@@ -172,6 +178,8 @@ func (s *Scanner) Result(ctx context.Context, c *gateway.Call) (gateway.Report, 
 	// What comes back of a reverse kind was written on the agent's side, but for
 	// notifications, which are judged as results of their call's tool.
 	sc := s.start(ctx, c, gateway.StageResult, c.Kind.Reverse() && c.Kind != gateway.KindNotification)
+	sc.turn(len(c.Result.Bytes()))
+	defer sc.endTurn()
 	report, err := sc.run(func() {
 		sc.doubled(c.Result.Bytes())
 		sc.json(c.Result.Bytes())

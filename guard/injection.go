@@ -234,9 +234,7 @@ func (sc *scan) consult() {
 	for i := range ask {
 		texts[i] = ask[i].text
 	}
-	if sc.call != nil {
-		sc.call.EndTurn()
-	}
+	sc.endTurn() // nothing more is read
 	scores, err := j.scores(sc.ctx, texts)
 	switch {
 	case err != nil && j.OnFailure == FailBlock:

@@ -38,6 +38,7 @@ type scan struct {
 	argv     argv               // lists that may be commands, of what an agent sends
 	pointers int                // bytes of long pointers
 	err      error
+	leave    func()      // ends the turn of a large body; nil if there is none
 	echo     *vault.Echo // for what the call put back; nil until it is needed
 }
 
@@ -72,6 +73,32 @@ func (s *Scanner) start(ctx context.Context, c *gateway.Call, stage gateway.Stag
 	sc := &scan{s: s, ctx: ctx, call: c, tool: c.Tool, stage: stage, sends: sends}
 	sc.traced = sends && (s.decoys != nil || c.Agent != nil && s.traces.Holds(c.Agent.Principal())) || sc.learns()
 	return sc
+}
+
+// largeBytes is from how many bytes on a body waits for its turn.
+const largeBytes = 16 << 10
+
+// turn lets as many large bodies be read at once as there are processors. Reading is
+// computing and nothing else, so none is done later for it, and the memory that it
+// takes, some times the body, is not held for all of them. Small bodies never wait.
+func (sc *scan) turn(size int) {
+	if size < largeBytes {
+		return
+	}
+	who := ""
+	if sc.call.Agent != nil {
+		who = sc.call.Agent.Principal()
+	}
+	sc.leave, sc.err = sc.s.large.Take(sc.ctx, who, 0)
+}
+
+// endTurn lets another large body be read: at the end, and before waiting for
+// somebody else, as for a judge on another machine.
+func (sc *scan) endTurn() {
+	if sc.leave != nil {
+		sc.leave()
+		sc.leave = nil
+	}
 }
 
 // run scans, makes up the report, and turns a panic of a detector into an error.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toolward/gateway"
+	"toolward/gateway/fair"
 )
 
 // server supervises one upstream and performs its calls.
@@ -19,7 +20,7 @@ type server struct {
 	cfg           Server
 	log           *slog.Logger
 	schemas       schemas
-	slots         *slots
+	calls         *fair.Places // in flight
 	breakers      breakers
 	shared        atomic.Pointer[Conn]
 	connects      atomic.Int64
@@ -55,7 +56,7 @@ func newServer(c *Catalog, cfg Server) *server {
 	log := c.log.With("server", cfg.Name)
 	s := &server{
 		cat: c, cfg: cfg, log: log, schemas: schemas{log},
-		slots:  newSlots(cfg.Concurrency),
+		calls:  fair.New(cfg.Concurrency, ofOne(cfg.Concurrency)),
 		stale:  make(chan struct{}, 1),
 		wanted: make(chan func()),
 		tried:  make(chan struct{}),

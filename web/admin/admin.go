@@ -36,6 +36,7 @@ import (
 	"sync"
 
 	"toolward/gateway"
+	"toolward/gateway/fair"
 	"toolward/web/problem"
 )
 
@@ -120,7 +121,7 @@ type Handler struct {
 	mux     *http.ServeMux
 	openAPI json.RawMessage
 
-	asking    *turns        // of questions that are worked out
+	asking    *fair.Places  // for questions that are worked out, by operator
 	texts     chan struct{} // a place for each answer that is written as it comes
 	verifying verifying
 	closing   sync.Once
@@ -143,7 +144,7 @@ func New(opt Options) *Handler {
 	}
 	h := &Handler{
 		opt: opt, mux: http.NewServeMux(), closed: make(chan struct{}),
-		asking: newTurns(questionsOnce, questionsOwn), texts: make(chan struct{}, questionsTexts),
+		asking: fair.New(questionsOnce, questionsOwn), texts: make(chan struct{}, questionsTexts),
 	}
 	ops := h.operations()
 	h.openAPI = describe(ops, opt.Version)

@@ -82,8 +82,8 @@ func (h *Handler) answer(r *request, q Question) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), questionTime)
 	defer cancel()
-	release, ok := h.asking.take(ctx, r.who.String())
-	if !ok {
+	release, err := h.asking.Take(ctx, r.who.String(), 0)
+	if err != nil {
 		return nil, gateway.Refuse("admin", gateway.Overloaded, "too many questions are asked of the record")
 	}
 	defer release()

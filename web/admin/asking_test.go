@@ -97,8 +97,8 @@ func TestAttackQuestionsThatTakeEveryTurn(t *testing.T) {
 		if long := said[http.StatusUnprocessableEntity]; long < questionsOnce || said[http.StatusServiceUnavailable] != 20-long {
 			t.Errorf("answers: %v", said)
 		}
-		if status, _ := d.do(t, "viewer", "GET", "quick", ""); status != http.StatusOK || len(d.asking.takes) != 0 {
-			t.Errorf("after that: %d, %d have a share", status, len(d.asking.takes))
+		if status, _ := d.do(t, "viewer", "GET", "quick", ""); status != http.StatusOK || d.asking.Callers() != 0 {
+			t.Errorf("after that: %d, %d have a share", status, d.asking.Callers())
 		}
 	})
 }
