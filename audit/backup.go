@@ -34,6 +34,12 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 			return b, fmt.Errorf("backup: %w", err)
 		}
 	}
+	// The journal is read before the database is: what it holds then follows what the copy
+	// has, whatever a gateway moves meanwhile.
+	entries, err := journal.Read(opts.journal())
+	if err != nil {
+		return b, fmt.Errorf("backup: %w", err)
+	}
 	if err := copyDatabase(ctx, opts, half); err != nil {
 		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
@@ -43,7 +49,7 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 	if err := w.connect(); err != nil {
 		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
-	if b, err = w.stateBackup(by, opts.journal()); err != nil {
+	if b, err = w.stateBackup(by, entries); err != nil {
 		err = fmt.Errorf("backup: %w", err)
 	}
 	if w.conn != nil {
@@ -79,18 +85,19 @@ func copyDatabase(ctx context.Context, opts Options, to string) (err error) {
 	return errors.Join(err, db.Close())
 }
 
-// alsoFrom appends what a journal has and the database that was copied had not.
-func (w *writer) alsoFrom(path string) error {
-	entries, err := journal.Read(path)
-	if err != nil {
+// alsoFrom appends what a journal has and the database that was copied had not. Of what
+// does not follow the copy says that it was there, as a start would.
+func (w *writer) alsoFrom(entries []journal.Entry) error {
+	found, astray := following(entries, w.end, w.keys)
+	if err := w.moveEntries(found); err != nil || len(astray) == 0 {
 		return err
 	}
-	found, _ := following(entries, w.end, w.keys)
-	return w.moveEntries(found)
+	_, err := w.write([]*Event{givenUp(w.end.seq, astray)})
+	return err
 }
 
-// stateBackup appends the statement of what the copy is, and a checkpoint.
-func (w *writer) stateBackup(by, journaled string) (b Backup, err error) {
+// stateBackup appends what a journal has, the statement of what the copy is, and a checkpoint.
+func (w *writer) stateBackup(by string, journaled []journal.Entry) (b Backup, err error) {
 	end, err := w.verifiedEnd()
 	if err != nil {
 		return b, err

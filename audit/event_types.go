@@ -109,7 +109,7 @@ var Types = []Type{
 	{Name: TypeExpire, Means: "the texts of calls are removed because they are old", Fields: list("before_unix_ms texts")},
 	{Name: TypeClock, Means: "the wall clock was set", Fields: list("step_ms")},
 	{Name: TypeRecover, Means: "the record can be written again: outcomes may be missing before this", Fields: list("after")},
-	{Name: TypeAstray, Means: "a start, or a new segment, found events in the journal, up to `through`, that do not follow the record, and gave them up: the power was lost, or somebody changed one of the two", Fields: list("after through events")},
+	{Name: TypeAstray, Means: "a start, a new segment or a backup found events in the journal, up to `through`, that do not follow the record, and gave them up: the power was lost, or somebody changed one of the two", Fields: list("after through events")},
 }
 
 func list(words string) []string { return strings.Fields(words) }

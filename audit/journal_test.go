@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"log/slog"
@@ -357,6 +358,12 @@ func startSaysWhatItGivesUp(t *testing.T, change func(whole, id, other []byte) [
 	}
 	last := found[len(found)-1].head()
 
+	want := fmt.Sprintf(`{"after":%d,"events":%d,"through":%d}`, last.seq, len(astray), astray[len(astray)-1])
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	_, err = MakeBackup(t.Context(), Options{Path: killed}, copied, "rita")
+	must(t, err)
+	saysWhatIsGivenUp(t, copied, killed, last.seq, want)
+
 	var log bytes.Buffer
 	s, err := Open(Options{Path: killed, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))})
 	must(t, err)
@@ -364,18 +371,26 @@ func startSaysWhatItGivesUp(t *testing.T, change func(whole, id, other []byte) [
 	if !strings.Contains(log.String(), "are given up") {
 		t.Errorf("the log says %q", log.String())
 	}
-	want := fmt.Sprintf(`{"after":%d,"events":%d,"through":%d}`, last.seq, len(astray), astray[len(astray)-1])
-	r, err := OpenReader(killed)
+	saysWhatIsGivenUp(t, killed, killed, last.seq, want)
+}
+
+// saysWhatIsGivenUp looks for the event behind the last that follows, of such a body, in a
+// record or a copy of it, and has that verified.
+func saysWhatIsGivenUp(t *testing.T, path, of string, after int64, want string) {
+	t.Helper()
+	r, err := OpenReader(path)
 	must(t, err)
 	defer r.Close()
 	rows, err := r.rows("SELECT seq, body FROM events WHERE type = ? AND call IS NULL", TypeAstray)
 	must(t, err)
-	if len(rows) != 1 || rows[0][0] != last.seq+1 || rows[0][1] != want {
-		t.Errorf("on record is %v, want event %d: %s", rows, last.seq+1, want)
+	if len(rows) != 1 || rows[0][0] != after+1 || rows[0][1] != want {
+		t.Errorf("on record is %v, want event %d: %s", rows, after+1, want)
 	}
-	v := verified(t, killed, killed+".checkpoints")
+	var body struct{ Events, Through int64 }
+	must(t, json.Unmarshal([]byte(want), &body))
+	v := verified(t, path, of+".checkpoints")
 	if len(v.Problems) > 0 || !slices.ContainsFunc(v.Notices, func(n string) bool {
-		return strings.Contains(n, fmt.Sprintf("event %d: %d were found in the journal, up to number %d, which did not follow event %d", last.seq+1, len(astray), astray[len(astray)-1], last.seq))
+		return strings.Contains(n, fmt.Sprintf("event %d: %d were found in the journal, up to number %d, which did not follow event %d", after+1, body.Events, body.Through, after))
 	}) {
 		t.Errorf("verify says %v, %v", v.Problems, v.Notices)
 	}
