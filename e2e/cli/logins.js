@@ -84,7 +84,9 @@ export async function login(who, at) {
   try {
     for (const [words, keys] of c.types ?? []) {
       await screen.sees(words);
-      if (keys) screen.type(keys);
+      if (!keys) continue;
+      await screen.still();
+      screen.type(keys);
     }
     if (!c.types) assert.equal(await screen.ended, 0, screen.said());
   } finally {

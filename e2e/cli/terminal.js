@@ -1,6 +1,7 @@
 // A program in a terminal of its own, and who types there: without one, most clients
 // do not log in.
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { until } from '../gateway.js';
 
@@ -13,7 +14,8 @@ export function terminal(command, { env, cwd }) {
   const quoted = command.map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-qec', `stty rows 50 cols 200; exec ${quoted}`, '/dev/null'], { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   let sent = '';
-  for (const s of [child.stdout, child.stderr]) s.on('data', (b) => { sent += b; });
+  let last = Date.now();
+  for (const s of [child.stdout, child.stderr]) s.on('data', (b) => { sent += b; last = Date.now(); });
   child.stdin.on('error', () => {}); // it ended: `ended` says so
   const ended = new Promise((resolve) => child.on('close', resolve));
   let read = 0;
@@ -27,6 +29,12 @@ export function terminal(command, { env, cwd }) {
         return words.test(plain(sent.slice(read)));
       }, () => `${words} is not in ${plain(sent.slice(read))}\nall of it:\n${plain(sent)}`);
       read = sent.length;
+    },
+    // still waits until the screen has not changed for a second: a key that comes while a
+    // menu of completions is being made takes one of them instead. What never rests is
+    // waited for ten seconds.
+    async still() {
+      for (const began = Date.now(); Date.now() - last < 1_000 && Date.now() - began < 10_000;) await sleep(100);
     },
     type: (keys) => child.stdin.write(keys),
     async close() {
