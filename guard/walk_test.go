@@ -41,6 +41,35 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestSpecialIsTheFirst puts both bytes wherever it looks in another way.
+func TestSpecialIsTheFirst(t *testing.T) {
+	places := []int{0, 1, 7, 8, 63, 64, 71, 72, 73, 320, 327, 328, 500, 831, 832, 840, 1000}
+	for _, size := range []int{0, 1, 7, 8, 70, 330, 900} {
+		for _, quote := range places {
+			for _, slash := range places {
+				b := []byte(strings.Repeat("a", size))
+				if slash < size {
+					b[slash] = '\\'
+				}
+				if quote < size {
+					b[quote] = '"'
+				}
+				for from := range min(9, size) + 2 { // two bytes are passed behind a backslash: the second may be none
+					want := size
+					if from < size {
+						if n := strings.IndexAny(string(b[from:]), `"\`); n >= 0 {
+							want = from + n
+						}
+					}
+					if got := special(string(b), from); got != want {
+						t.Fatalf("from %d of %d, a quote at %d and a backslash at %d: %d, want %d", from, size, quote, slash, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestMediaIsKnownByItsSibling(t *testing.T) {
 	for raw, want := range map[string]leafKind{
 		`{"type":"image","data":"AAAA","mimeType":"image/png"}`: leafMedia,

@@ -258,6 +258,7 @@ func Hostile() []Kind {
 		repeat("backslash pairs", `\\\\\\\"`),
 		repeat("unicode escapes", `\u0069\x67\156\u{6f}`),
 		repeat("quotes", `"'`),
+		repeat("escapes far apart", strings.Repeat("words, ", 12)+"\n"),
 
 		// Unicode and terminals.
 		repeat("zero width", "\u200b\u200c\u200d\u2060"),
