@@ -53,7 +53,7 @@ const (
 )
 
 // mix spreads the three bytes of x that are lowest over the highest bits.
-func mix(x uint32) uint32 { return x << 8 * golden }
+func mix(x uint32) uint32 { return x * (golden << 8 & math.MaxUint32) }
 
 // NewFinder compiles up to 65,535 literals. They need three bytes, or two that are no
 // letters; NewFinder panics otherwise, since they are the program's own.
@@ -74,11 +74,11 @@ func NewFinder(literals []string) *Finder {
 		a.literal = int32(n)
 		h := mix(a.bytes) >> (32 - firstBits)
 		buckets[h] = append(buckets[h], a)
-		f.may[mix(a.bytes)>>(32-mayBits)] = 1
-		f.may[mix(a.bytes>>8)>>(32-mayBits)] = 1
+		f.may[place(uint64(a.bytes))] = 1
+		f.may[place(uint64(a.bytes>>8))] = 1
 		if a.mask>>24 == 0 { // it ends with any byte
 			for c := range uint32(256) {
-				f.may[mix(a.bytes>>8|(c|lower)<<16)>>(32-mayBits)] = 1
+				f.may[place(uint64(a.bytes>>8|(c|lower)<<16))] = 1
 			}
 		}
 	}
@@ -180,19 +180,23 @@ func (f *Finder) Find(s string, hits []Hit) []Hit {
 // bytes, and a bit for each second place of it that one may begin at, or before. It
 // returns none, and where it came to, if fewer bytes than a block are left.
 func (f *Finder) skip(s string, i int) (at int, x uint64, may uint8) {
-	for ; i+block <= len(s); i += step {
-		t := s[i : i+block]
-		x = (uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56) | allLower // one load
-		if may = f.mayIn(x); may != 0 {
-			return i, x, may
+	rest := s[i:]
+	for ; len(rest) >= block; rest = rest[step:] {
+		x = (uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 | uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56) | allLower // one load
+		// At which of them, is asked of few.
+		if f.may[place(x)]|f.may[place(x>>16)]|f.may[place(x>>32)] != 0 {
+			return len(s) - len(rest), x, f.mayIn(x)
 		}
 	}
-	return i, 0, 0
+	return len(s) - len(rest), 0, 0
 }
 
 func (f *Finder) mayIn(x uint64) uint8 {
-	return f.may[mix(uint32(x))>>(32-mayBits)] | f.may[mix(uint32(x>>16))>>(32-mayBits)]<<1 | f.may[mix(uint32(x>>32))>>(32-mayBits)]<<2
+	return f.may[place(x)] | f.may[place(x>>16)]<<1 | f.may[place(x>>32)]<<2
 }
+
+// place is where may has the three bytes of x that are lowest.
+func place(x uint64) uint32 { return mix(uint32(x)) >> (32 - mayBits) }
 
 // in appends the literals whose anchors stand at those places of the block s[i:], which
 // begins with x, or one byte before them.
