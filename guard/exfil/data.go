@@ -6,8 +6,14 @@ import (
 	"toolward/gateway"
 )
 
+// base64Follows ends what stands in a data: URI before its base64, RFC 2397 §3.
+const base64Follows = ";base64,"
+
 // dataURIs finds data: URIs with text that is encoded although it need not be.
 func (s *scan) dataURIs() {
+	if !strings.Contains(s.text, base64Follows) { // rarer than the letters of "data:"
+		return
+	}
 	for at := 0; ; {
 		i := strings.Index(s.text[at:], "data:")
 		if i < 0 {
@@ -26,7 +32,7 @@ func (s *scan) dataURIs() {
 		}
 		media := head[:comma]
 		textual := strings.HasPrefix(media, "text/") || strings.HasPrefix(media, "application/json") || strings.HasPrefix(media, "application/xml")
-		if textual && strings.HasSuffix(media, ";base64") {
+		if textual && strings.HasSuffix(s.text[:at+comma+1], base64Follows) {
 			if via, n := s.decoded(s.text[at+comma+1:hi], nil); n >= 2*minPayload {
 				s.add(RuleDataURI, gateway.SeverityLow, 0.4, i, hi, via)
 			}
