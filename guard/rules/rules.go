@@ -63,6 +63,7 @@ type Set struct {
 	needs    []need
 	words    *literal.Finder
 	ruleOf   []int // by word
+	longest  int   // bytes of a word
 }
 
 // New compiles rules, [Table] for the built-in ones. It fails on a pattern that
@@ -84,7 +85,7 @@ func New(table []Rule) (*Set, error) {
 			return nil, err
 		}
 		for _, w := range table[i].Words {
-			words, s.ruleOf = append(words, w), append(s.ruleOf, i)
+			words, s.ruleOf, s.longest = append(words, w), append(s.ruleOf, i), max(s.longest, len(w))
 		}
 	}
 	s.words = literal.NewFinder(words)
@@ -103,6 +104,10 @@ const (
 	freeMisses, missesPerKiB   = 64, 4
 )
 
+// partBytes is how much of a text is looked through for keywords at once: a text made of
+// nothing else has memory for those of a part, and none is looked for over the bounds.
+const partBytes = 16 << 10
+
 // Find appends the hits in text to hits, in the order of their keywords. Where
 // one rule hits again within a hit, it is one hit.
 func (s *Set) Find(text string, hits []Hit) []Hit {
@@ -115,37 +120,38 @@ func (s *Set) Find(text string, hits []Hit) []Hit {
 // there with something between them. It reports whether it read all of the text:
 // what is made of nothing but words of rules may go over the bounds.
 func (s *Set) FindNear(text string, hits []Hit, near []int) (_ []Hit, _ []int, all bool) {
-	var few [32]literal.Hit
-	words := s.words.Find(text, few[:0])
-	if len(words) == 0 {
-		return hits, near, true
-	}
 	windows, misses := freeWindows+windowsPerKiB*(len(text)>>10), freeMisses+missesPerKiB*(len(text)>>10)
 	var tried [64]int // by rule: the end of the last window tried
-	for _, word := range words {
-		rule, end := s.ruleOf[word.Literal], int(word.End)
-		if end < tried[rule&63] {
-			continue
-		}
-		if windows--; windows < 0 {
-			return hits, near, false
-		}
-		from, to := max(0, end-before), min(len(text), end+after)
-		from = max(from, min(tried[rule&63], end-32))
-		tried[rule&63] = end + after/2
-		if !s.needs[rule].met(text[from:to]) {
-			continue
-		}
-		start, stop, ok := s.match(rule, text[from:to])
-		if !ok {
-			near = append(near, end)
-			if misses--; misses < 0 {
+	var few [32]literal.Hit
+	words := few[:0]
+	for part := 0; part < len(text); part += partBytes {
+		first := max(0, part-s.longest)
+		words = s.words.Find(text[first:min(len(text), part+partBytes)], words[:0])
+		for _, word := range words {
+			rule, end := s.ruleOf[word.Literal], first+int(word.End)
+			if end <= part || end < tried[rule&63] { // of the part before, or looked through
+				continue
+			}
+			if windows--; windows < 0 {
 				return hits, near, false
 			}
-			continue
+			from, to := max(0, end-before), min(len(text), end+after)
+			from = max(from, min(tried[rule&63], end-32))
+			tried[rule&63] = end + after/2
+			if !s.needs[rule].met(text[from:to]) {
+				continue
+			}
+			start, stop, ok := s.match(rule, text[from:to])
+			if !ok {
+				near = append(near, end)
+				if misses--; misses < 0 {
+					return hits, near, false
+				}
+				continue
+			}
+			hits = append(hits, Hit{rule, from + start, from + stop})
+			tried[rule&63] = from + stop
 		}
-		hits = append(hits, Hit{rule, from + start, from + stop})
-		tried[rule&63] = from + stop
 	}
 	return hits, near, true
 }
