@@ -20,18 +20,19 @@ var imports = map[string][]string{
 	"state/limit":      {"gateway"},
 	"state/approval":   {"gateway"},
 	"gateway/dialect":  {"gateway"}, // what providers accept of a tool: for whatever shows tools to models
+	"gateway/fair":     {},          // how much goes on at once: for whatever bounds it
 	"gateway/watch":    {},          // files that change: for whatever reads some again
 	"auth":             {"gateway"},
 	"auth/server":      {"gateway", "auth"}, // the local issuer as an authorization server
 	"auth/authtest":    {},
 	"config":           {},
 	"config/clients":   {},
-	"guard":            {"gateway", "guard/*"},
+	"guard":            {"gateway", "gateway/fair", "guard/*"},
 	"guard/*":          {"gateway", "guard/*"},
 	"guard/train":      {"gateway", "guard", "guard/*"}, // what it makes it judges as the gateway would
 	"rego":             {},
 	"policy":           {"gateway", "gateway/watch", "rego"},
-	"upstream":         {"gateway", "upstream/shape"},
+	"upstream":         {"gateway", "gateway/fair", "upstream/shape"},
 	"upstream/*":       {"gateway", "upstream", "upstream/plain"},
 	"upstream/plain":   {}, // one exchange over HTTP: for whatever speaks to upstreams over it
 	"audit":            {"gateway", "audit/schema", "audit/journal"},
@@ -47,7 +48,7 @@ var imports = map[string][]string{
 	"web":              {"gateway", "web/problem"},
 	"web/problem":      {"gateway"},
 	"web/rest":         {"gateway", "gateway/dialect", "web/problem"},
-	"web/admin":        {"gateway", "web/problem"},
+	"web/admin":        {"gateway", "gateway/fair", "web/problem"},
 	"web/proof":        {}, // both sides of one exchange, which cmd joins
 	"web/telemetry":    {"gateway"},
 }
