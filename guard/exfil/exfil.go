@@ -170,11 +170,14 @@ func sample(s string) string {
 // language or structured data. blocks are what [sieve.Read] says of it; nil has it read.
 func (s *scan) decoded(text string, blocks []sieve.Block) (via string, n int) {
 	if s.spent > maxSpent*len(s.text)+freeSpent {
-		s.unread()
+		if !s.truncated {
+			s.truncated = true
+			s.add(RuleTruncated, gateway.SeverityMedium, 0.5, 0, len(s.text), "")
+		}
 		return "", 0
 	}
 	s.buf = append(s.buf[:0], text...)
-	views, truncated := s.x.Expand(s.buf, blocks, nil)
+	views, _ := s.x.Expand(s.buf, blocks, nil)
 	s.spent += s.x.Spent()
 	for i := range views {
 		v := &views[i]
@@ -188,18 +191,7 @@ func (s *scan) decoded(text string, blocks []sieve.Block) (via string, n int) {
 			via, n = v.Via, len(v.Text)
 		}
 	}
-	if truncated && n == 0 {
-		s.unread()
-	}
 	return via, n
-}
-
-// unread says once of a text that not all of it was read.
-func (s *scan) unread() {
-	if !s.truncated {
-		s.truncated = true
-		s.add(RuleTruncated, gateway.SeverityMedium, 0.5, 0, len(s.text), "")
-	}
 }
 
 // usual reports whether a way of hiding starts, escapes aside, with an encoding

@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -182,35 +181,6 @@ func BenchmarkScanProse(b *testing.B) {
 	for b.Loop() {
 		if found := d.Scan(nil, t); len(found) > 0 {
 			b.Fatal(found)
-		}
-	}
-}
-
-// TestWhatWasNotReadIsTold: behind so much that may be encoded in several ways nothing is
-// decoded any more.
-func TestWhatWasNotReadIsTold(t *testing.T) {
-	file := make([]byte, 100<<10)
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range file {
-		file[i] = byte(r.Uint32())
-	}
-	for name, c := range map[string]struct {
-		text string
-		want bool
-	}{
-		"in hexadecimal": {hex.EncodeToString(file), true},
-		"a short one":    {hex.EncodeToString(file[:1000]), false},
-		"in base64":      {base64.StdEncoding.EncodeToString(file), false},
-		"a text":         {strings.Repeat("The committee met on Tuesday to discuss the plan for the new library.\n", len(file)/70), false},
-	} {
-		found := 0
-		for _, f := range New().Scan(nil, Text{Text: c.text, Sent: true}) {
-			if f.Rule == RuleTruncated {
-				found++
-			}
-		}
-		if (found > 0) != c.want || found > 1 {
-			t.Errorf("%s, %d bytes: said %d times", name, len(c.text), found)
 		}
 	}
 }
