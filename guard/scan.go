@@ -9,7 +9,6 @@ import (
 	"toolward/guard/decode/normal"
 	"toolward/guard/exfil"
 	"toolward/guard/provenance"
-	"toolward/guard/secret"
 	"toolward/guard/vault"
 )
 
@@ -213,23 +212,13 @@ func (sc *scan) kept(found []gateway.Finding, text string) []gateway.Finding {
 // looks like one there by chance is taken for one least of all.
 const sure = 0.7
 
-// secrets looks for credentials in a text. One that was not read whole is suspicious;
-// where nothing but credentials is looked for, all of it is taken for one.
+// secrets looks for credentials in a text.
 func (sc *scan) secrets(found []gateway.Finding, t *normal.Text, name string) []gateway.Finding {
-	from, unread := len(found), false
+	from := len(found)
 	found = everyView(found, t, func(dst []gateway.Finding, text string) []gateway.Finding {
 		return sc.s.secrets.Scan(sc.s.findOwn(dst, text), name, text)
 	})
-	kept := slices.DeleteFunc(found[from:], func(f gateway.Finding) bool {
-		if f.Rule == secret.RuleUnread && !sc.secretsOnly {
-			unread = true
-			return true
-		}
-		return f.Via != "" && f.Score < sure
-	})
-	if unread {
-		t.Truncate(0)
-	}
+	kept := slices.DeleteFunc(found[from:], func(f gateway.Finding) bool { return f.Via != "" && f.Score < sure })
 	return found[:from+len(kept)]
 }
 

@@ -148,11 +148,9 @@ func (c *scan) decodeRun(dst []gateway.Finding, e *encoded) []gateway.Finding {
 // decodePart scans what e.text[a:b] can be read as.
 func (c *scan) decodePart(dst []gateway.Finding, e *encoded, a, b int) []gateway.Finding {
 	if c.work > maxWork*c.whole+freeWork {
-		c.unread = true
 		return dst
 	}
-	views, truncated := e.x.Expand(e.text[a:b], nil, nil)
-	c.unread = c.unread || truncated
+	views, _ := e.x.Expand(e.text[a:b], nil, nil)
 	c.work += b - a + e.x.Spent()
 	kept := len(dst)
 	for i := range views[1:] {
@@ -160,12 +158,12 @@ func (c *scan) decodePart(dst []gateway.Finding, e *encoded, a, b int) []gateway
 		if len(v.Text) < minReadable {
 			continue
 		}
-		sub := scan{Detector: c.Detector, key: c.key, depth: maxDepth, whole: c.whole, work: c.work, unread: c.unread}
+		sub := scan{Detector: c.Detector, key: c.key, depth: maxDepth, whole: c.whole, work: c.work}
 		if v.Depth == 1 { // what is encoded in it may end at a space, over which guard/decode/reading goes on
 			sub.depth = c.depth + 1
 		}
 		dst = sub.read(dst, string(v.Text))
-		c.work, c.unread = sub.work, sub.unread
+		c.work = sub.work
 		for _, f := range dst[kept:] {
 			if f.Score < sureScore {
 				continue

@@ -143,7 +143,6 @@ type scan struct {
 	decoded int // where the part of s ends that was decoded
 	whole   int // bytes of the text that Scan was given …
 	work    int // … and those that were decoded from it
-	unread  bool
 }
 
 // New compiles the detector. It fails on honeytokens that are too short, or too
@@ -192,11 +191,6 @@ func newDetector(options Options, rules []rule) (*Detector, error) {
 	return d, err
 }
 
-// RuleUnread says of a text that so much in it is encoded that not all was read, which
-// happens to nothing but what somebody made for that: nobody can say that there is no
-// credential in it.
-const RuleUnread = "secret.unread"
-
 // Scan appends to dst the credentials and honeytokens in s, ordered by place and
 // not overlapping, except that a honeytoken may stand over a credential. key is
 // the name of the field whose value s is, or a JSON pointer to it (RFC 6901), or
@@ -207,9 +201,6 @@ func (d *Detector) Scan(dst []gateway.Finding, key, s string) []gateway.Finding 
 	dst = c.read(dst, s)
 	if d.honey != nil {
 		dst = d.honey.scan(dst, s)
-	}
-	if c.unread {
-		dst = append(dst, gateway.Finding{Kind: gateway.FindingSecret, Rule: RuleUnread, Span: [2]int{0, len(s)}, Severity: gateway.SeverityHigh, Score: 0.9})
 	}
 	return dst
 }

@@ -376,30 +376,3 @@ func TestFillersUseUpNoWork(t *testing.T) {
 		}
 	}
 }
-
-// TestWhatWasNotReadIsTold: behind so much that is encoded again and again nothing is
-// decoded any more. A file in base64 is no such thing.
-func TestWhatWasNotReadIsTold(t *testing.T) {
-	d := newDetector(t, secret.Options{})
-	std := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	file := strings.Repeat("The committee met on Tuesday to discuss the plan for the new library.\n", 8000)
-	for name, c := range map[string]struct {
-		text string
-		want bool
-	}{
-		"words, encoded five times": {strings.Repeat("z"+std(std(std(std(std("a remark of the committee")))))+" ", 8000), true},
-		"a file":                    {std(file), false},
-		"a file, in lines":          {every(std(file), 76, "\r\n"), false},
-		"a file, twice":             {std(std(file[:50_000])), false},
-	} {
-		var unread []gateway.Finding
-		for _, f := range d.Scan(nil, "", c.text) {
-			if f.Rule == secret.RuleUnread {
-				unread = append(unread, f)
-			}
-		}
-		if (len(unread) > 0) != c.want || len(unread) > 1 || c.want && unread[0].Span != [2]int{0, len(c.text)} {
-			t.Errorf("%s, %d bytes: %+v", name, len(c.text), unread)
-		}
-	}
-}
