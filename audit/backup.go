@@ -34,8 +34,7 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 			return b, fmt.Errorf("backup: %w", err)
 		}
 	}
-	// The journal is read before the database is: what it holds then follows what the copy
-	// has, whatever a gateway moves meanwhile.
+	// The journal is read before the database is: what a gateway moves meanwhile is in both.
 	entries, err := journal.Read(opts.journal())
 	if err != nil {
 		return b, fmt.Errorf("backup: %w", err)
@@ -49,7 +48,7 @@ func MakeBackup(ctx context.Context, opts Options, to, by string) (b Backup, err
 	if err := w.connect(); err != nil {
 		return b, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(half))
 	}
-	if b, err = w.stateBackup(by, entries); err != nil {
+	if b, err = w.stateBackup(by, entries, opts.lock()); err != nil {
 		err = fmt.Errorf("backup: %w", err)
 	}
 	if w.conn != nil {
@@ -86,24 +85,33 @@ func copyDatabase(ctx context.Context, opts Options, to string) (err error) {
 }
 
 // alsoFrom appends what a journal has and the database that was copied had not. Of what
-// does not follow the copy says that it was there, as a start would.
-func (w *writer) alsoFrom(entries []journal.Entry) error {
+// does not follow, the copy says that it was there, as a start would; but not beside a
+// gateway that runs, which may have used a segment anew while the journal was read: what
+// stood in it is in its database, and what follows that is later than the copy.
+func (w *writer) alsoFrom(entries []journal.Entry, lock string) error {
 	found, astray := following(entries, w.end, w.keys)
 	if err := w.moveEntries(found); err != nil || len(astray) == 0 {
 		return err
 	}
-	_, err := w.write([]*Event{givenUp(w.end.seq, astray)})
+	held, err := lockFile(lock)
+	if err != nil {
+		return nil // one runs, or nobody here can tell
+	}
+	if err := held.Close(); err != nil {
+		return err
+	}
+	_, err = w.write([]*Event{givenUp(w.end.seq, astray)})
 	return err
 }
 
 // stateBackup appends what a journal has, the statement of what the copy is, and a checkpoint.
-func (w *writer) stateBackup(by string, journaled []journal.Entry) (b Backup, err error) {
+func (w *writer) stateBackup(by string, journaled []journal.Entry, lock string) (b Backup, err error) {
 	end, err := w.verifiedEnd()
 	if err != nil {
 		return b, err
 	}
 	w.reached(end)
-	if err := w.alsoFrom(journaled); err != nil {
+	if err := w.alsoFrom(journaled, lock); err != nil {
 		return b, err
 	}
 	b = Backup{Of: w.head.seq, Hash: w.head.hash[:], Time: time.Now().UTC().Format(time.RFC3339), By: column(by)}
