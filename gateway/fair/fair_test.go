@@ -115,6 +115,9 @@ func TestWaitingEnds(t *testing.T) {
 				if _, err := p.Take(ctx, c.who, c.within); !errors.Is(err, c.want) || time.Since(began) != c.took {
 					t.Errorf("%v after %v, want %v after %v", err, time.Since(began), c.want, c.took)
 				}
+				if p.spare != nil && len(p.spare.taken) > 0 {
+					t.Error("who comes next has a place less")
+				}
 				leave()
 				if p.Taken() != 0 || p.Callers() != 0 {
 					t.Errorf("%d places and %d callers are left", p.Taken(), p.Callers())
